@@ -1,0 +1,46 @@
+# Everything runs from .venv, which is made on first use and again whenever pyproject.toml changes.
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all lint format bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The stamp is written last and the environment is emptied first, so an interrupted install starts over.
+$(STAMP): pyproject.toml
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+run: $(STAMP) ## Train on encrypted gradients and compare with phe; ARGS="--help" lists the options
+	@$(BIN)/vecphe run $(ARGS)
+
+test: $(STAMP) ## Run the tests, slow ones left out; ARGS goes to pytest
+	$(BIN)/python -m pytest --benchmark-disable $(ARGS)
+
+test-all: $(STAMP) ## Run all tests, slow ones too
+	$(BIN)/python -m pytest --benchmark-disable -m "" $(ARGS)
+
+lint: $(STAMP) ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Rewrite the sources in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure the speed targets on this machine
+	$(BIN)/python -m benchmarks.targets $(ARGS)
+
+clean: ## Remove the environment, caches and build output
+	rm -rf $(VENV) build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +

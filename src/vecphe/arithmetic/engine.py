@@ -1,0 +1,178 @@
+"""What an engine computes: batches of residues mod n^2 in a resident form of the engine's own choice.
+
+Conventions shared by every engine:
+
+* A *batch* is an immutable sequence of residues mod n^2. Only the ring that made it may compute with it.
+* *Words* are numpy arrays of dtype uint64 and shape (count, width): unsigned little-endian integers.
+* A plaintext is given as words ``u`` and one public integer ``offset``; it means ``(u + offset) mod n``.
+  The offset carries the sign of a batch (biased digits), so no code branches on the sign of a value.
+* ``..._secret`` treats its exponents as secrets, as far as the engine claims constant time (SECURITY.md);
+  ``..._vartime`` does not and must only see public exponents.
+* Canonical bytes are little-endian and ``Ring.ciphertext_bytes`` wide.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Words"]
+
+Words: TypeAlias = npt.NDArray[np.uint64]
+Batch = TypeVar("Batch")
+
+
+class Ring(ABC, Generic[Batch]):
+    """The ring Z/n^2 for odd n, with batched operations.
+
+    Parameters
+    ----------
+    n : int
+        Odd modulus of at least 4 bits. The caller has validated it as a key.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.n_squared = n * n
+        self.plaintext_words = (n.bit_length() + 63) // 64
+        self.ciphertext_bytes = 2 * ((n.bit_length() + 7) // 8)
+
+    @abstractmethod
+    def size(self, batch: Batch) -> int:
+        """Number of residues in the batch."""
+
+    @abstractmethod
+    def resident_bytes(self, batch: Batch) -> int:
+        """Memory the batch occupies, in bytes."""
+
+    @abstractmethod
+    def load(self, values: Iterable[int]) -> Batch:
+        """Make a batch of canonical integers; raise InvalidCiphertextError outside [0, n^2)."""
+
+    @abstractmethod
+    def load_bytes(self, data: bytes) -> Batch:
+        """Make a batch of concatenated canonical bytes; raise InvalidCiphertextError outside [0, n^2)."""
+
+    @abstractmethod
+    def store(self, batch: Batch) -> list[int]:
+        """Canonical integers in [0, n^2)."""
+
+    @abstractmethod
+    def store_bytes(self, batch: Batch) -> bytes:
+        """Canonical bytes, concatenated."""
+
+    @abstractmethod
+    def ones(self, count: int) -> Batch:
+        """The residue 1, `count` times."""
+
+    @abstractmethod
+    def take(self, batch: Batch, indices: npt.NDArray[np.intp]) -> Batch:
+        """The residues at the given (non-negative) indices."""
+
+    @abstractmethod
+    def concatenate(self, batches: Sequence[Batch]) -> Batch:
+        """One batch after the other."""
+
+    @abstractmethod
+    def all_units(self, batch: Batch) -> bool:
+        """Whether every residue is coprime to n (true for an empty batch)."""
+
+    @abstractmethod
+    def multiply(self, left: Batch, right: Batch) -> Batch:
+        """Element-wise product of two batches of equal size."""
+
+    @abstractmethod
+    def multiply_plain(self, batch: Batch, words: Words, offset: int) -> Batch:
+        """Element-wise product by 1 + m*n, with m the (secret) plaintexts ``(words + offset) mod n``."""
+
+    @abstractmethod
+    def product(self, batch: Batch, outer: int, terms: int, inner: int) -> Batch:
+        """Products along the middle axis of a batch of shape (outer, terms, inner), in C order."""
+
+    @abstractmethod
+    def invert(self, batch: Batch) -> Batch:
+        """Element-wise inverse; raise InvalidCiphertextError where there is none."""
+
+    @abstractmethod
+    def power_vartime(self, batch: Batch, exponents: Sequence[int]) -> Batch:
+        """Element-wise power by public, non-negative exponents."""
+
+    @abstractmethod
+    def power_secret(self, batch: Batch, exponents: Words) -> Batch:
+        """Element-wise power by secret exponents; their width in words is public."""
+
+    @abstractmethod
+    def matrix_power_vartime(self, matrix: Sequence[Sequence[int]], batch: Batch) -> Batch:
+        """Residue i of the result is the product over j of batch[j] ** matrix[i][j], entries public and >= 0."""
+
+    @abstractmethod
+    def fixed_base(self, base: int, bits: int, window: int) -> FixedBase[Batch]:
+        """Precompute the powers of a unit `base` for exponents of up to `bits` bits, `window` bits a row."""
+
+
+class FixedBase(ABC, Generic[Batch]):
+    """Table of powers of one base."""
+
+    window: int
+    table_bytes: int
+
+    @abstractmethod
+    def power_secret(self, exponents: Words) -> Batch:
+        """The base to each of the secret exponents, which must fit the `bits` the table was made for."""
+
+
+class Decryptor(ABC):
+    """Private side of a key: discrete logarithms of ciphertexts by CRT."""
+
+    @abstractmethod
+    def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
+        """``(m + offset) mod n`` for each ciphertext, shape (count, ring.plaintext_words).
+
+        Raises
+        ------
+        InvalidCiphertextError
+            Where a residue is not a unit, or a fault was detected.
+        """
+
+
+class Engine(ABC):
+    """One way to compute: a factory of rings and decryptors.
+
+    Attributes
+    ----------
+    name : str
+        What VECPHE_ENGINE calls it.
+    workers : {"threads", "processes"}
+        What ``n_jobs`` uses: threads if the engine releases the GIL.
+    entry_cost : float
+        Time to build one entry of a fixed-base table, in units of one step of a fixed-base power.
+    max_window : int
+        Largest window (bits a row) worth its memory.
+    task_size : int
+        Fewest ciphertexts worth a task for a worker.
+    """
+
+    name: str
+    workers: Literal["threads", "processes"]
+    entry_cost: float
+    max_window: int
+    task_size: int
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Target, lanes, version: for ``vecphe info``."""
+
+    @abstractmethod
+    def ring(self, n: int) -> AnyRing:
+        """The ring Z/n^2."""
+
+    @abstractmethod
+    def decryptor(self, p: int, q: int) -> Decryptor:
+        """The decryptor of the key n = p*q (p != q odd primes, gcd(n, (p-1)(q-1)) = 1)."""
+
+
+AnyRing: TypeAlias = Ring[Any]

@@ -1,0 +1,48 @@
+"""Words: arrays of uint64, shape (count, width), each row one unsigned little-endian integer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gmpy2 import mpz
+
+if TYPE_CHECKING:
+    from vecphe.arithmetic.engine import Words
+
+__all__ = ["digits_from_words", "integers_from_words", "random_words", "words_from_integers"]
+
+
+def words_from_integers(values: Iterable[int], width: int, *, signed: bool = False) -> Words:
+    """Words of integers (int or mpz); two's complement if `signed`. OverflowError if one does not fit."""
+    data = b"".join(value.to_bytes(8 * width, "little", signed=signed) for value in values)
+    return np.frombuffer(data, dtype="<u8").reshape(-1, width)
+
+
+def integers_from_words(words: Words, *, signed: bool = False) -> list[mpz]:
+    """The integers (mpz) of words; two's complement if `signed`."""
+    step = 8 * words.shape[1]
+    data = words.astype("<u8", copy=False).tobytes()
+    return [mpz.from_bytes(data[i : i + step], "little", signed=signed) for i in range(0, len(data), step)]
+
+
+def digits_from_words(words: Words, bits: int, window: int) -> list[list[int]]:
+    """Base-2^window digits of the low `bits` bits, least significant first, ceil(bits/window) a row."""
+    rows = -(-bits // window)
+    data = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
+    binary = np.unpackbits(data, axis=1, bitorder="little")[:, :bits]
+    binary = np.pad(binary, ((0, 0), (0, rows * window - binary.shape[1])))
+    weights = 1 << np.arange(window)
+    digits: list[list[int]] = (binary.reshape(len(words), rows, window) @ weights).tolist()
+    return digits
+
+
+def random_words(count: int, bits: int) -> Words:
+    """Uniform integers below 2^bits from the operating system, fresh at each call and after a fork."""
+    width = -(-bits // 64)
+    words = np.frombuffer(secrets.token_bytes(8 * width * count), dtype="<u8").reshape(count, width).copy()
+    if bits % 64:
+        words[:, -1] &= np.uint64((1 << bits % 64) - 1)
+    return words

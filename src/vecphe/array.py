@@ -1,0 +1,509 @@
+"""Encrypted arrays that behave like numpy's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe import array_functions
+from vecphe.arithmetic import Words
+from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array, exact_fraction_bits, integers_at_scale
+from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
+from vecphe.freshness import Freshness
+from vecphe.packing import SlotLayout
+from vecphe.randomizers import RandomizerSource
+
+__all__ = ["EncryptedArray", "Format", "biased_words", "concatenate"]
+
+Axis = int | tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Public, data-independent facts about the plaintexts of an array.
+
+    Attributes
+    ----------
+    encoding : FixedPoint
+        How values were encoded.
+    fraction_bits : int
+        The scale now: products with fractions add bits to the encoding's.
+    bound : int
+        Largest |integer| a slot can hold.
+    layout : SlotLayout or None
+        None: one value a ciphertext.
+    integer : bool
+        Decrypts to integers.
+    """
+
+    encoding: FixedPoint
+    fraction_bits: int
+    bound: int
+    layout: SlotLayout | None
+    integer: bool
+
+
+def biased_words(integers: Words) -> tuple[Words, int]:
+    """Two's complement words as unsigned words and the offset that makes up for it."""
+    words = integers.copy()
+    words[:, -1] ^= np.uint64(1 << 63)
+    return words, -(1 << (64 * words.shape[1] - 1))
+
+
+class EncryptedArray:
+    """An N-dimensional array of encrypted numbers, of one key and one encoding.
+
+    Made by `PublicKey.encrypt`. Supports ``+``, ``-``, unary ``-``, ``*`` and ``/`` by plain numbers and arrays
+    with broadcasting, ``@`` with plain matrices, `sum`, `mean`, indexing, `reshape` and the numpy functions of
+    the same names. Packed arrays (several values a ciphertext) support ``+``, ``-``, unary ``-``, plain addition
+    without broadcasting of the encrypted side, multiplication by one integer, and `reshape`.
+
+    Notes
+    -----
+    Plain operands are encoded at a scale chosen from the array's encoding; what they multiply by is public for
+    timing, and its size enters the public bound. Addition of plain values is not: it counts as one term.
+    """
+
+    __slots__ = ("_exported", "_format", "_freshness", "_residues", "_shape", "_source")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        source: RandomizerSource,
+        residues: Any,
+        shape: tuple[int, ...],
+        format: Format,
+        freshness: Freshness,
+    ) -> None:
+        limit = format.layout.capacity if format.layout else source.numbers.n // 3 - 1
+        if format.bound > limit:
+            raise PlaintextOverflowError(
+                "the result could leave the plaintext's range: "
+                + (
+                    f"the slots hold max_terms = {format.encoding.max_terms} terms; encrypt with a larger max_terms"
+                    if format.layout
+                    else "use a longer key, an encoding with fewer fraction_bits or a smaller max_abs, or fewer products"
+                )
+            )
+        self._source, self._residues, self._shape = source, residues, shape
+        self._format, self._freshness, self._exported = format, freshness, False
+
+    # What it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the plaintext array."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self._shape)
+
+    @property
+    def packed(self) -> bool:
+        """Whether a ciphertext holds several values."""
+        return self._format.layout is not None
+
+    @property
+    def encoding(self) -> FixedPoint:
+        """How the values were encoded."""
+        return self._format.encoding
+
+    @property
+    def layout(self) -> SlotLayout | None:
+        """The slots of a packed array."""
+        return self._format.layout
+
+    @property
+    def format(self) -> Format:
+        """Encoding, scale, bound and layout."""
+        return self._format
+
+    @property
+    def bound(self) -> int:
+        """Public bound on the |integer| of every slot."""
+        return self._format.bound
+
+    @property
+    def terms(self) -> int:
+        """How many encoded values, at most, a slot sums."""
+        unit = replace(self.encoding, fraction_bits=self._format.fraction_bits).unit
+        return -(-self.bound // unit)
+
+    @property
+    def fingerprint(self) -> str:
+        """Key id: which public key the array belongs to."""
+        return self._source.numbers.fingerprint
+
+    @property
+    def n_ciphertexts(self) -> int:
+        """Number of ciphertexts."""
+        return self._source.ring.size(self._residues)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the resident ciphertexts, in bytes."""
+        return self._source.ring.resident_bytes(self._residues)
+
+    @property
+    def nbytes_canonical(self) -> int:
+        """Size of the ciphertexts once they leave the process, in bytes."""
+        return self.n_ciphertexts * self._source.ring.ciphertext_bytes
+
+    @property
+    def residues(self) -> Any:
+        """The batch of residues mod n^2, in the engine's resident form (for the key holder and for other rooms)."""
+        return self._residues
+
+    def __repr__(self) -> str:
+        form = "packed, " if self.packed else ""
+        return f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError("len() of an unsized (0-d) array")
+        return self._shape[0]
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("an encrypted value has no truth value; decrypt it first")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError("encrypted values cannot be compared; decrypt them first")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise TypeError("an EncryptedArray does not convert to a plain array; use private_key.decrypt(array)")
+
+    # Leaving the process ---------------------------------------------------------------------------------------
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the ciphertexts may leave the process as they are."""
+        return self._exported or self._freshness.is_fresh
+
+    def ciphertexts(self, *, rerandomize: bool = True) -> list[int]:
+        """Canonical integers in [1, n^2), one a ciphertext, for use outside this process.
+
+        Parameters
+        ----------
+        rerandomize : bool
+            Give a re-randomised copy where the array is not fresh: differences, scalar products and parts of what
+            has already left would show relations between plaintexts. The array itself stays as it is.
+        """
+        residues = self._residues
+        if rerandomize and not self.is_fresh:
+            residues = self._source.rerandomize(residues)
+        else:
+            self._freshness.spend()
+            self._exported = True
+        return self._source.ring.store(residues)
+
+    # Arithmetic ------------------------------------------------------------------------------------------------
+
+    def _derive(
+        self, residues: Any, shape: tuple[int, ...] | None = None, freshness: Freshness | None = None, **changes: Any
+    ) -> EncryptedArray:
+        format = replace(self._format, **changes) if changes else self._format
+        return EncryptedArray(
+            self._source,
+            residues,
+            self._shape if shape is None else shape,
+            format,
+            self._freshness if freshness is None else freshness,
+        )
+
+    def _check_bound(self, bound: int) -> None:
+        """Raise before the work that would give a result with that bound."""
+        self._derive(self._residues, bound=bound)
+
+    def _unpacked_only(self, operation: str) -> None:
+        if self.packed:
+            raise PackedOperationError(
+                f"a packed array cannot do {operation}: its ciphertexts hold {self._format.layout.slots} values each; "  # type: ignore[union-attr]
+                "encrypt with packed=False for it"
+            )
+
+    def _broadcast(self, shape: tuple[int, ...]) -> Any:
+        """Residues repeated to a larger shape."""
+        if shape == self._shape:
+            return self._residues
+        self._unpacked_only(f"broadcasting from {self._shape} to {shape}")
+        indices = np.broadcast_to(np.arange(self.size).reshape(self._shape), shape)
+        return self._source.ring.take(self._residues, indices.ravel())
+
+    def _scaled(self, fraction_bits: int) -> EncryptedArray:
+        """The same values at a finer scale."""
+        shift = fraction_bits - self._format.fraction_bits
+        if shift == 0:
+            return self
+        bound = self.bound << shift
+        self._check_bound(bound)
+        powers = self._source.ring.power_vartime(self._residues, [1 << shift] * self.n_ciphertexts)
+        return self._derive(powers, freshness=self._freshness.spoiled(), fraction_bits=fraction_bits, bound=bound)
+
+    def __add__(self, other: Any) -> EncryptedArray:
+        if isinstance(other, EncryptedArray):
+            return self._add_encrypted(other)
+        if not array_functions.is_plain(other):
+            return NotImplemented
+        return self._add_plain(as_plain_array(other, "the plain operand"))
+
+    __radd__ = __add__
+
+    def _add_encrypted(self, other: EncryptedArray) -> EncryptedArray:
+        if self.fingerprint != other.fingerprint:
+            raise KeyMismatchError(
+                f"arrays of different keys cannot be added: {self.fingerprint[:8]} and {other.fingerprint[:8]}"
+            )
+        if self._format.layout != other._format.layout:
+            raise LayoutMismatchError("arrays of different slot layouts cannot be added; encrypt both the same way")
+        finest = max(self._format.fraction_bits, other._format.fraction_bits)
+        if self.packed and (self._format.fraction_bits != other._format.fraction_bits):
+            raise LayoutMismatchError("packed arrays of different scale cannot be added; encrypt both the same way")
+        shape = np.broadcast_shapes(self._shape, other._shape)
+        left, right = self._scaled(finest), other._scaled(finest)
+        bound = left.bound + right.bound
+        left._check_bound(bound)
+        residues = self._source.ring.multiply(left._broadcast(shape), right._broadcast(shape))
+        return left._derive(
+            residues,
+            shape,
+            left._freshness.added(right._freshness),
+            bound=bound,
+            integer=left._format.integer and right._format.integer,
+        )
+
+    def _add_plain(self, values: npt.NDArray[Any]) -> EncryptedArray:
+        shape = np.broadcast_shapes(self._shape, values.shape)
+        target = self
+        if not self.packed:
+            # Exact where that takes no more fraction bits than the default encoding has, else rounded.
+            exact = min(exact_fraction_bits(values), UNPACKED.fraction_bits)
+            target = self._scaled(max(exact, self._format.fraction_bits))
+        encoding = replace(self.encoding, fraction_bits=target._format.fraction_bits)
+        bound = target.bound + encoding.unit
+        target._check_bound(bound)
+        residues = target._broadcast(shape)
+        integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand")
+        layout = self._format.layout
+        words, offset = (layout.pack(integers), -layout.offset) if layout else biased_words(integers)
+        residues = self._source.ring.multiply_plain(residues, words, offset)
+        integer = self._format.integer and values.dtype.kind != "f"
+        return target._derive(residues, shape, bound=bound, integer=integer)
+
+    def __neg__(self) -> EncryptedArray:
+        return self._derive(self._source.ring.invert(self._residues), freshness=self._freshness.spoiled())
+
+    def __pos__(self) -> EncryptedArray:
+        return self
+
+    def __sub__(self, other: Any) -> EncryptedArray:
+        if isinstance(other, EncryptedArray):
+            return self._add_encrypted(-other)
+        if not array_functions.is_plain(other):
+            return NotImplemented
+        return self._add_plain(array_functions.negated(as_plain_array(other, "the plain operand")))
+
+    def __rsub__(self, other: Any) -> EncryptedArray:
+        return -self + other
+
+    def __mul__(self, other: Any) -> EncryptedArray:
+        if isinstance(other, EncryptedArray):
+            raise TypeError("a product of two encrypted arrays cannot be computed: Paillier only adds")
+        if not array_functions.is_plain(other):
+            return NotImplemented
+        return self._multiply(as_plain_array(other, "the plain factor"))
+
+    __rmul__ = __mul__
+
+    def _multiply(self, factors: npt.NDArray[Any]) -> EncryptedArray:
+        bits = exact_fraction_bits(factors)
+        if self.packed and (factors.ndim or bits):
+            self._unpacked_only("a product with anything but one integer")
+        shape = np.broadcast_shapes(self._shape, factors.shape)
+        exponents = integers_at_scale(factors, bits)
+        bound = self.bound * max((abs(exponent) for exponent in exponents), default=0)
+        self._check_bound(bound)
+        residues = self._broadcast(shape)
+        count = self._source.ring.size(residues)
+        if len(exponents) != count:
+            indices = np.broadcast_to(np.arange(factors.size).reshape(factors.shape), shape).ravel()
+            exponents = exponents * count if self.packed else [exponents[i] for i in indices.tolist()]
+        return self._derive(
+            array_functions.signed_power(self._source.ring, residues, exponents),
+            shape,
+            self._freshness.spoiled(),
+            bound=bound,
+            fraction_bits=self._format.fraction_bits + bits,
+            integer=self._format.integer and factors.dtype.kind != "f",
+        )
+
+    def __truediv__(self, other: Any) -> EncryptedArray:
+        if isinstance(other, EncryptedArray) or not array_functions.is_plain(other):
+            return NotImplemented
+        divisors = as_plain_array(other, "the divisor").astype(np.float64)
+        if not divisors.all():
+            raise ZeroDivisionError("division of an encrypted array by zero")
+        return self._multiply(as_plain_array(1.0 / divisors, "the reciprocal of the divisor"))
+
+    def __matmul__(self, other: Any) -> EncryptedArray:
+        if isinstance(other, EncryptedArray):
+            raise TypeError("a product of two encrypted arrays cannot be computed: Paillier only adds")
+        if not array_functions.is_plain(other):
+            return NotImplemented
+        # (C @ A) = (A^T @ C^T)^T
+        matrix = as_plain_array(other, "the plain matrix")
+        return self.transpose()._left_multiply(matrix.T).transpose()
+
+    def __rmatmul__(self, other: Any) -> EncryptedArray:
+        if not array_functions.is_plain(other):
+            return NotImplemented
+        return self._left_multiply(as_plain_array(other, "the plain matrix"))
+
+    def _left_multiply(self, matrix: npt.NDArray[Any]) -> EncryptedArray:
+        """``matrix @ self`` for one or two dimensions on either side."""
+        self._unpacked_only("a matrix product")
+        if matrix.ndim not in (1, 2) or self.ndim not in (1, 2):
+            raise ValueError(f"matmul takes 1-d and 2-d operands, not shapes {matrix.shape} and {self._shape}")
+        if matrix.shape[-1] != self._shape[0]:
+            raise ValueError(f"matmul: shapes {matrix.shape} and {self._shape} do not fit")
+        bits = exact_fraction_bits(matrix)
+        flat = integers_at_scale(matrix, bits)
+        width = matrix.shape[-1]
+        rows = [flat[i : i + width] for i in range(0, len(flat), width)] if width else [[]] * (matrix.size or 1)
+        rows = rows if width else [[] for _ in range(math.prod(matrix.shape[:-1]))]
+        bound = self.bound * max((sum(map(abs, row)) for row in rows), default=0)
+        self._check_bound(bound)
+        return self._derive(
+            array_functions.matrix_power(self._source.ring, rows, self._residues, self._shape),
+            matrix.shape[:-1] + self._shape[1:],
+            self._freshness.spoiled(),
+            bound=bound,
+            fraction_bits=self._format.fraction_bits + bits,
+            integer=self._format.integer and matrix.dtype.kind != "f",
+        )
+
+    def sum(self, axis: Axis = None) -> EncryptedArray:
+        """Sum over all elements, one axis or several."""
+        self._unpacked_only("a sum over its own elements")
+        axes = array_functions.normalized_axes(axis, self.ndim)
+        kept = tuple(i for i in range(self.ndim) if i not in axes)
+        shape = tuple(self._shape[i] for i in kept)
+        terms = math.prod(self._shape[i] for i in axes)
+        self._check_bound(self.bound * terms)
+        moved = self.transpose(kept + axes)
+        residues = self._source.ring.product(moved._residues, math.prod(shape), terms, 1)
+        return self._derive(residues, shape, bound=self.bound * terms)
+
+    def mean(self, axis: Axis = None) -> EncryptedArray:
+        """Mean over all elements, one axis or several."""
+        axes = array_functions.normalized_axes(axis, self.ndim)
+        return self.sum(axis) / math.prod(self._shape[i] for i in axes)
+
+    # Shape -----------------------------------------------------------------------------------------------------
+
+    def reshape(self, *shape: Any) -> EncryptedArray:
+        """The same values in another shape, C order; one length may be -1."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)) else shape
+        return self._derive(self._residues, np.empty(self._shape, dtype=np.bool_).reshape(wanted).shape)
+
+    def ravel(self) -> EncryptedArray:
+        """The values in one dimension."""
+        return self.reshape(-1)
+
+    def transpose(self, axes: Sequence[int] | None = None) -> EncryptedArray:
+        """The array with its axes permuted (reversed without `axes`)."""
+        order = tuple(range(self.ndim))[::-1] if axes is None else tuple(axes)
+        if order == tuple(range(self.ndim)):
+            return self
+        self._unpacked_only("a transposition")
+        return self._select(lambda indices: indices.transpose(order))
+
+    @property
+    def T(self) -> EncryptedArray:  # noqa: N802 - numpy's name
+        """The transposed array."""
+        return self.transpose()
+
+    def _select(self, selection: Callable[[npt.NDArray[np.intp]], Any]) -> EncryptedArray:
+        indices = np.asarray(selection(np.arange(self.size).reshape(self._shape)))
+        return self._derive(self._source.ring.take(self._residues, indices.ravel()), indices.shape)
+
+    def __getitem__(self, key: Any) -> EncryptedArray:
+        self._unpacked_only("indexing inside a ciphertext")
+        return self._select(lambda indices: indices[key])
+
+    def __iter__(self) -> Iterator[EncryptedArray]:
+        return (self[i] for i in range(len(self)))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return array_functions.apply_ufunc(EncryptedArray, ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_functions.apply_function(_FUNCTIONS, function, args, kwargs)
+
+
+def concatenate(arrays: Sequence[EncryptedArray], axis: int = 0) -> EncryptedArray:
+    """Join unpacked arrays of one key along an axis, as numpy.concatenate.
+
+    Parameters
+    ----------
+    arrays : sequence of EncryptedArray
+    axis : int
+
+    Raises
+    ------
+    KeyMismatchError, PackedOperationError, ValueError
+    """
+    arrays = list(arrays)
+    if not arrays or not all(isinstance(array, EncryptedArray) for array in arrays):
+        raise TypeError("concatenate needs one or more EncryptedArrays; encrypt plain ones first")
+    first = arrays[0]
+    if any(array.fingerprint != first.fingerprint for array in arrays):
+        raise KeyMismatchError("arrays of different keys cannot be concatenated")
+    for array in arrays:
+        array._unpacked_only("concatenation")
+    finest = max(array._format.fraction_bits for array in arrays)
+    arrays = [array._scaled(finest) for array in arrays]
+    starts = np.cumsum([0, *(array.size for array in arrays)])
+    order = np.concatenate(
+        [start + np.arange(a.size).reshape(a.shape) for start, a in zip(starts[:-1], arrays, strict=True)], axis=axis
+    )
+    ring = first._source.ring
+    residues = ring.take(ring.concatenate([array._residues for array in arrays]), order.ravel())
+    # As fresh as the least fresh part: only what all parts share is known to hide every element.
+    freshness = arrays[0]._freshness
+    for array in arrays[1:]:
+        single = freshness.single & array._freshness.single
+        freshness = Freshness(single, freshness.involved | array._freshness.involved)
+    return first._derive(
+        residues,
+        order.shape,
+        freshness,
+        fraction_bits=finest,
+        bound=max(array.bound for array in arrays),
+        integer=all(array._format.integer for array in arrays),
+    )
+
+
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: EncryptedArray.sum,
+    np.mean: EncryptedArray.mean,
+    np.reshape: EncryptedArray.reshape,
+    np.ravel: EncryptedArray.ravel,
+    np.transpose: EncryptedArray.transpose,
+    np.shape: lambda array: array.shape,
+    np.ndim: lambda array: array.ndim,
+    np.size: lambda array: array.size,
+    np.concatenate: concatenate,
+    np.dot: array_functions.dot,
+}

@@ -1,0 +1,157 @@
+"""Commands and options of `vecphe`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from vecphe.errors import InsecureKeyWarning, VecpheError
+from vecphe.numbers import DEFAULT_KEY_LENGTH, check_key_length
+
+__all__ = ["app", "run_app"]
+
+app = typer.Typer(
+    name="vecphe",
+    help="Federated learning on vectorized Paillier encryption.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class BackendChoice(str, Enum):
+    """Backends that `vecphe run` offers."""
+
+    ALL = "all"
+    PACKED = "packed"
+    VECTORIZED = "vectorized"
+    NAIVE = "naive"
+
+
+def run_app() -> int:
+    """Run the command line in `sys.argv`; the exit status."""
+    warnings.showwarning = _show_warning
+    try:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what every usage error of typer has, in all its versions
+            raise
+        _print_error(error.format_message())
+        return 2
+    return status if isinstance(status, int) else 0
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def _print_error(text: object) -> None:
+    print(f"error: {_one_line(text)}", file=sys.stderr)
+
+
+def _fail(text: object) -> NoReturn:
+    _print_error(text)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def _errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except kinds as error:
+        _fail(error)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from vecphe.cli.info import version
+
+        print(f"vecphe {version()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def info(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Version, engine, CPU features, parallelism and key strengths."""
+    from vecphe.cli.info import collect_info, print_info, print_json
+
+    with _errors_in_one_line(VecpheError):
+        facts = collect_info()
+    (print_json if as_json else print_info)(facts)
+
+
+@app.command()
+def run(
+    clients: Annotated[int | None, typer.Option(min=3, help="Number of hospitals. [default: 5]")] = None,
+    key_length: Annotated[int, typer.Option(help="Bits of the Paillier modulus.")] = DEFAULT_KEY_LENGTH,
+    iterations: Annotated[int, typer.Option(min=1, help="Rounds of gradient descent.")] = 50,
+    eta: Annotated[float, typer.Option(help="Step size.")] = 1.5,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed that cuts the data.")] = 43,
+    backend: Annotated[BackendChoice, typer.Option(help="What to run; all compares.")] = BackendChoice.ALL,
+    data: Annotated[Path | None, typer.Option(help="CSV file with a header, instead of the diabetes data.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column of the CSV file to predict.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column of the CSV file that names each row's hospital.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write results as JSON; - is stdout.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the JSON file if it exists.")] = False,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Workers for encryption; -1 is all cores.")] = None,
+) -> None:
+    """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
+    from vecphe.cli.comparison import Comparison, JobOptions, load_shards
+    from vecphe.cli.output import check_writable, write_json
+    from vecphe.cli.report import Reporter
+
+    with _errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyWarning)
+        check_key_length(key_length, insecure=insecure)
+        if json_file is not None:
+            check_writable(json_file, force)
+        shards = load_shards(data, target, group, clients, seed)
+        options = JobOptions(
+            shards=shards,
+            backend=backend.value,
+            data="diabetes" if data is None else str(data),
+            key_length=key_length,
+            iterations=iterations,
+            eta=eta,
+            seed=seed,
+            insecure=insecure,
+            jobs=jobs,
+        )
+        comparison = Comparison(options)
+    reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
+    reporter.print_start(comparison)
+    with _errors_in_one_line(VecpheError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyWarning)
+        comparison.run(reporter)
+    reporter.print_results(comparison)
+    if json_file is not None:
+        with _errors_in_one_line(OSError):
+            write_json(json_file, comparison.as_dict(), force)
+    if not comparison.models_agree:
+        raise typer.Exit(1)

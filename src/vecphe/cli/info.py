@@ -1,0 +1,83 @@
+"""What `vecphe info` tells."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as distribution_version
+from pathlib import Path
+from typing import Any
+
+import joblib
+from joblib.parallel import get_active_backend
+
+from vecphe.arithmetic import active_engine, available_engines
+from vecphe.numbers import DEFAULT_KEY_LENGTH
+
+__all__ = ["collect_info", "print_info", "print_json", "version"]
+
+_STRENGTHS = {1024: 80, 2048: 112, 3072: 128, 7680: 192}  # NIST SP 800-57 part 1, table 2
+_FEATURES = ("avx2", "bmi2", "adx", "avx512f", "avx512dq", "avx512vl", "avx512ifma", "avx_ifma")
+
+
+def version() -> str:
+    """Version of the installed package."""
+    try:
+        return distribution_version("vecphe")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _cpu() -> tuple[str, list[str]]:
+    """Model and arithmetic features, as the kernel of Linux tells them; elsewhere no features are known."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    flags = fields.get("flags", "").split()
+    return fields.get("model name") or platform.processor() or platform.machine(), [f for f in _FEATURES if f in flags]
+
+
+def collect_info() -> dict[str, Any]:
+    """Facts about this installation and machine, ready for JSON."""
+    engine = active_engine()
+    model, features = _cpu()
+    backend, n_jobs = get_active_backend()
+    return {
+        "version": version(),
+        "python": platform.python_version(),
+        "engine": engine.name,
+        "engine_details": engine.describe(),
+        "engines": [{"name": name, "available": why is None, "why_not": why} for name, why in available_engines()],
+        "cpu": {"model": model, "features": features, "cores": joblib.cpu_count()},
+        "joblib": {
+            "version": joblib.__version__,
+            "backend": type(backend).__name__,
+            "n_jobs": n_jobs,
+            "workers": engine.workers,
+        },
+        "key_length": {"default": DEFAULT_KEY_LENGTH, "strength_bits": {str(k): v for k, v in _STRENGTHS.items()}},
+    }
+
+
+def print_json(facts: dict[str, Any]) -> None:
+    """Print the facts as JSON."""
+    print(json.dumps(facts, indent=2))
+
+
+def print_info(facts: dict[str, Any]) -> None:
+    """Print the facts as text, one a line."""
+    print(f"vecphe {facts['version']}, Python {facts['python']}")
+    print(f"engine: {facts['engine']}")
+    print(f"engine details: {', '.join(f'{k} {v}' for k, v in facts['engine_details'].items())}")
+    for engine in facts["engines"]:
+        print(f"engine {engine['name']}: {'available' if engine['available'] else engine['why_not']}")
+    cpu, jobs = facts["cpu"], facts["joblib"]
+    print(f"cpu: {cpu['model']}, {cpu['cores']} cores, features: {' '.join(cpu['features']) or 'none known'}")
+    print(f"joblib: {jobs['version']}, backend {jobs['backend']}, n_jobs {jobs['n_jobs']}, engine wants {jobs['workers']}")
+    for bits, strength in facts["key_length"]["strength_bits"].items():
+        length = int(bits)
+        note = " (insecure)" if length < 2048 else " (default)" if length == facts["key_length"]["default"] else ""
+        print(f"key of {bits} bits: strength {strength} bits{note}")

@@ -1,0 +1,57 @@
+"""JSON to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+__all__ = ["check_writable", "write_json"]
+
+
+def check_writable(path: Path, force: bool) -> None:
+    """Raise ValueError or OSError now for what would fail after the work is done."""
+    if str(path) == "-":
+        return
+    if path.is_dir():
+        raise ValueError(f"{path} is a directory")
+    if path.is_file() and not force:
+        raise ValueError(f"{path} exists; use --force to replace it")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent} is not a directory")
+
+
+def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
+    """Write JSON to a file, or to stdout if `path` is ``-``; a regular file is replaced whole or left as it is."""
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    elif path.exists() and not path.is_file():  # a device or a pipe
+        path.write_text(text, encoding="utf-8")
+    else:
+        check_writable(path, force)
+        _replace(path, text)
+
+
+def _replace(path: Path, text: str) -> None:
+    file = NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False)
+    try:
+        with file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(file.name, 0o666 & ~_umask())
+        os.replace(file.name, path)
+    except BaseException:
+        os.unlink(file.name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

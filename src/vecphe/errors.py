@@ -1,0 +1,112 @@
+"""Every error and warning that vecphe raises on purpose.
+
+::
+
+    VecpheError
+    ├── InvalidKeyError              (ValueError)    a key or key parameter that is unsafe or inconsistent
+    ├── KeyMismatchError             (ValueError)    objects of different keys were mixed
+    ├── InvalidPlaintextError        (ValueError)    NaN, infinity, or a plaintext outside its domain
+    ├── PlaintextOverflowError       (OverflowError) a value or a tracked bound leaves the plaintext's range
+    ├── InvalidCiphertextError       (ValueError)    not an element of Z*_{n^2}; deliberately without detail
+    │   └── CorruptedAggregateError                  decrypted to what no honest sum can be (key holder only)
+    ├── LayoutMismatchError          (ValueError)    different encodings, scales or slot layouts were mixed
+    ├── PackedOperationError         (TypeError)     an operation that packed arrays cannot do
+    ├── SerializationError           (ValueError)    malformed bytes or text
+    ├── EngineUnavailableError       (RuntimeError)  an engine that is unknown or does not run here
+    ├── ParallelError                (RuntimeError)  workers died, or are not allowed for this work
+    └── ProtocolError                (RuntimeError)  a party broke the protocol, or a guard stopped it
+
+    UserWarning
+    ├── InsecureKeyWarning           a key shorter than 2048 bits
+    └── EngineFallbackWarning        a faster engine was expected and does not run
+"""
+
+__all__ = [
+    "CorruptedAggregateError",
+    "EngineFallbackWarning",
+    "EngineUnavailableError",
+    "InsecureKeyWarning",
+    "InvalidCiphertextError",
+    "InvalidKeyError",
+    "InvalidPlaintextError",
+    "KeyMismatchError",
+    "LayoutMismatchError",
+    "PackedOperationError",
+    "ParallelError",
+    "PlaintextOverflowError",
+    "ProtocolError",
+    "SerializationError",
+    "VecpheError",
+]
+
+
+class VecpheError(Exception):
+    """Base of all errors raised by vecphe."""
+
+
+class InvalidKeyError(VecpheError, ValueError):
+    """A key or a key parameter is unsafe or inconsistent."""
+
+
+class KeyMismatchError(VecpheError, ValueError):
+    """Objects that belong to different keys were mixed."""
+
+
+class InvalidPlaintextError(VecpheError, ValueError):
+    """A plaintext is NaN, infinite or outside its domain."""
+
+
+class PlaintextOverflowError(VecpheError, OverflowError):
+    """A value, or the tracked bound of a result, does not fit the plaintext."""
+
+
+class InvalidCiphertextError(VecpheError, ValueError):
+    """A ciphertext is not an element of Z*_{n^2}.
+
+    The text is the same whatever the reason, so that it tells an attacker nothing.
+    """
+
+    def __init__(self, message: str = "not a valid ciphertext for this key") -> None:
+        super().__init__(message)
+
+
+class CorruptedAggregateError(InvalidCiphertextError):
+    """A ciphertext decrypts to what no honest computation can give.
+
+    For the key holder only: sent back to whoever supplied the ciphertext it would be a decryption oracle.
+    """
+
+    def __init__(self, message: str = "corrupted aggregate: a value or the padding is outside its bound") -> None:
+        super().__init__(message)
+
+
+class LayoutMismatchError(VecpheError, ValueError):
+    """Encodings, scales or slot layouts do not match."""
+
+
+class PackedOperationError(VecpheError, TypeError):
+    """The operation needs one value a ciphertext; encrypt with ``packed=False``."""
+
+
+class SerializationError(VecpheError, ValueError):
+    """Bytes or text are not in the expected form."""
+
+
+class EngineUnavailableError(VecpheError, RuntimeError):
+    """The engine is unknown or does not run on this machine."""
+
+
+class ParallelError(VecpheError, RuntimeError):
+    """Workers died, or the active joblib backend is not allowed for this work."""
+
+
+class ProtocolError(VecpheError, RuntimeError):
+    """A party of the protocol misbehaved, or a guard refused to go on."""
+
+
+class InsecureKeyWarning(UserWarning):
+    """The key is shorter than 2048 bits and protects nothing."""
+
+
+class EngineFallbackWarning(UserWarning):
+    """A faster engine was expected but does not run; results are right, only slower."""

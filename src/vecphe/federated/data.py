@@ -1,0 +1,318 @@
+"""Data for the protocol: the diabetes data, CSV files, and cutting rows into one shard per client."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Shards", "Table", "equal_blocks", "get_data", "load_csv", "scale_features", "shards_from_table", "standardize"]
+
+Floats = npt.NDArray[np.float64]
+
+_TEST_ROWS = 50  # of the 442 rows of the diabetes data
+_TEST_SHARE = 5  # one row in so many is a test row of a CSV file
+
+
+def equal_blocks(n_rows: int, n_clients: int) -> list[slice]:
+    """Cut `n_rows` rows, in order, into `n_clients` blocks of equal size; the remainder is dropped.
+
+    Parameters
+    ----------
+    n_rows, n_clients : int
+
+    Returns
+    -------
+    list of slice
+
+    Raises
+    ------
+    ValueError
+        If there is no client, or not one row for each.
+    """
+    if n_clients < 1:
+        raise ValueError(f"n_clients={n_clients}: at least 1 client is needed")
+    block = n_rows // n_clients
+    if not block:
+        raise ValueError(f"n_samples={n_rows} rows cannot be shared out to n_clients={n_clients}: a client would get none")
+    return [slice(start, start + block) for start in range(0, block * n_clients, block)]
+
+
+def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats], Floats, Floats]:
+    """The diabetes data with a column of ones, shuffled and shared out to clients.
+
+    Parameters
+    ----------
+    n_clients : int
+        Number of equal blocks.
+    seed : int
+        Seed of the permutation and of the choice of 50 test rows.
+
+    Returns
+    -------
+    X, y : list of ndarray
+        One block of rows, shape (rows, 11), and its targets for each client.
+    X_test, y_test : ndarray
+        The test rows, shape (50, 11), and their targets.
+    """
+    from sklearn.datasets import load_diabetes  # here, because it takes a second to import
+
+    X, y = load_diabetes(return_X_y=True)
+    X = np.column_stack([X, np.ones(len(X))])
+    random = np.random.RandomState(seed)
+    order = random.permutation(len(X))
+    X, y = X[order], y[order]
+    test_rows = random.choice(len(X), size=_TEST_ROWS, replace=False)
+    kept = np.ones(len(X), dtype=bool)
+    kept[test_rows] = False
+    blocks = equal_blocks(int(kept.sum()), n_clients)
+    X_train, y_train = X[kept], y[kept]
+    return [X_train[rows] for rows in blocks], [y_train[rows] for rows in blocks], X[test_rows], y[test_rows]
+
+
+def standardize(values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Centre columns on 0 and scale them to variance 1; a constant column is only centred.
+
+    Parameters
+    ----------
+    values : ndarray
+        Shape (rows, ...).
+
+    Returns
+    -------
+    standardized : ndarray
+        Of the same shape.
+    mean, scale : ndarray
+        ``values = standardized * scale + mean``.
+    """
+    mean, scale = np.mean(values, axis=0), np.std(values, axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    return (values - mean) / scale, mean, scale
+
+
+def scale_features(values: Floats) -> Floats:
+    """Standardised features, divided by the root of their number, and a column of ones.
+
+    The division bounds the largest eigenvalue of ``X.T @ X / rows`` by 1 however the features are correlated, so
+    that gradient descent converges for every step size below 2.
+
+    Parameters
+    ----------
+    values : ndarray
+        Shape (rows, features).
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, features + 1).
+    """
+    scaled = standardize(values)[0] / math.sqrt(values.shape[1])
+    return np.column_stack([scaled, np.ones(len(scaled))])
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file: features, target and, where asked for, the group of every row.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Names of the columns of `X`.
+    X : ndarray
+        Shape (rows, features), float64.
+    y : ndarray
+        Shape (rows,), float64.
+    groups : tuple of str or None
+        Name of the group of each row.
+    """
+
+    features: tuple[str, ...]
+    X: Floats
+    y: Floats
+    groups: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Rows shared out to clients, and the test rows.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One for each client.
+    X, y : list of ndarray
+        Rows and targets of each client.
+    X_test, y_test : ndarray
+        Test rows and their targets.
+    target_scale : float
+        What an error in `y` is multiplied with to be in the target's own units.
+    """
+
+    names: tuple[str, ...]
+    X: list[Floats]
+    y: list[Floats]
+    X_test: Floats
+    y_test: Floats
+    target_scale: float = 1.0
+
+
+def load_csv(path: str | Path, target: str, group: str | None = None) -> Table:
+    """Read a CSV file with a header line; every column but `target` and `group` is a feature.
+
+    Parameters
+    ----------
+    path : str or Path
+        UTF-8, with or without byte order mark, lines ended by LF or CRLF.
+    target : str
+        Column to predict.
+    group : str, optional
+        Column that names each row's client. It may hold text; no other column may.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        If the file is not such a table; the message names the column and the line.
+    OSError
+        If the file cannot be read.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        try:
+            return _read_table(file, target, group)
+        except (csv.Error, UnicodeDecodeError, ValueError) as error:
+            reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
+            raise ValueError(f"{path}: {reason}") from None
+
+
+def _read_table(file: TextIO, target: str, group: str | None) -> Table:
+    reader = csv.reader(file, strict=True)
+    header = [name.strip() for name in next(reader, [])]
+    _check_header(header, target, group)
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    for line, row in _filled_rows(reader):
+        if len(row) != len(header):
+            raise ValueError(f"line {line} has {len(row)} cells, but the header has {len(header)}")
+        lines.append(line)
+        rows.append(row)
+    if not rows:
+        raise ValueError("there is no row below the header")
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    groups = None if group is None else _group_names(columns.pop(group), group, lines)
+    numbers = {name: _numbers(name, cells, lines) for name, cells in columns.items()}
+    y = numbers.pop(target)
+    return Table(tuple(numbers), np.column_stack(list(numbers.values())), y, groups)
+
+
+def _filled_rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    for row in reader:
+        if row:
+            yield reader.line_num, row  # type: ignore[attr-defined]
+
+
+def _check_header(header: Sequence[str], target: str, group: str | None) -> None:
+    if not any(header):
+        raise ValueError("the file is empty; its first line must name the columns")
+    for name in header:
+        if not name.isprintable():
+            raise ValueError(f"the header names a column {name!r}, which is not printable")
+        if header.count(name) > 1:
+            raise ValueError(f"the header names the column {name!r} twice")
+    for name in (target,) if group is None else (target, group):
+        if name not in header:
+            hint = "; cells must be separated by commas" if len(header) == 1 else ""
+            raise ValueError(f"there is no column {name!r}; the columns are {', '.join(header)}{hint}")
+    if target == group:
+        raise ValueError(f"the column {target!r} cannot be both target and group")
+    if len(header) - (1 if group is None else 2) < 1:
+        raise ValueError("no column is left to be a feature")
+
+
+def _group_names(cells: Sequence[str], column: str, lines: Sequence[int]) -> tuple[str, ...]:
+    names = tuple(cell.strip() for cell in cells)
+    for name, line in zip(names, lines, strict=True):
+        if not name or not name.isprintable():
+            raise ValueError(f"the group in column {column!r}, line {line}, is empty or not printable")
+    return names
+
+
+def _numbers(column: str, cells: Sequence[str], lines: Sequence[int]) -> Floats:
+    return np.array([_number(column, cell, line) for cell, line in zip(cells, lines, strict=True)])
+
+
+def _number(column: str, cell: str, line: int) -> float:
+    try:
+        value = float(cell) if "_" not in cell else None
+    except ValueError:
+        value = None
+    if value is None:
+        shown = f"holds {cell[:40]!r}" if cell.strip() else "is empty"
+        raise ValueError(
+            f"column {column!r} must hold numbers, but line {line} {shown}; "
+            "drop such columns and rows, or name the column as the group"
+        )
+    if not math.isfinite(value):
+        raise ValueError(f"column {column!r}, line {line}: {cell.strip()!r} is not a finite number")
+    return value
+
+
+def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
+    """Standardise a table, hold out every fifth row at random for testing, and share out the rest.
+
+    The statistics are those of the whole table, which this simulation has at hand; parties of a real run have to
+    agree on a scaling beforehand.
+
+    Parameters
+    ----------
+    table : Table
+    n_clients : int
+        Number of equal blocks; not used if the table has groups, which then are the clients.
+    seed : int
+        Seed of the permutation of the rows.
+
+    Returns
+    -------
+    Shards
+
+    Raises
+    ------
+    ValueError
+        If a client would have no row to train on.
+    """
+    order = np.random.RandomState(seed).permutation(len(table.y))
+    n_test = len(order) // _TEST_SHARE
+    if not n_test:
+        raise ValueError(f"{len(order)} rows are too few; at least {_TEST_SHARE} are needed")
+    test, train = order[:n_test], order[n_test:]
+    X = scale_features(table.X)
+    y, _, scale = standardize(table.y)
+    members = _members(table, train, n_clients)
+    return Shards(
+        names=tuple(members),
+        X=[X[rows] for rows in members.values()],
+        y=[y[rows] for rows in members.values()],
+        X_test=X[test],
+        y_test=y[test],
+        target_scale=float(scale),
+    )
+
+
+def _members(table: Table, train: npt.NDArray[np.int64], n_clients: int) -> dict[str, npt.NDArray[np.int64]]:
+    if table.groups is None:
+        blocks = equal_blocks(len(train), n_clients)
+        return {f"Hospital {i}": train[rows] for i, rows in enumerate(blocks, 1)}
+    labels = np.array(table.groups)
+    members = {name: train[labels[train] == name] for name in dict.fromkeys(table.groups)}
+    for name, rows in members.items():
+        if not len(rows):
+            raise ValueError(f"group {name!r} has too few rows: none is left to train on beside the test rows")
+    return members

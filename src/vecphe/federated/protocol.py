@@ -1,0 +1,361 @@
+"""Linear regression by gradient descent, in a ring of clients and with a server that sees only sums.
+
+One round: client 1 encrypts its gradient and sends it to client 2; each next client adds its own; the last
+sends the sum to the server, which decrypts it and sends the mean to all clients in the clear.
+
+What this promises, and no more: the parties are honest but curious, and the membership of a run is fixed. A client
+learns the others' mean gradient from its own and the broadcast; the server with a client's successor and
+predecessor opens that client; after a client leaves, the change of the sum approximates its last gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.errors import ProtocolError, VecpheError
+from vecphe.federated.backends import Backend, EncryptedVector, EncryptionKey, backend_named
+from vecphe.federated.clock import PHASES, PhaseClock
+from vecphe.federated.parties import Client, Server, check_client_count, checked_rows, mean_square_error
+from vecphe.numbers import DEFAULT_KEY_LENGTH
+from vecphe.parallel import effective_jobs
+
+__all__ = [
+    "Message",
+    "ProtocolConfig",
+    "ProtocolResult",
+    "federated_learning",
+    "local_learning",
+    "ring_pass",
+]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ProtocolConfig:
+    """Options of a run; the keys of the mapping that the learning functions take.
+
+    Attributes
+    ----------
+    n_clients : int
+    key_length : int
+        Bits of the Paillier modulus.
+    n_iter : int
+        Rounds.
+    eta : float
+        Step size.
+    backend : str or Backend
+        "packed", "vectorized", or a backend such as ``NaiveBackend(phe)``.
+    insecure : bool
+        Accept keys shorter than 2048 bits.
+    n_jobs : int or None
+        Workers for encryption and decryption, as joblib counts them; the naive backend always has one.
+    record_transcript : bool
+        Keep every message, with its payload.
+    """
+
+    n_clients: int = 5
+    key_length: int = DEFAULT_KEY_LENGTH
+    n_iter: int = 50
+    eta: float = 1.5
+    backend: str | Backend = "packed"
+    insecure: bool = False
+    n_jobs: int | None = None
+    record_transcript: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("n_clients", "n_iter"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} must be a positive int, not {value!r}")
+        if isinstance(self.eta, bool) or not isinstance(self.eta, (int, float, np.number)):
+            raise ValueError(f"eta must be a number, not {self.eta!r}")
+        if not (math.isfinite(self.eta) and self.eta > 0):
+            raise ValueError(f"eta must be positive and finite, not {self.eta!r}")
+        effective_jobs(self.n_jobs)  # raises for what joblib does not take
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any] | None) -> ProtocolConfig:
+        """Fill in the defaults; a key that is not an option raises ValueError."""
+        known = [field.name for field in fields(cls)]
+        for key in config or {}:
+            if key not in known:
+                raise ValueError(f"config has no key {key!r}; the keys are {', '.join(known)}")
+        return cls(**(config or {}))
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a run.
+
+    Attributes
+    ----------
+    round : int
+        From 1; 0 is before the first round.
+    sender, receiver : str
+    kind : {"public-key", "encrypted-sum", "mean-gradient"}
+    payload : bytes
+        Big-endian modulus, concatenated little-endian ciphertexts, or little-endian float64.
+    """
+
+    round: int
+    sender: str
+    receiver: str
+    kind: str
+    payload: bytes
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the payload."""
+        return len(self.payload)
+
+
+@dataclass(frozen=True)
+class ProtocolResult:
+    """What a run gives.
+
+    Attributes
+    ----------
+    mse : list of float
+        Mean square error of each client's model on the test rows.
+    weights : ndarray
+        Shape (clients, features).
+    history : ndarray
+        Shape (rounds, features): the shared model after every round; no rounds for local learning.
+    n_iter : int
+        Rounds that were run.
+    seconds : dict of str to float
+        Wall-clock time by phase: keygen, setup, gradient, encrypt, add, decrypt, step; all parties together.
+    ciphertexts_per_hop, bytes_per_hop : int
+        What one client sends to the next in a round.
+    transcript : tuple of Message
+        Every message, if the run was to record them.
+    """
+
+    mse: list[float]
+    weights: Floats
+    history: Floats
+    n_iter: int
+    seconds: dict[str, float]
+    ciphertexts_per_hop: int = 0
+    bytes_per_hop: int = 0
+    transcript: tuple[Message, ...] = ()
+
+    @property
+    def seconds_per_round(self) -> float:
+        """Time of one round, without the phases keygen and setup."""
+        once = self.seconds["keygen"] + self.seconds["setup"]
+        return (sum(self.seconds.values()) - once) / self.n_iter
+
+
+class _Transcript:
+    """Messages of a run; records nothing unless it is switched on."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self.messages: list[Message] = []
+
+    def add(self, number: int, sender: str, receiver: str, kind: str, payload: Callable[[], bytes]) -> None:
+        if self.enabled:
+            self.messages.append(Message(number, sender, receiver, kind, payload()))
+
+
+@contextmanager
+def _hop(number: int, sender: str, receiver: str) -> Iterator[None]:
+    """Errors on a message name its round and both peers; a client's own (ProtocolError) already name it."""
+    try:
+        yield
+    except ProtocolError:
+        raise
+    except VecpheError as error:
+        raise ProtocolError(f"round {number}, {sender} -> {receiver}: {error}") from error
+
+
+def ring_pass(
+    clients: Sequence[Client],
+    receiver: str = Server.name,
+    number: int = 1,
+    record: Callable[[int, str, str, str, Callable[[], bytes]], None] | None = None,
+) -> EncryptedVector:
+    """Pass an encrypted sum through all clients, each adding its gradient.
+
+    Parameters
+    ----------
+    clients : sequence of Client
+    receiver : str
+        Who is sent the full sum.
+    number : int
+        Number of the round.
+    record : callable, optional
+        Called with (round, sender, receiver, kind, function that makes the payload) for every message.
+
+    Returns
+    -------
+    EncryptedVector
+
+    Raises
+    ------
+    ProtocolError
+        If a client stops, or is sent what it cannot add to; it names the peers.
+    """
+    total: EncryptedVector | None = None
+    sender = receiver
+    for i, client in enumerate(clients):
+        with _hop(number, sender, client.name):
+            total = client.encrypted_gradient(sum_to=total)
+        sender = client.name
+        if record is not None:
+            record(number, sender, clients[i + 1].name if i + 1 < len(clients) else receiver, "encrypted-sum", total.to_bytes)
+    if total is None:
+        raise ProtocolError("a ring needs clients")
+    return total
+
+
+def _check_shards(X: Sequence[Any], y: Sequence[Any], config: ProtocolConfig, names: Sequence[str] | None) -> list[str]:
+    """Names of the clients, after everything that can be wrong with their data except its values."""
+    if not len(X) == len(y) == config.n_clients:
+        raise ValueError(f"n_clients is {config.n_clients}, but there are {len(X)} blocks X and {len(y)} blocks y")
+    names = [f"Hospital {i}" for i in range(1, len(X) + 1)] if names is None else list(names)
+    if len(set(names)) != len(X):
+        raise ValueError(f"{len(X)} different client names are needed, not {len(set(names))}")
+    widths = [checked_rows(name, X_own, y_own)[0].shape[1] for name, X_own, y_own in zip(names, X, y, strict=True)]
+    for name, width in zip(names, widths, strict=True):
+        if width != widths[0]:
+            raise ValueError(f"{name} has {width} features, but {names[0]} has {widths[0]}")
+    return names
+
+
+def _make_clients(
+    names: Sequence[str], X: Sequence[Any], y: Sequence[Any], pubkey: EncryptionKey | None = None
+) -> list[Client]:
+    return [Client(name, X_own, y_own, pubkey) for name, X_own, y_own in zip(names, X, y, strict=True)]
+
+
+def _total_seconds(*clocks: PhaseClock) -> dict[str, float]:
+    return {phase: sum(clock.seconds[phase] for clock in clocks) for phase in PHASES}
+
+
+def federated_learning(
+    X: Sequence[npt.ArrayLike],
+    y: Sequence[npt.ArrayLike],
+    X_test: npt.ArrayLike,
+    y_test: npt.ArrayLike,
+    config: Mapping[str, Any] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    unsafe_few_clients: bool = False,
+    on_round: Callable[[int], bool] | None = None,
+) -> ProtocolResult:
+    """Train one linear model on the data of all clients, which share only encrypted gradients.
+
+    Parameters
+    ----------
+    X, y : sequence of array_like
+        Rows, shape (rows, features), and targets, shape (rows,), of each client.
+    X_test, y_test : array_like
+        Rows to test the models on.
+    config : mapping, optional
+        Options: the attributes of `ProtocolConfig`.
+    names : sequence of str, optional
+        Names of the clients; by default "Hospital 1" and so on.
+    unsafe_few_clients : bool
+        Allow fewer than 3 clients, for benchmarks only: they learn each other's gradients.
+    on_round : callable, optional
+        Called with the number of every finished round; the run ends early if it returns False.
+
+    Returns
+    -------
+    ProtocolResult
+
+    Raises
+    ------
+    ValueError
+        If the data or the options are wrong, before a key is made.
+    ProtocolError
+        If a guard stops the run; it names the party or the peers.
+    """
+    options = ProtocolConfig.from_mapping(config)
+    check_client_count(options.n_clients, unsafe_few_clients)
+    names = _check_shards(X, y, options, names)
+    backend = backend_named(options.backend, options.n_clients, options.n_jobs)
+    server = Server(options.key_length, options.insecure, backend, unsafe_few_clients=unsafe_few_clients)
+    clients = _make_clients(names, X, y, server.pubkey)
+    with server.clock.measure("setup"):
+        server.pubkey.prepare(len(clients) * options.n_iter, len(clients[0].weights))
+    transcript = _Transcript(options.record_transcript)
+    for client in clients:
+        transcript.add(0, server.name, client.name, "public-key", lambda: _modulus_bytes(server.pubkey))
+    history = []
+    for number in range(1, options.n_iter + 1):
+        total = _run_round(server, clients, options.eta, number, transcript)
+        history.append(clients[0].weights)
+        if on_round is not None and on_round(number) is False:
+            break
+    return ProtocolResult(
+        mse=[mean_square_error(client.predict(X_test), y_test) for client in clients],
+        weights=np.array([client.weights for client in clients]),
+        history=np.array(history),
+        n_iter=len(history),
+        seconds=_total_seconds(server.clock, *(client.clock for client in clients)),
+        ciphertexts_per_hop=total.n_ciphertexts,
+        bytes_per_hop=total.nbytes,
+        transcript=tuple(transcript.messages),
+    )
+
+
+def _modulus_bytes(key: EncryptionKey) -> bytes:
+    return key.n.to_bytes((key.key_length + 7) // 8, "big")
+
+
+def _run_round(
+    server: Server, clients: Sequence[Client], eta: float, number: int, transcript: _Transcript
+) -> EncryptedVector:
+    total = ring_pass(clients, server.name, number, transcript.add)
+    with _hop(number, clients[-1].name, server.name):
+        mean = server.decrypt_aggregate(total, len(clients))
+    for client in clients:
+        transcript.add(number, server.name, client.name, "mean-gradient", lambda: mean.astype("<f8").tobytes())
+        client.gradient_step(mean, eta)
+    return total
+
+
+def local_learning(
+    X: Sequence[npt.ArrayLike],
+    y: Sequence[npt.ArrayLike],
+    X_test: npt.ArrayLike,
+    y_test: npt.ArrayLike,
+    config: Mapping[str, Any] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+) -> ProtocolResult:
+    """Train each client alone on its own data, for comparison; nothing is encrypted or sent.
+
+    Parameters
+    ----------
+    X, y, X_test, y_test, config, names
+        As for `federated_learning`.
+
+    Returns
+    -------
+    ProtocolResult
+        With one model for each client.
+    """
+    options = ProtocolConfig.from_mapping(config)
+    names = _check_shards(X, y, options, names)
+    clients = _make_clients(names, X, y)
+    for client in clients:
+        client.fit(options.n_iter, options.eta)
+    return ProtocolResult(
+        mse=[mean_square_error(client.predict(X_test), y_test) for client in clients],
+        weights=np.array([client.weights for client in clients]),
+        history=np.empty((0, len(clients[0].weights))),
+        n_iter=options.n_iter,
+        seconds=_total_seconds(*(client.clock for client in clients)),
+    )

@@ -1,0 +1,112 @@
+"""Chunks over joblib: the one place that knows it.
+
+Which backend runs is joblib's decision (``joblib.parallel_config``); this module only hints. The engine says
+whether threads or processes pay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any, Literal, TypeVar
+
+import joblib
+from joblib.parallel import get_active_backend
+
+from vecphe.errors import ParallelError
+
+__all__ = ["chunk_bounds", "effective_jobs", "run_local_tasks", "run_tasks"]
+
+Result = TypeVar("Result")
+Workers = Literal["threads", "processes"]
+
+_LOCAL_BACKENDS = {"LokyBackend", "MultiprocessingBackend", "ThreadingBackend", "SequentialBackend"}
+
+
+def effective_jobs(n_jobs: int | None) -> int:
+    """Number of workers that `n_jobs` means here and now, as joblib counts.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        None is 1 unless ``joblib.parallel_config`` says otherwise; -1 all cores, -2 all but one. Inside
+        another worker it is 1.
+
+    Raises
+    ------
+    TypeError
+        If it is neither an int nor None.
+    ValueError
+        If it is 0.
+    """
+    if n_jobs is None:
+        return int(joblib.effective_n_jobs(None))
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be an int or None, not {type(n_jobs).__name__}")
+    if n_jobs == 0:
+        raise ValueError("n_jobs == 0 has no meaning; use 1 for no parallelism or -1 for all cores")
+    return int(joblib.effective_n_jobs(int(n_jobs)))
+
+
+def chunk_bounds(count: int, jobs: int, least: int, most: int) -> list[tuple[int, int]]:
+    """Cut `count` items into (start, stop) chunks of about equal size, `least` to `most` items each.
+
+    Parameters
+    ----------
+    count, jobs : int
+    least : int
+        Fewer items than this do not pay for a task; so few chunks are made that each has them.
+    most : int
+        Bound on the memory of one task.
+
+    Returns
+    -------
+    list of (int, int)
+        Four chunks a job where there is enough work, so that one slow core does not hold up the rest.
+    """
+    if count <= least:
+        return [(0, count)]
+    chunks = max(min(4 * jobs, count // least) if jobs > 1 else 1, -(-count // most))
+    edges = [count * i // chunks for i in range(chunks + 1)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def run_tasks(
+    function: Callable[..., Result], arguments: Sequence[tuple[Any, ...]], n_jobs: int | None, workers: Workers
+) -> list[Result]:
+    """``[function(*args) for args in arguments]`` on up to `n_jobs` workers.
+
+    Raises
+    ------
+    ParallelError
+        If a worker dies.
+    """
+    try:
+        results: list[Result] = joblib.Parallel(n_jobs=n_jobs, prefer=workers)(
+            joblib.delayed(function)(*args) for args in arguments
+        )
+    except (joblib.externals.loky.process_executor.BrokenProcessPool, EOFError) as error:
+        # Not chained: the message of the pool can quote the arguments.
+        raise ParallelError(
+            f"a worker process died ({type(error).__name__}): out of memory or killed; retry with a lower n_jobs"
+        ) from None
+    return results
+
+
+def run_local_tasks(
+    function: Callable[..., Result], arguments: Sequence[tuple[Any, ...]], n_jobs: int | None, workers: Workers
+) -> list[Result]:
+    """As `run_tasks`, for arguments that must not leave this machine (private keys).
+
+    Raises
+    ------
+    ParallelError
+        If the active joblib backend is not one of the local ones.
+    """
+    backend = type(get_active_backend()[0]).__name__
+    if backend not in _LOCAL_BACKENDS:
+        raise ParallelError(
+            f"decryption stays on this machine, but the active joblib backend is {backend}; "
+            "use joblib.parallel_config(backend='loky') or n_jobs=1 for it"
+        )
+    return run_tasks(function, arguments, n_jobs, workers)

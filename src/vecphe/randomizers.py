@@ -1,0 +1,174 @@
+"""n-th residues that hide plaintexts: textbook r^n, and DJN powers of a fixed base.
+
+The scheme of a source is one of
+
+``"djn"``
+    rho = h_s^a with h = x^2 mod n, h_s = h^n mod n^2, and a fresh, of half the length of n.
+    I. Damgard, M. Jurik, J. B. Nielsen, "A generalization of Paillier's public-key system with applications
+    to electronic voting", section 4.1.
+``"djn-short"``
+    The same with an exponent of 2*strength bits and room for 2^32 ciphertexts and more a base (256 bits up to
+    2048, 320 up to 3072, 512 up to 8192, 640 above): also assumes that short-exponent discrete logarithms are hard.
+``"textbook"``
+    rho = r^n mod n^2, r uniform in [1, n) and coprime to n.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable
+from functools import lru_cache
+from threading import Lock
+from typing import Any, Literal, get_args
+
+from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, active_engine, random_words, ring_for
+from vecphe.errors import InvalidKeyError, InvalidPlaintextError
+from vecphe.numbers import PublicNumbers
+from vecphe.parallel import chunk_bounds, effective_jobs, run_tasks
+
+__all__ = ["RandomizerScheme", "RandomizerSource", "choose_window"]
+
+RandomizerScheme = Literal["djn", "djn-short", "textbook"]
+
+# Twice the strength of the longest key (NIST SP 800-57) and at least 32 bits for the ciphertexts of a base.
+_SHORT_EXPONENT_BITS = ((2048, 256), (3072, 320), (8192, 512), (math.inf, 640))
+_TEXTBOOK_FIRST = 2  # encryptions; making the base costs one, the smallest table another
+_MOST_PER_TASK = 4096  # ciphertexts, which bounds the memory of a task to some megabytes
+
+
+def exponent_bits(scheme: RandomizerScheme, key_length: int) -> int:
+    """Length of the random exponents of a DJN scheme."""
+    half = (key_length + 1) // 2
+    if scheme == "djn":
+        return half
+    return min(half, next(bits for longest, bits in _SHORT_EXPONENT_BITS if key_length <= longest))
+
+
+def choose_window(engine: Engine, bits: int, count: int) -> int:
+    """Window of the fixed-base table that makes building it plus `count` powers cheapest."""
+    return min(
+        range(1, engine.max_window + 1),
+        key=lambda w: -(-bits // w) * ((1 << w) * engine.entry_cost + count),
+    )
+
+
+def textbook_randomizers(ring: AnyRing, roots: Iterable[int]) -> Any:
+    """Batch of r^n mod n^2.
+
+    Raises
+    ------
+    InvalidPlaintextError
+        If an r is outside [1, n) or shares a factor with n.
+    """
+    roots = list(roots)
+    if any(not 1 <= r < ring.n or math.gcd(r, ring.n) != 1 for r in roots):
+        raise InvalidPlaintextError("a randomizer's r must be in [1, n) and coprime to n")
+    return ring.power_vartime(ring.load(roots), [ring.n] * len(roots))
+
+
+def _random_root(n: int) -> int:
+    root = secrets.randbelow(n - 1) + 1
+    while math.gcd(root, n) != 1:
+        root = secrets.randbelow(n - 1) + 1
+    return root
+
+
+class RandomizerSource:
+    """Fresh randomizers for one public key, with the DJN base and table of this object and process.
+
+    The base is made here and never leaves: nobody has to be trusted for it, and ciphertexts of encryptors with
+    different bases add up all the same. Until more than two randomizers are asked for, they are textbook ones,
+    because base and table cost as much as two of those.
+    """
+
+    def __init__(self, numbers: PublicNumbers, scheme: RandomizerScheme = "djn") -> None:
+        if scheme not in get_args(RandomizerScheme):
+            raise ValueError(f"randomizers must be one of {', '.join(get_args(RandomizerScheme))}, not {scheme!r}")
+        self.numbers = numbers
+        self.scheme = scheme
+        self.ring = ring_for(numbers.n)
+        self._bits = exponent_bits(scheme, numbers.n.bit_length())
+        self._lock = Lock()
+        self._drawn = 0
+        self._base: int | None = None
+        self._table: FixedBase[Any] | None = None
+
+    @property
+    def table_bytes(self) -> int:
+        """Memory of the fixed-base table now: about 2^window * bits/window * 2.5 times the length of n."""
+        return self._table.table_bytes if self._table else 0
+
+    def prepare(self, count: int) -> None:
+        """Build what `count` randomizers to come need."""
+        if self.scheme != "textbook" and count > _TEXTBOOK_FIRST:
+            self._table_for(count)
+
+    def draw(self, count: int) -> Any:
+        """A batch of `count` fresh randomizers."""
+        self._drawn += count
+        if self.scheme == "textbook" or (self._table is None and self._drawn <= _TEXTBOOK_FIRST):
+            return textbook_randomizers(self.ring, [_random_root(self.ring.n) for _ in range(count)])
+        return self._table_for(self._drawn).power_secret(random_words(count, self._bits))
+
+    def encrypt(self, words: Words, offset: int, n_jobs: int | None = None) -> Any:
+        """Ciphertexts of the plaintexts ``(words + offset) mod n``, chunked over joblib."""
+        engine = active_engine()
+        jobs = 1 if n_jobs is None and len(words) <= engine.task_size else effective_jobs(n_jobs)
+        bounds = chunk_bounds(len(words), jobs, engine.task_size, _MOST_PER_TASK)
+        if len(bounds) == 1 or jobs == 1:
+            self.prepare(len(words))
+            return self.ring.concatenate([self._encrypt(words[start:stop], offset) for start, stop in bounds])
+        if engine.workers == "threads":
+            self.prepare(len(words))
+            tasks = [(words[start:stop], offset) for start, stop in bounds]
+            return self.ring.concatenate(run_tasks(self._encrypt, tasks, n_jobs, "threads"))
+        share = len(words) // jobs
+        remote = [(self.numbers.n, self.scheme, share, words[start:stop], offset) for start, stop in bounds]
+        parts = run_tasks(_encrypt_in_worker, remote, n_jobs, "processes")
+        return self.ring.concatenate([self.ring.load_bytes(part) for part in parts])
+
+    def _encrypt(self, words: Words, offset: int) -> Any:
+        return self.ring.multiply_plain(self.draw(len(words)), words, offset)
+
+    def rerandomize(self, batch: Any) -> Any:
+        """The same plaintexts under fresh randomizers."""
+        return self.ring.multiply(batch, self.draw(self.ring.size(batch)))
+
+    def _table_for(self, count: int) -> FixedBase[Any]:
+        """The table, made or made larger where `count` randomizers pay for it.
+
+        A count of what was drawn so far predicts as many to come; the window grows with its logarithm, so the
+        tables made on the way cost no more than the last.
+        """
+        window = choose_window(active_engine(), self._bits, count)
+        table = self._table
+        if table is None or table.window < window:
+            with self._lock:
+                table = self._table
+                if table is None or table.window < window:
+                    if self._base is None:
+                        self._base = self._random_base()
+                    table = self._table = self.ring.fixed_base(self._base, self._bits, window)
+        return table
+
+    def _random_base(self) -> int:
+        n = self.numbers.n
+        x = secrets.randbelow(n - 1) + 1
+        h = x * x % n
+        if math.gcd(x, n) != 1 or math.gcd(h * h - 1, n) != 1:
+            raise InvalidKeyError("n was factored by chance while a randomizer base was drawn: never use this key")
+        base: int = self.ring.store(self.ring.power_vartime(self.ring.load([h]), [n]))[0]
+        return base
+
+
+@lru_cache(maxsize=4)
+def _worker_source(n: int, scheme: RandomizerScheme) -> RandomizerSource:
+    return RandomizerSource(PublicNumbers(n), scheme)
+
+
+def _encrypt_in_worker(n: int, scheme: RandomizerScheme, share: int, words: Words, offset: int) -> bytes:
+    """One task of a worker process: it keeps a source of its own for each key, so no base is ever sent."""
+    source = _worker_source(n, scheme)
+    source.prepare(share)
+    return source.ring.store_bytes(source._encrypt(words, offset))

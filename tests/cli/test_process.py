@@ -1,0 +1,115 @@
+"""The command as a process: signals, pipes, full disks, imports."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def test_h60_ctrl_c_ends_a_run_with_130(start_command):
+    process = start_command("run", "--backend", "naive", "--key-length", "2048", "--iterations", "1000")
+    assert process.stdout.readline().startswith("Paillier")
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    before = time.monotonic()
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - before < 5
+    assert stderr == "interrupted\n"
+
+
+def test_h60_ctrl_c_in_key_generation(start_command):
+    process = start_command("run", "--backend", "packed", "--key-length", "8192")
+    process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    "args", [["info"], ["run", "--backend", "packed", "--key-length", "256", "--insecure", "--iterations", "2"]]
+)
+def test_h68_a_reader_that_leaves_causes_no_traceback(start_command, args):
+    process = start_command(*args)
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    _, stderr = process.communicate(timeout=60)
+    assert stderr == ""
+    assert process.returncode in (0, 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("place", ["stdout", "--json"])
+def test_h58_a_full_disk_is_one_line(command, place):
+    short = ["run", "--backend", "packed", "--key-length", "256", "--insecure", "--iterations", "1"]
+    if place == "--json":
+        done = command(*short, "--json", "/dev/full")
+        stderr = done.stderr
+    else:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "vecphe.cli", *short], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        stderr = done.stderr
+    assert done.returncode == 2
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
+
+
+def test_h58_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    from vecphe.cli import output
+
+    path = tmp_path / "result.json"
+    path.write_text("precious")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        output.write_json(path, {"a": 1}, force=True)
+    assert path.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_info_names_the_engine(command):
+    done = command("info")
+    assert done.returncode == 0
+    assert "\nengine: gmp\n" in done.stdout
+    assert "key of 3072 bits: strength 128 bits (default)" in done.stdout
+
+
+def test_info_as_json(command):
+    facts = json.loads(command("info", "--json").stdout)
+    assert facts["engine"] in [engine["name"] for engine in facts["engines"] if engine["available"]]
+    assert facts["key_length"]["default"] == 3072
+    assert facts["cpu"]["cores"] >= 1
+
+
+def test_an_unknown_engine_is_one_line(command):
+    done = command("info", env={**os.environ, "VECPHE_ENGINE": "abacus"})
+    assert done.returncode == 2
+    assert "abacus" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_and_version(command):
+    assert "Usage" in command().stdout
+    assert "--key-length" in command("run", "--help").stdout
+    assert command("--version").stdout.startswith("vecphe ")
+    assert command("--no-such-option").returncode == 2
+
+
+def test_the_library_does_not_import_the_command_line():
+    code = (
+        "import sys, vecphe, vecphe.federated; "
+        "print([m for m in ('typer', 'rich', 'phe', 'vecphe.cli') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

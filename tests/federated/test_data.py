@@ -1,0 +1,130 @@
+"""Diabetes data, CSV files and shards."""
+
+import numpy as np
+import pytest
+
+from vecphe.federated.data import equal_blocks, get_data, load_csv, scale_features, shards_from_table, standardize
+
+
+def write(tmp_path, data):
+    path = tmp_path / "data.csv"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def test_blocks_are_equal_and_in_order():
+    assert equal_blocks(11, 3) == [slice(0, 3), slice(3, 6), slice(6, 9)]
+    for n_rows, n_clients in [(2, 3), (0, 1), (5, 0), (5, -1)]:
+        with pytest.raises(ValueError, match="n_clients"):
+            equal_blocks(n_rows, n_clients)
+
+
+def test_diabetes_is_cut_the_same_way_every_time():
+    first, again, other = get_data(5), get_data(5), get_data(5, seed=44)
+    X, y, X_test, y_test = first
+    assert [x.shape for x in X] == [(78, 11)] * 5
+    assert X_test.shape == (50, 11)
+    assert all((x[:, -1] == 1).all() for x in [*X, X_test])
+    np.testing.assert_array_equal(y, again[1])
+    assert not np.array_equal(y_test, other[3])
+    rows = {tuple(row) for row in np.concatenate([*X, X_test])}
+    assert len(rows) == 440
+
+
+def test_standardised_columns():
+    values = np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]])
+    standardized, mean, scale = standardize(values)
+    np.testing.assert_allclose(standardized.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(standardized.std(axis=0), [1, 0])
+    np.testing.assert_allclose(standardized * scale + mean, values)
+
+
+def test_scaled_features_let_every_step_below_two_converge():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(50, 1)) + 0.01 * rng.normal(size=(50, 12))  # nearly the same column twelve times
+    X = scale_features(values)
+    assert np.linalg.eigvalsh(X.T @ X / len(X)).max() <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_h63_a_table_is_read(tmp_path, prefix, newline):
+    text = newline.join(["age,city,pressure,y", "30,Oslo,-1.5,1", '31,"Ber,gen",1e3,2', "", "32,Oslo, 7 ,3", ""])
+    table = load_csv(write(tmp_path, prefix + text.encode()), "y", "city")
+    assert table.features == ("age", "pressure")
+    assert table.X.tolist() == [[30, -1.5], [31, 1000], [32, 7]]
+    assert table.y.tolist() == [1, 2, 3]
+    assert table.groups == ("Oslo", "Ber,gen", "Oslo")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        ("\n\n", "empty"),
+        ("a,b,y\n", "no row"),
+        ("a,b\n1,2\n", "no column 'y'; the columns are a, b"),
+        ("a;y\n1;2\n", "commas"),
+        ("a,a,y\n1,2,3\n", "'a' twice"),
+        ("y\n1\n", "no column is left"),
+        ("a,y\n1,2\n1,2,3\n", "line 3 has 3 cells, but the header has 2"),
+        ("a,y\n1,2\nOslo,3\n", "column 'a' must hold numbers, but line 3 holds 'Oslo'"),
+        ("a,y\n1,\n", "line 2 is empty"),
+        ("a,y\n1_0,2\n", "'1_0'"),
+        ('a,y\n"1,5",2\n', "'1,5'"),
+        ("a,y\nnan,2\n", "not a finite number"),
+        ("a,y\n1e400,2\n", "not a finite number"),
+        ("a,y\n1,-inf\n", "not a finite number"),
+        (b"\x7fELF\x02\x01\xff\xfe\x00\x81", "UTF-8"),
+        ('a,y\n"1,2\n', "data.csv"),
+        ("a,\x1b[2J,y\n1,2,3\n", "printable"),
+    ],
+)
+def test_h63_h66_what_is_no_table_is_refused(tmp_path, text, message):
+    path = write(tmp_path, text)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_csv(path, "y")
+    assert str(path) in str(caught.value)
+
+
+def test_groups_are_refused_where_they_make_no_sense(tmp_path):
+    path = write(tmp_path, "a,g,y\n1,x,2\n1,,3\n")
+    with pytest.raises(ValueError, match=r"column 'g', line 3"):
+        load_csv(path, "y", "g")
+    with pytest.raises(ValueError, match="no column 'h'"):
+        load_csv(path, "y", "h")
+    with pytest.raises(ValueError, match="both"):
+        load_csv(path, "y", "y")
+
+
+def table_of(tmp_path, n_rows, groups):
+    rng = np.random.default_rng(0)
+    lines = [f"{rng.normal()},{rng.normal()},{g},{rng.normal() * 7 + 100}" for g, _ in zip(groups, range(n_rows))]
+    return load_csv(write(tmp_path, "\n".join(["a,b,g,y", *lines])), "y", "g")
+
+
+def test_groups_become_clients(tmp_path):
+    shards = shards_from_table(table_of(tmp_path, 40, ["x", "z", "y", "z"] * 10), 5)
+    assert shards.names == ("x", "z", "y")
+    assert sum(len(y) for y in shards.y) + len(shards.y_test) == 40
+    assert len(shards.y_test) == 8
+    assert shards.X_test.shape[1] == 3
+    assert 5 < shards.target_scale < 9
+
+
+def test_groups_without_rows_to_train_on_are_refused(tmp_path):
+    table = table_of(tmp_path, 40, ["x"] * 39 + ["alone"])
+    outcomes = set()
+    for seed in range(40):
+        try:
+            shards_from_table(table, 5, seed)
+            outcomes.add("kept")
+        except ValueError as error:
+            assert "'alone' has too few rows" in str(error)
+            outcomes.add("refused")
+    assert outcomes == {"kept", "refused"}
+
+
+def test_too_few_rows_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="too few"):
+        shards_from_table(table_of(tmp_path, 4, ["x"] * 4), 3)

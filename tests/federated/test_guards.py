@@ -1,0 +1,187 @@
+"""Guards of the protocol, each named after its row in the list of hazards."""
+
+import numpy as np
+import pytest
+
+from vecphe.errors import KeyMismatchError, LayoutMismatchError, ProtocolError
+from vecphe.federated import (
+    Client,
+    PackedBackend,
+    Server,
+    decrypt_vector,
+    encrypt_vector,
+    federated_learning,
+    get_data,
+    sum_encrypted_vectors,
+)
+from vecphe.federated.protocol import ring_pass
+
+pytestmark = pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning")
+
+INSECURE = {"key_length": 256, "insecure": True, "n_iter": 1, "eta": 0.1}
+
+
+def shards(n_clients, n_features=3):
+    rng = np.random.default_rng(1)
+    return [rng.normal(size=(4, n_features)) for _ in range(n_clients)], [rng.normal(size=4) for _ in range(n_clients)]
+
+
+def make_server(backend="packed", **options):
+    return Server(256, insecure=True, backend=backend, **options)
+
+
+def make_clients(server, n_clients=3, n_features=3):
+    X, y = shards(n_clients, n_features)
+    names = [f"Hospital {i}" for i in range(1, n_clients + 1)]
+    return [Client(name, *own, server.pubkey) for name, *own in zip(names, X, y, strict=True)]
+
+
+def total_of(server, clients):
+    total = None
+    for client in clients:
+        total = client.encrypted_gradient(sum_to=total)
+    return total
+
+
+@pytest.mark.parametrize("n_clients", [1, 2])
+def test_h48_fewer_than_three_clients_are_refused(n_clients):
+    X, y = shards(n_clients)
+    config = {**INSECURE, "n_clients": n_clients}
+    with pytest.raises(ProtocolError, match="subtraction"):
+        federated_learning(X, y, X[0], y[0], config)
+    result = federated_learning(X, y, X[0], y[0], config, unsafe_few_clients=True)
+    assert len(result.mse) == n_clients
+
+
+def test_h48_the_consent_is_no_config_key():
+    X, y = shards(2)
+    with pytest.raises(ValueError, match="no key"):
+        federated_learning(X, y, X[0], y[0], {**INSECURE, "n_clients": 2, "unsafe_few_clients": True})
+
+
+def test_h49_more_clients_than_rows():
+    with pytest.raises(ValueError, match="n_clients=393"):
+        get_data(393)
+    assert [len(y) for y in get_data(392)[1]] == [1] * 392
+
+
+def test_h49_an_empty_shard_is_refused():
+    X, y = shards(3)
+    X[1], y[1] = np.empty((0, 3)), np.empty(0)
+    with pytest.raises(ValueError, match="Hospital 2 has no data"):
+        federated_learning(X, y, X[0], y[0], {**INSECURE, "n_clients": 3})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_h50_a_client_with_a_gradient_that_is_not_finite_stops(bad, backend):
+    server = make_server(backend)
+    clients = make_clients(server)
+    clients[1].X[2, 1] = bad
+    sent = []
+    with pytest.raises(ProtocolError, match="Hospital 2: its gradient is not finite"):
+        ring_pass(clients, record=lambda *message: sent.append(message))
+    assert [message[1] for message in sent] == ["Hospital 1"]
+
+
+def test_h50_it_stops_before_anything_is_encrypted(monkeypatch, backend):
+    server = make_server(backend)
+    client = make_clients(server)[0]
+    client.y[0] = np.nan
+    monkeypatch.setattr(type(server.pubkey), "encrypt", lambda *_: pytest.fail("encrypted"))
+    with pytest.raises(ProtocolError, match="Hospital 1"):
+        client.encrypted_gradient()
+
+
+def test_h50_divergence_is_told_with_the_way_out(diabetes):
+    with pytest.raises(ProtocolError, match=r"Hospital \d: its gradient cannot be encoded.*lower eta"):
+        federated_learning(*diabetes, {**INSECURE, "eta": 20.0, "n_iter": 50})
+
+
+def test_h50_a_broadcast_that_is_not_finite_changes_nothing():
+    client = make_clients(make_server())[0]
+    for gradient in ([1.0, np.nan, 0.0], [1.0, 2.0]):
+        with pytest.raises(ProtocolError, match="Hospital 1"):
+            client.gradient_step(gradient, 0.1)
+    assert client.weights.tolist() == [0.0, 0.0, 0.0]
+
+
+def swap(clients, position, X, y, key):
+    clients[position] = Client(clients[position].name, X, y, key)
+
+
+def test_h51_wrong_length_is_refused_at_the_hop_naming_both_peers(backend):
+    for width in (1, 4):
+        clients = make_clients(make_server(backend))
+        swap(clients, 2, np.ones((4, width)), np.ones(4), clients[0].pubkey)
+        with pytest.raises(ProtocolError, match="round 7, Hospital 2 -> Hospital 3: lengths differ"):
+            ring_pass(clients, number=7)
+
+
+def test_h51_another_key_is_refused_at_the_hop_naming_both_peers(backend):
+    clients = make_clients(make_server(backend))
+    swap(clients, 1, clients[1].X, clients[1].y, make_server(backend).pubkey)
+    with pytest.raises(ProtocolError, match="Hospital 1 -> Hospital 2") as caught:
+        ring_pass(clients)
+    assert isinstance(caught.value.__cause__, KeyMismatchError)
+
+
+def test_h51_another_layout_is_refused_at_the_hop_naming_both_peers():
+    server = make_server(PackedBackend(max_terms=3))
+    clients = make_clients(server)
+    key = server.pubkey
+    other = type(key)("packed", key.public_key, PackedBackend(max_terms=200).encoding, True, None)
+    swap(clients, 1, clients[1].X, clients[1].y, other)
+    with pytest.raises(ProtocolError, match="Hospital 1 -> Hospital 2") as caught:
+        ring_pass(clients)
+    assert isinstance(caught.value.__cause__, LayoutMismatchError)
+
+
+def test_h51_too_many_clients_for_the_layout_are_refused_at_the_hop():
+    clients = make_clients(make_server(PackedBackend(max_terms=1)), n_clients=5)
+    with pytest.raises(ProtocolError, match=r"Hospital \d -> Hospital \d"):
+        ring_pass(clients)
+
+
+def test_h51_the_server_refuses_another_key(backend):
+    total = ring_pass(make_clients(make_server(backend)))
+    with pytest.raises(KeyMismatchError):
+        make_server(backend).decrypt_aggregate(total, 3)
+
+
+@pytest.mark.parametrize("n_clients", [2, 4, 6])
+def test_h53_terms_that_are_not_the_number_of_clients_are_refused(backend, n_clients):
+    server = make_server(backend)
+    total = ring_pass(make_clients(server, n_clients=n_clients)[: max(n_clients - 1, 1)])
+    with pytest.raises(ProtocolError):
+        server.decrypt_aggregate(total, n_clients)
+
+
+def test_h53_a_single_gradient_is_refused(backend):
+    server = make_server(backend, unsafe_few_clients=True)
+    gradient = make_clients(server)[0].encrypted_gradient()
+    with pytest.raises(ProtocolError, match="1 contributions, but there are 3"):
+        server.decrypt_aggregate(gradient, 3)
+
+
+def test_h53_fewer_than_three_clients_are_refused_by_the_server(backend):
+    server = make_server(backend)
+    clients = make_clients(server)
+    with pytest.raises(ProtocolError, match="subtraction"):
+        server.decrypt_aggregate(ring_pass(clients[:2]), 2)
+    mean = server.decrypt_aggregate(ring_pass(clients), 3)
+    np.testing.assert_allclose(mean, np.mean([c.compute_gradient() for c in clients], axis=0), rtol=1e-9)
+
+
+def test_a_client_without_key_sends_nothing():
+    X, y = shards(1)
+    with pytest.raises(ProtocolError, match="no public key"):
+        Client("Hospital 1", X[0], y[0]).encrypted_gradient()
+
+
+def test_a_sum_that_was_refused_leaves_the_vector_unchanged(backend):
+    server = make_server(backend)
+    ours, theirs = encrypt_vector(server.pubkey, [1.0, 2.0]), encrypt_vector(make_server(backend).pubkey, [1.0, 2.0])
+    with pytest.raises(KeyMismatchError):
+        sum_encrypted_vectors(ours, theirs)
+    np.testing.assert_allclose(decrypt_vector(server.privkey, ours), [1.0, 2.0])
+    assert ours.terms == 1

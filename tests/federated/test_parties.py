@@ -1,0 +1,119 @@
+"""Vectors, clients and servers by themselves."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from vecphe.errors import InvalidPlaintextError
+from vecphe.federated import (
+    Client,
+    NaiveBackend,
+    Server,
+    VectorizedBackend,
+    decrypt_vector,
+    encrypt_vector,
+    mean_square_error,
+    sum_encrypted_vectors,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning")
+
+
+@pytest.fixture
+def server(backend):
+    """A server with a short key."""
+    return Server(256, insecure=True, backend=backend)
+
+
+def test_vectors_go_there_and_back(server):
+    values = [0.0, -1.5, 1e-3, 152.13348416289594, -32768.0, 3.0, -0.0]
+    vector = encrypt_vector(server.pubkey, values)
+    assert len(vector) == 7
+    assert vector.terms == 1
+    np.testing.assert_allclose(decrypt_vector(server.privkey, vector), values, atol=1e-12, rtol=1e-15)
+
+
+def test_sums_count_their_terms(server):
+    x = encrypt_vector(server.pubkey, [1.0, -2.0])
+    total = sum_encrypted_vectors(sum_encrypted_vectors(x, encrypt_vector(server.pubkey, [0.25, 7])), x)
+    assert total.terms == 3
+    np.testing.assert_allclose(decrypt_vector(server.privkey, total), [2.25, 3.0])
+
+
+def test_bytes_are_those_of_the_ciphertexts(server):
+    vector = encrypt_vector(server.pubkey, np.arange(5.0))
+    data, width = vector.to_bytes(), 64
+    assert vector.nbytes == len(data) == vector.n_ciphertexts * width
+    ciphertexts = [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
+    assert ciphertexts == vector.ciphertexts()
+
+
+@pytest.mark.parametrize("values", [[np.nan], [1.0, np.inf]])
+def test_values_that_are_not_finite_are_refused(server, values):
+    with pytest.raises(InvalidPlaintextError, match=f"{len(values) - 1}"):
+        encrypt_vector(server.pubkey, values)
+
+
+def test_matrices_are_refused(server):
+    with pytest.raises(ValueError, match="vector"):
+        encrypt_vector(server.pubkey, np.ones((2, 2)))
+
+
+def test_the_key_carries_the_backend(server, backend):
+    assert server.pubkey.backend == (backend if isinstance(backend, str) else backend.name)
+    assert server.pubkey.key_length == server.pubkey.n.bit_length() == 256
+
+
+def test_private_keys_show_nothing_and_stay_here(server):
+    key = server.privkey
+    assert repr(key).endswith(f"(fingerprint={server.pubkey.fingerprint[:8]})")
+    for leak in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError):
+            leak(key)
+
+
+def test_a_server_takes_a_backend_with_options():
+    server = Server(256, insecure=True, backend=VectorizedBackend(n_jobs=1))
+    assert server.pubkey.backend == "vectorized"
+
+
+def test_naive_wants_the_module():
+    with pytest.raises(TypeError, match="pip install phe"):
+        NaiveBackend("phe")
+    with pytest.raises(ValueError, match="pip install phe"):
+        Server(256, insecure=True, backend="naive")
+
+
+def test_gradient_is_that_of_half_the_mean_square_error():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(9, 4)), rng.normal(size=9)
+    client = Client("Hospital 1", X, y)
+    client.weights = rng.normal(size=4)
+    steps = 1e-6 * np.eye(4)
+    slopes = [
+        (mean_square_error(X @ (client.weights + s), y) - mean_square_error(X @ (client.weights - s), y)) / 4e-6
+        for s in steps
+    ]
+    np.testing.assert_allclose(client.compute_gradient(), slopes, rtol=1e-5)
+
+
+def test_fit_takes_steps_alone():
+    X, y = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([3.0, 4.0])
+    client = Client("Hospital 1", X, y)
+    client.fit(200, 0.4)
+    np.testing.assert_allclose(client.predict(X), y, rtol=1e-9)
+
+
+def test_a_client_keeps_copies_of_its_rows():
+    X, y = np.ones((2, 2)), np.ones(2)
+    client = Client("Hospital 1", X, y)
+    X[0, 0] = 5
+    assert client.X[0, 0] == 1
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 2), (3, 0), (2, 2, 2), (4, 2)])
+def test_rows_of_wrong_shape_are_refused(shape):
+    with pytest.raises(ValueError, match="Hospital 9"):
+        Client("Hospital 9", np.ones(shape), np.ones(0 if 0 in shape[:1] else 3))

@@ -59,7 +59,8 @@ class EncryptedArray:
     """An N-dimensional array of encrypted numbers, of one key and one encoding.
 
     Made by `PublicKey.encrypt`. Supports ``+``, ``-``, unary ``-``, ``*`` and ``/`` by plain numbers and arrays
-    with broadcasting, ``@`` with plain matrices, `sum`, `mean`, indexing, `reshape` and the numpy functions of
+    with broadcasting, ``@`` with plain matrices, `sum`, `mean`, indexing,
+    `reshape` and the numpy functions of
     the same names. Packed arrays (several values a ciphertext) support ``+``, ``-``, unary ``-``, plain addition
     without broadcasting of the encrypted side, multiplication by one integer, and `reshape`.
 
@@ -87,7 +88,7 @@ class EncryptedArray:
                 + (
                     f"the slots hold max_terms = {format.encoding.max_terms} terms; encrypt with a larger max_terms"
                     if format.layout
-                    else "use a longer key, an encoding with fewer fraction_bits or a smaller max_abs, or fewer products"
+                    else "use a longer key, an encoding with fewer fraction_bits a smaller max_abs, or fewer products"
                 )
             )
         self._source, self._residues, self._shape = source, residues, shape
@@ -168,7 +169,9 @@ class EncryptedArray:
 
     def __repr__(self) -> str:
         form = "packed, " if self.packed else ""
-        return f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
+        return (
+            f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
+        )
 
     def __len__(self) -> int:
         if not self._shape:
@@ -283,7 +286,7 @@ class EncryptedArray:
             integer=left._format.integer and right._format.integer,
         )
 
-    def _add_plain(self, values: npt.NDArray[Any]) -> EncryptedArray:
+    def _add_plain(self, values: npt.NDArray[Any], *, negative: bool = False) -> EncryptedArray:
         shape = np.broadcast_shapes(self._shape, values.shape)
         target = self
         if not self.packed:
@@ -294,7 +297,7 @@ class EncryptedArray:
         bound = target.bound + encoding.unit
         target._check_bound(bound)
         residues = target._broadcast(shape)
-        integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand")
+        integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand", negative=negative)
         layout = self._format.layout
         words, offset = (layout.pack(integers), -layout.offset) if layout else biased_words(integers)
         residues = self._source.ring.multiply_plain(residues, words, offset)
@@ -312,10 +315,10 @@ class EncryptedArray:
             return self._add_encrypted(-other)
         if not array_functions.is_plain(other):
             return NotImplemented
-        return self._add_plain(array_functions.negated(as_plain_array(other, "the plain operand")))
+        return self._add_plain(as_plain_array(other, "the plain operand"), negative=True)
 
     def __rsub__(self, other: Any) -> EncryptedArray:
-        return -self + other
+        return (-self).__add__(other)
 
     def __mul__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
@@ -380,8 +383,7 @@ class EncryptedArray:
         bits = exact_fraction_bits(matrix)
         flat = integers_at_scale(matrix, bits)
         width = matrix.shape[-1]
-        rows = [flat[i : i + width] for i in range(0, len(flat), width)] if width else [[]] * (matrix.size or 1)
-        rows = rows if width else [[] for _ in range(math.prod(matrix.shape[:-1]))]
+        rows = [flat[i * width : (i + 1) * width] for i in range(math.prod(matrix.shape[:-1]))]
         bound = self.bound * max((sum(map(abs, row)) for row in rows), default=0)
         self._check_bound(bound)
         return self._derive(

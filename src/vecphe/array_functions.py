@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vecphe.arithmetic import AnyRing
 
@@ -17,7 +16,6 @@ __all__ = [
     "dot",
     "is_plain",
     "matrix_power",
-    "negated",
     "normalized_axes",
     "signed_power",
 ]
@@ -64,18 +62,6 @@ def dot(left: Any, right: Any) -> Any:
 def is_plain(value: Any) -> bool:
     """Whether an operand is to be tried as plain numbers; None and foreign classes are not."""
     return isinstance(value, (int, float, complex, np.generic, np.ndarray, list, tuple))
-
-
-def negated(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The negative, exact also where numpy's integers would wrap around."""
-    if values.dtype.kind == "f" or not values.size:
-        return -values
-    smallest, largest = int(values.min()), int(values.max())
-    if smallest > -(1 << 63) and largest < 1 << 63:
-        return -values.astype(np.int64)
-    if largest <= 0:
-        return (-values.astype(object)).astype(np.uint64)
-    raise TypeError("integers beyond 63 bits of both signs cannot be subtracted in one array; split them by sign")
 
 
 def normalized_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:

@@ -130,7 +130,7 @@ class FixedPoint:
         if isinstance(value, bool) or not isinstance(value, Real):
             raise TypeError(f"max_abs must be a real number, not {type(value).__name__}")
         plain = int(value) if isinstance(value, Integral) else float(value)
-        if not 0 < plain or not math.isfinite(plain):
+        if not plain > 0 or not math.isfinite(plain):
             raise ValueError(f"max_abs must be positive and finite, not {value}")
         object.__setattr__(self, "max_abs", plain)
 
@@ -144,7 +144,7 @@ class FixedPoint:
         """The encoding of integer arrays: no fraction bits, the same integers."""
         return FixedPoint(0, max(self.unit if self.fraction_bits else int(self.max_abs), 1), self.max_terms)
 
-    def encode(self, values: npt.NDArray[Any], name: str = "x") -> Words:
+    def encode(self, values: npt.NDArray[Any], name: str = "x", *, negative: bool = False) -> Words:
         """Signed integers of values, in C order.
 
         Parameters
@@ -153,6 +153,8 @@ class FixedPoint:
             From `as_plain_array`: finite float64, int64 or uint64.
         name : str
             What errors call it.
+        negative : bool
+            Give the integers of ``-values``, also where numpy's own negative would wrap around.
 
         Returns
         -------
@@ -172,9 +174,10 @@ class FixedPoint:
                 integers = np.rint(np.ldexp(flat, self.fraction_bits)).astype(np.int64)
             else:
                 integers = flat.astype(np.int64) << self.fraction_bits
-            return integers.view(np.uint64).reshape(-1, 1)
-        width = unit.bit_length() // 64 + 1
-        return words_from_integers(integers_at_scale(flat, self.fraction_bits), width, signed=True)
+            words: Words = (-integers if negative else integers).view(np.uint64).reshape(-1, 1)
+            return words
+        big = integers_at_scale(flat, self.fraction_bits)
+        return words_from_integers([-i for i in big] if negative else big, unit.bit_length() // 64 + 1, signed=True)
 
     def _check_range(self, values: npt.NDArray[Any], name: str) -> None:
         if values.dtype.kind == "f":

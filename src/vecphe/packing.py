@@ -66,7 +66,8 @@ class SlotLayout:
         slots = (key_length - 1) // width
         if slots < 1 or width > _MAX_WIDTH:
             raise LayoutMismatchError(
-                f"max_terms * max_abs of the encoding needs slots of {width} bits, too wide for a {key_length}-bit key; "
+                f"max_terms * max_abs of the encoding needs slots of {width} bits, "
+                f"too wide for a {key_length}-bit key; "
                 "use fewer fraction_bits, a smaller max_abs or a smaller max_terms"
             )
         return cls(width, slots, capacity)
@@ -74,9 +75,7 @@ class SlotLayout:
     def check_key_length(self, key_length: int) -> None:
         """Raise LayoutMismatchError if the slots do not fit a key of that length."""
         if self.width * self.slots > key_length - 1:
-            raise LayoutMismatchError(
-                f"{self.slots} slots of {self.width} bits do not fit a {key_length}-bit key"
-            )
+            raise LayoutMismatchError(f"{self.slots} slots of {self.width} bits do not fit a {key_length}-bit key")
 
     @property
     def offset(self) -> int:

@@ -7,6 +7,7 @@ whether threads or processes pay.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, Literal, TypeVar
 
@@ -68,7 +69,7 @@ def chunk_bounds(count: int, jobs: int, least: int, most: int) -> list[tuple[int
         return [(0, count)]
     chunks = max(min(4 * jobs, count // least) if jobs > 1 else 1, -(-count // most))
     edges = [count * i // chunks for i in range(chunks + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def run_tasks(

@@ -41,8 +41,11 @@ def is_probable_prime(candidate: int, rounds: int) -> bool:
         return candidate in (2, 3)
     if candidate % 2 == 0:
         return False
-    strong = all(is_strong_prp(candidate, 2 + secrets.randbelow(int(candidate) - 3)) for _ in range(rounds))
-    return strong and is_selfridge_prp(candidate)
+    for _ in range(rounds):
+        base = 2 + secrets.randbelow(int(candidate) - 3)
+        if gcd(base, candidate) != 1 or not is_strong_prp(candidate, base):
+            return False
+    return bool(is_selfridge_prp(candidate))
 
 
 def _random_prime(bits: int) -> int:

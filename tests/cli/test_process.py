@@ -16,7 +16,7 @@ def test_h60_ctrl_c_ends_a_run_with_130(start_command):
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
     before = time.monotonic()
-    stdout, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert time.monotonic() - before < 5
     assert stderr == "interrupted\n"
@@ -54,7 +54,11 @@ def test_h58_a_full_disk_is_one_line(command, place):
     else:
         with open("/dev/full", "w") as full:
             done = subprocess.run(
-                [sys.executable, "-m", "vecphe.cli", *short], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+                [sys.executable, "-m", "vecphe.cli", *short],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
             )
         stderr = done.stderr
     assert done.returncode == 2
@@ -78,6 +82,13 @@ def test_h58_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_errors_are_one_line(command):
+    done = command("run", "--clients", "2")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_info_names_the_engine(command):
     done = command("info")
     assert done.returncode == 0
@@ -85,8 +96,8 @@ def test_info_names_the_engine(command):
     assert "key of 3072 bits: strength 128 bits (default)" in done.stdout
 
 
-def test_info_as_json(command):
-    facts = json.loads(command("info", "--json").stdout)
+def test_info_as_json(main_here):
+    facts = json.loads(main_here("info", "--json").stdout)
     assert facts["engine"] in [engine["name"] for engine in facts["engines"] if engine["available"]]
     assert facts["key_length"]["default"] == 3072
     assert facts["cpu"]["cores"] >= 1
@@ -99,11 +110,11 @@ def test_an_unknown_engine_is_one_line(command):
     assert done.stderr.count("\n") == 1
 
 
-def test_help_and_version(command):
-    assert "Usage" in command().stdout
-    assert "--key-length" in command("run", "--help").stdout
-    assert command("--version").stdout.startswith("vecphe ")
-    assert command("--no-such-option").returncode == 2
+def test_help_and_version(main_here):
+    assert "Usage" in main_here().stdout
+    assert "--key-length" in main_here("run", "--help").stdout
+    assert main_here("--version").stdout.startswith("vecphe ")
+    assert main_here("--no-such-option").returncode == 2
 
 
 def test_the_library_does_not_import_the_command_line():

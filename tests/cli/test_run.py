@@ -59,8 +59,8 @@ def test_json_holds_the_same(outcome):
     assert content["clients"][4] == "Hospital 5"
 
 
-def test_json_to_stdout_is_nothing_but_json(command):
-    done = command(*SHORT, "--backend", "packed", "--json", "-")
+def test_json_to_stdout_is_nothing_but_json(main_here):
+    done = main_here(*SHORT, "--backend", "packed", "--json", "-")
     assert done.returncode == 0
     assert json.loads(done.stdout)["iterations"] == 2
     assert "Paillier, 256-bit key" in done.stderr
@@ -187,19 +187,19 @@ def fails(result, *words):
         (["--data", "x.csv"], "--target"),
     ],
 )
-def test_h65_h66_usage_errors(command, args, word):
-    fails(command("run", *args), word)
+def test_h65_h66_usage_errors(main_here, args, word):
+    fails(main_here("run", *args), word)
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "empty", "binary", "text column", "two groups"])
-def test_h63_files_that_are_no_tables(command, tmp_path, kind):
+def test_h63_files_that_are_no_tables(main_here, tmp_path, kind):
     path = tmp_path / "data.csv"
     if kind == "directory":
         path.mkdir()
     elif kind != "missing":
         row = {"empty": b"", "binary": b"\x00\xff\xfe\x9c", "text column": b"a,g,y\nx,1,2\n"}
         path.write_bytes(row.get(kind, b"a,g,y\n" + b"1,p,2\n3,q,4\n" * 9))
-    fails(command("run", "--data", str(path), "--target", "y", "--group", "g"), "data.csv")
+    fails(main_here("run", "--data", str(path), "--target", "y", "--group", "g"), "data.csv")
 
 
 def test_h64_results_are_not_overwritten_unless_forced(tmp_path):
@@ -215,11 +215,11 @@ def test_h64_results_are_not_overwritten_unless_forced(tmp_path):
 
 
 @pytest.mark.parametrize("target", [".", "missing/result.json"])
-def test_places_that_cannot_be_written_are_refused_at_once(command, tmp_path, target):
-    fails(command("run", "--json", str(tmp_path / target)))
+def test_places_that_cannot_be_written_are_refused_at_once(main_here, tmp_path, target):
+    fails(main_here("run", "--json", str(tmp_path / target)))
 
 
-def test_h50_divergence_is_one_line(command):
-    done = command(*SHORT[:-1], "50", "--backend", "packed", "--eta", "20")
+def test_h50_divergence_is_one_line(main_here):
+    done = main_here(*SHORT[:-1], "50", "--backend", "packed", "--eta", "20")
     assert done.returncode == 2
     assert re.fullmatch(r"error: Hospital \d: its gradient cannot be encoded.*lower eta.*\n", done.stderr)

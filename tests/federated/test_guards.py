@@ -16,8 +16,6 @@ from vecphe.federated import (
 )
 from vecphe.federated.protocol import ring_pass
 
-pytestmark = pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning")
-
 INSECURE = {"key_length": 256, "insecure": True, "n_iter": 1, "eta": 0.1}
 
 
@@ -185,3 +183,11 @@ def test_a_sum_that_was_refused_leaves_the_vector_unchanged(backend):
         sum_encrypted_vectors(ours, theirs)
     np.testing.assert_allclose(decrypt_vector(server.privkey, ours), [1.0, 2.0])
     assert ours.terms == 1
+
+
+def test_h52_a_client_that_adds_nothing_leaves_a_sum_that_the_server_refuses(backend):
+    server = make_server(backend)
+    clients = make_clients(server, n_clients=4)
+    clients[2].encrypted_gradient = lambda sum_to: sum_to
+    with pytest.raises(ProtocolError, match="3 contributions, but there are 4"):
+        server.decrypt_aggregate(ring_pass(clients), 4)

@@ -7,8 +7,6 @@ import pytest
 from vecphe.federated import NaiveBackend, federated_learning, local_learning
 from vecphe.federated.clock import PHASES
 
-pytestmark = pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning")
-
 LOCAL_MSE = [3810.44, 3982.58, 3569.32, 4144.15, 3848.39]
 FEDERATED_MSE = 3775.50
 

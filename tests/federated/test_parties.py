@@ -18,8 +18,6 @@ from vecphe.federated import (
     sum_encrypted_vectors,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning")
-
 
 @pytest.fixture
 def server(backend):

@@ -155,9 +155,7 @@ class GmpRing(Ring[Pairs]):
         # With v = 1/x0 mod n and x0*v = 1 + t*n:  1/X = v - v*(t + x1*v)*n  (mod n^2)
         n = self._n
         inverses = self._invert_mod_n(batch.x0)
-        z1 = [
-            -v * (f_divmod(x0 * v, n)[0] + x1 * v) % n for x0, x1, v in zip(*batch, inverses, strict=True)
-        ]
+        z1 = [-v * (f_divmod(x0 * v, n)[0] + x1 * v) % n for x0, x1, v in zip(*batch, inverses, strict=True)]
         return _pairs(inverses, z1)
 
     def _invert_mod_n(self, values: list[mpz]) -> list[mpz]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def engine_named(name: str) -> Engine:
     return _tested(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tested(name: str) -> Engine:
     engine = _ENGINES[name]()
     if not self_test(engine):
@@ -83,5 +83,6 @@ def self_test(engine: Engine) -> bool:
     doubled = ring.multiply(encrypted, encrypted)
     decrypted = engine.decryptor(p, q).decrypt(ring, doubled, 5)
     return ring.store(encrypted) == expected and np.array_equal(
-        decrypted, words_from_integers([5, 87, 3], 1)  # 2 * (n - 1) + 5 = 3 mod n
+        decrypted,
+        words_from_integers([5, 87, 3], 1),  # 2 * (n - 1) + 5 = 3 mod n
     )

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vecphe import __version__
 from vecphe.errors import InsecureKeyWarning, VecpheError
 from vecphe.numbers import DEFAULT_KEY_LENGTH, check_key_length
 
@@ -23,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+_INTERRUPTED = 130
 
 
 class BackendChoice(str, Enum):
@@ -46,6 +49,8 @@ def run_app() -> int:
             raise
         _print_error(error.format_message())
         return 2
+    if status == _INTERRUPTED:  # newer versions of typer answer Ctrl-C themselves
+        raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 
@@ -78,9 +83,7 @@ def _errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from vecphe.cli.info import version
-
-        print(f"vecphe {version()}")
+        print(f"vecphe {__version__}")
         raise typer.Exit
 
 

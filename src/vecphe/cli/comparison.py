@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vecphe import __version__
 from vecphe.arithmetic import active_engine
 from vecphe.cli.estimate import estimated_seconds
-from vecphe.cli.info import version
 from vecphe.federated import (
     Backend,
     NaiveBackend,
@@ -197,7 +197,7 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """Largest difference of a weight between backends at the last common iteration, relative to the largest weight."""
+        """Largest difference between backends' weights at the last common iteration, over the largest weight."""
         weights: list[npt.NDArray[np.float64]] = [
             result.history[self.common_iteration - 1] for result in self.results.values()
         ]
@@ -218,7 +218,7 @@ class Comparison:
         """Everything that is reported, ready for JSON."""
         o = self.options
         return {
-            "version": version(),
+            "version": __version__,
             "engine": self.engine,
             "data": o.data,
             "clients": list(o.shards.names),

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import json
 import platform
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any
 
 import joblib
 from joblib.parallel import get_active_backend
 
+from vecphe import __version__
 from vecphe.arithmetic import active_engine, available_engines
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["collect_info", "print_info", "print_json", "version"]
+__all__ = ["collect_info", "print_info", "print_json"]
 
 _STRENGTHS = {1024: 80, 2048: 112, 3072: 128, 7680: 192}  # NIST SP 800-57 part 1, table 2
 _FEATURES = ("avx2", "bmi2", "adx", "avx512f", "avx512dq", "avx512vl", "avx512ifma", "avx_ifma")
-
-
-def version() -> str:
-    """Version of the installed package."""
-    try:
-        return distribution_version("vecphe")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
 
 
 def _cpu() -> tuple[str, list[str]]:
@@ -46,7 +37,7 @@ def collect_info() -> dict[str, Any]:
     model, features = _cpu()
     backend, n_jobs = get_active_backend()
     return {
-        "version": version(),
+        "version": __version__,
         "python": platform.python_version(),
         "engine": engine.name,
         "engine_details": engine.describe(),
@@ -76,7 +67,7 @@ def print_info(facts: dict[str, Any]) -> None:
         print(f"engine {engine['name']}: {'available' if engine['available'] else engine['why_not']}")
     cpu, jobs = facts["cpu"], facts["joblib"]
     print(f"cpu: {cpu['model']}, {cpu['cores']} cores, features: {' '.join(cpu['features']) or 'none known'}")
-    print(f"joblib: {jobs['version']}, backend {jobs['backend']}, n_jobs {jobs['n_jobs']}, engine wants {jobs['workers']}")
+    print(f"joblib: {jobs['version']}, {jobs['backend']}, n_jobs {jobs['n_jobs']}; the engine wants {jobs['workers']}")
     for bits, strength in facts["key_length"]["strength_bits"].items():
         length = int(bits)
         note = " (insecure)" if length < 2048 else " (default)" if length == facts["key_length"]["default"] else ""

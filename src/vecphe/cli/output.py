@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import mkstemp
 from typing import Any
 
 __all__ = ["check_writable", "write_json"]
@@ -38,16 +38,16 @@ def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    file = NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False)
+    descriptor, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with file:
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(file.name, 0o666 & ~_umask())
-        os.replace(file.name, path)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
     except BaseException:
-        os.unlink(file.name)
+        os.unlink(temporary)
         raise
 
 

@@ -133,7 +133,7 @@ class EncryptionKey(ABC):
 
     @abstractmethod
     def encrypt(self, values: Floats) -> EncryptedVector:
-        """Encrypt a vector of float64."""
+        """Encrypt a vector of floats."""
 
 
 class DecryptionKey(ABC):
@@ -216,7 +216,7 @@ class _NaiveKey(EncryptionKey):
         """Nothing: phe computes every randomizer from scratch."""
 
     def encrypt(self, values: Floats) -> _NaiveVector:
-        return _NaiveVector(self, [self.public_key.encrypt(value) for value in values.tolist()])
+        return _NaiveVector(self, [self.public_key.encrypt(value) for value in as_plain_array(values).tolist()])
 
 
 class _NaivePrivateKey(DecryptionKey):
@@ -245,6 +245,7 @@ class NaiveBackend(Backend):
         self._phe = phe
 
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
+        """Make a key pair with phe, under the rules for key lengths of this library."""
         length = check_key_length(key_length, insecure=insecure)
         public_key, private_key = self._phe.generate_paillier_keypair(n_length=length)
         key = _NaiveKey(public_key)
@@ -278,7 +279,9 @@ class _ArrayVector(EncryptedVector):
 
 
 class _ArrayKey(EncryptionKey):
-    def __init__(self, backend: str, public_key: PublicKey, encoding: FixedPoint, packed: bool, n_jobs: int | None) -> None:
+    def __init__(
+        self, backend: str, public_key: PublicKey, encoding: FixedPoint, packed: bool, n_jobs: int | None
+    ) -> None:
         self.backend = backend
         self.public_key = public_key
         self.n = public_key.n
@@ -411,10 +414,12 @@ def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVect
     InvalidPlaintextError, PlaintextOverflowError
         If a value is not finite or out of the encoding's range.
     """
-    values = as_plain_array(x)
+    values = np.asarray(x)
     if values.ndim != 1:
         raise ValueError(f"a vector is needed, not an array of shape {values.shape}")
-    return public_key.encrypt(values.astype(np.float64))
+    if values.dtype.kind in "biu":  # so that vectors of integers and of floats can be added
+        values = values.astype(np.float64)
+    return public_key.encrypt(values)
 
 
 def decrypt_vector(private_key: DecryptionKey, x: EncryptedVector) -> Floats:

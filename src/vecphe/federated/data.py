@@ -12,7 +12,16 @@ from typing import TextIO
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Shards", "Table", "equal_blocks", "get_data", "load_csv", "scale_features", "shards_from_table", "standardize"]
+__all__ = [
+    "Shards",
+    "Table",
+    "equal_blocks",
+    "get_data",
+    "load_csv",
+    "scale_features",
+    "shards_from_table",
+    "standardize",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +49,9 @@ def equal_blocks(n_rows: int, n_clients: int) -> list[slice]:
         raise ValueError(f"n_clients={n_clients}: at least 1 client is needed")
     block = n_rows // n_clients
     if not block:
-        raise ValueError(f"n_samples={n_rows} rows cannot be shared out to n_clients={n_clients}: a client would get none")
+        raise ValueError(
+            f"n_samples={n_rows} rows cannot be shared out to n_clients={n_clients}: a client would get none"
+        )
     return [slice(start, start + block) for start in range(0, block * n_clients, block)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from vecphe.federated.backends import Backend
@@ -71,9 +72,7 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         self.insecure = insecure
         self.n_jobs = n_jobs
 
-    def fit(
-        self, X: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None
-    ) -> FederatedLinearRegression:
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None) -> FederatedLinearRegression:
         """Run the protocol; the column for the intercept is appended here.
 
         Parameters
@@ -91,15 +90,15 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         FederatedLinearRegression
             Itself.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        members = self._members(X, groups)
-        rows = np.column_stack([X, np.ones(len(X))])
+        features, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        members = self._members(features, groups)
+        rows = np.column_stack([features, np.ones(len(features))])
         config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members)}
         self.result_: ProtocolResult = federated_learning(
             [rows[own] for own in members.values()],
-            [y[own] for own in members.values()],
+            [targets[own] for own in members.values()],
             rows,
-            y,
+            targets,
             config,
             names=list(members),
         )
@@ -108,6 +107,11 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         self.intercept_ = float(weights[-1])
         self.n_iter_ = self.result_.n_iter
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # after a fixed number of steps that no one fitted to the data's scale
+        return tags
 
     def _members(self, X: npt.NDArray[np.float64], groups: npt.ArrayLike | None) -> dict[str, Any]:
         """Rows of each client."""
@@ -120,6 +124,6 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Predictions for rows, shape (rows,)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        predictions: npt.NDArray[np.float64] = X @ self.coef_ + self.intercept_
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        predictions: npt.NDArray[np.float64] = rows @ self.coef_ + self.intercept_
         return predictions

@@ -207,12 +207,13 @@ def ring_pass(
     """
     total: EncryptedVector | None = None
     sender = receiver
-    for i, client in enumerate(clients):
+    successors = [client.name for client in clients[1:]] + [receiver]
+    for client, successor in zip(clients, successors, strict=True):
         with _hop(number, sender, client.name):
             total = client.encrypted_gradient(sum_to=total)
         sender = client.name
         if record is not None:
-            record(number, sender, clients[i + 1].name if i + 1 < len(clients) else receiver, "encrypted-sum", total.to_bytes)
+            record(number, sender, successor, "encrypted-sum", total.to_bytes)
     if total is None:
         raise ProtocolError("a ring needs clients")
     return total

@@ -1,0 +1,218 @@
+"""Every engine that runs here against Python's own integers."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from vecphe.arithmetic import Engine, available_engines, engine_named, integers_from_words, words_from_integers
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
+from vecphe.primes import random_prime_pair
+
+RUNNING = [name for name, reason in available_engines() if reason is None]
+BATCHES = [0, 1, 7, 8, 9, 15, 16, 17, 1023]
+
+
+@pytest.fixture(params=RUNNING)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return engine_named(request.param)
+
+
+@pytest.fixture(scope="module")
+def primes() -> tuple[int, int]:
+    return random_prime_pair(512)
+
+
+def edge_operands(n: int, count: int) -> list[int]:
+    """Units mod n^2: edges, long runs of ones and zeros, then random ones."""
+    generator = random.Random(count + n)
+    edges = [1, 2, n - 1, n + 1, n * n - 1, n * n - n + 1, (1 << (n.bit_length() - 1)) - 1, (1 << n.bit_length()) + 1]
+    values = [edge for edge in edges if 0 < edge < n * n and math.gcd(edge, n) == 1]
+    while len(values) < count:
+        value = generator.randrange(1, n * n)
+        if math.gcd(value, n) == 1:
+            values.append(value)
+    return values[:count]
+
+
+@pytest.mark.parametrize("count", BATCHES)
+def test_h47_product_power_inverse_of_batches_equal_python(engine: Engine, primes: tuple[int, int], count: int) -> None:
+    n = math.prod(primes)
+    ring = engine.ring(n)
+    left, right = edge_operands(n, count), edge_operands(n, count)[::-1]
+    x, y = ring.load(left), ring.load(right)
+    assert ring.size(x) == count
+    assert ring.store(x) == left
+    assert ring.store(ring.multiply(x, y)) == [a * b % n**2 for a, b in zip(left, right, strict=True)]
+    assert ring.store(ring.invert(x)) == [pow(a, -1, n**2) for a in left]
+    assert ring.store_bytes(x) == b"".join(a.to_bytes(ring.ciphertext_bytes, "little") for a in left)
+    assert ring.store(ring.load_bytes(ring.store_bytes(x))) == left
+    assert ring.store(ring.product(x, 1, count, 1)) == [math.prod(left) % n**2]
+
+
+@pytest.mark.parametrize("bits", [0, 1, 64, 65, 512])
+def test_h47_exponents_of_every_length(engine: Engine, primes: tuple[int, int], bits: int) -> None:
+    n = math.prod(primes)
+    ring = engine.ring(n)
+    bases = edge_operands(n, 17)
+    generator = random.Random(bits)
+    exponents = [(1 << bits) - 1, 1 << (bits - 1) if bits else 0, 0] + [generator.getrandbits(bits) for _ in range(14)]
+    expected = [pow(base, exponent, n**2) for base, exponent in zip(bases, exponents, strict=True)]
+    words = words_from_integers(exponents, max(-(-bits // 64), 1))
+    batch = ring.load(bases)
+    assert ring.store(ring.power_vartime(batch, exponents)) == expected
+    assert ring.store(ring.power_secret(batch, words)) == expected
+    base = bases[-1]
+    for window in (1, 3, 4, 7):
+        table = ring.fixed_base(base, max(bits, 1), window)
+        assert ring.store(table.power_secret(words)) == [pow(base, exponent, n**2) for exponent in exponents]
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 8])
+def test_fixed_base_of_an_empty_and_a_single_batch(engine: Engine, primes: tuple[int, int], window: int) -> None:
+    n = math.prod(primes)
+    ring = engine.ring(n)
+    table = ring.fixed_base(3, 70, window)
+    assert ring.store(table.power_secret(words_from_integers([], 2))) == []
+    assert ring.store(table.power_secret(words_from_integers([2**70 - 1], 2))) == [pow(3, 2**70 - 1, n**2)]
+    assert table.table_bytes > 2 * 2**window * (70 // window) * 64  # 64 bytes a coordinate
+
+
+def test_plaintext_product_decryption_and_offsets(engine: Engine, primes: tuple[int, int]) -> None:
+    p, q = primes
+    n = p * q
+    ring, decryptor = engine.ring(n), engine.decryptor(p, q)
+    plaintexts = [0, 1, n - 1, n // 2, 2**64 - 1, 2**64, *(random.Random(1).randrange(n) for _ in range(20))]
+    words = words_from_integers(plaintexts, ring.plaintext_words)
+    for offset in (0, 1, -1, -(2**63), n - 1, -n + 1):
+        encrypted = ring.multiply_plain(ring.ones(len(plaintexts)), words, offset)
+        assert ring.store(encrypted) == [(1 + (m + offset) % n * n) % n**2 for m in plaintexts]
+        decrypted = decryptor.decrypt(ring, encrypted, -offset)
+        assert integers_from_words(decrypted) == plaintexts
+        assert decrypted.dtype == np.uint64
+        assert decrypted.shape == (len(plaintexts), ring.plaintext_words)
+
+
+def test_take_concatenate_and_products_along_an_axis(engine: Engine, primes: tuple[int, int]) -> None:
+    n = math.prod(primes)
+    ring = engine.ring(n)
+    values = edge_operands(n, 30)
+    batch = ring.load(values)
+    order = np.array([29, 0, 0, 7])
+    assert ring.store(ring.take(batch, order)) == [values[i] for i in order]
+    assert ring.store(ring.concatenate([batch, ring.ones(1), batch])) == [*values, 1, *values]
+    grid = np.array(values, dtype=object).reshape(2, 5, 3)
+    expected = [math.prod(grid[o, :, i]) % n**2 for o in range(2) for i in range(3)]
+    assert ring.store(ring.product(batch, 2, 5, 3)) == expected
+    assert ring.store(ring.product(ring.load([]), 2, 0, 3)) == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "bits"), [(1, 1, 1), (3, 5, 32), (7, 4, 53), (2, 3, 600), (4, 0, 8), (0, 3, 8)]
+)
+def test_matrix_power(engine: Engine, primes: tuple[int, int], rows: int, columns: int, bits: int) -> None:
+    n = math.prod(primes)
+    ring = engine.ring(n)
+    generator = random.Random(bits)
+    matrix = [[generator.getrandbits(bits) for _ in range(columns)] for _ in range(rows)]
+    values = edge_operands(n, columns)
+    expected = [math.prod(pow(v, e, n**2) for v, e in zip(values, row, strict=True)) % n**2 for row in matrix]
+    assert ring.store(ring.matrix_power_vartime(matrix, ring.load(values))) == expected
+
+
+@pytest.mark.parametrize("n", [15, 33, 35, 51, 65, 69, 77])
+def test_exhaustive_products_on_toy_moduli(engine: Engine, n: int) -> None:
+    ring = engine.ring(n)
+    units = [x for x in range(n * n) if math.gcd(x, n) == 1]
+    batch = ring.load(units)
+    assert ring.all_units(batch)
+    for y in units[:: max(len(units) // 60, 1)]:
+        products = ring.store(ring.multiply(batch, ring.load([y] * len(units))))
+        assert products == [x * y % (n * n) for x in units]
+
+
+def test_h31_h32_h33_load_rejects_what_is_no_residue(engine: Engine, primes: tuple[int, int]) -> None:
+    n = math.prod(primes)
+    ring = engine.ring(n)
+    for bad in (-1, n * n, n * n + 5, 1 << 5000):
+        with pytest.raises(InvalidCiphertextError, match=r"^not a valid ciphertext for this key$"):
+            ring.load([1, bad])
+    with pytest.raises(InvalidCiphertextError):
+        ring.load_bytes(b"\xff" * ring.ciphertext_bytes)
+    with pytest.raises(InvalidCiphertextError):
+        ring.load_bytes(b"\x01" * (ring.ciphertext_bytes + 1))
+
+
+def test_h31_units_are_told_from_zero_divisors(engine: Engine, primes: tuple[int, int]) -> None:
+    p, q = primes
+    n = p * q
+    ring, decryptor = engine.ring(n), engine.decryptor(p, q)
+    units = edge_operands(n, 20)
+    assert ring.all_units(ring.load(units))
+    assert ring.all_units(ring.load([]))
+    for bad in (0, n, 5 * n, p, q * 7, p * p):
+        batch = ring.load([*units, bad])
+        assert not ring.all_units(batch)
+        with pytest.raises(InvalidCiphertextError, match=r"^not a valid ciphertext for this key$"):
+            decryptor.decrypt(ring, batch, 0)
+        with pytest.raises(InvalidCiphertextError):
+            ring.invert(batch)
+
+
+@pytest.mark.parametrize("key_length", [1030, 2048, 2112, 2240, 3072])
+def test_key_lengths(engine: Engine, key_length: int) -> None:
+    p, q = random_prime_pair(key_length)
+    n = p * q
+    ring = engine.ring(n)
+    values = edge_operands(n, 9)
+    batch = ring.load(values)
+    assert ring.store(ring.multiply(batch, batch)) == [v * v % n**2 for v in values]
+    words = words_from_integers([2**100 - 1, 5], 2)
+    assert ring.store(ring.fixed_base(values[-1], 100, 4).power_secret(words)) == [
+        pow(values[-1], e, n**2) for e in (2**100 - 1, 5)
+    ]
+    plain = words_from_integers([n - 1, 12345], ring.plaintext_words)
+    encrypted = ring.multiply_plain(ring.power_vartime(ring.load([7, 8]), [n, n]), plain, 0)
+    assert np.array_equal(engine.decryptor(p, q).decrypt(ring, encrypted, 0), plain)
+
+
+def test_resident_memory_is_at_most_one_and_a_half_times_canonical(engine: Engine) -> None:
+    n = math.prod(random_prime_pair(2048))
+    ring = engine.ring(n)
+    loaded = ring.load(edge_operands(n, 64))
+    table = ring.fixed_base(edge_operands(n, 64)[-1], 64, 4)
+    powers = table.power_secret(words_from_integers(range(64, 128), 1))
+    for batch in (loaded, ring.multiply(loaded, loaded), ring.invert(loaded), powers):
+        assert ring.size(batch) == 64
+        canonical = 64 * ring.ciphertext_bytes
+        assert canonical <= ring.resident_bytes(batch) <= 1.5 * canonical
+
+
+def test_h46_an_unknown_engine_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vecphe.arithmetic import active_engine
+
+    monkeypatch.setenv("VECPHE_ENGINE", "warp")
+    with pytest.raises(EngineUnavailableError, match=r"'warp'; choose one of .*gmp"):
+        active_engine()
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    assert active_engine().name == "gmp"
+
+
+def test_h46_an_engine_that_computes_wrongly_fails_its_self_test() -> None:
+    from vecphe.arithmetic.gmp import GmpEngine, GmpRing, Pairs
+    from vecphe.arithmetic.selection import self_test
+
+    class Faulty(GmpRing):
+        def multiply(self, left: Pairs, right: Pairs) -> Pairs:
+            x0, x1 = super().multiply(left, right)
+            return Pairs(x0, [x + 1 for x in x1])
+
+    class FaultyEngine(GmpEngine):
+        def ring(self, n: int) -> GmpRing:
+            return Faulty(n)
+
+    assert self_test(GmpEngine())
+    assert not self_test(FaultyEngine())

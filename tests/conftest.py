@@ -1,0 +1,44 @@
+"""Keys shared by all tests. They are made once a run; the short ones are insecure on purpose."""
+
+from __future__ import annotations
+
+import pytest
+from tests.toys import toy_keypair
+
+import vecphe
+from vecphe import PrivateKey, PublicKey
+
+
+@pytest.fixture(scope="session")
+def keypair() -> tuple[PublicKey, PrivateKey]:
+    """512 bits: fast, and large enough for every default encoding."""
+    return vecphe.generate_keypair(512, insecure=True)
+
+
+@pytest.fixture(scope="session")
+def public_key(keypair: tuple[PublicKey, PrivateKey]) -> PublicKey:
+    return keypair[0]
+
+
+@pytest.fixture(scope="session")
+def private_key(keypair: tuple[PublicKey, PrivateKey]) -> PrivateKey:
+    return keypair[1]
+
+
+@pytest.fixture(scope="session")
+def other_keypair() -> tuple[PublicKey, PrivateKey]:
+    return vecphe.generate_keypair(512, insecure=True)
+
+
+@pytest.fixture(scope="session")
+def secure_keypair() -> tuple[PublicKey, PrivateKey]:
+    """2048 bits."""
+    return vecphe.generate_keypair(2048)
+
+
+@pytest.fixture(
+    params=[(3, 5), (3, 11), (5, 7), (3, 17), (5, 13), (3, 23), (7, 11)], ids=lambda pq: f"n{pq[0] * pq[1]}"
+)
+def toy(request: pytest.FixtureRequest) -> tuple[PublicKey, PrivateKey]:
+    """Keys of 4 to 7 bits, textbook randomizers."""
+    return toy_keypair(*request.param)

@@ -1,0 +1,452 @@
+"""EncryptedArray against numpy and exact integers: HAZARDS rows 17, 21, 22, 31 to 34, 39, 41, 42, 45."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import vecphe
+from vecphe import (
+    FixedPoint,
+    InvalidCiphertextError,
+    KeyMismatchError,
+    LayoutMismatchError,
+    PackedOperationError,
+    PlaintextOverflowError,
+    PrivateKey,
+    PublicKey,
+)
+
+Keypair = tuple[PublicKey, PrivateKey]
+few = settings(deadline=None, max_examples=30)
+integers = st.integers(-(2**62), 2**62)
+shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
+
+
+def exact(array: Any) -> list[Fraction]:
+    return [Fraction(value) for value in np.asarray(array).ravel().tolist()]
+
+
+# Exact floats: 20 bits of integer part, 20 of fraction, so that sums and products of two stay exact in float64.
+tame = st.integers(-(2**20), 2**20).map(lambda i: i / 1024)
+
+
+@few
+@given(
+    hnp.arrays(np.float64, shapes, elements=st.floats(-(2.0**63), 2.0**63).filter(lambda x: x == 0 or abs(x) > 2**-59))
+)
+def test_floats_come_back_exactly(keypair: Keypair, x: np.ndarray) -> None:
+    public_key, private_key = keypair
+    decrypted = private_key.decrypt(public_key.encrypt(x))
+    assert decrypted.dtype == np.float64
+    assert decrypted.shape == x.shape
+    assert decrypted.tolist() == x.tolist()
+
+
+@few
+@given(hnp.arrays(np.int64, shapes, elements=st.integers(-(2**63), 2**63 - 1)))
+def test_integers_come_back_exactly(keypair: Keypair, x: np.ndarray) -> None:
+    public_key, private_key = keypair
+    decrypted = private_key.decrypt(public_key.encrypt(x))
+    assert decrypted.dtype == np.int64
+    assert decrypted.tolist() == x.tolist()
+
+
+@few
+@given(st.lists(integers, min_size=1, max_size=5), st.lists(integers, min_size=5, max_size=5), integers)
+def test_every_operation_against_exact_integers(keypair: Keypair, a: list[int], b: list[int], k: int) -> None:
+    public_key, private_key = keypair
+    b = b[: len(a)]
+    x, y = public_key.encrypt(a), public_key.encrypt(b)
+    decrypt = private_key.decrypt
+    assert decrypt(x + y).tolist() == [i + j for i, j in zip(a, b, strict=True)]
+    assert decrypt(x - y).tolist() == [i - j for i, j in zip(a, b, strict=True)]
+    assert decrypt(-x).tolist() == [-i for i in a]
+    assert decrypt(x + k).tolist() == [i + k for i in a]
+    assert decrypt(k - x).tolist() == [k - i for i in a]
+    assert decrypt(x * k).tolist() == [i * k for i in a]
+    assert decrypt(x * np.array(b)).tolist() == [i * j for i, j in zip(a, b, strict=True)]
+    assert decrypt(x.sum()).tolist() == sum(a)
+    assert decrypt(np.array(b) @ x).tolist() == sum(i * j for i, j in zip(a, b, strict=True))
+    assert decrypt(vecphe.concatenate([x, y])).tolist() == a + b
+
+
+@few
+@given(
+    st.lists(st.integers(-(2**53), 2**53), min_size=1, max_size=20),
+    st.integers(-(2**53), 2**53),
+    st.integers(-255, 255),
+)
+def test_packed_operations_against_exact_integers(keypair: Keypair, a: list[int], plain: int, k: int) -> None:
+    public_key, private_key = keypair
+    x, y = public_key.encrypt(a, packed=True), public_key.encrypt(a[::-1], packed=True)
+    decrypt = private_key.decrypt
+    assert decrypt(x + y).tolist() == [i + j for i, j in zip(a, a[::-1], strict=True)]
+    assert decrypt(x - y).tolist() == [i - j for i, j in zip(a, a[::-1], strict=True)]
+    assert decrypt(-x).tolist() == [-i for i in a]
+    assert decrypt(x + plain).tolist() == [i + plain for i in a]
+    assert decrypt(plain - x).tolist() == [plain - i for i in a]
+    assert decrypt(x + np.array(a)).tolist() == [2 * i for i in a]
+    assert decrypt(x * k).tolist() == [i * k for i in a]
+    assert decrypt(x.reshape(1, -1)).tolist() == [a]
+
+
+@few
+@given(
+    hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=2, max_side=3), elements=tame),
+    tame,
+    st.integers(1, 64),
+)
+def test_float_operations(keypair: Keypair, x: np.ndarray, k: float, divisor: int) -> None:
+    public_key, private_key = keypair
+    c, decrypt = public_key.encrypt(x), private_key.decrypt
+    assert decrypt(c * k).tolist() == (x * k).tolist()
+    assert decrypt(c + k).tolist() == (x + k).tolist()
+    assert decrypt(c - k).tolist() == (x - k).tolist()
+    assert decrypt(c @ x.T).tolist() == (x @ x.T).tolist()
+    assert decrypt(x.T @ c).tolist() == (x.T @ x).tolist()
+    assert decrypt(c.sum(axis=0)).tolist() == x.sum(axis=0).tolist()
+    assert decrypt(c.sum(axis=-1)).tolist() == x.sum(axis=-1).tolist()
+    np.testing.assert_allclose(decrypt(c / divisor), x / divisor, rtol=1e-15, atol=1e-300)
+    np.testing.assert_allclose(decrypt(c.mean()), x.mean(), rtol=1e-14, atol=1e-12)
+
+
+def test_plain_scalars_of_mixed_kind(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    c = public_key.encrypt([1, 2, 3])
+    assert private_key.decrypt(c).dtype == np.int64
+    assert private_key.decrypt(c * 2).dtype == np.int64
+    assert private_key.decrypt(c + 0.5).tolist() == [1.5, 2.5, 3.5]
+    assert private_key.decrypt(c * 0.1).tolist() == [0.1 * 1, 0.1 * 2, 0.1 * 3]
+    assert private_key.decrypt(c / 2).tolist() == [0.5, 1.0, 1.5]
+    assert private_key.decrypt(c + public_key.encrypt([0.25, 0.5, 1e-9])).tolist() == [1.25, 2.5, 3 + 1e-9]
+    big = private_key.decrypt(public_key.encrypt(np.array([2**64 - 1], dtype=np.uint64)) * 3)
+    assert big.dtype == object
+    assert big.tolist() == [3 * (2**64 - 1)]
+    assert private_key.decrypt(public_key.encrypt([True, False]) * 5).tolist() == [5, 0]
+    assert private_key.decrypt(public_key.encrypt(np.int64(0)) - np.array(2**64 - 1, dtype=np.uint64)) == -(2**64 - 1)
+    assert private_key.decrypt(public_key.encrypt([0]) - np.int64(-(2**63))).tolist() == [2**63]
+
+
+@pytest.mark.parametrize(
+    "dtype", ["f2", *"fi", "f8", "i1", "i2", "i8", "u1", "u2", "u4", "u8", "?", ">f8", ">i4", "<f4"]
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_h17_dtypes(keypair: Keypair, dtype: Any, packed: bool) -> None:
+    public_key, private_key = keypair
+    x = np.array([0, 1, 1, 0, 1], dtype=dtype)
+    assert private_key.decrypt(public_key.encrypt(x, packed=packed)).tolist() == [0, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_h17_memory_orders_and_array_likes(keypair: Keypair, packed: bool) -> None:
+    public_key, private_key = keypair
+    base = np.arange(24.0).reshape(4, 6)
+    frozen = base.copy()
+    frozen.flags.writeable = False
+    for x in (
+        np.asfortranarray(base),
+        base[::2, ::-3],
+        base.T,
+        frozen,
+        base.tolist(),
+        tuple(base[0]),
+        3.5,
+        7,
+        np.float32(2),
+    ):
+        decrypted = private_key.decrypt(public_key.encrypt(x, packed=packed))
+        assert decrypted.shape == np.shape(x)
+        assert decrypted.tolist() == np.asarray(x).tolist()
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+@pytest.mark.parametrize("packed", [False, True])
+def test_h22_empty_arrays(keypair: Keypair, shape: tuple[int, ...], packed: bool) -> None:
+    public_key, private_key = keypair
+    c = public_key.encrypt(np.zeros(shape), packed=packed)
+    for result in (c, c + c, -c, c * 3, c + 1.5):
+        assert result.n_ciphertexts == 0
+        assert private_key.decrypt(result).shape == shape
+    if not packed:
+        assert private_key.decrypt(c.sum()).tolist() == 0.0
+        assert private_key.decrypt(c.sum(axis=0)).shape == shape[1:]
+        assert private_key.decrypt(np.zeros((2, shape[0])) @ c).tolist() == np.zeros((2, *shape[1:])).tolist()
+
+
+def test_h45_the_input_may_change_after_encrypt(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    x = np.arange(5.0)
+    for packed in (False, True):
+        c = public_key.encrypt(x, packed=packed)
+        x += 100
+        assert private_key.decrypt(c).tolist() == (x - 100).tolist()
+        x -= 100
+
+
+# Range ---------------------------------------------------------------------------------------------------------
+
+
+def test_h21_bounds_are_checked_before_anything_is_computed(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
+    public_key, private_key = keypair
+    limit = public_key.n // 3 - 1
+    top = FixedPoint(0, limit)
+    c = public_key.encrypt([1, -1], encoding=top)
+    assert private_key.decrypt(c).tolist() == [1, -1]
+
+    def never(*_: object) -> None:
+        raise AssertionError("computed in spite of the overflow")
+
+    for name in ("multiply", "power_vartime", "product", "matrix_power_vartime", "multiply_plain"):
+        monkeypatch.setattr(type(public_key._source.ring), name, never)
+    operations: list[Callable[[], Any]] = [
+        lambda: c + c, lambda: c + 1, lambda: c * 2, lambda: c * 0.5 * 3, lambda: c.sum(),
+        lambda: np.ones((1, 2), dtype=int) @ c, lambda: c - 1,
+    ]  # fmt: skip
+    for operation in operations:
+        with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
+            operation()
+    with pytest.raises(PlaintextOverflowError, match="512-bit key"):
+        public_key.encrypt([1], encoding=FixedPoint(0, limit + 1))
+
+
+def test_a_product_of_ten_full_floats_fits_2048_bits(secure_keypair: Keypair) -> None:
+    public_key, private_key = secure_keypair
+    factor = 1 / 3
+    c, expected = public_key.encrypt([0.1]), Fraction(0.1)
+    for _ in range(10):
+        c, expected = c * factor, expected * Fraction(factor)
+    assert private_key.decrypt(c).tolist() == [float(expected)]
+
+
+def test_the_bound_is_independent_of_the_data(public_key: PublicKey) -> None:
+    zeros, ones = public_key.encrypt(np.zeros(3)), public_key.encrypt(np.ones(3) * 1e18)
+    assert zeros.format == ones.format
+    assert (zeros + 0.0).format == (ones + 123.5).format
+
+
+# What cannot be done -------------------------------------------------------------------------------------------
+
+
+def test_h41_shapes(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    a, b = public_key.encrypt(np.zeros(3)), public_key.encrypt(np.zeros(4))
+    for operation in (lambda: a + b, lambda: a + np.zeros(4), lambda: a * np.zeros(4), lambda: np.zeros((2, 4)) @ a,
+                      lambda: a @ np.zeros((4, 2)), lambda: a.reshape(2, 2), lambda: a.sum(axis=1)):  # fmt: skip
+        with pytest.raises(ValueError):  # noqa: PT011 - numpy's own messages
+            operation()
+    x, y = np.arange(3.0), np.arange(4.0)[:, None]
+    c = public_key.encrypt(x)
+    assert private_key.decrypt(c + y).tolist() == (x + y).tolist()
+    assert private_key.decrypt(c * y).tolist() == (x * y).tolist()
+    assert private_key.decrypt(c + public_key.encrypt(y)).tolist() == (x + y).tolist()
+
+
+def test_h42_products_powers_and_comparisons_are_type_errors(public_key: PublicKey) -> None:
+    c = public_key.encrypt([1.0, 2.0])
+    operations: list[Callable[[], Any]] = [
+        lambda: c * c, lambda: c @ c, lambda: c**2, lambda: c < 1, lambda: c >= c, lambda: c == c, lambda: c != 0,
+        lambda: np.ones(2) < c, lambda: 1 / c, lambda: c / c, lambda: c // 2, lambda: c % 2, lambda: abs(c),
+        lambda: bool(c[0]), lambda: float(c[0]), lambda: np.asarray(c), lambda: np.exp(c), lambda: np.sort(c),
+        lambda: c + None, lambda: c + "1", lambda: c * [1 + 2j, 1], lambda: c & 1, lambda: hash(c),
+        lambda: public_key.encrypt(c), lambda: np.multiply(c, c), lambda: np.add.accumulate(c),
+        lambda: operator.setitem(c, 0, 1),
+    ]  # fmt: skip
+    for operation in operations:
+        with pytest.raises(TypeError):
+            operation()
+    with pytest.raises(ZeroDivisionError):
+        c / 0
+    with pytest.raises(ZeroDivisionError):
+        c / np.array([1.0, 0.0])
+
+
+def test_packed_arrays_name_the_way_out(public_key: PublicKey) -> None:
+    p = public_key.encrypt(np.ones(10), packed=True)
+    operations: list[Callable[[], Any]] = [
+        lambda: p[0], lambda: p * np.ones(10), lambda: p * 0.5, lambda: p / 3, lambda: p.sum(), lambda: p.mean(),
+        lambda: np.ones((2, 10)) @ p, lambda: p @ np.ones(10), lambda: list(p), lambda: p + np.zeros((2, 10)),
+        lambda: vecphe.concatenate([p, p]), lambda: p.reshape(2, 5).T,
+    ]  # fmt: skip
+    for operation in operations:
+        with pytest.raises(PackedOperationError, match="packed=False"):
+            operation()
+    assert len(p) == 10
+    assert p.reshape(2, 5).shape == (2, 5)
+
+
+def test_numpy_on_the_left_and_by_name(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    x = np.arange(6.0).reshape(2, 3)
+    c, decrypt = public_key.encrypt(x), private_key.decrypt
+    y = np.array([[1.5, -2.0, 0.0], [4.0, 5.0, 6.0]])
+    cases = [
+        (y + c, y + x), (y - c, y - x), (y * c, y * x), (np.float64(2) * c, 2 * x), (np.int32(3) - c, 3 - x),
+        (y.T @ c, y.T @ x), (c @ y.T, x @ y.T), (np.add(y, c), x + y), (np.negative(c), -x), (np.sum(c), x.sum()),
+        (np.sum(c, axis=1), x.sum(axis=1)), (np.sum(c, axis=(0, 1)), x.sum()), (np.mean(c, axis=0), x.mean(axis=0)),
+        (np.dot(y.T, c), np.dot(y.T, x)), (np.dot(2, c), 2 * x), (np.matmul(y.T, c), y.T @ x), (np.ravel(c), x.ravel()),
+        (np.reshape(c, (3, 2)), x.reshape(3, 2)), (np.transpose(c), x.T),
+        (np.concatenate([c, c], axis=1), np.hstack([x, x])),
+        (np.add.reduce(c), x.sum(axis=0)), (np.divide(c, 4), x / 4), (+c, x),
+        (operator.add([1.0, 2.0, 3.0], c), x + np.array([1, 2, 3])),
+        (c[0] @ y[1], x[0] @ y[1]), (y[1] @ c[0], x[0] @ y[1]), (c @ y[1], x @ y[1]), (y[:, 0] @ c, y[:, 0] @ x),
+    ]  # fmt: skip
+    for result, expected in cases:
+        np.testing.assert_allclose(decrypt(result), expected, rtol=1e-14)
+        assert result.shape == np.shape(expected)
+    assert np.shape(c) == (2, 3)
+    assert np.ndim(c) == 2
+    assert np.size(c) == 6
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(0, -1, slice(1, None), (slice(None), 1), (1, 2), [0, 0, 1], ..., None, (slice(None, None, -1), [2, 0])),
+        np.array([[True, False, True], [False, True, False]]),
+    ],
+    ids=str,
+)
+def test_indexing_is_numpys(keypair: Keypair, key: Any) -> None:
+    public_key, private_key = keypair
+    x = np.arange(6.0).reshape(2, 3)
+    c = public_key.encrypt(x)[key]
+    assert c.shape == x[key].shape
+    assert private_key.decrypt(c).tolist() == x[key].tolist()
+
+
+def test_iteration_and_length(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    c = public_key.encrypt(np.arange(6).reshape(3, 2))
+    assert [private_key.decrypt(row).tolist() for row in c] == [[0, 1], [2, 3], [4, 5]]
+    assert len(c) == 3
+    with pytest.raises(TypeError):
+        len(c[0, 0])
+    with pytest.raises(IndexError):
+        c[3]
+
+
+# From outside and to outside -----------------------------------------------------------------------------------
+
+
+def test_h31_h32_h33_ciphertexts_from_outside_look_alike_when_rejected(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    n, good = public_key.n, public_key.encrypt([1.0]).ciphertexts()[0]
+    messages = set()
+    for bad in (
+        0,
+        n,
+        7 * n,
+        private_key.p,
+        private_key.q * 3,
+        n * n,
+        n * n + good,
+        -1,
+        -good,
+        1.5,
+        "7",
+        None,
+        True,
+        b"7",
+    ):
+        with pytest.raises(InvalidCiphertextError) as caught:
+            public_key.from_ciphertexts([good, bad])  # type: ignore[list-item]
+        messages.add(str(caught.value))
+    assert messages == {"not a valid ciphertext for this key"}
+    assert private_key.decrypt(public_key.from_ciphertexts([good])).tolist() == [1.0]
+
+
+def test_from_ciphertexts_checks_the_shape(public_key: PublicKey) -> None:
+    good = public_key.encrypt([1.0, 2.0]).ciphertexts()
+    for shape in ((1,), (3,), (2, 2), (0,)):
+        with pytest.raises(LayoutMismatchError, match="cannot hold"):
+            public_key.from_ciphertexts(good, shape=shape)
+    for terms in (0, -1, True, 1.5):
+        with pytest.raises(ValueError, match="terms"):
+            public_key.from_ciphertexts(good, terms=terms)  # type: ignore[arg-type]
+    with pytest.raises(PlaintextOverflowError):
+        public_key.from_ciphertexts(good, terms=public_key.n)
+    assert public_key.from_ciphertexts(good, shape=(2, 1)).shape == (2, 1)
+
+
+def test_h34_arrays_of_another_key(keypair: Keypair, other_keypair: Keypair) -> None:
+    c, other = keypair[0].encrypt([1.0]), other_keypair[0].encrypt([1.0])
+    for operation in (lambda: c + other, lambda: c - other, lambda: vecphe.concatenate([c, other]),
+                      lambda: keypair[1].decrypt(other)):  # fmt: skip
+        with pytest.raises(KeyMismatchError, match="key"):
+            operation()
+    same = PublicKey(keypair[0].n, insecure=True).encrypt([2.0])
+    assert keypair[1].decrypt(c + same).tolist() == [3.0]
+
+
+def test_h13_decrypt_takes_only_encrypted_arrays(private_key: PrivateKey) -> None:
+    for bad in (5, [1, 2], np.zeros(3), None):
+        with pytest.raises(TypeError, match="EncryptedArray"):
+            private_key.decrypt(bad)  # type: ignore[arg-type]
+
+
+def test_a_unit_that_turns_bad_in_memory_is_found_before_decryption(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    c = public_key.encrypt([1.0, 2.0])
+    c._residues = public_key._source.ring.load([1, private_key.q])
+    with pytest.raises(InvalidCiphertextError):
+        private_key.decrypt(c)
+
+
+def test_values_beyond_the_bound_are_corrupted(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    n = public_key.n
+    for encoding in (FixedPoint(0, 100), FixedPoint(0, 2**70)):
+        for plaintext in (encoding.unit, -encoding.unit):
+            c = public_key.from_ciphertexts([(1 + plaintext % n * n) % n**2], encoding=encoding)
+            assert private_key.decrypt(c).tolist() == [plaintext]
+        for plaintext in (encoding.unit + 1, -encoding.unit - 1, n // 2):
+            c = public_key.from_ciphertexts([(1 + plaintext % n * n) % n**2], encoding=encoding)
+            with pytest.raises(vecphe.CorruptedAggregateError):
+                private_key.decrypt(c)
+
+
+def test_h39_what_is_not_fresh_leaves_re_randomised(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    for packed in (False, True):
+        c = public_key.encrypt([1.0, 2.0], packed=packed)
+        for make in (lambda c: c - c, lambda c: c * 0):
+            assert set(make(c).ciphertexts(rerandomize=False)) == {1}
+            bare = make(c)
+            out = bare.ciphertexts()
+            assert 1 not in out
+            assert out != bare.ciphertexts()
+            assert private_key.decrypt(bare).tolist() == [0.0, 0.0]
+
+
+def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
+    c, d = public_key.encrypt([1.0, 2.0]), public_key.encrypt([3.0, 4.0])
+    ring = public_key._source.ring
+    assert (c + d).is_fresh
+    assert c.ciphertexts() == ring.store(c.residues) == c.ciphertexts()
+    assert d.is_fresh
+    assert (c + d).is_fresh
+    for stale in (c[:1], c + 1.0, c.reshape(2, 1), c + c, d - d, d * 2, -d, d + (-d), np.eye(2) @ d):
+        assert not stale.is_fresh
+        assert stale.ciphertexts() != ring.store(stale.residues)
+
+
+def test_h39_the_array_itself_is_unchanged(public_key: PublicKey) -> None:
+    difference = public_key.encrypt([1.0]) - public_key.encrypt([5.0]) * 2
+    before = public_key._source.ring.store(difference.residues)
+    difference = difference * 1
+    assert difference.ciphertexts() != difference.ciphertexts()
+    assert public_key._source.ring.store(difference.residues) == before
+
+
+def test_repr_shows_no_values(public_key: PublicKey) -> None:
+    shown = repr(public_key.encrypt([[123.25, 4.0]], packed=True))
+    assert shown == f"EncryptedArray(shape=(1, 2), packed, 1 ciphertexts, key {public_key.fingerprint[:8]})"

@@ -1,0 +1,136 @@
+"""Plaintexts: HAZARDS rows 16 to 20, and the exactness that the defaults promise."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vecphe import FixedPoint, InvalidPlaintextError, PlaintextOverflowError, PublicKey
+from vecphe.arithmetic import integers_from_words
+from vecphe.encoding import PACKED, UNPACKED, as_plain_array, decode, exact_fraction_bits, integers_at_scale
+
+floats = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("packed", [False, True])
+def test_h16_nan_and_infinity(public_key: PublicKey, bad: float, packed: bool) -> None:
+    x = np.zeros((3, 4))
+    x[1, 2] = bad
+    x[2, 0] = np.nan
+    with pytest.raises(InvalidPlaintextError, match=r"\(1, 2\)"):
+        public_key.encrypt(x, packed=packed)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [1 + 2j],
+        np.array([Decimal(1)]),
+        [None],
+        ["1.5"],
+        np.ma.masked_array([1.0, 2.0], [True, False]),
+        np.array([10**30]),
+        np.array(["2020-01-01"], dtype="datetime64[D]"),
+        np.array([1.0], dtype=np.longdouble),
+        np.array([(1, 2)], dtype=[("a", int), ("b", int)]),
+    ],
+    ids=lambda bad: str(getattr(bad, "dtype", bad))[:30],
+)
+def test_h18_what_is_no_real_number(public_key: PublicKey, bad: object) -> None:
+    with pytest.raises(TypeError):
+        public_key.encrypt(bad)  # type: ignore[arg-type]
+
+
+@given(floats)
+def test_fixed_point_rounds_half_to_even(value: float) -> None:
+    encoding = FixedPoint(8, 2**1023)
+    (integer,) = (
+        integers_from_words(encoding.encode(np.array([value])), signed=True) if abs(value) <= 2.0**1023 else (0,)
+    )
+    if abs(value) <= 2.0**1023:
+        assert integer == round(Fraction(value) * 256)
+
+
+@given(st.integers(-(2**55), 2**55), st.sampled_from([0.0, 0.25, 0.5, 0.75]))
+def test_narrow_encoding_is_exact_rounding(integer: int, fraction: float) -> None:
+    value = float((Fraction(integer) + Fraction(fraction)) / 2**40)
+    if abs(value) > 2**15:
+        return
+    (encoded,) = integers_from_words(PACKED.encode(np.array([value])), signed=True)
+    assert encoded == round(Fraction(value) * 2**40)
+
+
+@pytest.mark.parametrize("value", [-0.0, 5e-324, -5e-324])
+def test_h19_tiny_values_round_to_zero(value: float) -> None:
+    for encoding in (PACKED, UNPACKED):
+        (integer,) = integers_from_words(encoding.encode(np.array([value])), signed=True)
+        assert integer == 0
+
+
+def test_h19_huge_values_are_a_range_error(public_key: PublicKey) -> None:
+    for packed in (False, True):
+        with pytest.raises(PlaintextOverflowError, match="max_abs"):
+            public_key.encrypt([1.7976931348623157e308], packed=packed)
+
+
+@pytest.mark.parametrize("encoding", [PACKED, UNPACKED, FixedPoint(20, 8), FixedPoint(0, 7), FixedPoint(4, 0.1)])
+def test_h20_max_abs_is_the_last_value_accepted(encoding: FixedPoint) -> None:
+    edge = float(encoding.max_abs)
+    integers = integers_from_words(encoding.encode(np.array([edge, -edge])), signed=True)
+    assert integers == [encoding.unit, -encoding.unit]
+    for beyond in (math.nextafter(edge, math.inf), -math.nextafter(edge, math.inf)):
+        with pytest.raises(PlaintextOverflowError, match=r"index \(1,\)"):
+            encoding.encode(np.array([0.0, beyond]))
+
+
+@given(st.lists(floats.filter(lambda x: x == 0 or abs(x) > 1e-290), min_size=1, max_size=5))
+def test_exact_fraction_bits_is_the_least_multiple_of_four(values: list[float]) -> None:
+    bits = exact_fraction_bits(np.array(values))
+    assert bits % 4 == 0
+    assert all((Fraction(value) * 2**bits).denominator == 1 for value in values)
+    assert bits == 0 or any((Fraction(value) * 2 ** (bits - 4)).denominator != 1 for value in values)
+    assert integers_at_scale(np.array(values), bits) == [int(Fraction(value) * 2**bits) for value in values]
+
+
+@given(st.lists(st.integers(-(2**200), 2**200), min_size=1), st.sampled_from([0, 40, 112]))
+def test_decoding_is_correctly_rounded(integers: list[int], fraction_bits: int) -> None:
+    expected = [float(Fraction(value, 2**fraction_bits)) for value in integers]
+    assert decode(integers, fraction_bits, integer=False).tolist() == expected
+    small = [value >> 138 for value in integers]
+    expected = [float(Fraction(value, 2**fraction_bits)) for value in small]
+    assert decode(np.array(small, dtype=np.int64), fraction_bits, integer=False).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((41,), ValueError),
+        ((-4,), ValueError),
+        ((1204,), ValueError),
+        ((True,), TypeError),
+        ((40.0,), TypeError),
+        ((40, 0), ValueError),
+        ((40, -1), ValueError),
+        ((40, math.nan), ValueError),
+        ((40, math.inf), ValueError),
+        ((40, "8"), TypeError),
+        ((40, 8, 0), ValueError),
+        ((40, 8, 2**64), ValueError),
+        ((40, 8, 2.5), TypeError),
+    ],
+)
+def test_bad_encodings(arguments: tuple[object, ...], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        FixedPoint(*arguments)  # type: ignore[arg-type]
+
+
+def test_plain_arrays_are_copies() -> None:
+    x = np.zeros(3)
+    assert not np.shares_memory(as_plain_array(x), x)

@@ -1,0 +1,208 @@
+"""Key rules: HAZARDS rows 1 to 11, 13 to 15."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import pickle
+import time
+import warnings
+
+import pytest
+from gmpy2 import next_prime
+
+import vecphe
+from vecphe import InsecureKeyWarning, InvalidKeyError, PrivateKey, PublicKey
+from vecphe.primes import is_probable_prime, random_prime_pair
+
+
+@pytest.mark.parametrize("key_length", [0, -2048, 3, 65, 2049, 254, 16386, 10**9, True, 2048.0, "2048", None])
+def test_h01_bad_key_lengths(key_length: object) -> None:
+    started = time.perf_counter()
+    with pytest.raises(InvalidKeyError, match="key_length"):
+        vecphe.generate_keypair(key_length, insecure=True)  # type: ignore[arg-type]
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("key_length", [256, 1024, 2046])
+def test_h02_short_keys_need_insecure(key_length: int) -> None:
+    with pytest.raises(InvalidKeyError, match="insecure=True"):
+        vecphe.generate_keypair(key_length)
+
+
+def test_h02_short_keys_warn_once() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        vecphe.generate_keypair(256, insecure=True)
+    assert [warning.category for warning in caught] == [InsecureKeyWarning]
+    assert caught[0].filename == __file__
+
+
+def test_h02_a_2048_bit_key_does_not_warn() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        public_key, _ = vecphe.generate_keypair(2048)
+    assert public_key.key_length == 2048
+
+
+def test_the_default_key_length_is_3072() -> None:
+    assert vecphe.DEFAULT_KEY_LENGTH == 3072
+    assert vecphe.generate_keypair()[0].key_length == 3072
+
+
+@pytest.mark.parametrize("key_length", [256, 512, 514, 1024])
+def test_generated_keys_follow_the_rules(key_length: int) -> None:
+    public_key, private_key = vecphe.generate_keypair(key_length, insecure=True)
+    p, q, n = private_key.p, private_key.q, public_key.n
+    assert n == p * q
+    assert n.bit_length() == key_length
+    assert p.bit_length() == q.bit_length() == key_length // 2
+    assert p % 4 == q % 4 == 3
+    assert math.gcd(p - 1, q - 1) == 2
+    assert abs(p - q) > 1 << (key_length // 2 - 100)
+    assert is_probable_prime(p, 10)
+    assert is_probable_prime(q, 10)
+
+
+@pytest.mark.parametrize("n", [0, 1, -15, 2**2048, True, 3.0, "15", None, b"15"])
+def test_h03_n_of_wrong_kind(n: object) -> None:
+    with pytest.raises(InvalidKeyError):
+        PublicKey(n, insecure=True)  # type: ignore[arg-type]
+
+
+def test_h03_h04_h05_n_that_is_no_modulus() -> None:
+    p, q = random_prime_pair(512)
+    prime = int(next_prime(1 << 511))
+    for n, reason in (
+        (2 * p * q, "small factor"),
+        (1_048_573 * p * q, "small factor"),  # the largest prime below 2^20
+        (prime, "prime or a perfect power"),
+        (p * p, "prime or a perfect power"),
+        (p**3, "prime or a perfect power"),
+    ):
+        with pytest.raises(InvalidKeyError, match=reason):
+            PublicKey(n, insecure=True)
+    assert PublicKey(p * q, insecure=True).n == p * q
+
+
+def test_h06_a_huge_n_is_rejected_before_any_arithmetic() -> None:
+    n = (1 << 10**6) + 1
+    started = time.perf_counter()
+    with pytest.raises(InvalidKeyError, match="at most 16384 bits"):
+        PublicKey(n)
+    assert time.perf_counter() - started < 0.05
+
+
+def test_h07_h13_primes_of_another_key(keypair: tuple[PublicKey, PrivateKey]) -> None:
+    public_key, private_key = keypair
+    p, q = private_key.p, private_key.q
+    for bad in ((p, p), (1, p * q), (p * q, 1), (p, q + 2), (-p, -q), (0, 0), (p, 10**100_000 + 1)):
+        with pytest.raises(InvalidKeyError):
+            PrivateKey(public_key, *bad)
+    for bad in ((float(p), q), (True, q), (str(p), q), (None, q)):
+        with pytest.raises(InvalidKeyError):
+            PrivateKey(public_key, *bad)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="must be a PublicKey"):
+        PrivateKey(private_key, p, q)  # type: ignore[arg-type]
+    assert PrivateKey(public_key, q, p).p == min(p, q)
+
+
+def test_h08_composite_factors() -> None:
+    p, q = random_prime_pair(256)
+    r, s = random_prime_pair(260)
+    public_key = PublicKey(p * q * r * s, insecure=True)
+    pairs = [(p * r, q * s), (p * s, q * r)]
+    equal = [pair for pair in pairs if pair[0].bit_length() == pair[1].bit_length()]
+    assert equal
+    for pair in equal:
+        with pytest.raises(InvalidKeyError, match="must be primes"):
+            PrivateKey(public_key, *pair)
+
+
+def test_h08_strong_pseudoprimes_are_found() -> None:
+    # Strong pseudoprimes to the bases 2, 3, 5, 7 (OEIS A014233) and an Arnault-style Carmichael number.
+    for composite in (3215031751, 2152302898747, 3474749660383, 341550071728321, 561):
+        assert not is_probable_prime(composite, 64)
+    for prime in (2, 3, 5, 2**127 - 1, 2**521 - 1):
+        assert is_probable_prime(prime, 64)
+
+
+def test_h09_unequal_lengths_and_a_shared_factor_of_phi() -> None:
+    p, _ = random_prime_pair(512)
+    small, _ = random_prime_pair(400)
+    with pytest.raises(InvalidKeyError, match="equal length"):
+        PrivateKey(PublicKey(p * small, insecure=True), p, small)
+    # q = 1 mod p makes gcd(n, phi) = p; q then is longer than p, which is rejected already.
+    q = 2 * p + 1
+    while not is_probable_prime(q, 5):
+        q += 2 * p
+    with pytest.raises(InvalidKeyError):
+        PrivateKey(PublicKey(p * q, insecure=True), p, q)
+
+
+def test_h10_close_primes() -> None:
+    p = int(next_prime(3 << 510))
+    q = int(next_prime(p + 1000))
+    with pytest.raises(InvalidKeyError, match="too close"):
+        PrivateKey(PublicKey(p * q, insecure=True), p, q)
+
+
+def test_h11_a_base_that_factors_n_rejects_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vecphe import randomizers
+
+    p, q = random_prime_pair(512)
+    key = PublicKey(p * q, insecure=True)
+    monkeypatch.setattr(randomizers.secrets, "randbelow", lambda bound: p - 1)
+    with pytest.raises(InvalidKeyError, match="never use this key"):
+        key.prepare(100)
+
+
+def test_h14_private_keys_keep_their_secrets(
+    keypair: tuple[PublicKey, PrivateKey], caplog: pytest.LogCaptureFixture
+) -> None:
+    _, private_key = keypair
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("test").warning("%s %r", private_key, private_key._numbers)
+    shown = caplog.text + repr(private_key) + str(private_key) + f"{private_key}" + repr(private_key._numbers)
+    for secret in (private_key.p, private_key.q, (private_key.p - 1) * (private_key.q - 1)):
+        for form in (str(secret), f"{secret:x}"):
+            assert form not in shown
+    for dump in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="refuse"):
+            dump(private_key)  # type: ignore[operator]
+        with pytest.raises(TypeError, match="refuse"):
+            dump(private_key._numbers)  # type: ignore[operator]
+
+
+def test_h14_messages_of_rejected_primes_hold_no_digits() -> None:
+    p, q = random_prime_pair(512)
+    public_key = PublicKey(p * q, insecure=True)
+    with pytest.raises(InvalidKeyError) as caught:
+        PrivateKey(public_key, p, q + 2)
+    assert str(p) not in str(caught.value)
+    assert str(q) not in str(caught.value)
+
+
+def test_h15_equality_and_hash(
+    keypair: tuple[PublicKey, PrivateKey], other_keypair: tuple[PublicKey, PrivateKey]
+) -> None:
+    public_key, private_key = keypair
+    assert (public_key == None) is False  # noqa: E711
+    assert (public_key == 5) is False
+    assert (private_key == None) is False  # noqa: E711
+    assert (private_key == public_key) is False
+    same = PublicKey(public_key.n, insecure=True)
+    assert public_key == same
+    assert hash(public_key) == hash(same)
+    assert public_key != other_keypair[0]
+    again = PrivateKey(same, private_key.p, private_key.q)
+    assert again == private_key
+    assert hash(again) == hash(private_key)
+
+
+def test_public_keys_pickle_without_their_base(public_key: PublicKey) -> None:
+    public_key.prepare(1000)
+    data = pickle.dumps(public_key)
+    assert len(data) < 300
+    assert pickle.loads(data) == public_key

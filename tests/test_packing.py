@@ -1,0 +1,161 @@
+"""Slots: HAZARDS rows 24 to 30."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vecphe import (
+    CorruptedAggregateError,
+    FixedPoint,
+    LayoutMismatchError,
+    PlaintextOverflowError,
+    PrivateKey,
+    PublicKey,
+    SlotLayout,
+)
+from vecphe.arithmetic import integers_from_words, words_from_integers
+
+
+@pytest.mark.parametrize(("key_length", "slots"), [(1024, 15), (2048, 31), (3072, 47)])
+def test_default_slots(key_length: int, slots: int) -> None:
+    layout = SlotLayout.for_key(FixedPoint(), key_length)
+    assert (layout.width, layout.slots) == (64, slots)
+
+
+@pytest.mark.parametrize(("key_length", "slots"), [(1024, 31), (2048, 63), (3072, 95)])
+def test_compact_slots(key_length: int, slots: int) -> None:
+    layout = SlotLayout.for_key(FixedPoint(20, 8), key_length)
+    assert (layout.width, layout.slots) == (32, slots)
+
+
+@given(st.integers(2, 200), st.integers(1, 20), st.integers(0, 60), st.data())
+def test_packing_is_the_sum_of_shifted_values(width: int, slots: int, count: int, data: st.DataObject) -> None:
+    capacity = (1 << (width - 1)) - 1
+    layout = SlotLayout(width, slots, capacity)
+    edges = st.sampled_from([0, 1, -1, capacity, -capacity])
+    values = data.draw(st.lists(edges | st.integers(-capacity, capacity), min_size=count, max_size=count))
+    words = words_from_integers(values, width // 64 + 1, signed=True)
+    packed = layout.pack(words)
+    assert len(packed) == layout.plaintexts(count) == -(-count // slots)
+    padded = values + [0] * (len(packed) * slots - count)
+    expected = [
+        sum(v << (width * i) for i, v in enumerate(padded[row * slots : (row + 1) * slots]))
+        for row in range(len(packed))
+    ]
+    assert [value - layout.offset for value in integers_from_words(packed)] == expected
+    assert integers_from_words(layout.unpack(packed, count), signed=True) == values
+
+
+def test_h24_an_encoding_too_wide_for_the_key() -> None:
+    with pytest.raises(LayoutMismatchError, match="too wide for a 256-bit key"):
+        SlotLayout.for_key(FixedPoint(112, 2**100, 2**60), 256)
+    assert SlotLayout.for_key(FixedPoint(112, 2**100, 2**40), 256).slots == 1
+
+
+@pytest.mark.parametrize("max_terms", [1, 3, 255])
+@pytest.mark.parametrize("encoding", [(40, 2**15), (20, 8), (8, 3.7), (0, 1)])
+def test_h25_exactly_max_terms_fit(
+    keypair: tuple[PublicKey, PrivateKey], encoding: tuple[int, float], max_terms: int
+) -> None:
+    public_key, private_key = keypair
+    fixed = FixedPoint(*encoding, max_terms)
+    slots = SlotLayout.for_key(fixed, public_key.key_length).slots
+    edge = fixed.unit / 2**fixed.fraction_bits
+    x = np.full(2 * slots, edge)
+    x[::2] *= -1
+    c = public_key.encrypt(x, packed=True, encoding=fixed)
+    total = c * max_terms
+    expected = x * max_terms
+    assert private_key.decrypt(total).tolist() == expected.tolist()
+    assert private_key.decrypt(-total).tolist() == (-expected).tolist()
+    for one_more in (lambda: total + c, lambda: total + x, lambda: c * (max_terms + 1), lambda: total - c):
+        with pytest.raises(PlaintextOverflowError, match=f"max_terms = {max_terms}"):
+            one_more()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.lists(st.integers(-(2**55), 2**55), min_size=9, max_size=9), min_size=1, max_size=6))
+def test_h26_sums_of_slots_equal_int64(keypair: tuple[PublicKey, PrivateKey], rows: list[list[int]]) -> None:
+    public_key, private_key = keypair
+    arrays = np.array(rows, dtype=np.int64)
+    total = public_key.encrypt(arrays[0], packed=True)
+    for row in arrays[1:]:
+        total = total + public_key.encrypt(row, packed=True)
+    decrypted = private_key.decrypt(total)
+    assert decrypted.dtype == np.int64
+    assert decrypted.tolist() == arrays.sum(axis=0).tolist()
+
+
+@pytest.mark.parametrize(
+    "values", [[-1] * 14, [1, -1] * 7, [0, 0, 0, -1, 0, 0, 0], [-(2**55)] * 7, [2**55, -(2**55)] * 7]
+)
+def test_h26_negative_slots(keypair: tuple[PublicKey, PrivateKey], values: list[int]) -> None:
+    public_key, private_key = keypair
+    assert private_key.decrypt(public_key.encrypt(values, packed=True)).tolist() == values
+
+
+@pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 14, 15])
+def test_h27_padding_is_dropped(keypair: tuple[PublicKey, PrivateKey], count: int) -> None:
+    public_key, private_key = keypair
+    x = np.arange(count) - 3.5
+    c = public_key.encrypt(x, packed=True)
+    assert c.n_ciphertexts == -(-count // 7)
+    assert private_key.decrypt(c).tolist() == x.tolist()
+
+
+def test_h27_h29_corrupted_aggregates(keypair: tuple[PublicKey, PrivateKey]) -> None:
+    public_key, private_key = keypair
+    encoding = FixedPoint(0, 100, 10)
+    layout = SlotLayout.for_key(encoding, public_key.key_length)
+    n, width = public_key.n, layout.width
+    used = layout.width * layout.slots
+
+    def decrypt(plaintext: int, count: int) -> list[float]:
+        ciphertext = (1 + plaintext % n * n) * pow(3, n, n * n) % (n * n)
+        array = public_key.from_ciphertexts([ciphertext], shape=(count,), encoding=encoding, packed=True, terms=2)
+        return private_key.decrypt(array).tolist()
+
+    assert decrypt(200 - (200 << width), 2) == [200.0, -200.0]
+    for plaintext, count in (
+        (201, 2),  # beyond the bound of two terms
+        (-201, 2),
+        (1 << (2 * width), 2),  # padding
+        (1 << used, layout.slots),  # above the top slot
+        (n // 2, layout.slots),
+        (-(1 << used), layout.slots),
+    ):
+        with pytest.raises(CorruptedAggregateError, match="corrupted aggregate"):
+            decrypt(plaintext, count)
+
+
+def test_h28_different_layouts_do_not_add(public_key: PublicKey) -> None:
+    base = public_key.encrypt(np.zeros(7), packed=True)
+    for other in (
+        public_key.encrypt(np.zeros(7), packed=True, encoding=FixedPoint(20, 8)),
+        public_key.encrypt(np.zeros(7), packed=True, encoding=FixedPoint(36, 2**19)),
+        public_key.encrypt(np.zeros(7)),
+    ):
+        with pytest.raises(LayoutMismatchError):
+            base + other
+    with pytest.raises(ValueError, match="broadcast"):
+        base + public_key.encrypt(np.zeros(8), packed=True)
+
+
+@pytest.mark.parametrize(
+    ("width", "slots", "capacity"),
+    [(0, 1, 1), (1, 1, 1), (5000, 1, 1), (64, 0, 1), (64, 2**64, 1), (64, -1, 1), (8, 2, 128), (8, 2, 0)],
+)
+def test_h30_hostile_layouts(width: int, slots: int, capacity: int) -> None:
+    with pytest.raises(LayoutMismatchError):
+        SlotLayout(width, slots, capacity)
+
+
+def test_h30_a_layout_wider_than_the_key() -> None:
+    with pytest.raises(LayoutMismatchError, match="do not fit a 512-bit key"):
+        SlotLayout(64, 8, 100).check_key_length(512)
+    SlotLayout(64, 7, 100).check_key_length(512)
+    with pytest.raises(TypeError):
+        SlotLayout(64.0, 7, 100)  # type: ignore[arg-type]

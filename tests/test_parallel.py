@@ -1,0 +1,109 @@
+"""joblib: HAZARDS rows 43 and 56, and the one door for private numbers."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import joblib
+import numpy as np
+import pytest
+
+from vecphe import InvalidCiphertextError, ParallelError, PrivateKey, PublicKey
+from vecphe.parallel import chunk_bounds, effective_jobs, run_local_tasks, run_tasks
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, -1, -2])
+@pytest.mark.parametrize("packed", [False, True])
+def test_h43_the_result_does_not_depend_on_n_jobs(
+    keypair: tuple[PublicKey, PrivateKey], n_jobs: int | None, packed: bool
+) -> None:
+    public_key, private_key = keypair
+    x = np.arange(-2000.0, 2000.0) / 8
+    c = public_key.encrypt(x, packed=packed, n_jobs=n_jobs)
+    assert private_key.decrypt(c, n_jobs=n_jobs).tolist() == x.tolist()
+    residues = [value % public_key.n for value in c.ciphertexts()]
+    assert len(set(residues)) == len(residues)
+
+
+@pytest.mark.parametrize(("n_jobs", "error"), [(0, ValueError), ("2", TypeError), (1.5, TypeError), (True, TypeError)])
+def test_h43_bad_n_jobs(keypair: tuple[PublicKey, PrivateKey], n_jobs: object, error: type[Exception]) -> None:
+    public_key, private_key = keypair
+    for size in (1, 1000):
+        with pytest.raises(error, match="n_jobs"):
+            public_key.encrypt(np.zeros(size), n_jobs=n_jobs)  # type: ignore[arg-type]
+    c = public_key.encrypt(np.zeros(3))
+    with pytest.raises(error, match="n_jobs"):
+        private_key.decrypt(c, n_jobs=n_jobs)  # type: ignore[arg-type]
+
+
+def _encrypt_inside_worker(public_key: PublicKey, x: np.ndarray) -> tuple[str, list[int]]:
+    return type(joblib.parallel.get_active_backend()[0]).__name__, public_key.encrypt(x, n_jobs=2).ciphertexts()
+
+
+def test_h43_inside_another_worker_no_processes_are_started(keypair: tuple[PublicKey, PrivateKey]) -> None:
+    public_key, private_key = keypair
+    x = np.arange(600.0)
+    results = joblib.Parallel(n_jobs=2)(joblib.delayed(_encrypt_inside_worker)(public_key, x) for _ in range(2))
+    for backend, ciphertexts in results:
+        assert backend in ("ThreadingBackend", "SequentialBackend")
+        assert private_key.decrypt(public_key.from_ciphertexts(ciphertexts)).tolist() == x.tolist()
+
+
+def test_joblib_configuration_is_respected() -> None:
+    assert effective_jobs(None) == 1
+    with joblib.parallel_config(backend="threading", n_jobs=3):
+        assert effective_jobs(None) == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 4096, 100_001])
+@pytest.mark.parametrize("jobs", [1, 2, 7])
+def test_chunks_cover_everything_once(count: int, jobs: int) -> None:
+    bounds = chunk_bounds(count, jobs, 256, 4096)
+    assert [start for start, _ in bounds][1:] == [stop for _, stop in bounds][:-1]
+    assert (bounds[0][0], bounds[-1][1]) == (0, count)
+    sizes = [stop - start for start, stop in bounds]
+    assert max(sizes) <= 4097
+    assert len(bounds) == 1 or min(sizes) >= 256 - 1
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _answer() -> int:
+    return 42
+
+
+def test_h56_a_killed_worker_is_a_typed_error_and_the_next_call_works() -> None:
+    with pytest.raises(ParallelError, match="worker process died"):
+        run_tasks(_die, [(), ()], 2, "processes")
+    assert run_tasks(_answer, [(), ()], 2, "processes") == [42, 42]
+
+
+def test_errors_of_workers_come_back_as_they_are(keypair: tuple[PublicKey, PrivateKey]) -> None:
+    public_key, private_key = keypair
+    c = public_key.encrypt(np.zeros(200))
+    ring = public_key._source.ring
+    broken = ring.concatenate([c.residues, ring.load([private_key.p])])
+    c._residues = broken
+    c._shape = (201,)
+    with pytest.raises(InvalidCiphertextError, match=r"^not a valid ciphertext for this key$"):
+        private_key.decrypt(c, n_jobs=2)
+
+
+class _ClusterBackend(joblib.parallel.ThreadingBackend):  # type: ignore[misc]
+    """Stands for dask or ray: any backend that is not one of joblib's local ones."""
+
+
+def test_private_numbers_do_not_go_to_a_cluster(keypair: tuple[PublicKey, PrivateKey]) -> None:
+    public_key, private_key = keypair
+    joblib.register_parallel_backend("cluster", _ClusterBackend)
+    c = public_key.encrypt(np.arange(200.0))
+    with joblib.parallel_config(backend="cluster", n_jobs=2):
+        assert run_tasks(_answer, [()], None, "processes") == [42]
+        with pytest.raises(ParallelError, match="decryption stays on this machine"):
+            run_local_tasks(_answer, [()], None, "processes")
+        with pytest.raises(ParallelError, match="decryption stays on this machine"):
+            private_key.decrypt(c)
+    assert private_key.decrypt(c).tolist() == list(range(200))

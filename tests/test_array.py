@@ -137,7 +137,7 @@ def test_plain_scalars_of_mixed_kind(keypair: Keypair) -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", ["f2", *"fi", "f8", "i1", "i2", "i8", "u1", "u2", "u4", "u8", "?", ">f8", ">i4", "<f4"]
+    "dtype", ["f2", "f4", "f8", "i4", "i1", "i2", "i8", "u1", "u2", "u4", "u8", "?", ">f8", ">i4", "<f4"]
 )
 @pytest.mark.parametrize("packed", [False, True])
 def test_h17_dtypes(keypair: Keypair, dtype: Any, packed: bool) -> None:

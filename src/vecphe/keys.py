@@ -146,9 +146,7 @@ class PublicKey:
         values = as_plain_array(x)
         integer = values.dtype.kind != "f"
         if encoding is None:
-            encoding = PACKED if packed else UNPACKED
-            if integer:
-                encoding = encoding.integral
+            encoding = _default_encoding(packed=packed, integer=integer)
         format = self._format(encoding, packed=packed, integer=integer, terms=1)
         integers = encoding.encode(values)
         layout = format.layout
@@ -173,7 +171,7 @@ class PublicKey:
         ciphertexts: Iterable[int],
         *,
         shape: tuple[int, ...] | None = None,
-        encoding: FixedPoint = UNPACKED,
+        encoding: FixedPoint | None = None,
         packed: bool = False,
         integer: bool = False,
         terms: int = 1,
@@ -186,8 +184,8 @@ class PublicKey:
             In the order in which ``EncryptedArray.ciphertexts`` gives them.
         shape : tuple of int, optional
             Shape of the plaintexts; default one value a ciphertext in one dimension.
-        encoding : FixedPoint
-            How the values were encoded.
+        encoding : FixedPoint, optional
+            How the values were encoded; the defaults are those of `encrypt`.
         packed, integer : bool
             As they were when encrypted.
         terms : int
@@ -205,6 +203,8 @@ class PublicKey:
             raise InvalidCiphertextError
         if isinstance(terms, bool) or not isinstance(terms, int) or terms < 1:
             raise ValueError(f"terms must be a positive int, not {terms!r}")
+        if encoding is None:
+            encoding = _default_encoding(packed=packed, integer=integer)
         format = self._format(encoding, packed=packed, integer=integer, terms=terms)
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
@@ -216,6 +216,11 @@ class PublicKey:
         if not ring.all_units(residues):
             raise InvalidCiphertextError
         return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
+
+
+def _default_encoding(*, packed: bool, integer: bool) -> FixedPoint:
+    encoding = PACKED if packed else UNPACKED
+    return encoding.integral if integer else encoding
 
 
 def _restore_public_key(n: int, randomizers: RandomizerScheme) -> PublicKey:

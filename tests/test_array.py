@@ -408,7 +408,7 @@ def test_values_beyond_the_bound_are_corrupted(keypair: Keypair) -> None:
         for plaintext in (encoding.unit, -encoding.unit):
             c = public_key.from_ciphertexts([(1 + plaintext % n * n) % n**2], encoding=encoding)
             assert private_key.decrypt(c).tolist() == [plaintext]
-        for plaintext in (encoding.unit + 1, -encoding.unit - 1, n // 2):
+        for plaintext in (encoding.unit + 1, -encoding.unit - 1, n // 2, (1 << 128) + 5):
             c = public_key.from_ciphertexts([(1 + plaintext % n * n) % n**2], encoding=encoding)
             with pytest.raises(vecphe.CorruptedAggregateError):
                 private_key.decrypt(c)
@@ -434,6 +434,9 @@ def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
     assert c.ciphertexts() == ring.store(c.residues) == c.ciphertexts()
     assert d.is_fresh
     assert (c + d).is_fresh
+    e = public_key.encrypt([5.0])
+    (e * 2).ciphertexts(rerandomize=False)
+    assert not e.is_fresh
     for stale in (c[:1], c + 1.0, c.reshape(2, 1), c + c, d - d, d * 2, -d, d + (-d), np.eye(2) @ d):
         assert not stale.is_fresh
         assert stale.ciphertexts() != ring.store(stale.residues)

@@ -153,9 +153,10 @@ def test_h11_a_base_that_factors_n_rejects_the_key(monkeypatch: pytest.MonkeyPat
 
     p, q = random_prime_pair(512)
     key = PublicKey(p * q, insecure=True)
-    monkeypatch.setattr(randomizers.secrets, "randbelow", lambda bound: p - 1)
-    with pytest.raises(InvalidKeyError, match="never use this key"):
-        key.prepare(100)
+    for x in (p, 5 * q, p + 1, q - 1):  # gcd(x, n) > 1, or x^2 = 1 modulo one prime
+        monkeypatch.setattr(randomizers.secrets, "randbelow", lambda bound, x=x: x - 1)
+        with pytest.raises(InvalidKeyError, match="never use this key"):
+            key.prepare(100)
 
 
 def test_h14_private_keys_keep_their_secrets(

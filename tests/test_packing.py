@@ -124,11 +124,22 @@ def test_h27_h29_corrupted_aggregates(keypair: tuple[PublicKey, PrivateKey]) -> 
         (-201, 2),
         (1 << (2 * width), 2),  # padding
         (1 << used, layout.slots),  # above the top slot
+        (1 << (used + 16), layout.slots),
         (n // 2, layout.slots),
         (-(1 << used), layout.slots),
     ):
         with pytest.raises(CorruptedAggregateError, match="corrupted aggregate"):
             decrypt(plaintext, count)
+
+
+@pytest.mark.parametrize("bit", [448, 455, 456, 510])
+def test_h29_residues_above_the_top_byte_of_aligned_slots(keypair: tuple[PublicKey, PrivateKey], bit: int) -> None:
+    public_key, private_key = keypair
+    assert SlotLayout.for_key(FixedPoint(), public_key.key_length).slots * 64 == 448
+    ciphertext = (1 + (1 << bit) * public_key.n) * pow(3, public_key.n, public_key.n**2) % public_key.n**2
+    array = public_key.from_ciphertexts([ciphertext], shape=(7,), packed=True)
+    with pytest.raises(CorruptedAggregateError):
+        private_key.decrypt(array)
 
 
 def test_h28_different_layouts_do_not_add(public_key: PublicKey) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import warnings
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -131,8 +130,8 @@ def check_private_numbers(public: PublicNumbers, p: object, q: object) -> Privat
     Raises
     ------
     InvalidKeyError
-        If p*q != n, p or q is composite, they are of unequal length or too close, or
-        gcd(n, (p-1)(q-1)) != 1. The message never holds their digits.
+        If p*q != n, p or q is composite, or they are of unequal length or too close. The message never holds
+        their digits.
     """
     p, q = _check_int(p, "p"), _check_int(q, "q")
     if min(p, q) < 3 or p.bit_length() > GREATEST_KEY_LENGTH or q.bit_length() > GREATEST_KEY_LENGTH:
@@ -145,6 +144,5 @@ def check_private_numbers(public: PublicNumbers, p: object, q: object) -> Privat
         raise InvalidKeyError("p and q are too close to each other: n is easily factored")
     if not (is_probable_prime(p, _IMPORT_ROUNDS) and is_probable_prime(q, _IMPORT_ROUNDS)):
         raise InvalidKeyError("p and q must be primes")
-    if math.gcd(public.n, (p - 1) * (q - 1)) != 1:
-        raise InvalidKeyError("gcd(n, (p-1)(q-1)) is not 1: decryption would be ambiguous")
+    # gcd(n, (p-1)(q-1)) = 1 follows: q = 1 mod p would make q at least 2p + 1, a bit longer than p.
     return PrivateNumbers(min(p, q), max(p, q))

@@ -8,7 +8,14 @@ import random
 import numpy as np
 import pytest
 
-from vecphe.arithmetic import Engine, available_engines, engine_named, integers_from_words, words_from_integers
+from vecphe.arithmetic import (
+    Engine,
+    available_engines,
+    engine_named,
+    integers_from_words,
+    random_words,
+    words_from_integers,
+)
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 from vecphe.primes import random_prime_pair
 
@@ -160,6 +167,25 @@ def test_h31_units_are_told_from_zero_divisors(engine: Engine, primes: tuple[int
             decryptor.decrypt(ring, batch, 0)
         with pytest.raises(InvalidCiphertextError):
             ring.invert(batch)
+
+
+def test_words_hold_uniform_bits() -> None:
+    values = integers_from_words(random_words(400, 70))
+    assert all(0 <= value < 2**70 for value in values)
+    assert max(values) > 2**69
+    assert len(set(values)) == 400
+    assert random_words(0, 70).shape == (0, 2)
+
+
+def test_a_fault_during_decryption_is_found(primes: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    from vecphe.arithmetic import gmp
+
+    p, q = primes
+    engine = gmp.GmpEngine()
+    ring, decryptor = engine.ring(p * q), engine.decryptor(p, q)
+    monkeypatch.setattr(gmp, "powmod_sec", lambda base, exponent, modulus: pow(base, exponent, modulus) ^ 2)
+    with pytest.raises(InvalidCiphertextError):
+        decryptor.decrypt(ring, ring.load([7]), 0)
 
 
 @pytest.mark.parametrize("key_length", [1030, 2048, 2112, 2240, 3072])

@@ -1,12 +1,13 @@
 """The estimator follows scikit-learn's conventions and computes what the protocol computes."""
 
 import numpy as np
+import phe
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, make_regression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from vecphe.federated import FederatedLinearRegression, federated_learning
+from vecphe.federated import FederatedLinearRegression, NaiveBackend, federated_learning
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning"),
@@ -71,6 +72,16 @@ def test_parameters_survive_cloning():
     model = FederatedLinearRegression(n_clients=7, eta=0.3)
     assert clone(model).get_params() == model.get_params()
     assert model.get_params()["key_length"] == 3072
+
+
+def test_every_backend_serves(data):
+    X, y = data
+    models = [
+        clone(short_key_regression(n_iter=2, backend=backend)).fit(X[:30], y[:30])
+        for backend in (NaiveBackend(phe), "vectorized", "packed")
+    ]
+    for model in models[1:]:
+        np.testing.assert_allclose(model.coef_, models[0].coef_, rtol=1e-9)
 
 
 def test_a_step_that_suits_the_data_scores_well():

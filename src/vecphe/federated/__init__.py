@@ -4,20 +4,18 @@ Parties are honest but curious and the membership of a run is fixed; :mod:`vecph
 coalitions can do.
 """
 
-from vecphe.federated.backends import (
+from vecphe.federated.backends import NaiveBackend, PackedBackend, VectorizedBackend
+from vecphe.federated.data import get_data
+from vecphe.federated.estimator import FederatedLinearRegression
+from vecphe.federated.interface import (
     Backend,
     DecryptionKey,
     EncryptedVector,
     EncryptionKey,
-    NaiveBackend,
-    PackedBackend,
-    VectorizedBackend,
     decrypt_vector,
     encrypt_vector,
     sum_encrypted_vectors,
 )
-from vecphe.federated.data import get_data
-from vecphe.federated.estimator import FederatedLinearRegression
 from vecphe.federated.parties import Client, Server, mean_square_error
 from vecphe.federated.protocol import Message, ProtocolConfig, ProtocolResult, federated_learning, local_learning
 

@@ -1,11 +1,4 @@
-"""What the protocol asks of an encryption scheme, and the three that answer.
-
-::
-
-    Backend.generate_keys() -> EncryptionKey, DecryptionKey
-    EncryptionKey.encrypt(values) -> EncryptedVector
-    EncryptedVector + EncryptedVector -> EncryptedVector
-    DecryptionKey.decrypt(EncryptedVector) -> ndarray
+"""The three ways to encrypt a vector.
 
 =============  =====================================================================
 ``naive``      a Python loop over phe, one EncryptedNumber a value
@@ -16,167 +9,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
 from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array
-from vecphe.errors import KeyMismatchError, LayoutMismatchError
+from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers import PublicNumbers, check_key_length
 from vecphe.packing import SlotLayout
 
-__all__ = [
-    "Backend",
-    "DecryptionKey",
-    "EncryptedVector",
-    "EncryptionKey",
-    "NaiveBackend",
-    "PackedBackend",
-    "VectorizedBackend",
-    "backend_named",
-    "decrypt_vector",
-    "encrypt_vector",
-    "sum_encrypted_vectors",
-]
+__all__ = ["NaiveBackend", "PackedBackend", "VectorizedBackend", "backend_named"]
 
 Floats = npt.NDArray[np.float64]
-
-
-class EncryptedVector(ABC):
-    """An encrypted vector, in whatever form its backend keeps it.
-
-    Attributes
-    ----------
-    key : EncryptionKey
-        Key it was encrypted with.
-    terms : int
-        Number of encrypted vectors that were summed to make it: public, recorded, not proven.
-    n_ciphertexts : int
-    nbytes : int
-        Size of its ciphertexts in canonical form.
-    """
-
-    key: EncryptionKey
-    terms: int
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """Number of encrypted values."""
-
-    @property
-    @abstractmethod
-    def n_ciphertexts(self) -> int:
-        """Number of ciphertexts."""
-
-    @property
-    def nbytes(self) -> int:
-        """Canonical size in bytes."""
-        return self.n_ciphertexts * ciphertext_bytes(self.key.n)
-
-    @abstractmethod
-    def ciphertexts(self) -> list[int]:
-        """Ciphertexts as integers in [0, n^2)."""
-
-    @abstractmethod
-    def _added(self, other: Any) -> EncryptedVector:
-        """Sum with a vector of the same class, key and length."""
-
-    def to_bytes(self) -> bytes:
-        """Ciphertexts as little-endian integers of equal width, one after the other."""
-        width = ciphertext_bytes(self.key.n)
-        return b"".join(c.to_bytes(width, "little") for c in self.ciphertexts())
-
-    def __add__(self, other: EncryptedVector) -> EncryptedVector:
-        if not isinstance(other, EncryptedVector):
-            return NotImplemented
-        if self.key.fingerprint != other.key.fingerprint:
-            raise KeyMismatchError(f"keys differ: {self.key.fingerprint[:8]} and {other.key.fingerprint[:8]}")
-        if type(self) is not type(other):
-            raise LayoutMismatchError(f"backends differ: {self.key.backend} and {other.key.backend}")
-        if len(self) != len(other):
-            raise LayoutMismatchError(f"lengths differ: {len(self)} and {len(other)} values")
-        return self._added(other)
-
-
-class EncryptionKey(ABC):
-    """The public key that a server hands out; it carries the backend.
-
-    Attributes
-    ----------
-    backend : str
-        Name of the backend.
-    n : int
-        Paillier modulus.
-    key_length : int
-        Bits of n.
-    fingerprint : str
-        Key id.
-    """
-
-    backend: str
-    n: int
-    fingerprint: str
-
-    @property
-    def key_length(self) -> int:
-        """Bits of n."""
-        return self.n.bit_length()
-
-    @abstractmethod
-    def prepare(self, n_vectors: int, length: int) -> None:
-        """Do now what the encryption of `n_vectors` vectors of `length` values can have done beforehand."""
-
-    @abstractmethod
-    def encrypt(self, values: Floats) -> EncryptedVector:
-        """Encrypt a vector of floats."""
-
-
-class DecryptionKey(ABC):
-    """The private key of a server: it decrypts, and can be neither printed nor pickled."""
-
-    fingerprint: str
-
-    @abstractmethod
-    def _decrypted(self, vector: Any) -> Floats:
-        """Decrypt a vector of this key and backend."""
-
-    def decrypt(self, vector: EncryptedVector) -> Floats:
-        """Decrypt a vector, which must be of this key."""
-        if vector.key.fingerprint != self.fingerprint:
-            raise KeyMismatchError("the vector was encrypted with another key")
-        return self._decrypted(vector)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(fingerprint={self.fingerprint[:8]})"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("private keys refuse to be pickled or copied")
-
-
-class Backend(ABC):
-    """One way to encrypt vectors: a maker of key pairs.
-
-    Attributes
-    ----------
-    name : str
-        What the `backend` argument calls it.
-    """
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
-        """Make a key pair; lengths below 2048 bits need `insecure`."""
-
-
-def ciphertext_bytes(n: int) -> int:
-    """Size of one canonical ciphertext under modulus n."""
-    return 2 * ((n.bit_length() + 7) // 8)
 
 
 # naive: the loop over phe that everything else is compared with
@@ -215,7 +63,7 @@ class _NaiveKey(EncryptionKey):
     def prepare(self, n_vectors: int, length: int) -> None:
         """Nothing: phe computes every randomizer from scratch."""
 
-    def encrypt(self, values: Floats) -> _NaiveVector:
+    def encrypt(self, values: npt.NDArray[Any]) -> _NaiveVector:
         return _NaiveVector(self, [self.public_key.encrypt(value) for value in as_plain_array(values).tolist()])
 
 
@@ -243,6 +91,9 @@ class NaiveBackend(Backend):
         if not hasattr(phe, "generate_paillier_keypair"):
             raise TypeError(f"NaiveBackend takes the module phe, not {type(phe).__name__}; {_GET_PHE}")
         self._phe = phe
+
+    def __deepcopy__(self, memo: Any) -> NaiveBackend:
+        return self  # modules cannot be copied, but estimators that hold a backend can
 
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
         """Make a key pair with phe, under the rules for key lengths of this library."""
@@ -294,7 +145,7 @@ class _ArrayKey(EncryptionKey):
         slots = SlotLayout.for_key(self._encoding, self.key_length).slots if self._packed else 1
         self.public_key.prepare(n_vectors * -(-length // slots))
 
-    def encrypt(self, values: Floats) -> _ArrayVector:
+    def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
         array = self.public_key.encrypt(values, packed=self._packed, encoding=self._encoding, n_jobs=self._n_jobs)
         return _ArrayVector(self, array)
 
@@ -393,69 +244,3 @@ def backend_named(backend: str | Backend, n_clients: int = 255, n_jobs: int | No
     if backend == "naive":
         raise ValueError(f"the naive backend needs the module phe: {_GET_PHE}")
     raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized, or pass a Backend")
-
-
-def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVector:
-    """Encrypt a vector with the backend that the key carries.
-
-    Parameters
-    ----------
-    public_key : EncryptionKey
-        ``server.pubkey``.
-    x : array_like
-        One-dimensional, finite numbers.
-
-    Returns
-    -------
-    EncryptedVector
-
-    Raises
-    ------
-    InvalidPlaintextError, PlaintextOverflowError
-        If a value is not finite or out of the encoding's range.
-    """
-    values = np.asarray(x)
-    if values.ndim != 1:
-        raise ValueError(f"a vector is needed, not an array of shape {values.shape}")
-    if values.dtype.kind in "biu":  # so that vectors of integers and of floats can be added
-        values = values.astype(np.float64)
-    return public_key.encrypt(values)
-
-
-def decrypt_vector(private_key: DecryptionKey, x: EncryptedVector) -> Floats:
-    """Decrypt a vector.
-
-    Parameters
-    ----------
-    private_key : DecryptionKey
-        ``server.privkey``.
-    x : EncryptedVector
-
-    Returns
-    -------
-    ndarray
-        float64.
-    """
-    return private_key.decrypt(x)
-
-
-def sum_encrypted_vectors(x: EncryptedVector, y: EncryptedVector) -> EncryptedVector:
-    """Encrypted element-wise sum.
-
-    Parameters
-    ----------
-    x, y : EncryptedVector
-        Of the same key, backend and length.
-
-    Returns
-    -------
-    EncryptedVector
-
-    Raises
-    ------
-    KeyMismatchError, LayoutMismatchError
-        If they do not match.
-    PlaintextOverflowError
-        If the sum could leave the encoding's range.
-    """
-    return x + y

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from vecphe.federated.backends import Backend
 from vecphe.federated.data import equal_blocks
+from vecphe.federated.interface import Backend
 from vecphe.federated.protocol import ProtocolResult, federated_learning
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 

@@ -6,16 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError, ProtocolError
-from vecphe.federated.backends import (
+from vecphe.federated.backends import backend_named
+from vecphe.federated.clock import PhaseClock
+from vecphe.federated.interface import (
     Backend,
     EncryptedVector,
     EncryptionKey,
-    backend_named,
     decrypt_vector,
     encrypt_vector,
     sum_encrypted_vectors,
 )
-from vecphe.federated.clock import PhaseClock
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["Client", "Server", "check_client_count", "checked_rows", "mean_square_error"]

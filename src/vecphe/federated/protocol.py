@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.errors import ProtocolError, VecpheError
-from vecphe.federated.backends import Backend, EncryptedVector, EncryptionKey, backend_named
+from vecphe.federated.backends import backend_named
 from vecphe.federated.clock import PHASES, PhaseClock
+from vecphe.federated.interface import Backend, EncryptedVector, EncryptionKey
 from vecphe.federated.parties import Client, Server, check_client_count, checked_rows, mean_square_error
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 from vecphe.parallel import effective_jobs

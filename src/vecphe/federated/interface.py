@@ -1,0 +1,227 @@
+"""What the protocol asks of an encryption scheme.
+
+::
+
+    Backend.generate_keys() -> EncryptionKey, DecryptionKey
+    encrypt_vector(EncryptionKey, values) -> EncryptedVector
+    sum_encrypted_vectors(EncryptedVector, EncryptedVector) -> EncryptedVector
+    decrypt_vector(DecryptionKey, EncryptedVector) -> ndarray
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.errors import KeyMismatchError, LayoutMismatchError
+
+__all__ = [
+    "Backend",
+    "DecryptionKey",
+    "EncryptedVector",
+    "EncryptionKey",
+    "decrypt_vector",
+    "encrypt_vector",
+    "sum_encrypted_vectors",
+]
+
+Floats = npt.NDArray[np.float64]
+
+
+class EncryptedVector(ABC):
+    """An encrypted vector, in whatever form its backend keeps it.
+
+    Attributes
+    ----------
+    key : EncryptionKey
+        Key it was encrypted with.
+    terms : int
+        Number of encrypted vectors that were summed to make it: public, recorded, not proven.
+    n_ciphertexts : int
+    nbytes : int
+        Size of its ciphertexts in canonical form.
+    """
+
+    key: EncryptionKey
+    terms: int
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of encrypted values."""
+
+    @property
+    @abstractmethod
+    def n_ciphertexts(self) -> int:
+        """Number of ciphertexts."""
+
+    @property
+    def nbytes(self) -> int:
+        """Canonical size in bytes."""
+        return self.n_ciphertexts * ciphertext_bytes(self.key.n)
+
+    @abstractmethod
+    def ciphertexts(self) -> list[int]:
+        """Ciphertexts as integers in [0, n^2)."""
+
+    @abstractmethod
+    def _added(self, other: Any) -> EncryptedVector:
+        """Sum with a vector of the same class, key and length."""
+
+    def to_bytes(self) -> bytes:
+        """Ciphertexts as little-endian integers of equal width, one after the other."""
+        width = ciphertext_bytes(self.key.n)
+        return b"".join(c.to_bytes(width, "little") for c in self.ciphertexts())
+
+    def __add__(self, other: EncryptedVector) -> EncryptedVector:
+        if not isinstance(other, EncryptedVector):
+            return NotImplemented
+        if self.key.fingerprint != other.key.fingerprint:
+            raise KeyMismatchError(f"keys differ: {self.key.fingerprint[:8]} and {other.key.fingerprint[:8]}")
+        if type(self) is not type(other):
+            raise LayoutMismatchError(f"backends differ: {self.key.backend} and {other.key.backend}")
+        if len(self) != len(other):
+            raise LayoutMismatchError(f"lengths differ: {len(self)} and {len(other)} values")
+        return self._added(other)
+
+
+class EncryptionKey(ABC):
+    """The public key that a server hands out; it carries the backend.
+
+    Attributes
+    ----------
+    backend : str
+        Name of the backend.
+    n : int
+        Paillier modulus.
+    key_length : int
+        Bits of n.
+    fingerprint : str
+        Key id.
+    """
+
+    backend: str
+    n: int
+    fingerprint: str
+
+    @property
+    def key_length(self) -> int:
+        """Bits of n."""
+        return self.n.bit_length()
+
+    @abstractmethod
+    def prepare(self, n_vectors: int, length: int) -> None:
+        """Do now what the encryption of `n_vectors` vectors of `length` values can have done beforehand."""
+
+    @abstractmethod
+    def encrypt(self, values: npt.NDArray[Any]) -> EncryptedVector:
+        """Encrypt a vector of numbers."""
+
+
+class DecryptionKey(ABC):
+    """The private key of a server: it decrypts, and can be neither printed nor pickled."""
+
+    fingerprint: str
+
+    @abstractmethod
+    def _decrypted(self, vector: Any) -> Floats:
+        """Decrypt a vector of this key and backend."""
+
+    def decrypt(self, vector: EncryptedVector) -> Floats:
+        """Decrypt a vector, which must be of this key."""
+        if vector.key.fingerprint != self.fingerprint:
+            raise KeyMismatchError("the vector was encrypted with another key")
+        return self._decrypted(vector)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(fingerprint={self.fingerprint[:8]})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("private keys refuse to be pickled or copied")
+
+
+class Backend(ABC):
+    """One way to encrypt vectors: a maker of key pairs.
+
+    Attributes
+    ----------
+    name : str
+        What the `backend` argument calls it.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
+        """Make a key pair; lengths below 2048 bits need `insecure`."""
+
+
+def ciphertext_bytes(n: int) -> int:
+    """Size of one canonical ciphertext under modulus n."""
+    return 2 * ((n.bit_length() + 7) // 8)
+
+
+def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVector:
+    """Encrypt a vector with the backend that the key carries.
+
+    Parameters
+    ----------
+    public_key : EncryptionKey
+        ``server.pubkey``.
+    x : array_like
+        One-dimensional, finite numbers.
+
+    Returns
+    -------
+    EncryptedVector
+
+    Raises
+    ------
+    InvalidPlaintextError, PlaintextOverflowError
+        If a value is not finite or out of the encoding's range.
+    """
+    values = np.asarray(x)
+    if values.ndim != 1:
+        raise ValueError(f"a vector is needed, not an array of shape {values.shape}")
+    return public_key.encrypt(values)
+
+
+def decrypt_vector(private_key: DecryptionKey, x: EncryptedVector) -> Floats:
+    """Decrypt a vector.
+
+    Parameters
+    ----------
+    private_key : DecryptionKey
+        ``server.privkey``.
+    x : EncryptedVector
+
+    Returns
+    -------
+    ndarray
+        float64.
+    """
+    return private_key.decrypt(x)
+
+
+def sum_encrypted_vectors(x: EncryptedVector, y: EncryptedVector) -> EncryptedVector:
+    """Encrypted element-wise sum.
+
+    Parameters
+    ----------
+    x, y : EncryptedVector
+        Of the same key, backend and length.
+
+    Returns
+    -------
+    EncryptedVector
+
+    Raises
+    ------
+    KeyMismatchError, LayoutMismatchError
+        If they do not match.
+    PlaintextOverflowError
+        If the sum could leave the encoding's range.
+    """
+    return x + y

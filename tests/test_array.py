@@ -374,6 +374,8 @@ def test_from_ciphertexts_checks_the_shape(public_key: PublicKey) -> None:
             public_key.from_ciphertexts(good, terms=terms)  # type: ignore[arg-type]
     with pytest.raises(PlaintextOverflowError):
         public_key.from_ciphertexts(good, terms=public_key.n)
+    with pytest.raises(PlaintextOverflowError, match="max_terms = 255"):
+        public_key.from_ciphertexts(good[:1], packed=True, terms=256)
     assert public_key.from_ciphertexts(good, shape=(2, 1)).shape == (2, 1)
 
 

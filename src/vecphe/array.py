@@ -12,7 +12,14 @@ import numpy.typing as npt
 
 from vecphe import array_functions
 from vecphe.arithmetic import Words
-from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array, exact_fraction_bits, integers_at_scale
+from vecphe.encoding import (
+    UNPACKED,
+    FixedPoint,
+    as_plain_array,
+    exact_fraction_bits,
+    integers_at_scale,
+    unit_at_scale,
+)
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
 from vecphe.freshness import Freshness
 from vecphe.packing import SlotLayout
@@ -81,16 +88,6 @@ class EncryptedArray:
         format: Format,
         freshness: Freshness,
     ) -> None:
-        limit = format.layout.capacity if format.layout else source.numbers.n // 3 - 1
-        if format.bound > limit:
-            raise PlaintextOverflowError(
-                "the result could leave the plaintext's range: "
-                + (
-                    f"the slots hold max_terms = {format.encoding.max_terms} terms; encrypt with a larger max_terms"
-                    if format.layout
-                    else "use a longer key, an encoding with fewer fraction_bits a smaller max_abs, or fewer products"
-                )
-            )
         self._source, self._residues, self._shape = source, residues, shape
         self._format, self._freshness, self._exported = format, freshness, False
 
@@ -139,8 +136,7 @@ class EncryptedArray:
     @property
     def terms(self) -> int:
         """How many encoded values, at most, a slot sums."""
-        unit = replace(self.encoding, fraction_bits=self._format.fraction_bits).unit
-        return -(-self.bound // unit)
+        return -(-self.bound // unit_at_scale(self.encoding.max_abs, self._format.fraction_bits))
 
     @property
     def fingerprint(self) -> str:
@@ -227,7 +223,16 @@ class EncryptedArray:
 
     def _check_bound(self, bound: int) -> None:
         """Raise before the work that would give a result with that bound."""
-        self._derive(self._residues, bound=bound)
+        layout = self._format.layout
+        if bound > (layout.capacity if layout else self._source.numbers.n // 3 - 1):
+            raise PlaintextOverflowError(
+                "the result could leave the plaintext's range: "
+                + (
+                    f"the slots hold max_terms = {self.encoding.max_terms} terms; encrypt with a larger max_terms"
+                    if layout
+                    else "use a longer key, an encoding with fewer fraction_bits, a smaller max_abs, or fewer products"
+                )
+            )
 
     def _unpacked_only(self, operation: str) -> None:
         if self.packed:
@@ -273,7 +278,7 @@ class EncryptedArray:
         finest = max(self._format.fraction_bits, other._format.fraction_bits)
         if self.packed and (self._format.fraction_bits != other._format.fraction_bits):
             raise LayoutMismatchError("packed arrays of different scale cannot be added; encrypt both the same way")
-        shape = np.broadcast_shapes(self._shape, other._shape)
+        shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)
         left, right = self._scaled(finest), other._scaled(finest)
         bound = left.bound + right.bound
         left._check_bound(bound)

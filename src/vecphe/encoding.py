@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,7 +15,16 @@ import numpy.typing as npt
 from vecphe.arithmetic import Words, words_from_integers
 from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError
 
-__all__ = ["PACKED", "UNPACKED", "FixedPoint", "as_plain_array", "decode", "exact_fraction_bits", "integers_at_scale"]
+__all__ = [
+    "PACKED",
+    "UNPACKED",
+    "FixedPoint",
+    "as_plain_array",
+    "decode",
+    "exact_fraction_bits",
+    "integers_at_scale",
+    "unit_at_scale",
+]
 
 FRACTION_STEP = 4  # one digit of phe's base-16 exponents, so that converting needs no arithmetic
 _MAX_FRACTION_BITS = 1200  # every float64 is a multiple of 2^-1074
@@ -87,6 +97,12 @@ def integers_at_scale(values: npt.NDArray[Any], fraction_bits: int) -> list[int]
     return [round(Fraction(value) * (1 << fraction_bits)) for value in flat.tolist()]
 
 
+@lru_cache(maxsize=256)
+def unit_at_scale(max_abs: float, fraction_bits: int) -> int:
+    """``round(max_abs * 2**fraction_bits)``, exactly."""
+    return round(Fraction(max_abs) * (1 << fraction_bits))
+
+
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
     """Fixed-point numbers: v is the integer ``round_half_even(v * 2**fraction_bits)``.
@@ -137,7 +153,7 @@ class FixedPoint:
     @property
     def unit(self) -> int:
         """Largest |integer| that one value can become: ``round(max_abs * 2**fraction_bits)``."""
-        return round(Fraction(self.max_abs) * (1 << self.fraction_bits))
+        return unit_at_scale(self.max_abs, self.fraction_bits)
 
     @property
     def integral(self) -> FixedPoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -147,24 +148,12 @@ class PublicKey:
         integer = values.dtype.kind != "f"
         if encoding is None:
             encoding = _default_encoding(packed=packed, integer=integer)
-        format = self._format(encoding, packed=packed, integer=integer, terms=1)
+        format = _format_for(self.n, encoding, packed, integer, 1)
         integers = encoding.encode(values)
         layout = format.layout
         words, offset = (layout.pack(integers), -layout.offset) if layout else biased_words(integers)
         residues = self._source.encrypt(words, offset, n_jobs)
         return EncryptedArray(self._source, residues, values.shape, format, Freshness.new())
-
-    def _format(self, encoding: FixedPoint, *, packed: bool, integer: bool, terms: int) -> Format:
-        if not isinstance(encoding, FixedPoint):
-            raise TypeError(f"encoding must be a FixedPoint, not {type(encoding).__name__}")
-        bound = terms * encoding.unit
-        if not packed and bound > self.n // 3 - 1:
-            raise PlaintextOverflowError(
-                f"max_abs * 2**fraction_bits of the encoding does not fit a {self.key_length}-bit key; "
-                "pass an encoding with less of either, or use a longer key"
-            )
-        layout = SlotLayout.for_key(encoding, self.key_length) if packed else None
-        return Format(encoding, encoding.fraction_bits, bound, layout, integer)
 
     def from_ciphertexts(
         self,
@@ -205,7 +194,7 @@ class PublicKey:
             raise ValueError(f"terms must be a positive int, not {terms!r}")
         if encoding is None:
             encoding = _default_encoding(packed=packed, integer=integer)
-        format = self._format(encoding, packed=packed, integer=integer, terms=terms)
+        format = _format_for(self.n, encoding, packed, integer, terms)
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
         count = int(np.prod(shape, dtype=object))
@@ -221,6 +210,23 @@ class PublicKey:
 def _default_encoding(*, packed: bool, integer: bool) -> FixedPoint:
     encoding = PACKED if packed else UNPACKED
     return encoding.integral if integer else encoding
+
+
+@lru_cache(maxsize=64)
+def _format_for(n: int, encoding: FixedPoint, packed: bool, integer: bool, terms: int) -> Format:
+    """Format of `terms` encoded values a slot; the same object for the same arguments."""
+    if not isinstance(encoding, FixedPoint):
+        raise TypeError(f"encoding must be a FixedPoint, not {type(encoding).__name__}")
+    bound = terms * encoding.unit
+    if not packed and bound > n // 3 - 1:
+        raise PlaintextOverflowError(
+            f"max_abs * 2**fraction_bits of the encoding does not fit a {n.bit_length()}-bit key; "
+            "pass an encoding with less of either, or use a longer key"
+        )
+    layout = SlotLayout.for_key(encoding, n.bit_length()) if packed else None
+    if layout and terms > encoding.max_terms:
+        raise PlaintextOverflowError(f"{terms} terms are more than max_terms = {encoding.max_terms} of the encoding")
+    return Format(encoding, encoding.fraction_bits, bound, layout, integer)
 
 
 def _restore_public_key(n: int, randomizers: RandomizerScheme) -> PublicKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -80,7 +81,7 @@ class SlotLayout:
     @property
     def offset(self) -> int:
         """The public bias: sum over the slots of 2^(width - 1 + width*i)."""
-        return ((1 << self.width * self.slots) - 1) // ((1 << self.width) - 1) << (self.width - 1)
+        return _offset(self.width, self.slots)
 
     def plaintexts(self, count: int) -> int:
         """Number of plaintexts that `count` values need."""
@@ -155,6 +156,11 @@ class SlotLayout:
         if integers[count:].any():
             raise CorruptedAggregateError
         return integers[:count].view(np.uint64)
+
+
+@lru_cache(maxsize=64)
+def _offset(width: int, slots: int) -> int:
+    return ((1 << width * slots) - 1) // ((1 << width) - 1) << (width - 1)
 
 
 def _sign_extended(integers: Words, bits: int) -> npt.NDArray[np.uint8]:

@@ -93,6 +93,7 @@ class RandomizerSource:
         self._drawn = 0
         self._base: int | None = None
         self._table: FixedBase[Any] | None = None
+        self._sized_for = 0
 
     @property
     def table_bytes(self) -> int:
@@ -141,15 +142,17 @@ class RandomizerSource:
         A count of what was drawn so far predicts as many to come; the window grows with its logarithm, so the
         tables made on the way cost no more than the last.
         """
-        window = choose_window(active_engine(), self._bits, count)
         table = self._table
-        if table is None or table.window < window:
-            with self._lock:
-                table = self._table
-                if table is None or table.window < window:
-                    if self._base is None:
-                        self._base = self._random_base()
-                    table = self._table = self.ring.fixed_base(self._base, self._bits, window)
+        if table is not None and count < 2 * self._sized_for:
+            return table
+        window = choose_window(active_engine(), self._bits, count)
+        with self._lock:
+            table = self._table
+            if table is None or table.window < window:
+                if self._base is None:
+                    self._base = self._random_base()
+                table = self._table = self.ring.fixed_base(self._base, self._bits, window)
+            self._sized_for = max(count, self._sized_for)
         return table
 
     def _random_base(self) -> int:

@@ -29,14 +29,15 @@ def integers_from_words(words: Words, *, signed: bool = False) -> list[mpz]:
 
 
 def digits_from_words(words: Words, bits: int, window: int) -> list[list[int]]:
-    """Base-2^window digits of the low `bits` bits, least significant first, ceil(bits/window) a row."""
+    """Base-2^window digits of the low `bits` bits, least significant first, ceil(bits/window) a row; window <= 8."""
     rows = -(-bits // window)
     data = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
-    binary = np.unpackbits(data, axis=1, bitorder="little")[:, :bits]
-    binary = np.pad(binary, ((0, 0), (0, rows * window - binary.shape[1])))
-    weights = 1 << np.arange(window)
-    digits: list[list[int]] = (binary.reshape(len(words), rows, window) @ weights).tolist()
-    return digits
+    binary = np.zeros((len(words), rows * window), dtype=np.uint8)
+    known = np.unpackbits(data, axis=1, count=min(bits, 8 * data.shape[1]), bitorder="little")
+    binary[:, : known.shape[1]] = known
+    digits = np.packbits(binary.reshape(-1, window), axis=1, bitorder="little")
+    rows_of_digits: list[list[int]] = digits.reshape(len(words), rows).tolist()
+    return rows_of_digits
 
 
 def random_words(count: int, bits: int) -> Words:

@@ -22,15 +22,15 @@ class Comparison:
     ratio: float
 
 
-def seconds(function: Callable[[], object], items: int) -> float:
-    """Wall seconds per item of one call."""
+def once(function: Callable[[], object]) -> float:
+    """Wall seconds of one call."""
     started = time.perf_counter()
     function()
-    return (time.perf_counter() - started) / items
+    return time.perf_counter() - started
 
 
 def compare(
-    ours: Callable[[], object], theirs: Callable[[], object], *, items: tuple[int, int], pairs: int = 7
+    ours: Callable[[], object], theirs: Callable[[], object], items: tuple[int, int], pairs: int = 7
 ) -> Comparison:
     """Time two functions in turn, after one call of each that does not count.
 
@@ -38,8 +38,7 @@ def compare(
     """
     ours()
     theirs()
-    times = [(seconds(ours, items[0]), seconds(theirs, items[1])) for _ in range(pairs)]
-    return compare_times(times)
+    return compare_times([(once(ours) / items[0], once(theirs) / items[1]) for _ in range(pairs)])
 
 
 def compare_times(times: list[tuple[float, float]]) -> Comparison:

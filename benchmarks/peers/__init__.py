@@ -1,0 +1,1 @@
+"""Other Paillier libraries, one a file, each with the same few operations on lists of floats."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import Words, active_engine, engine_named, integers_from_words, ring_for
+from vecphe.arithmetic import Words, engine_named, integers_from_words
 from vecphe.array import EncryptedArray, Format, biased_words
 from vecphe.encoding import PACKED, UNPACKED, FixedPoint, as_plain_array, decode
 from vecphe.errors import (
@@ -261,7 +261,7 @@ class PrivateKey:
     def _adopt(self, public_key: PublicKey, numbers: PrivateNumbers) -> None:
         self._public_key = public_key
         self._numbers = numbers
-        self._decryptor = active_engine().decryptor(numbers.p, numbers.q)
+        self._decryptor = public_key._source.engine.decryptor(numbers.p, numbers.q)
 
     @classmethod
     def _from_numbers(cls, public_key: PublicKey, numbers: PrivateNumbers) -> PrivateKey:
@@ -335,7 +335,7 @@ class PrivateKey:
         return decode(integers, format.fraction_bits, integer=format.integer).reshape(array.shape)
 
     def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
-        ring, engine = ring_for(self._public_key.n), active_engine()
+        ring, engine = self._public_key._source.ring, self._public_key._source.engine
         count = array.n_ciphertexts
         least = max(engine.task_size // 8, 1)  # decrypting costs about eight times as much as encrypting
         jobs = effective_jobs(n_jobs)
@@ -355,7 +355,7 @@ class PrivateKey:
 def _decrypt_in_worker(engine_name: str, p: int, q: int, data: bytes, offset: int) -> Words:
     """One task of a local worker process: the one door through which private numbers leave their process."""
     engine = engine_named(engine_name)
-    ring = ring_for(p * q)
+    ring = engine.ring(p * q)
     return engine.decryptor(p, q).decrypt(ring, ring.load_bytes(data), offset)
 
 

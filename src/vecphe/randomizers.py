@@ -87,6 +87,7 @@ class RandomizerSource:
             raise ValueError(f"randomizers must be one of {', '.join(get_args(RandomizerScheme))}, not {scheme!r}")
         self.numbers = numbers
         self.scheme = scheme
+        self.engine = active_engine()
         self.ring = ring_for(numbers.n)
         self._bits = exponent_bits(scheme, numbers.n.bit_length())
         self._lock = Lock()
@@ -114,7 +115,7 @@ class RandomizerSource:
 
     def encrypt(self, words: Words, offset: int, n_jobs: int | None = None) -> Any:
         """Ciphertexts of the plaintexts ``(words + offset) mod n``, chunked over joblib."""
-        engine = active_engine()
+        engine = self.engine
         jobs = 1 if n_jobs is None and len(words) <= engine.task_size else effective_jobs(n_jobs)
         bounds = chunk_bounds(len(words), jobs, engine.task_size, _MOST_PER_TASK)
         if len(bounds) == 1 or jobs == 1:
@@ -145,7 +146,7 @@ class RandomizerSource:
         table = self._table
         if table is not None and count < 2 * self._sized_for:
             return table
-        window = choose_window(active_engine(), self._bits, count)
+        window = choose_window(self.engine, self._bits, count)
         with self._lock:
             table = self._table
             if table is None or table.window < window:

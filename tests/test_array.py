@@ -369,6 +369,11 @@ def test_from_ciphertexts_checks_the_shape(public_key: PublicKey) -> None:
     for shape in ((1,), (3,), (2, 2), (0,)):
         with pytest.raises(LayoutMismatchError, match="cannot hold"):
             public_key.from_ciphertexts(good, shape=shape)
+    for bad in (2, (2.0,), ("a",), (-1, -2), (-1,), [2]):
+        with pytest.raises(LayoutMismatchError, match="shape must be"):
+            public_key.from_ciphertexts(good, shape=bad)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="encoding must be a FixedPoint"):
+        public_key.encrypt([1.0], encoding={})  # type: ignore[arg-type]
     for terms in (0, -1, True, 1.5):
         with pytest.raises(ValueError, match="terms"):
             public_key.from_ciphertexts(good, terms=terms)  # type: ignore[arg-type]
@@ -442,6 +447,127 @@ def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
     for stale in (c[:1], c + 1.0, c.reshape(2, 1), c + c, d - d, d * 2, -d, d + (-d), np.eye(2) @ d):
         assert not stale.is_fresh
         assert stale.ciphertexts() != ring.store(stale.residues)
+
+
+def quotients_mod_n(public_key: PublicKey, ciphertexts: list[int]) -> set[int]:
+    first, n = ciphertexts[0], public_key.n
+    return {c * pow(first, -1, n) % n for c in ciphertexts[1:]}
+
+
+def test_h39_no_randomizer_leaves_twice(public_key: PublicKey) -> None:
+    """If it did, the quotient of two ciphertexts would be 1 mod n and show the difference of their plaintexts."""
+    steps = np.array([1.0, 2.0, 7.0])
+    c, pair = public_key.encrypt(5.0), public_key.encrypt([5.0, 6.0])
+    for repeated in (
+        c + steps,
+        pair[[0, 0, 1]] + steps,
+        vecphe.concatenate([pair, pair + steps[:2]]),
+        public_key.encrypt([[5.0]]) + np.zeros((3, 1)),
+        c + pair[:1] + steps,
+    ):
+        assert not repeated.is_fresh
+        assert 1 not in quotients_mod_n(public_key, repeated.ciphertexts())
+    assert 1 in quotients_mod_n(public_key, (c + steps).ciphertexts(rerandomize=False))
+    assert (public_key.encrypt(steps) + public_key.encrypt(5.0)).is_fresh
+
+
+def test_h39_an_empty_sum_is_not_the_bare_one(public_key: PublicKey) -> None:
+    empty = public_key.encrypt(np.zeros((2, 0))).sum(axis=1)
+    assert empty.ciphertexts(rerandomize=False) == [1, 1]
+    assert 1 not in public_key.encrypt(np.zeros((2, 0))).sum(axis=1).ciphertexts()
+
+
+def test_h39_of_two_threads_one_exports_the_shared_randomizers(public_key: PublicKey) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+    from sys import getswitchinterval, setswitchinterval
+
+    before = getswitchinterval()
+    setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(200):
+                c = public_key.encrypt(1.0)
+                left, right = pool.map(lambda array: array.ciphertexts(), (c, c + 5.0))
+                assert (left[0] - right[0]) % public_key.n
+    finally:
+        setswitchinterval(before)
+
+
+def test_terms_count_encryptions_and_the_bound_counts_everything(public_key: PublicKey) -> None:
+    for packed in (False, True):
+        c = public_key.encrypt([1.0, 2.0], packed=packed)
+        unit = c.encoding.unit
+        assert (c.terms, c.bound) == (1, unit)
+        assert ((c + c).terms, (c + c).bound) == (2, 2 * unit)
+        assert ((c + 1.0).terms, (c + 1.0).bound) == (1, 2 * unit)
+        assert ((c * 3).terms, (c * 3).bound) == (1, 3 * unit)
+        assert ((0 + c).terms, (0 + c).bound) == (1, unit)
+    assert public_key.encrypt(np.zeros((4, 2))).sum(axis=0).terms == 4
+
+
+def test_h25_the_builtin_sum_takes_exactly_max_terms(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    arrays = [public_key.encrypt([2.0**15], packed=True)] * 255
+    assert private_key.decrypt(sum(arrays)).tolist() == [255 * 2.0**15]
+    with pytest.raises(PlaintextOverflowError):
+        sum([*arrays, arrays[0]])
+
+
+def test_fractions_do_not_vanish_in_packed_integers(keypair: Keypair) -> None:
+    c = keypair[0].encrypt([1, 2, 3], packed=True)
+    for fractions in (0.5, np.array([0.25, 0.5, 0.75])):
+        with pytest.raises(LayoutMismatchError, match="fractions"):
+            c + fractions
+        with pytest.raises(LayoutMismatchError, match="fractions"):
+            c - fractions
+    assert keypair[1].decrypt(c + 2.0).tolist() == [3.0, 4.0, 5.0]
+
+
+def test_keywords_of_numpy_are_honoured_or_refused(keypair: Keypair) -> None:
+    x = np.arange(6.0).reshape(2, 3)
+    c = keypair[0].encrypt(x)
+    for result, expected in (
+        (np.sum(c, axis=0, keepdims=True), x.sum(axis=0, keepdims=True)),
+        (np.mean(c, keepdims=True), x.mean(keepdims=True)),
+        (np.add.reduce(c, axis=1, keepdims=True), x.sum(axis=1, keepdims=True)),
+        (np.reshape(c, shape=(3, 2)), x.reshape(3, 2)),
+    ):
+        np.testing.assert_allclose(keypair[1].decrypt(result), expected, rtol=1e-15)
+        assert result.shape == expected.shape
+    for refused in (
+        lambda: np.add.reduce(c, initial=100),
+        lambda: np.add.reduce(c, where=[True, False, False]),
+        lambda: np.sum(c, dtype=int),
+        lambda: np.add(c, 1, out=np.zeros(6)),
+    ):
+        with pytest.raises(TypeError):
+            refused()
+    with pytest.raises(ValueError, match="mean of no elements"):
+        keypair[0].encrypt(np.zeros(0)).mean()
+
+
+def test_integers_of_any_size_multiply(keypair: Keypair) -> None:
+    c = keypair[0].encrypt([1, -2])
+    assert keypair[1].decrypt(c * 2**100).tolist() == [2**100, -(2**101)]
+    assert keypair[1].decrypt(-(3**50) * c).tolist() == [-(3**50), 2 * 3**50]
+
+
+def test_tiny_factors_keep_their_value(secure_keypair: Keypair) -> None:
+    public_key, private_key = secure_keypair
+    c = public_key.encrypt([1.0]) * 1e-150 * 1e-150
+    np.testing.assert_allclose(private_key.decrypt(c), [1e-300], rtol=1e-15)
+    with pytest.raises(PlaintextOverflowError):
+        c * 1e-300 + 1.0
+
+
+def test_pickling_an_array_says_what_to_do(public_key: PublicKey) -> None:
+    import copy
+    import pickle
+
+    c = public_key.encrypt([1.0])
+    for dump in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="ciphertexts"):
+            dump(c)  # type: ignore[operator]
 
 
 def test_h39_the_array_itself_is_unchanged(public_key: PublicKey) -> None:

@@ -40,6 +40,8 @@ def test_h16_nan_and_infinity(public_key: PublicKey, bad: float, packed: bool) -
         np.array(["2020-01-01"], dtype="datetime64[D]"),
         np.array([1.0], dtype=np.longdouble),
         np.array([(1, 2)], dtype=[("a", int), ("b", int)]),
+        [np.ma.masked_array([1.0], [True]), np.ma.masked_array([2.0], [False])],
+        [-1, 2**63 + 1],
     ],
     ids=lambda bad: str(getattr(bad, "dtype", bad))[:30],
 )
@@ -113,7 +115,8 @@ def test_decoding_is_correctly_rounded(integers: list[int], fraction_bits: int) 
     [
         ((41,), ValueError),
         ((-4,), ValueError),
-        ((1204,), ValueError),
+        ((16388,), ValueError),
+        ((0, 0.1), ValueError),
         ((True,), TypeError),
         ((40.0,), TypeError),
         ((40, 0), ValueError),

@@ -9,6 +9,7 @@ import pickle
 import time
 import warnings
 
+import numpy as np
 import pytest
 from gmpy2 import next_prime
 
@@ -37,6 +38,10 @@ def test_h02_short_keys_warn_once() -> None:
         vecphe.generate_keypair(256, insecure=True)
     assert [warning.category for warning in caught] == [InsecureKeyWarning]
     assert caught[0].filename == __file__
+
+
+def test_numpy_integers_are_key_lengths() -> None:
+    assert vecphe.generate_keypair(np.int64(256), insecure=True)[0].key_length == 256  # type: ignore[arg-type]
 
 
 def test_h02_a_2048_bit_key_does_not_warn() -> None:

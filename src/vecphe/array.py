@@ -46,6 +46,8 @@ class Format:
         None: one value a ciphertext.
     integer : bool
         Decrypts to integers.
+    terms : int
+        How many encryptions were summed. Plain additions and multiples do not count; they enter the bound.
     """
 
     encoding: FixedPoint
@@ -53,6 +55,7 @@ class Format:
     bound: int
     layout: SlotLayout | None
     integer: bool
+    terms: int = 1
 
 
 def biased_words(integers: Words) -> tuple[Words, int]:
@@ -135,8 +138,8 @@ class EncryptedArray:
 
     @property
     def terms(self) -> int:
-        """How many encoded values, at most, a slot sums."""
-        return -(-self.bound // unit_at_scale(self.encoding.max_abs, self._format.fraction_bits))
+        """How many encryptions were summed; an honest sum of `terms` has ``bound == terms * encoding.unit``."""
+        return self._format.terms
 
     @property
     def fingerprint(self) -> str:
@@ -180,6 +183,9 @@ class EncryptedArray:
     def __eq__(self, other: object) -> NoReturn:
         raise TypeError("encrypted values cannot be compared; decrypt them first")
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an EncryptedArray cannot be pickled yet; send array.ciphertexts() and array.format")
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise TypeError("an EncryptedArray does not convert to a plain array; use private_key.decrypt(array)")
 
@@ -199,13 +205,11 @@ class EncryptedArray:
             Give a re-randomised copy where the array is not fresh: differences, scalar products and parts of what
             has already left would show relations between plaintexts. The array itself stays as it is.
         """
-        residues = self._residues
-        if rerandomize and not self.is_fresh:
-            residues = self._source.rerandomize(residues)
-        else:
-            self._freshness.spend()
-            self._exported = True
-        return self._source.ring.store(residues)
+        fresh = self._exported or self._freshness.spend()
+        if rerandomize and not fresh:
+            return self._source.ring.store(self._source.rerandomize(self._residues))
+        self._exported = True
+        return self._source.ring.store(self._residues)
 
     # Arithmetic ------------------------------------------------------------------------------------------------
 
@@ -241,13 +245,12 @@ class EncryptedArray:
                 "encrypt with packed=False for it"
             )
 
-    def _broadcast(self, shape: tuple[int, ...]) -> Any:
-        """Residues repeated to a larger shape."""
+    def _broadcast(self, shape: tuple[int, ...]) -> EncryptedArray:
+        """The array repeated to a larger shape."""
         if shape == self._shape:
-            return self._residues
+            return self
         self._unpacked_only(f"broadcasting from {self._shape} to {shape}")
-        indices = np.broadcast_to(np.arange(self.size).reshape(self._shape), shape)
-        return self._source.ring.take(self._residues, indices.ravel())
+        return self._select(lambda indices: np.broadcast_to(indices, shape))
 
     def _scaled(self, fraction_bits: int) -> EncryptedArray:
         """The same values at a finer scale."""
@@ -262,6 +265,8 @@ class EncryptedArray:
     def __add__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
             return self._add_encrypted(other)
+        if type(other) is int and other == 0:  # what the builtin sum() starts from; costs no term
+            return self
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._add_plain(as_plain_array(other, "the plain operand"))
@@ -279,33 +284,38 @@ class EncryptedArray:
         if self.packed and (self._format.fraction_bits != other._format.fraction_bits):
             raise LayoutMismatchError("packed arrays of different scale cannot be added; encrypt both the same way")
         shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)
-        left, right = self._scaled(finest), other._scaled(finest)
-        bound = left.bound + right.bound
-        left._check_bound(bound)
-        residues = self._source.ring.multiply(left._broadcast(shape), right._broadcast(shape))
+        bound = (self.bound << (finest - self._format.fraction_bits)) + (
+            other.bound << (finest - other._format.fraction_bits)
+        )
+        self._check_bound(bound)
+        left, right = self._scaled(finest)._broadcast(shape), other._scaled(finest)._broadcast(shape)
         return left._derive(
-            residues,
+            self._source.ring.multiply(left._residues, right._residues),
             shape,
             left._freshness.added(right._freshness),
             bound=bound,
             integer=left._format.integer and right._format.integer,
+            terms=left.terms + right.terms,
         )
 
     def _add_plain(self, values: npt.NDArray[Any], *, negative: bool = False) -> EncryptedArray:
         shape = np.broadcast_shapes(self._shape, values.shape)
-        target = self
+        scale = self._format.fraction_bits
         if not self.packed:
             # Exact where that takes no more fraction bits than the default encoding has, else rounded.
-            exact = min(exact_fraction_bits(values), UNPACKED.fraction_bits)
-            target = self._scaled(max(exact, self._format.fraction_bits))
-        encoding = replace(self.encoding, fraction_bits=target._format.fraction_bits)
-        bound = target.bound + encoding.unit
-        target._check_bound(bound)
-        residues = target._broadcast(shape)
+            scale = max(min(exact_fraction_bits(values), UNPACKED.fraction_bits), scale)
+        elif self._format.integer and exact_fraction_bits(values) > scale:
+            raise LayoutMismatchError(
+                "fractions cannot be added to a packed array of integers; encrypt it as floats, or with packed=False"
+            )
+        bound = (self.bound << (scale - self._format.fraction_bits)) + unit_at_scale(self.encoding.max_abs, scale)
+        self._check_bound(bound)
+        target = self._scaled(scale)._broadcast(shape)
+        encoding = replace(self.encoding, fraction_bits=scale)
         integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand", negative=negative)
         layout = self._format.layout
         words, offset = (layout.pack(integers), -layout.offset) if layout else biased_words(integers)
-        residues = self._source.ring.multiply_plain(residues, words, offset)
+        residues = self._source.ring.multiply_plain(target._residues, words, offset)
         integer = self._format.integer and values.dtype.kind != "f"
         return target._derive(residues, shape, bound=bound, integer=integer)
 
@@ -330,6 +340,8 @@ class EncryptedArray:
             raise TypeError("a product of two encrypted arrays cannot be computed: Paillier only adds")
         if not array_functions.is_plain(other):
             return NotImplemented
+        if type(other) is int:  # of any size
+            return self._multiply(np.array(other, dtype=object))
         return self._multiply(as_plain_array(other, "the plain factor"))
 
     __rmul__ = __mul__
@@ -342,7 +354,7 @@ class EncryptedArray:
         exponents = integers_at_scale(factors, bits)
         bound = self.bound * max((abs(exponent) for exponent in exponents), default=0)
         self._check_bound(bound)
-        residues = self._broadcast(shape)
+        residues = self._broadcast(shape)._residues
         count = self._source.ring.size(residues)
         if len(exponents) != count:
             indices = np.broadcast_to(np.arange(factors.size).reshape(factors.shape), shape).ravel()
@@ -400,7 +412,7 @@ class EncryptedArray:
             integer=self._format.integer and matrix.dtype.kind != "f",
         )
 
-    def sum(self, axis: Axis = None) -> EncryptedArray:
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> EncryptedArray:
         """Sum over all elements, one axis or several."""
         self._unpacked_only("a sum over its own elements")
         axes = array_functions.normalized_axes(axis, self.ndim)
@@ -410,12 +422,17 @@ class EncryptedArray:
         self._check_bound(self.bound * terms)
         moved = self.transpose(kept + axes)
         residues = self._source.ring.product(moved._residues, math.prod(shape), terms, 1)
-        return self._derive(residues, shape, bound=self.bound * terms)
+        if keepdims:
+            shape = tuple(1 if i in axes else length for i, length in enumerate(self._shape))
+        freshness = self._freshness if terms else self._freshness.spoiled()  # an empty product is the bare 1
+        return self._derive(residues, shape, freshness, bound=self.bound * terms, terms=self.terms * terms)
 
-    def mean(self, axis: Axis = None) -> EncryptedArray:
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> EncryptedArray:
         """Mean over all elements, one axis or several."""
-        axes = array_functions.normalized_axes(axis, self.ndim)
-        return self.sum(axis) / math.prod(self._shape[i] for i in axes)
+        count = math.prod(self._shape[i] for i in array_functions.normalized_axes(axis, self.ndim))
+        if not count:
+            raise ValueError("the mean of no elements is not defined")
+        return self.sum(axis, keepdims) / count
 
     # Shape -----------------------------------------------------------------------------------------------------
 
@@ -443,7 +460,10 @@ class EncryptedArray:
 
     def _select(self, selection: Callable[[npt.NDArray[np.intp]], Any]) -> EncryptedArray:
         indices = np.asarray(selection(np.arange(self.size).reshape(self._shape)))
-        return self._derive(self._source.ring.take(self._residues, indices.ravel()), indices.shape)
+        flat = indices.ravel()
+        # A residue that stands twice would show that two values are equal, or what was added to them.
+        freshness = self._freshness if len(np.unique(flat)) == len(flat) else self._freshness.spoiled()
+        return self._derive(self._source.ring.take(self._residues, flat), indices.shape, freshness)
 
     def __getitem__(self, key: Any) -> EncryptedArray:
         self._unpacked_only("indexing inside a ciphertext")
@@ -487,11 +507,8 @@ def concatenate(arrays: Sequence[EncryptedArray], axis: int = 0) -> EncryptedArr
     )
     ring = first._source.ring
     residues = ring.take(ring.concatenate([array._residues for array in arrays]), order.ravel())
-    # As fresh as the least fresh part: only what all parts share is known to hide every element.
-    freshness = arrays[0]._freshness
-    for array in arrays[1:]:
-        single = freshness.single & array._freshness.single
-        freshness = Freshness(single, freshness.involved | array._freshness.involved)
+    # Its parts may have left, or share a nonce: never fresh.
+    freshness = Freshness(frozenset(), frozenset().union(*(array._freshness.involved for array in arrays)))
     return first._derive(
         residues,
         order.shape,
@@ -499,13 +516,14 @@ def concatenate(arrays: Sequence[EncryptedArray], axis: int = 0) -> EncryptedArr
         fraction_bits=finest,
         bound=max(array.bound for array in arrays),
         integer=all(array._format.integer for array in arrays),
+        terms=max(array.terms for array in arrays),
     )
 
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: EncryptedArray.sum,
     np.mean: EncryptedArray.mean,
-    np.reshape: EncryptedArray.reshape,
+    np.reshape: lambda array, shape: array.reshape(shape),
     np.ravel: EncryptedArray.ravel,
     np.transpose: EncryptedArray.transpose,
     np.shape: lambda array: array.shape,

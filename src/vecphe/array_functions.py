@@ -33,8 +33,8 @@ _OPERATORS = {
 
 def apply_ufunc(kind: type, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Body of ``__array_ufunc__``: the operators, and ``np.add.reduce``."""
-    if ufunc is np.add and method == "reduce" and len(inputs) == 1:
-        return inputs[0].sum(kwargs.get("axis", 0))
+    if ufunc is np.add and method == "reduce" and kwargs.keys() <= {"axis", "keepdims"}:
+        return inputs[0].sum(kwargs.get("axis", 0), kwargs.get("keepdims", False))
     if ufunc not in _OPERATORS or method != "__call__" or kwargs:
         return NotImplemented
     forward, reflected = _OPERATORS[ufunc]

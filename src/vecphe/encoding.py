@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 FRACTION_STEP = 4  # one digit of phe's base-16 exponents, so that converting needs no arithmetic
-_MAX_FRACTION_BITS = 1200  # every float64 is a multiple of 2^-1074
+_MAX_FRACTION_BITS = 16384  # far beyond the 1074 of float64: products add up
 _INT64_SAFE = 1 << 63
 
 
@@ -48,9 +48,14 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
     InvalidPlaintextError
         For NaN and infinity; the message names the first index.
     """
-    if isinstance(values, np.ma.MaskedArray):
+    if isinstance(values, np.ma.MaskedArray) or (
+        isinstance(values, (list, tuple)) and any(isinstance(value, np.ma.MaskedArray) for value in values)
+    ):
         raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(value)")
     array = np.asarray(values)
+    if array.dtype.kind == "f" and not isinstance(values, np.ndarray) and (np.abs(array) >= _INT64_SAFE).any():
+        # numpy turns lists of integers that fit neither int64 nor uint64 into rounded floats.
+        array = _refuse_rounded_integers(values, array)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and size <= 8:
         array = array.astype(np.float64)
@@ -64,6 +69,11 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
         f"{name} has dtype {array.dtype}; only real numbers of up to 64 bits can be encrypted "
         f"(convert with numpy.asarray({name}, dtype=float))"
     )
+
+
+def _refuse_rounded_integers(values: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    exact = np.asarray(values, dtype=object)
+    return exact if all(isinstance(value, int) for value in exact.ravel().tolist()) else array
 
 
 def _check_finite(array: npt.NDArray[np.float64], name: str) -> None:
@@ -110,7 +120,7 @@ class FixedPoint:
     Parameters
     ----------
     fraction_bits : int
-        A multiple of 4, from 0 to 1200.
+        A multiple of 4, from 0 to 16384.
     max_abs : float or int
         Largest magnitude that is accepted; nothing is ever clipped.
     max_terms : int
@@ -149,6 +159,8 @@ class FixedPoint:
         if not plain > 0 or not math.isfinite(plain):
             raise ValueError(f"max_abs must be positive and finite, not {value}")
         object.__setattr__(self, "max_abs", plain)
+        if self.unit < 1:
+            raise ValueError(f"max_abs = {value} is 0 at {self.fraction_bits} fraction_bits; use more of them")
 
     @property
     def unit(self) -> int:

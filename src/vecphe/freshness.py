@@ -1,20 +1,23 @@
 """Whether the randomizers of an array still hide it once it leaves the process.
 
 Each batch of new randomizers is a `Nonce`. An array made from it is fresh as long as some nonce enters it with
-exponent exactly one and no array that shares this nonce has left. Everything else (differences, scalar products,
-parts of what has left) must be re-randomised on its way out: ``c - c`` and ``c * 0`` are the bare ciphertext 1, and
-``(c + x) / c`` shows x to whoever sees both.
+exponent exactly one, no residue stands in it twice, and no array that shares this nonce has left. Everything else
+(differences, scalar products, parts of what has left) must be re-randomised on its way out: ``c - c`` and ``c * 0``
+are the bare ciphertext 1, and ``(c + x) / c`` shows x to whoever sees both.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 __all__ = ["Freshness", "Nonce"]
 
+_LOCK = Lock()
+
 
 class Nonce:
-    """One batch of randomizers; `spent` once an array that depends on it has left the process."""
+    """One batch of randomizers, all different; `spent` once an array that depends on it has left the process."""
 
     __slots__ = ("spent",)
 
@@ -49,7 +52,7 @@ class Freshness:
         return Freshness(single, self.involved | other.involved)
 
     def spoiled(self) -> Freshness:
-        """Of a negative, a scalar product or a matrix product."""
+        """Of a negative, a product, or anything in which a residue may stand twice."""
         return Freshness(frozenset(), self.involved)
 
     @property
@@ -57,7 +60,10 @@ class Freshness:
         """Whether the array may leave as it is."""
         return any(not nonce.spent for nonce in self.single)
 
-    def spend(self) -> None:
-        """Note that the array leaves."""
-        for nonce in self.involved:
-            nonce.spent = True
+    def spend(self) -> bool:
+        """Note that the array leaves; return whether it was fresh. Of two arrays that share a nonce only one is."""
+        with _LOCK:
+            fresh = self.is_fresh
+            for nonce in self.involved:
+                nonce.spent = True
+        return fresh

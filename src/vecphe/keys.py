@@ -146,8 +146,7 @@ class PublicKey:
         """
         values = as_plain_array(x)
         integer = values.dtype.kind != "f"
-        if encoding is None:
-            encoding = _default_encoding(packed=packed, integer=integer)
+        encoding = _checked_encoding(encoding, packed=packed, integer=integer)
         format = _format_for(self.n, encoding, packed, integer, 1)
         integers = encoding.encode(values)
         layout = format.layout
@@ -192,9 +191,12 @@ class PublicKey:
             raise InvalidCiphertextError
         if isinstance(terms, bool) or not isinstance(terms, int) or terms < 1:
             raise ValueError(f"terms must be a positive int, not {terms!r}")
-        if encoding is None:
-            encoding = _default_encoding(packed=packed, integer=integer)
+        encoding = _checked_encoding(encoding, packed=packed, integer=integer)
         format = _format_for(self.n, encoding, packed, integer, terms)
+        if shape is not None and not (
+            isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
+        ):
+            raise LayoutMismatchError(f"shape must be a tuple of non-negative ints, not {shape!r}")
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
         count = int(np.prod(shape, dtype=object))
@@ -207,16 +209,18 @@ class PublicKey:
         return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
 
 
-def _default_encoding(*, packed: bool, integer: bool) -> FixedPoint:
-    encoding = PACKED if packed else UNPACKED
-    return encoding.integral if integer else encoding
+def _checked_encoding(encoding: FixedPoint | None, *, packed: bool, integer: bool) -> FixedPoint:
+    if encoding is None:
+        encoding = PACKED if packed else UNPACKED
+        return encoding.integral if integer else encoding
+    if not isinstance(encoding, FixedPoint):
+        raise TypeError(f"encoding must be a FixedPoint, not {type(encoding).__name__}")
+    return encoding
 
 
 @lru_cache(maxsize=64)
 def _format_for(n: int, encoding: FixedPoint, packed: bool, integer: bool, terms: int) -> Format:
     """Format of `terms` encoded values a slot; the same object for the same arguments."""
-    if not isinstance(encoding, FixedPoint):
-        raise TypeError(f"encoding must be a FixedPoint, not {type(encoding).__name__}")
     bound = terms * encoding.unit
     if not packed and bound > n // 3 - 1:
         raise PlaintextOverflowError(
@@ -226,7 +230,7 @@ def _format_for(n: int, encoding: FixedPoint, packed: bool, integer: bool, terms
     layout = SlotLayout.for_key(encoding, n.bit_length()) if packed else None
     if layout and terms > encoding.max_terms:
         raise PlaintextOverflowError(f"{terms} terms are more than max_terms = {encoding.max_terms} of the encoding")
-    return Format(encoding, encoding.fraction_bits, bound, layout, integer)
+    return Format(encoding, encoding.fraction_bits, bound, layout, integer, terms)
 
 
 def _restore_public_key(n: int, randomizers: RandomizerScheme) -> PublicKey:

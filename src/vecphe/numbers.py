@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import NoReturn
 
 from gmpy2 import is_power, is_prime, mpz
@@ -66,9 +67,9 @@ class PrivateNumbers:
 
 
 def _check_int(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise InvalidKeyError(f"{name} must be an int, not {type(value).__name__}")
-    return value
+    return int(value)
 
 
 def check_key_length(key_length: object, *, insecure: bool = False) -> int:

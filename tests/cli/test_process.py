@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -141,3 +142,29 @@ def test_the_library_does_not_import_the_command_line():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def foreign_names(tmp_path):
+    """A file whose groups have names beyond ASCII."""
+    path = tmp_path / "data.csv"
+    rows = [f"{i % 7},{('Örebro', 'Åre', 'Malmö')[i % 3]},{i % 5}" for i in range(60)]
+    path.write_text("\n".join(["a,g,y", *rows]), encoding="utf-8")
+    return ["--data", str(path), "--target", "y", "--group", "g"]
+
+
+def test_names_that_stdout_cannot_show_are_replaced(command, foreign_names):
+    done = command(*SHORT_RUN, *foreign_names, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert "Malm?" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("args", "status"), [(["info"], 0), (["--version"], 0), (SHORT_RUN, 0), (["run", "--x"], 2)])
+def test_closed_streams_cause_no_traceback(closed, args, status):
+    call = shlex.join([sys.executable, "-m", "vecphe.cli", *args])
+    done = subprocess.run(["sh", "-c", f"{call} {closed}"], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert "error: " not in done.stdout

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import vecphe.cli.comparison as comparison_module
 from vecphe.cli.app import app
+from vecphe.cli.output import write_json
 
 SHORT = ["run", "--key-length", "256", "--insecure", "--iterations", "2"]
 
@@ -223,3 +224,29 @@ def test_h50_divergence_is_one_line(main_here):
     done = main_here(*SHORT[:-1], "50", "--backend", "packed", "--eta", "20")
     assert done.returncode == 2
     assert re.fullmatch(r"error: Hospital \d: its gradient cannot be encoded.*lower eta.*\n", done.stderr)
+
+
+@pytest.mark.parametrize(("eta", "iterations"), [("1e300", "3"), ("1e308", "1"), ("1e5", "60"), ("1e5", "80")])
+@pytest.mark.parametrize("json_file", [[], ["--json", "-"]], ids=["table", "json"])
+def test_h50_numbers_beyond_all_bounds_are_one_line(main_here, eta, iterations, json_file):
+    done = main_here(*SHORT[:-1], iterations, "--backend", "naive", "--eta", eta, *json_file)
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert errors[0] == done.stderr.splitlines()[-1]
+    assert "lower eta" in errors[0]
+    assert not re.search("Traceback|warning: ", done.stderr)
+
+
+def test_json_has_null_for_what_is_no_number(tmp_path):
+    path = tmp_path / "result.json"
+    write_json(path, {"a": [1.5, float("nan")], "b": {"c": (float("inf"), np.float64("-inf"))}}, force=False)
+    assert json.loads(path.read_text()) == {"a": [1.5, None], "b": {"c": [None, None]}}
+
+
+@pytest.mark.parametrize("size", [1e200, 1e308])
+def test_h63_columns_too_large_to_standardise_are_one_line(main_here, tmp_path, size):
+    path = tmp_path / "data.csv"
+    rows = [f"{i % 7},{'pqr'[i % 3]},{(i % 5 - 2) / 2 * size}" for i in range(60)]
+    path.write_text("\n".join(["a,g,y", *rows]))
+    fails(main_here("run", "--data", str(path), "--target", "y", "--group", "g", "--json", "-"), "too large")

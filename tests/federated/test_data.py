@@ -14,6 +14,7 @@ def write(tmp_path, data):
 
 def test_blocks_are_equal_and_in_order():
     assert equal_blocks(11, 3) == [slice(0, 3), slice(3, 6), slice(6, 9)]
+    assert equal_blocks(11, np.int64(3)) == equal_blocks(11, 3)
     for n_rows, n_clients in [(2, 3), (0, 1), (5, 0), (5, -1)]:
         with pytest.raises(ValueError, match="n_clients"):
             equal_blocks(n_rows, n_clients)
@@ -128,3 +129,21 @@ def test_groups_without_rows_to_train_on_are_refused(tmp_path):
 def test_too_few_rows_are_refused(tmp_path):
     with pytest.raises(ValueError, match="too few"):
         shards_from_table(table_of(tmp_path, 4, ["x"] * 4), 3)
+
+
+@pytest.mark.parametrize("n_clients", ["3", 3.5, 3.0, None, True])
+def test_the_number_of_clients_is_an_int(n_clients):
+    with pytest.raises(ValueError, match="n_clients must be an int"):
+        get_data(n_clients)
+
+
+@pytest.mark.parametrize("size", [1e200, 1.7e308])
+def test_values_too_large_to_standardise_are_refused(size):
+    with pytest.raises(ValueError, match="too large to standardise"):
+        standardize(size * np.array([[1.0, 1.0], [-1.0, 1.0]]))
+
+
+def test_a_group_is_not_called_as_the_server(tmp_path):
+    path = write(tmp_path, "a,g,y\n1,x,2\n1,Server,3\n")
+    with pytest.raises(ValueError, match="column 'g', line 3: 'Server'"):
+        load_csv(path, "y", "g")

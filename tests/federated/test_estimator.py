@@ -1,5 +1,7 @@
 """The estimator follows scikit-learn's conventions and computes what the protocol computes."""
 
+import pickle
+
 import numpy as np
 import phe
 import pytest
@@ -87,3 +89,79 @@ def test_every_backend_serves(data):
 def test_a_step_that_suits_the_data_scores_well():
     X, y = make_regression(n_samples=200, n_features=5, noise=5, random_state=0)
     assert short_key_regression(eta=0.3).fit(X, y).score(X, y) > 0.95
+
+
+def test_labels_of_different_type_are_different_clients(data):
+    X, y = data[0][:8], data[1][:8]
+    model = short_key_regression(n_iter=1).fit(X, y, groups=[1, "1", "Server", 1, "1", "Server", "1 #2", 1])
+    assert model.result_.weights.shape == (4, 11)
+    numbered = short_key_regression(n_iter=1).fit(X, y, groups=np.array([0, 1, 2, 0, 1, 2, 3, 0]))
+    np.testing.assert_array_equal(model.coef_, numbered.coef_)
+
+
+def test_clients_with_labels_that_look_the_same_have_different_names(data):
+    X, y = data[0][:4], data[1][:4] * [1, 1, 1e9, 1]
+    with pytest.raises(RuntimeError, match=r"^1 #2: "):
+        short_key_regression().fit(X, y, groups=[1, "x", "1", "x"])
+    with pytest.raises(RuntimeError, match=r"^Server #2: "):
+        short_key_regression().fit(X, y, groups=["1", "x", "Server", "y"])
+
+
+class NoTruthValue:
+    """Compares as pandas.NA does."""
+
+    def __ne__(self, other):
+        return self
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, float("nan"), np.datetime64("NaT"), "", NoTruthValue()])
+def test_rows_without_label_are_refused(data, missing):
+    X, y = data[0][:4], data[1][:4]
+    with pytest.raises(ValueError, match="groups has no label for row 2"):
+        short_key_regression().fit(X, y, groups=["a", "b", missing, "c"])
+
+
+@pytest.mark.parametrize("groups", ["abca", [["a"], ["b"], ["c"], ["a"]], np.ones((4, 2)), 3])
+def test_groups_of_other_shape_are_refused(data, groups):
+    X, y = data[0][:4], data[1][:4]
+    with pytest.raises(ValueError, match=r"groups must have shape \(rows,\)"):
+        short_key_regression().fit(X, y, groups=groups)
+
+
+@pytest.mark.parametrize("name", ["X", "y", "groups"])
+def test_masks_are_refused(data, name):
+    arguments = {"X": data[0][:6], "y": data[1][:6], "groups": np.arange(6) % 3}
+    arguments[name] = np.ma.array(arguments[name], mask=np.zeros_like(arguments[name], dtype=bool))
+    with pytest.raises(TypeError, match=f"^{name} is a masked array"):
+        short_key_regression(n_iter=1).fit(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"n_clients": "3"}, "n_clients"), ({"n_clients": 3.0}, "n_clients"), ({"insecure": "no"}, "insecure")],
+)
+def test_parameters_of_other_type_are_named(data, options, name):
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        short_key_regression(**options).fit(*data)
+
+
+def test_parameters_may_be_numpy_integers(data):
+    model = short_key_regression(n_clients=np.int64(3), key_length=np.int64(256), n_iter=np.int64(1)).fit(*data)
+    assert model.n_iter_ == 1
+
+
+def test_a_run_that_diverges_raises(data):
+    X, y = data
+    with pytest.raises(RuntimeError, match="lower eta"):
+        short_key_regression(eta=1e306, n_iter=1, backend=NaiveBackend(phe)).fit(X, y)
+
+
+def test_a_fitted_model_can_be_pickled(data):
+    X, y = data
+    model = short_key_regression(n_iter=1, backend=NaiveBackend(phe)).fit(X, y)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.fit(X, y).n_iter_ == 1

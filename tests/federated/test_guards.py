@@ -1,17 +1,22 @@
 """Guards of the protocol, each named after its row in the list of hazards."""
 
+import dataclasses
+
 import numpy as np
+import phe
 import pytest
 
-from vecphe.errors import KeyMismatchError, LayoutMismatchError, ProtocolError
+from vecphe.errors import KeyMismatchError, LayoutMismatchError, PlaintextOverflowError, ProtocolError
 from vecphe.federated import (
     Client,
+    NaiveBackend,
     PackedBackend,
     Server,
     decrypt_vector,
     encrypt_vector,
     federated_learning,
     get_data,
+    local_learning,
     sum_encrypted_vectors,
 )
 from vecphe.federated.protocol import ring_pass
@@ -198,3 +203,120 @@ def test_h52_a_client_that_adds_nothing_leaves_a_sum_that_the_server_refuses(bac
     clients[2].encrypted_gradient = lambda sum_to: sum_to
     with pytest.raises(ProtocolError, match="3 contributions, but there are 4"):
         server.decrypt_aggregate(ring_pass(clients), 4)
+
+
+MIXTURES = {
+    "a multiple": lambda vector: vector * 2,
+    "a value in the clear": lambda vector: vector + np.ones(3),
+}
+
+
+@pytest.mark.parametrize("backend", ["vectorized", "packed"])
+@pytest.mark.parametrize("mix", MIXTURES.values(), ids=MIXTURES)
+def test_h53_a_sum_with_something_mixed_in_is_refused(backend, mix):
+    server = make_server(backend)
+    total = ring_pass(make_clients(server))
+    assert total.is_sum_of_terms
+    mixed = dataclasses.replace(total, array=mix(total.array))
+    with pytest.raises(ProtocolError, match="mixed into the sum"):
+        server.decrypt_aggregate(mixed, 3)
+
+
+@pytest.mark.parametrize("backend", ["vectorized", "packed"])
+@pytest.mark.parametrize("mix", MIXTURES.values(), ids=MIXTURES)
+def test_h53_a_mixture_does_not_stand_for_a_client(backend, mix):
+    server = make_server(backend)
+    total = ring_pass(make_clients(server)[:2])
+    with pytest.raises(ProtocolError, match="2 contributions, but there are 3"):
+        server.decrypt_aggregate(dataclasses.replace(total, array=mix(total.array)), 3)
+
+
+@pytest.mark.parametrize("eta", [np.nan, np.inf, -np.inf])
+def test_h50_a_step_size_that_is_not_finite_changes_nothing(eta):
+    client = make_clients(make_server())[0]
+    with pytest.raises(ProtocolError, match="Hospital 1: got a step size eta"):
+        client.gradient_step([1.0, 0.0, 0.0], eta)
+    assert client.weights.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_h50_a_step_to_infinite_weights_is_not_taken():
+    client = make_clients(make_server())[0]
+    client.gradient_step([1.0, 0.0, -1e308], 1.0)
+    with pytest.raises(ProtocolError, match=r"Hospital 1: the step .* lower eta"):
+        client.gradient_step([1.0, 0.0, -1e308], 1.0)
+    with pytest.raises(ProtocolError, match=r"Hospital 1: the step .* lower eta"):
+        client.fit(1, 1e308)
+    assert client.weights.tolist() == [-1.0, 0.0, 1e308]
+
+
+def test_h50_models_whose_errors_are_infinite_are_told():
+    X, y = shards(3)
+    with pytest.raises(ProtocolError, match=r"Hospital 1: its error on the test rows.*lower eta"):
+        local_learning(X, y, X[0] * 1e200, y[0], {"n_clients": 3, "n_iter": 1})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_h50_data_that_are_not_finite_are_refused_naming_the_client(bad):
+    for place in (0, 1):
+        data = shards(3)
+        data[place][1][2] = bad
+        with pytest.raises(ValueError, match=f"Hospital 2: {'Xy'[place]} holds NaN or infinity"):
+            federated_learning(*data, *[block[0] for block in shards(3)], {**INSECURE, "n_clients": 3})
+
+
+def decrypt_all_doubles(server, total):
+    for _ in range(256):
+        total = total + total
+        decrypt_vector(server.privkey, total)
+
+
+def test_a_naive_sum_too_large_for_its_key_is_no_bare_error():
+    server = make_server(NaiveBackend(phe))
+    total = encrypt_vector(server.pubkey, [1.0])
+    with pytest.raises(PlaintextOverflowError, match="too large"):
+        decrypt_all_doubles(server, total)
+    far_apart = encrypt_vector(server.pubkey, [1e60]), encrypt_vector(server.pubkey, [1e-40])
+    with pytest.raises(PlaintextOverflowError, match="too far apart"):
+        sum_encrypted_vectors(*far_apart)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a", "b", "Server"],
+        ["a", "b", ""],
+        ["a", "b", 3],
+        ["a", "b", None],
+        ["a", "b", ["c"]],
+        ["a", "b", "b"],
+        ["a", "b"],
+        ["a", "b", "c", "d"],
+        ["a", "b", "c", "c"],
+    ],
+)
+def test_names_are_different_strings_and_none_is_the_servers(monkeypatch, names):
+    monkeypatch.setattr("vecphe.federated.protocol.Server", None)
+    X, y = shards(3)
+    for learn in (federated_learning, local_learning):
+        with pytest.raises(ValueError, match="names must be"):
+            learn(X, y, X[0], y[0], {**INSECURE, "n_clients": 3}, names=names)
+
+
+@pytest.mark.parametrize(
+    ("X_test", "y_test", "message"),
+    [
+        (np.ones((4, 2)), np.ones(4), "X_test has 2 features, but Hospital 1 has 3"),
+        (np.ones((4, 3)), np.ones((4, 1)), "y_test shape"),
+        (np.ones((4, 3)), np.ones(3), "y_test shape"),
+        (np.ones(3), np.ones(3), "X_test must have shape"),
+        (np.ones((0, 3)), np.ones(0), "no data: X_test"),
+        (np.full((4, 3), np.nan), np.ones(4), "X_test holds NaN"),
+        (np.ones((4, 3)), [1, 2, 3, np.inf], "y_test holds NaN or infinity"),
+    ],
+)
+def test_test_rows_are_checked_before_a_key_is_made(monkeypatch, X_test, y_test, message):
+    monkeypatch.setattr("vecphe.federated.protocol.Server", None)
+    X, y = shards(3)
+    for learn in (federated_learning, local_learning):
+        with pytest.raises(ValueError, match=message):
+            learn(X, y, X_test, y_test, {**INSECURE, "n_clients": 3})

@@ -106,6 +106,11 @@ def test_jobs_do_not_change_the_result(diabetes, n_jobs):
         ({"n_iter": 0}, "n_iter"),
         ({"n_iter": True}, "n_iter"),
         ({"n_clients": 5.0}, "n_clients"),
+        ({"n_clients": "5"}, "n_clients"),
+        ({"key_length": "2048"}, "key_length"),
+        ({"insecure": "no"}, "insecure must be True or False"),
+        ({"insecure": 1}, "insecure must be True or False"),
+        ({"record_transcript": "yes"}, "record_transcript"),
         ({"eta": float("nan")}, "eta"),
         ({"eta": -1.0}, "eta"),
         ({"eta": "1"}, "eta"),
@@ -124,3 +129,10 @@ def test_wrong_options_are_refused_before_a_key_is_made(diabetes, monkeypatch, c
 def test_short_keys_need_consent(diabetes, backend):
     with pytest.raises(ValueError, match="insecure=True"):
         federated_learning(*diabetes, {"key_length": 1024, "backend": backend})
+
+
+def test_options_may_be_numpy_integers(diabetes, backend):
+    config = {"n_clients": np.int32(5), "key_length": np.int64(256), "n_iter": np.int16(2), "backend": backend}
+    result = federated_learning(*diabetes, {**config, "insecure": True, "record_transcript": True})
+    assert result.n_iter == 2
+    assert len(result.transcript[0].payload) == 32

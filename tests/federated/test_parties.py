@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import phe
 import pytest
 
 from vecphe.errors import InvalidPlaintextError
@@ -121,3 +122,68 @@ def test_a_client_keeps_copies_of_its_rows():
 def test_rows_of_wrong_shape_are_refused(shape):
     with pytest.raises(ValueError, match="Hospital 9"):
         Client("Hospital 9", np.ones(shape), np.ones(0 if 0 in shape[:1] else 3))
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[True, False])
+
+
+@pytest.mark.parametrize(
+    "values", [MASKED, [1j, 2.0], ["1", "2"], [None, 1.0]], ids=["masked", "complex", "text", "None"]
+)
+def test_what_is_no_real_number_is_refused_and_not_converted(server, values):
+    with pytest.raises(TypeError):
+        encrypt_vector(server.pubkey, values)
+    for data in ((np.eye(2), values), ([values, values], [1.0, 2.0])):
+        with pytest.raises(TypeError, match=r"Hospital 9: [Xy]"):
+            Client("Hospital 9", *data)
+    client = Client("Hospital 9", np.eye(2), [1.0, 2.0])
+    with pytest.raises(TypeError, match="Hospital 9: gradient"):
+        client.gradient_step(values)
+
+
+def test_masked_rows_are_refused():
+    with pytest.raises(TypeError, match="Hospital 9: X is a masked array"):
+        Client("Hospital 9", np.ma.array(np.eye(2), mask=np.eye(2)), [1.0, 2.0])
+    with pytest.raises(TypeError, match="masked"):
+        Client("Hospital 9", np.eye(2), [1.0, 2.0]).predict(np.ma.array(np.eye(2), mask=np.eye(2)))
+
+
+def test_arguments_of_another_class_are_named(server):
+    vector = encrypt_vector(server.pubkey, [1.0, 2.0])
+    client = Client("Hospital 9", np.eye(2), [1.0, 2.0], server.pubkey)
+    for name, call in {
+        "vector": lambda: server.decrypt_aggregate("foo", 3),
+        "sum_to": lambda: client.encrypted_gradient("x"),
+        "pubkey": lambda: Client("Hospital 9", np.eye(2), [1.0, 2.0], "key"),
+        "public_key": lambda: encrypt_vector("key", [1.0]),
+        "private_key": lambda: decrypt_vector("key", vector),
+        "x": lambda: decrypt_vector(server.privkey, "foo"),
+        "y": lambda: sum_encrypted_vectors(vector, "foo"),
+    }.items():
+        with pytest.raises(TypeError, match=rf"^{name} must be of class"):
+            call()
+    with pytest.raises(TypeError, match=r"^x must be of class"):
+        sum_encrypted_vectors("foo", "bar")
+
+
+@pytest.mark.parametrize("n_clients", ["3", None, 3.0, True])
+def test_the_number_of_clients_is_an_int(server, n_clients):
+    vector = encrypt_vector(server.pubkey, [1.0])
+    with pytest.raises(ValueError, match="n_clients must be an int"):
+        server.decrypt_aggregate(vector + vector + vector, n_clients)
+    assert server.decrypt_aggregate(vector + vector + vector, np.int64(3)).tolist() == [1.0]
+
+
+def test_key_lengths_may_be_numpy_integers(backend):
+    assert Server(np.int64(256), insecure=True, backend=backend).pubkey.key_length == 256
+
+
+def test_consent_is_a_bool():
+    with pytest.raises(ValueError, match="insecure must be True or False"):
+        Server(256, insecure="no")
+
+
+def test_the_naive_backend_is_pickled_by_the_name_of_its_module():
+    backend = pickle.loads(pickle.dumps(NaiveBackend(phe)))
+    assert isinstance(backend, NaiveBackend)
+    assert Server(256, insecure=True, backend=backend).pubkey.backend == "naive"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -15,9 +16,11 @@ def main() -> int:
     -------
     int
         0; 1 if models disagree or the reader of a pipe left; 2 for errors, told in one line; 130 after Ctrl-C.
+        Ctrl-C while Python still imports `vecphe` itself, before this function runs, is Python's to answer.
     """
     try:
-        from vecphe.cli.app import run_app  # here, so that Ctrl-C during the imports is answered too
+        _repair_streams()
+        from vecphe.cli.app import run_app  # here, so that Ctrl-C is answered while typer and rich are imported
 
         status = run_app()
         sys.stdout.flush()
@@ -32,6 +35,15 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return status
+
+
+def _repair_streams() -> None:
+    """A closed stdout or stderr is one that nobody reads; what an encoding lacks is shown as a question mark."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _drop_stdout() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -25,8 +26,11 @@ def check_writable(path: Path, force: bool) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
-    """Write JSON to a file, or to stdout if `path` is ``-``; a regular file is replaced whole or left as it is."""
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    """Write JSON to a file, or to stdout if `path` is ``-``; a regular file is replaced whole or left as it is.
+
+    JSON has no infinity and no NaN: such figures become null.
+    """
+    text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
     if str(path) == "-":
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -35,6 +39,14 @@ def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
     else:
         check_writable(path, force)
         _replace(path, text)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _replace(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
 from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array
+from vecphe.errors import PlaintextOverflowError
 from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers import PublicNumbers, check_key_length
@@ -48,7 +50,10 @@ class _NaiveVector(EncryptedVector):
         return [number.ciphertext(be_secure=False) for number in self.numbers]
 
     def _added(self, other: _NaiveVector) -> _NaiveVector:
-        numbers = [x + y for x, y in zip(self.numbers, other.numbers, strict=True)]
+        try:
+            numbers = [x + y for x, y in zip(self.numbers, other.numbers, strict=True)]
+        except ValueError:  # phe brings numbers of different exponents to the smaller one
+            raise PlaintextOverflowError("numbers too far apart in size to be added under this key") from None
         return _NaiveVector(self.key, numbers, self.terms + other.terms)
 
 
@@ -73,7 +78,10 @@ class _NaivePrivateKey(DecryptionKey):
         self.fingerprint = fingerprint
 
     def _decrypted(self, vector: _NaiveVector) -> Floats:
-        return np.array([self._private_key.decrypt(number) for number in vector.numbers], dtype=np.float64)
+        try:
+            return np.array([self._private_key.decrypt(number) for number in vector.numbers], dtype=np.float64)
+        except OverflowError:
+            raise PlaintextOverflowError("a decrypted value is too large for its plaintext or a float64") from None
 
 
 class NaiveBackend(Backend):
@@ -95,12 +103,19 @@ class NaiveBackend(Backend):
     def __deepcopy__(self, memo: Any) -> NaiveBackend:
         return self  # modules cannot be copied, but estimators that hold a backend can
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _import_naive_backend, (self._phe.__name__,)  # modules cannot be pickled either
+
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
         """Make a key pair with phe, under the rules for key lengths of this library."""
         length = check_key_length(key_length, insecure=insecure)
         public_key, private_key = self._phe.generate_paillier_keypair(n_length=length)
         key = _NaiveKey(public_key)
         return key, _NaivePrivateKey(private_key, key.fingerprint)
+
+
+def _import_naive_backend(module: str) -> NaiveBackend:
+    return NaiveBackend(importlib.import_module(module))
 
 
 # vectorized and packed: EncryptedArray
@@ -121,6 +136,10 @@ class _ArrayVector(EncryptedVector):
     @property
     def n_ciphertexts(self) -> int:
         return self.array.n_ciphertexts
+
+    @property
+    def is_sum_of_terms(self) -> bool:
+        return self.array.bound == self.array.terms * self.array.encoding.unit
 
     def ciphertexts(self) -> list[int]:
         return self.array.ciphertexts()
@@ -193,6 +212,10 @@ class VectorizedBackend(_ArrayBackend):
 
 class PackedBackend(_ArrayBackend):
     """As many values in a ciphertext as fit.
+
+    The default encoding has 40 fraction bits: every value is rounded to a multiple of 2^-40, so what is left of
+    values near 1e-12 is a rounding error, without a warning. Where gradients are that small, scale the targets,
+    give an encoding with more fraction bits, or use `VectorizedBackend`.
 
     Parameters
     ----------

@@ -12,6 +12,9 @@ from typing import TextIO
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.federated.checks import checked_int
+from vecphe.federated.parties import SERVER_NAME
+
 __all__ = [
     "Shards",
     "Table",
@@ -43,8 +46,9 @@ def equal_blocks(n_rows: int, n_clients: int) -> list[slice]:
     Raises
     ------
     ValueError
-        If there is no client, or not one row for each.
+        If there is no client, or not one row for each, or `n_clients` is not an int.
     """
+    n_clients = checked_int("n_clients", n_clients)
     if n_clients < 1:
         raise ValueError(f"n_clients={n_clients}: at least 1 client is needed")
     block = n_rows // n_clients
@@ -101,8 +105,16 @@ def standardize(values: Floats) -> tuple[Floats, Floats, Floats]:
         Of the same shape.
     mean, scale : ndarray
         ``values = standardized * scale + mean``.
+
+    Raises
+    ------
+    ValueError
+        If the variance of a column is not finite.
     """
-    mean, scale = np.mean(values, axis=0), np.std(values, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = np.mean(values, axis=0), np.std(values, axis=0)
+    if not np.isfinite(scale).all():
+        raise ValueError("the values are too large to standardise: their variance is not finite; scale them first")
     scale = np.where(scale > 0, scale, 1.0)
     return (values - mean) / scale, mean, scale
 
@@ -253,6 +265,8 @@ def _group_names(cells: Sequence[str], column: str, lines: Sequence[int]) -> tup
     for name, line in zip(names, lines, strict=True):
         if not name or not name.isprintable():
             raise ValueError(f"the group in column {column!r}, line {line}, is empty or not printable")
+        if name == SERVER_NAME:
+            raise ValueError(f"column {column!r}, line {line}: {name!r} is the name of the party with the private key")
     return names
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
+from vecphe.federated.parties import SERVER_NAME
 from vecphe.federated.protocol import ProtocolResult, federated_learning
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
@@ -35,7 +37,8 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
     n_iter : int, default=50
         Rounds.
     backend : str or Backend, default="packed"
-        "packed", "vectorized", or a backend such as ``NaiveBackend(phe)``.
+        "packed", "vectorized", or a backend such as ``NaiveBackend(phe)``. "packed" rounds gradients to multiples
+        of 2^-40: where they are near 1e-12, scale the targets or take "vectorized".
     insecure : bool, default=False
         Accept keys shorter than 2048 bits.
     n_jobs : int, default=None
@@ -82,14 +85,17 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         y : array_like
             Shape (rows,).
         groups : array_like, optional
-            Names each row's client. Without it, the rows are cut in order into equal blocks, and the remainder
-            is dropped.
+            Labels each row's client, shape (rows,), none missing; labels of other type, such as 1 and "1", differ.
+            Without it, the rows are cut in order into equal blocks, and the remainder is dropped.
 
         Returns
         -------
         FederatedLinearRegression
             Itself.
         """
+        for name, values in (("X", X), ("y", y), ("groups", groups)):
+            if isinstance(values, np.ma.MaskedArray):
+                raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(value)")
         features, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         members = self._members(features, groups)
         rows = np.column_stack([features, np.ones(len(features))])
@@ -117,9 +123,16 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         """Rows of each client."""
         if groups is None:
             return {f"Hospital {i}": rows for i, rows in enumerate(equal_blocks(len(X), self.n_clients), 1)}
-        check_consistent_length(X, groups)
-        labels = np.array([str(label) for label in np.asarray(groups).tolist()])
-        return {name: labels == name for name in dict.fromkeys(labels.tolist())}
+        labels = np.array(groups, dtype=object)  # any other dtype would make 1 and "1" the same
+        if labels.ndim != 1:
+            raise ValueError(f"groups must have shape (rows,), not {labels.shape}")
+        check_consistent_length(X, labels)
+        rows_of: dict[Any, list[int]] = {}
+        for row, label in enumerate(labels):
+            if _is_missing(label):
+                raise ValueError(f"groups has no label for row {row}; drop the row, or fill the label in")
+            rows_of.setdefault(label, []).append(row)
+        return dict(zip(_client_names(list(rows_of)), rows_of.values(), strict=True))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Predictions for rows, shape (rows,)."""
@@ -127,3 +140,21 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         predictions: npt.NDArray[np.float64] = rows @ self.coef_ + self.intercept_
         return predictions
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or not str(label) or bool(label != label)  # NaN differs from itself
+    except TypeError:  # pandas.NA has no truth value
+        return True
+
+
+def _client_names(labels: list[Any]) -> list[str]:
+    """The labels as text, told apart where they look the same."""
+    taken = {SERVER_NAME}
+    names: list[str] = []
+    for label in labels:
+        candidates = chain([str(label)], (f"{label} #{number}" for number in count(2)))
+        taken.add(name := next(name for name in candidates if name not in taken))
+        names.append(name)
+    return names

@@ -16,7 +16,9 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.encoding import as_plain_array
 from vecphe.errors import KeyMismatchError, LayoutMismatchError
+from vecphe.federated.checks import check_instance
 
 __all__ = [
     "Backend",
@@ -69,6 +71,11 @@ class EncryptedVector(ABC):
     @abstractmethod
     def _added(self, other: Any) -> EncryptedVector:
         """Sum with a vector of the same class, key and length."""
+
+    @property
+    def is_sum_of_terms(self) -> bool:
+        """Whether it records nothing but `terms` summed encryptions: no multiples, nothing added in the clear."""
+        return True  # where a backend does not record it
 
     def to_bytes(self) -> bytes:
         """Ciphertexts as little-endian integers of equal width, one after the other."""
@@ -171,7 +178,7 @@ def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVect
     public_key : EncryptionKey
         ``server.pubkey``.
     x : array_like
-        One-dimensional, finite numbers.
+        One-dimensional, finite real numbers.
 
     Returns
     -------
@@ -179,10 +186,13 @@ def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVect
 
     Raises
     ------
+    TypeError
+        For masked arrays, complex numbers, text and objects.
     InvalidPlaintextError, PlaintextOverflowError
         If a value is not finite or out of the encoding's range.
     """
-    values = np.asarray(x)
+    check_instance("public_key", public_key, EncryptionKey)
+    values = as_plain_array(x)
     if values.ndim != 1:
         raise ValueError(f"a vector is needed, not an array of shape {values.shape}")
     return public_key.encrypt(values)
@@ -202,6 +212,8 @@ def decrypt_vector(private_key: DecryptionKey, x: EncryptedVector) -> Floats:
     ndarray
         float64.
     """
+    check_instance("private_key", private_key, DecryptionKey)
+    check_instance("x", x, EncryptedVector)
     return private_key.decrypt(x)
 
 
@@ -224,4 +236,6 @@ def sum_encrypted_vectors(x: EncryptedVector, y: EncryptedVector) -> EncryptedVe
     PlaintextOverflowError
         If the sum could leave the encoding's range.
     """
+    check_instance("x", x, EncryptedVector)
+    check_instance("y", y, EncryptedVector)
     return x + y

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.encoding import as_plain_array
 from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError, ProtocolError
 from vecphe.federated.backends import backend_named
+from vecphe.federated.checks import check_bool, check_instance, checked_int
 from vecphe.federated.clock import PhaseClock
 from vecphe.federated.interface import (
     Backend,
@@ -18,16 +23,18 @@ from vecphe.federated.interface import (
 )
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["Client", "Server", "check_client_count", "checked_rows", "mean_square_error"]
+__all__ = ["SERVER_NAME", "Client", "Server", "check_client_count", "checked_rows", "mean_square_error"]
 
 Floats = npt.NDArray[np.float64]
 
+SERVER_NAME = "Server"  # that no client may have
 _LEAST_CLIENTS = 3
 
 
 def mean_square_error(y_pred: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """Mean of the squared differences."""
-    return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
+    """Mean of the squared differences; infinity if it is too large for a float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
 
 
 def check_client_count(n_clients: int, unsafe_few_clients: bool = False) -> None:
@@ -35,9 +42,12 @@ def check_client_count(n_clients: int, unsafe_few_clients: bool = False) -> None
 
     Raises
     ------
+    ValueError
+        If `n_clients` is not an int.
     ProtocolError
         Unless `unsafe_few_clients` is set.
     """
+    n_clients = checked_int("n_clients", n_clients)
     if n_clients < 1 or (n_clients < _LEAST_CLIENTS and not unsafe_few_clients):
         raise ProtocolError(
             f"{n_clients} clients are too few: below {_LEAST_CLIENTS} each learns the other's gradient by subtraction; "
@@ -45,21 +55,32 @@ def check_client_count(n_clients: int, unsafe_few_clients: bool = False) -> None
         )
 
 
-def checked_rows(name: str, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Own copies of a client's rows and targets.
+def _real_copy(owner: str, values: Any, name: str) -> Floats:
+    try:
+        return as_plain_array(values, name).astype(np.float64, copy=False)
+    except (TypeError, InvalidPlaintextError) as error:
+        raise type(error)(f"{owner}: {error}") from None
+
+
+def checked_rows(name: str, X: npt.ArrayLike, y: npt.ArrayLike, suffix: str = "") -> tuple[Floats, Floats]:
+    """Own copies of a party's rows and targets; errors call them by its name, and ``X`` and ``y`` with the suffix.
 
     Raises
     ------
+    TypeError
+        For masked arrays, complex numbers, text and objects.
     ValueError
-        If they are empty, of other than two and one dimensions, or of different length; it names the client.
+        If they are empty, of other than two and one dimensions, of different length or (InvalidPlaintextError)
+        not finite.
     """
-    rows, targets = np.array(X, dtype=np.float64), np.array(y, dtype=np.float64)
+    rows, targets = _real_copy(name, X, f"X{suffix}"), _real_copy(name, y, f"y{suffix}")
     if rows.ndim != 2 or targets.shape != rows.shape[:1]:
         raise ValueError(
-            f"{name}: X must have shape (rows, features) and y shape (rows,), not {rows.shape} and {targets.shape}"
+            f"{name}: X{suffix} must have shape (rows, features) and y{suffix} shape (rows,), "
+            f"not {rows.shape} and {targets.shape}"
         )
     if not rows.size:
-        raise ValueError(f"{name} has no data: X has shape {rows.shape}")
+        raise ValueError(f"{name} has no data: X{suffix} has shape {rows.shape}")
     return rows, targets
 
 
@@ -86,6 +107,8 @@ class Client:
     """
 
     def __init__(self, name: str, X: npt.ArrayLike, y: npt.ArrayLike, pubkey: EncryptionKey | None = None) -> None:
+        if pubkey is not None:
+            check_instance("pubkey", pubkey, EncryptionKey)
         self.name = name
         self.X, self.y = checked_rows(name, X, y)
         self.pubkey = pubkey
@@ -106,15 +129,23 @@ class Client:
         Raises
         ------
         ProtocolError
-            If the gradient is of another length or not finite; the weights stay as they are.
+            If the gradient is of another length, or it, `eta` or the weights after the step are not finite; the
+            weights stay as they are.
         """
         with self.clock.measure("step"):
-            step = np.asarray(gradient, dtype=np.float64)
+            if not math.isfinite(eta):
+                raise ProtocolError(f"{self.name}: got a step size eta that is not finite")
+            try:
+                step = _real_copy(self.name, gradient, "gradient")
+            except InvalidPlaintextError as error:
+                raise ProtocolError(f"{self.name}: got a gradient that is not finite") from error
             if step.shape != self.weights.shape:
                 raise ProtocolError(f"{self.name}: got a gradient of shape {step.shape}, not {self.weights.shape}")
-            if not np.isfinite(step).all():
-                raise ProtocolError(f"{self.name}: got a gradient that is not finite")
-            self.weights = self.weights - eta * step
+            with np.errstate(over="ignore", invalid="ignore"):
+                weights: Floats = self.weights - eta * step
+            if not np.isfinite(weights).all():
+                raise ProtocolError(f"{self.name}: the step would make its weights infinite; lower eta")
+            self.weights = weights
 
     def compute_gradient(self) -> Floats:
         """Gradient of half the mean square error on the own rows: ``X.T @ (X @ w - y) / rows``.
@@ -126,7 +157,7 @@ class Client:
         """
         with self.clock.measure("gradient"):
             with np.errstate(over="ignore", invalid="ignore"):
-                gradient: Floats = (self.predict(self.X) - self.y) @ self.X / len(self.X)
+                gradient: Floats = (self.X @ self.weights - self.y) @ self.X / len(self.X)
             if not np.isfinite(gradient).all():
                 raise ProtocolError(
                     f"{self.name}: its gradient is not finite; check its data for NaN, or lower eta. It sent nothing"
@@ -135,7 +166,7 @@ class Client:
 
     def predict(self, X: npt.ArrayLike) -> Floats:
         """Predictions for rows, shape (rows,)."""
-        predictions: Floats = np.asarray(X, dtype=np.float64) @ self.weights
+        predictions: Floats = _real_copy(self.name, X, "X") @ self.weights
         return predictions
 
     def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
@@ -152,6 +183,8 @@ class Client:
 
         Raises
         ------
+        TypeError
+            If `sum_to` is no encrypted vector.
         ProtocolError
             If the gradient is not finite or out of the encoding's range, or the client has no key.
         KeyMismatchError, LayoutMismatchError
@@ -159,6 +192,8 @@ class Client:
         """
         if self.pubkey is None:
             raise ProtocolError(f"{self.name} has no public key to encrypt with")
+        if sum_to is not None:
+            check_instance("sum_to", sum_to, EncryptedVector)
         gradient = self.compute_gradient()
         try:
             with self.clock.measure("encrypt"):
@@ -197,7 +232,7 @@ class Server:
         Seconds the server spent, by phase.
     """
 
-    name = "Server"
+    name = SERVER_NAME
 
     def __init__(
         self,
@@ -207,6 +242,7 @@ class Server:
         *,
         unsafe_few_clients: bool = False,
     ) -> None:
+        check_bool("insecure", insecure)
         self.unsafe_few_clients = unsafe_few_clients
         self.clock = PhaseClock()
         with self.clock.measure("keygen"):
@@ -215,7 +251,7 @@ class Server:
     def decrypt_aggregate(self, vector: EncryptedVector, n_clients: int) -> Floats:
         """Mean of the gradients of all clients.
 
-        The number of terms is what the vector records: this stops mistakes, not a peer that lies about it.
+        What was summed is what the vector records: this stops mistakes, not a peer that lies about it.
 
         Parameters
         ----------
@@ -229,13 +265,18 @@ class Server:
 
         Raises
         ------
+        TypeError, ValueError
+            If `vector` is no encrypted vector, or `n_clients` no int.
         ProtocolError
-            If there are fewer than 3 clients, or the vector is not the sum of `n_clients` terms.
+            If there are fewer than 3 clients, or the vector is not the sum of `n_clients` terms and nothing else.
         """
+        check_instance("vector", vector, EncryptedVector)
         check_client_count(n_clients, self.unsafe_few_clients)
         if vector.terms != n_clients:
             raise ProtocolError(
                 f"refused to decrypt: the sum records {vector.terms} contributions, but there are {n_clients} clients"
             )
+        if not vector.is_sum_of_terms:
+            raise ProtocolError("refused to decrypt: a multiple, or something in the clear, was mixed into the sum")
         with self.clock.measure("decrypt"):
             return decrypt_vector(self.privkey, vector) / n_clients

@@ -21,9 +21,17 @@ import numpy.typing as npt
 
 from vecphe.errors import ProtocolError, VecpheError
 from vecphe.federated.backends import backend_named
+from vecphe.federated.checks import check_bool, checked_int
 from vecphe.federated.clock import PHASES, PhaseClock
 from vecphe.federated.interface import Backend, EncryptedVector, EncryptionKey
-from vecphe.federated.parties import Client, Server, check_client_count, checked_rows, mean_square_error
+from vecphe.federated.parties import (
+    SERVER_NAME,
+    Client,
+    Server,
+    check_client_count,
+    checked_rows,
+    mean_square_error,
+)
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 from vecphe.parallel import effective_jobs
 
@@ -72,10 +80,13 @@ class ProtocolConfig:
     record_transcript: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("n_clients", "n_iter"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name} must be a positive int, not {value!r}")
+        for name in ("n_clients", "key_length", "n_iter"):
+            value = checked_int(name, getattr(self, name))
+            if value < 1:
+                raise ValueError(f"{name} must be positive, not {value}")
+            object.__setattr__(self, name, value)
+        for name in ("insecure", "record_transcript"):
+            check_bool(name, getattr(self, name))
         if isinstance(self.eta, bool) or not isinstance(self.eta, (int, float, np.number)):
             raise ValueError(f"eta must be a number, not {self.eta!r}")
         if not (math.isfinite(self.eta) and self.eta > 0):
@@ -220,15 +231,25 @@ def ring_pass(
     return total
 
 
-def _check_shards(X: Sequence[Any], y: Sequence[Any], config: ProtocolConfig, names: Sequence[str] | None) -> list[str]:
-    """Names of the clients, after everything that can be wrong with their data except its values."""
+def _checked_names(n_clients: int, names: Sequence[str] | None) -> list[str]:
+    names = [f"Hospital {i}" for i in range(1, n_clients + 1)] if names is None else list(names)
+    if not all(isinstance(name, str) and name and name != SERVER_NAME for name in names):
+        raise ValueError(f"names must be non-empty strings other than {SERVER_NAME!r}, not {names!r}")
+    if not len(set(names)) == len(names) == n_clients:
+        raise ValueError(f"names must be {n_clients} different ones, not {names!r}")
+    return names
+
+
+def _check_data(
+    X: Sequence[Any], y: Sequence[Any], X_test: Any, y_test: Any, config: ProtocolConfig, names: Sequence[str] | None
+) -> list[str]:
+    """Names of the clients, after everything that can be wrong with the data."""
     if not len(X) == len(y) == config.n_clients:
         raise ValueError(f"n_clients is {config.n_clients}, but there are {len(X)} blocks X and {len(y)} blocks y")
-    names = [f"Hospital {i}" for i in range(1, len(X) + 1)] if names is None else list(names)
-    if len(set(names)) != len(X):
-        raise ValueError(f"{len(X)} different client names are needed, not {len(set(names))}")
+    names = _checked_names(len(X), names)
     widths = [checked_rows(name, X_own, y_own)[0].shape[1] for name, X_own, y_own in zip(names, X, y, strict=True)]
-    for name, width in zip(names, widths, strict=True):
+    widths.append(checked_rows("the test data", X_test, y_test, "_test")[0].shape[1])
+    for name, width in zip([*names, "X_test"], widths, strict=True):
         if width != widths[0]:
             raise ValueError(f"{name} has {width} features, but {names[0]} has {widths[0]}")
     return names
@@ -238,6 +259,15 @@ def _make_clients(
     names: Sequence[str], X: Sequence[Any], y: Sequence[Any], pubkey: EncryptionKey | None = None
 ) -> list[Client]:
     return [Client(name, X_own, y_own, pubkey) for name, X_own, y_own in zip(names, X, y, strict=True)]
+
+
+def _test_errors(clients: Sequence[Client], X_test: npt.ArrayLike, y_test: npt.ArrayLike) -> list[float]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = [mean_square_error(client.predict(X_test), y_test) for client in clients]
+    for client, error in zip(clients, errors, strict=True):
+        if not math.isfinite(error):
+            raise ProtocolError(f"{client.name}: its error on the test rows is not finite, the run diverged; lower eta")
+    return errors
 
 
 def _total_seconds(*clocks: PhaseClock) -> dict[str, float]:
@@ -262,11 +292,11 @@ def federated_learning(
     X, y : sequence of array_like
         Rows, shape (rows, features), and targets, shape (rows,), of each client.
     X_test, y_test : array_like
-        Rows to test the models on.
+        Rows to test the models on, shape (rows, features), and their targets, shape (rows,).
     config : mapping, optional
         Options: the attributes of `ProtocolConfig`.
     names : sequence of str, optional
-        Names of the clients; by default "Hospital 1" and so on.
+        Names of the clients, different and other than "Server"; by default "Hospital 1" and so on.
     unsafe_few_clients : bool
         Allow fewer than 3 clients, for benchmarks only: they learn each other's gradients.
     on_round : callable, optional
@@ -278,14 +308,14 @@ def federated_learning(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the data or the options are wrong, before a key is made.
     ProtocolError
-        If a guard stops the run; it names the party or the peers.
+        If a guard stops the run, or it diverges; it names the party or the peers.
     """
     options = ProtocolConfig.from_mapping(config)
     check_client_count(options.n_clients, unsafe_few_clients)
-    names = _check_shards(X, y, options, names)
+    names = _check_data(X, y, X_test, y_test, options, names)
     backend = backend_named(options.backend, options.n_clients, options.n_jobs)
     server = Server(options.key_length, options.insecure, backend, unsafe_few_clients=unsafe_few_clients)
     clients = _make_clients(names, X, y, server.pubkey)
@@ -301,7 +331,7 @@ def federated_learning(
         if on_round is not None and on_round(number) is False:
             break
     return ProtocolResult(
-        mse=[mean_square_error(client.predict(X_test), y_test) for client in clients],
+        mse=_test_errors(clients, X_test, y_test),
         weights=np.array([client.weights for client in clients]),
         history=np.array(history),
         n_iter=len(history),
@@ -350,12 +380,12 @@ def local_learning(
         With one model for each client.
     """
     options = ProtocolConfig.from_mapping(config)
-    names = _check_shards(X, y, options, names)
+    names = _check_data(X, y, X_test, y_test, options, names)
     clients = _make_clients(names, X, y)
     for client in clients:
         client.fit(options.n_iter, options.eta)
     return ProtocolResult(
-        mse=[mean_square_error(client.predict(X_test), y_test) for client in clients],
+        mse=_test_errors(clients, X_test, y_test),
         weights=np.array([client.weights for client in clients]),
         history=np.empty((0, len(clients[0].weights))),
         n_iter=options.n_iter,

@@ -1,0 +1,28 @@
+"""Checks of arguments that several modules of this room share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_bool", "check_instance", "checked_int"]
+
+
+def checked_int(name: str, value: Any) -> int:
+    """The value as int, also of numpy's integers; ValueError for everything else, bool included."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ValueError(f"{name} must be an int, not {value!r}")
+    return int(value)
+
+
+def check_bool(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, not {value!r}")
+
+
+def check_instance(name: str, value: Any, kind: type) -> None:
+    """Raise TypeError unless the value is of that class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of class {kind.__name__}, not {type(value).__name__}")

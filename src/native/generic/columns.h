@@ -1,0 +1,171 @@
+// Products and Montgomery reduction by blocks of B limbs held in registers.
+//
+// A double coordinate t under construction is an array of signed 64-bit accumulators, not carried. rows() adds
+// B rows of a product to it: the B limbs y[0..B) stay in registers, a window of B + 1 accumulators slides along
+// t, and each loaded limb of x feeds 2B multiply-adds. Montgomery reduction of a block is split in two:
+// quotient() finds the B quotient digits, a chain of dependent operations; rest() adds the bulk of m*N. Callers
+// place independent products between the two, so that the chain's latency is hidden.
+#pragma once
+
+#include <type_traits>
+
+#include "../kernel.h"
+
+#if defined(__clang__)
+#define VECPHE_UNROLL _Pragma("unroll")
+#else
+#define VECPHE_UNROLL _Pragma("GCC unroll 32")
+#endif
+#define VECPHE_INLINE inline __attribute__((always_inline))
+
+namespace vecphe {
+
+// Exact: every count and length is a multiple of B.
+template <class V, int B, bool Exact>
+struct Columns {
+    using Reg = typename V::Reg;
+    using Limbs = std::uint64_t*;
+    using ConstLimbs = const std::uint64_t*;
+
+    static VECPHE_INLINE Reg at(ConstLimbs p, int i) { return V::load(p + i * kLanes); }
+    static VECPHE_INLINE void put(Limbs p, int i, Reg x) { V::store(p + i * kLanes, x); }
+
+    // Window step with accumulators named acc[(u + i) % (B + 1)]: position u + i += x * y[i].
+    static VECPHE_INLINE void step(Reg (&acc)[B + 1], const Reg (&y)[B], Reg x, int u) {
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) acc[(u + i) % (B + 1)] = V::lo(acc[(u + i) % (B + 1)], x, y[i]);
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) acc[(u + i + 1) % (B + 1)] = V::hi(acc[(u + i + 1) % (B + 1)], x, y[i]);
+    }
+
+    // acc holds t[0..B]; adds x[0..count) * y, writes t[0..count) and leaves t[count..count + B] in acc. Fresh: t is
+    // taken as zero and not read.
+    template <bool Fresh>
+    static VECPHE_INLINE void slide(Reg (&acc)[B + 1], const Reg (&y)[B], Limbs t, ConstLimbs x, int count) {
+        int j = 0;
+        for (; j + B <= count; j += B) {
+            VECPHE_UNROLL
+            for (int u = 0; u < B; u++) {
+                step(acc, y, at(x, j + u), u);
+                put(t, j + u, acc[u % (B + 1)]);
+                acc[u % (B + 1)] = Fresh ? V::zero() : at(t, j + u + B + 1);
+            }
+            Reg turned[B + 1];
+            VECPHE_UNROLL
+            for (int i = 0; i <= B; i++) turned[i] = acc[(B + i) % (B + 1)];
+            VECPHE_UNROLL
+            for (int i = 0; i <= B; i++) acc[i] = turned[i];
+        }
+        for (; !Exact && j < count; j++) {
+            step(acc, y, at(x, j), 0);
+            put(t, j, acc[0]);
+            VECPHE_UNROLL
+            for (int i = 0; i < B; i++) acc[i] = acc[i + 1];
+            acc[B] = Fresh ? V::zero() : at(t, j + B + 1);
+        }
+    }
+
+    static VECPHE_INLINE void finish(const Reg (&acc)[B + 1], Limbs t) {
+        VECPHE_UNROLL
+        for (int i = 0; i <= B; i++) put(t, i, acc[i]);
+    }
+
+    // t[0..count + B) += x[0..count) * y[0..B). Reads and rewrites t[count + B].
+    template <bool Fresh = false>
+    static VECPHE_INLINE void rows(Limbs t, ConstLimbs x, int count, ConstLimbs y) {
+        Reg acc[B + 1], row[B];
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) row[i] = at(y, i);
+        VECPHE_UNROLL
+        for (int i = 0; i <= B; i++) acc[i] = Fresh ? V::zero() : at(t, i);
+        slide<Fresh>(acc, row, t, x, count);
+        finish(acc, t + count * kLanes);
+    }
+
+    // t[0..2B) += x[0..B)^2, column by column: the block fills the registers. Fresh: t is taken as zero.
+    template <bool Fresh>
+    static VECPHE_INLINE void square_block(Limbs t, ConstLimbs x) {
+        Reg row[B];
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) row[i] = at(x, i);
+        VECPHE_UNROLL
+        for (int c = 0; c < 2 * B; c++) {
+            // Products of weight c: low halves of i + j = c, high halves of i + j = c - 1, each pair i < j once.
+            Reg low = V::zero(), high = V::zero();
+            VECPHE_UNROLL
+            for (int i = 0; i < B; i++) {
+                if (c - i > i && c - i < B) low = V::lo(low, row[i], row[c - i]);
+                if (c - 1 - i > i && c - 1 - i < B) high = V::hi(high, row[i], row[c - 1 - i]);
+            }
+            const Reg sum = V::add(low, high);
+            Reg square = V::add(sum, sum);
+            square = c % 2 ? V::hi(square, row[c / 2], row[c / 2]) : V::lo(square, row[c / 2], row[c / 2]);
+            put(t, c, Fresh ? square : V::add(square, at(t, c)));
+        }
+    }
+
+    // Quotient digits m[0..B) that make t[0..B) vanish mod 2^(52B) once m*n is added. Adds the products of weight
+    // below 2^(52B) only; `over` is what they carry into position B. t itself is not rewritten. Plus: t stands for
+    // t + plus - minus in these positions.
+    template <bool Plus = false>
+    static VECPHE_INLINE void quotient(ConstLimbs t, ConstLimbs n, ConstLimbs n0inv, Limbs m, Limbs over,
+                                       ConstLimbs plus = nullptr, ConstLimbs minus = nullptr) {
+        const Reg inverse = V::load(n0inv), mask = V::set1(kLimbMask);
+        Reg acc[B + 1];
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) acc[i] = Plus ? V::add(at(t, i), V::sub(at(plus, i), at(minus, i))) : at(t, i);
+        acc[B] = V::zero();
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) {
+            const Reg q = V::lo(V::zero(), acc[i], inverse);
+            put(m, i, q);
+            // acc[i] + lo(q*n[0]) = 0 mod 2^52, so its carry is ceil(acc[i] / 2^52) and needs no product.
+            const Reg carry = V::sra52(V::add(acc[i], mask));
+            const Reg high = V::hi(carry, q, at(n, 0));
+            if (i + 1 < B) acc[i + 1] = V::lo(acc[i + 1], q, at(n, 1));
+            acc[i + 1] = V::add(acc[i + 1], high);
+            VECPHE_UNROLL
+            for (int j = 2; j < B - i; j++) acc[i + j] = V::lo(acc[i + j], q, at(n, j));
+            VECPHE_UNROLL
+            for (int j = 1; j < B - i; j++) acc[i + j + 1] = V::hi(acc[i + j + 1], q, at(n, j));
+        }
+        V::store(over, acc[B]);
+    }
+
+    // The rest of t += m*n for the digits of quotient(), positions B and up.
+    static VECPHE_INLINE void rest(Limbs t, ConstLimbs n, int k, ConstLimbs m, ConstLimbs over) {
+        Reg acc[B + 1], row[B];
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) row[i] = at(m, i);
+        VECPHE_UNROLL
+        for (int i = 0; i <= B; i++) acc[i] = at(t, B + i);
+        acc[0] = V::add(acc[0], V::load(over));
+        VECPHE_UNROLL
+        for (int j = 1; j < B; j++) {
+            const Reg x = at(n, j);
+            VECPHE_UNROLL
+            for (int i = B - j; i < B; i++) acc[i + j - B] = V::lo(acc[i + j - B], x, row[i]);
+            VECPHE_UNROLL
+            for (int i = B - j; i < B; i++) acc[i + j - B + 1] = V::hi(acc[i + j - B + 1], x, row[i]);
+        }
+        slide<false>(acc, row, t + B * kLanes, n + B * kLanes, k - B);
+        finish(acc, t + k * kLanes);
+    }
+};
+
+// Calls f(block size as a constant, first limb) for blocks that cover k limbs. KC is k, or 0 when it is only known
+// at run time.
+template <int KC, class F>
+VECPHE_INLINE void for_blocks(int k, F&& f) {
+    if constexpr (KC > 0 && KC % 10 == 0) {
+        for (int i = 0; i < KC; i += 10) f(std::integral_constant<int, 10>{}, i);
+    } else {
+        int i = 0;
+        for (; i + 8 <= k; i += 8) f(std::integral_constant<int, 8>{}, i);
+        if (k - i >= 4) f(std::integral_constant<int, 4>{}, i), i += 4;
+        if (k - i >= 2) f(std::integral_constant<int, 2>{}, i), i += 2;
+        if (k - i >= 1) f(std::integral_constant<int, 1>{}, i);
+    }
+}
+
+}  // namespace vecphe

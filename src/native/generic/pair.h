@@ -1,0 +1,334 @@
+// The kernels of kernel.h as templates over the vector type V and the limb count KC (0: known at run time only).
+//
+// Product of pairs, R = 2^(52k):
+//     P = x0*y0,  m = -P/N mod R,  z0 = (P + m*N)/R          so  P = z0*R - m*N
+//     S = x0*y1 + x1*y0 + (KN - m),  z1 = S/R mod N          KN a multiple of N that keeps S positive
+//     X*Y/R = z0 + z1*N  (mod N^2)
+// Delayed form, V = v0 - v1*N/R, adds m after the division instead of before:
+//     V*W/R = z0 - z1*N/R,  z1 = (v0*w1 + v1*w0)/R + m,
+// so a product of plain coordinates (v1 = w1 = 0) is (z0, m) and costs no second reduction.
+#pragma once
+
+#include "columns.h"
+#include "verify.h"
+
+namespace vecphe {
+
+template <class V, int KC>
+struct Pair {
+    using Reg = typename V::Reg;
+    using Limbs = std::uint64_t*;
+    using ConstLimbs = const std::uint64_t*;
+    static_assert(KC % 10 == 0, "compiled-in limb counts are covered by blocks of 10");
+    static constexpr int kBlock = 10;
+    static constexpr int kMax = KC ? KC : kMaxLimbs;
+
+    static VECPHE_INLINE int limbs(const Modulus& m) { return KC ? KC : m.k; }
+    static VECPHE_INLINE Reg at(ConstLimbs p, int i) { return V::load(p + i * kLanes); }
+    static VECPHE_INLINE void put(Limbs p, int i, Reg x) { V::store(p + i * kLanes, x); }
+
+    struct Double {  // a double coordinate under construction; one column more, see Columns::rows
+        alignas(64) std::uint64_t t[(2 * kMax + 1) * kLanes];
+    };
+    struct Single {
+        alignas(64) std::uint64_t t[kMax * kLanes];
+    };
+
+    static VECPHE_INLINE void clear(Double& d, int first, int k) {
+        for (int i = first; i <= 2 * k; i++) put(d.t, i, V::zero());
+    }
+
+    // o = t carried; its value must be in [0, R).
+    static VECPHE_INLINE void carry(Limbs o, ConstLimbs t, int k) {
+        const Reg mask = V::set1(kLimbMask);
+        Reg c = V::zero();
+        for (int i = 0; i < k; i++) {
+            const Reg x = V::add(at(t, i), c);
+            put(o, i, V::band(x, mask));
+            c = V::sra52(x);
+        }
+    }
+
+    static VECPHE_INLINE void multiply_rows(Double& d, ConstLimbs x, ConstLimbs y, int k) {
+        for_blocks<KC>(k, [&](auto b, int i) {
+            Columns<V, b.value, (KC > 0)>::rows(d.t + i * kLanes, x, k, y + i * kLanes);
+        });
+    }
+
+    // o = 2x limb by limb, for canonical limbs and 2x < R: no carry chain.
+    static VECPHE_INLINE void twice(Limbs o, ConstLimbs x, int k) {
+        const Reg mask = V::set1(kLimbMask);
+        Reg below = V::zero();
+        for (int i = 0; i < k; i++) {
+            const Reg d = V::add(at(x, i), at(x, i));
+            put(o, i, V::add(V::band(d, mask), below));
+            below = V::sra52(d);
+        }
+    }
+
+    // d = x^2 for 2x < R: squares of blocks, and each block times twice all that is above it.
+    static VECPHE_INLINE void square_rows(Double& d, ConstLimbs x, int k) {
+        const Reg mask = V::set1(kLimbMask);
+        Single above;
+        twice(above.t, x, k);
+        clear(d, KC ? 2 * kBlock : 0, k);
+        for_blocks<KC>(k, [&](auto b, int i) {
+            constexpr int B = b.value;
+            using C = Columns<V, B, (KC > 0)>;
+            if (KC > 0 && i == 0)
+                C::template square_block<true>(d.t, x);
+            else
+                C::template square_block<false>(d.t + 2 * i * kLanes, x + i * kLanes);
+            if (k <= i + B) return;
+            const Reg lowest = at(x, i + B);  // its double takes no bit from the block
+            put(above.t, i + B, V::band(V::add(lowest, lowest), mask));
+            C::rows(d.t + (2 * i + B) * kLanes, above.t + (i + B) * kLanes, k - i - B, x + i * kLanes);
+        });
+    }
+
+    // Reduces d; d.t[k..2k) is the result, not carried. q receives the quotient digits.
+    static VECPHE_INLINE void reduce_rows(Double& d, const Modulus& m, Limbs q, int k) {
+        alignas(64) std::uint64_t over[kLanes];
+        for_blocks<KC>(k, [&](auto b, int i) {
+            using C = Columns<V, b.value, (KC > 0)>;
+            C::quotient(d.t + i * kLanes, m.n, m.n0inv, q + i * kLanes, over);
+            C::rest(d.t + i * kLanes, m.n, k, q + i * kLanes, over);
+        });
+    }
+
+    // Clears what block i of a product reads beyond the blocks before it.
+    template <int B>
+    static VECPHE_INLINE void open(Double& d, int i, int k) {
+        for (int j = i + k + 1; j <= i + k + B; j++) put(d.t, j, V::zero());
+    }
+
+    template <bool Fresh, int B>
+    static VECPHE_INLINE void row_block(Double& d, ConstLimbs x, ConstLimbs y, int i, int k) {
+        Columns<V, B, (KC > 0)>::template rows<Fresh>(d.t + i * kLanes, x, k, y + i * kLanes);
+    }
+
+    // P = x*y and its reduction; the product of a block stands behind the quotient chain of the block before it.
+    // FromZero: p need not be initialised; otherwise it starts from p.t[0..2k].
+    template <bool FromZero>
+    static VECPHE_INLINE void montgomery_rows(Double& p, const Modulus& m, ConstLimbs x, ConstLimbs y, Limbs q, int k) {
+        alignas(64) std::uint64_t over[kLanes];
+        if constexpr (KC > 0) {
+            constexpr int B = kBlock;
+            using C = Columns<V, B, true>;
+            row_block<FromZero, B>(p, x, y, 0, k);
+            for (int i = 0; i < k; i += B) {
+                C::quotient(p.t + i * kLanes, m.n, m.n0inv, q + i * kLanes, over);
+                if (i + B < k) {
+                    open<B>(p, i + B, k);
+                    row_block<false, B>(p, x, y, i + B, k);
+                }
+                C::rest(p.t + i * kLanes, m.n, k, q + i * kLanes, over);
+            }
+        } else {
+            if (FromZero) clear(p, 0, k);
+            multiply_rows(p, x, y, k);
+            reduce_rows(p, m, q, k);
+        }
+    }
+
+    // Both reductions of a pair product, woven so that each quotient chain has an independent product behind it.
+    // ahead(b, i) adds block i of P (block 0 is there), cross(b, i) adds block i of the products of S, which starts from
+    // 0. Early: S also holds KN - m. Leaves z0 carried in o0 and z1 uncarried in s.t[k..2k).
+    template <bool Early, class Ahead, class Cross>
+    static VECPHE_INLINE void weave(Double& p, Double& s, const Modulus& m, int k, Limbs q, Limbs o0, Ahead&& ahead,
+                                    Cross&& cross) {
+        alignas(64) std::uint64_t over_p[kLanes], over_s[kLanes];
+        alignas(64) std::uint64_t unused[16 * kLanes];
+        if constexpr (KC > 0) {
+            constexpr int B = kBlock;
+            constexpr std::integral_constant<int, B> b{};
+            using C = Columns<V, B, true>;
+            C::quotient(p.t, m.n, m.n0inv, q, over_p);
+            for (int i = 0; i < k; i += B) {
+                cross(b, i);
+                if (i > 0) C::rest(s.t + (i - B) * kLanes, m.n, k, unused, over_s);
+                C::rest(p.t + i * kLanes, m.n, k, q + i * kLanes, over_p);
+                C::template quotient<Early>(s.t + i * kLanes, m.n, m.n0inv, unused, over_s, m.kn + i * kLanes,
+                                            q + i * kLanes);
+                if (i + B < k) {
+                    ahead(b, i + B);
+                    C::quotient(p.t + (i + B) * kLanes, m.n, m.n0inv, q + (i + B) * kLanes, over_p);
+                }
+            }
+            carry(o0, p.t + k * kLanes, k);
+            C::rest(s.t + (k - B) * kLanes, m.n, k, unused, over_s);
+        } else {
+            for_blocks<KC>(k, [&](auto b, int i) { cross(b, i); });
+            reduce_rows(p, m, q, k);
+            for (int j = 0; Early && j < k; j++) put(s.t, j, V::add(at(s.t, j), V::sub(at(m.kn, j), at(q, j))));
+            carry(o0, p.t + k * kLanes, k);
+            Single digits;
+            reduce_rows(s, m, digits.t, k);
+        }
+    }
+
+    // The weave of x*y with cross products x*y1 + x1*y.
+    template <bool Early>
+    static VECPHE_INLINE void weave_product(Double& p, Double& s, const Modulus& m, int k, Limbs q, Limbs o0,
+                                            ConstLimbs x, ConstLimbs y) {
+        const ConstLimbs x1 = x + k * kLanes, y1 = y + k * kLanes;
+        auto ahead = [&](auto b, int i) {
+            open<b.value>(p, i, k);
+            row_block<false, b.value>(p, x, y, i, k);
+        };
+        auto cross = [&](auto b, int i) {
+            if (KC > 0 && i == 0) {
+                row_block<true, b.value>(s, x, y1, i, k);
+            } else {
+                if (KC > 0) open<b.value>(s, i, k);
+                row_block<false, b.value>(s, x, y1, i, k);
+            }
+            row_block<false, b.value>(s, x1, y, i, k);
+        };
+        if constexpr (KC > 0) {
+            row_block<true, kBlock>(p, x, y, 0, k);
+        } else {
+            clear(p, 0, k);
+            clear(s, 0, k);
+            multiply_rows(p, x, y, k);
+        }
+        weave<Early>(p, s, m, k, q, o0, ahead, cross);
+    }
+
+    static void product(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        const int k = limbs(m);
+        Double p, s;
+        Single q;
+        weave_product<true>(p, s, m, k, q.t, o, x, y);
+        carry(o + k * kLanes, s.t + k * kLanes, k);
+    }
+
+    static void square(const Modulus& m, Limbs o, ConstLimbs x) {
+        const int k = limbs(m);
+        Double p, s;
+        Single q, double_x1;
+        square_rows(p, x, k);
+        twice(double_x1.t, x + k * kLanes, k);  // 2*x1 < 6N < R
+        auto ahead = [](auto, int) {};
+        auto cross = [&](auto b, int i) {
+            if (KC > 0 && i == 0) {
+                row_block<true, b.value>(s, x, double_x1.t, i, k);
+            } else {
+                if (KC > 0) open<b.value>(s, i, k);
+                row_block<false, b.value>(s, x, double_x1.t, i, k);
+            }
+        };
+        if (KC == 0) clear(s, 0, k);
+        weave<true>(p, s, m, k, q.t, o, ahead, cross);
+        carry(o + k * kLanes, s.t + k * kLanes, k);
+    }
+
+    static void montgomery(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        const int k = limbs(m);
+        Double p;
+        Single q;
+        montgomery_rows<true>(p, m, x, y, q.t, k);
+        carry(o, p.t + k * kLanes, k);
+    }
+
+    static void montgomery_minus(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs s) {
+        const int k = limbs(m);
+        Double p;
+        Single q;
+        for (int i = 0; i < k; i++) put(p.t, i, V::sub(at(m.kn, i), at(s, i)));
+        clear(p, k, k);
+        montgomery_rows<false>(p, m, x, y, q.t, k);
+        carry(o, p.t + k * kLanes, k);
+    }
+
+    static void delayed(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        const int k = limbs(m);
+        Double p;
+        Single q;
+        montgomery_rows<true>(p, m, x, y, q.t, k);
+        carry(o, p.t + k * kLanes, k);
+        for (int i = 0; i < k; i++) put(o + k * kLanes, i, at(q.t, i));
+    }
+
+    static void delayed_product(const Modulus& m, Limbs o, ConstLimbs v, ConstLimbs w) {
+        const int k = limbs(m);
+        Double p, s;
+        Single q;
+        weave_product<false>(p, s, m, k, q.t, o, v, w);
+        add_folded(m, o + k * kLanes, s.t + k * kLanes, q.t, k);
+    }
+
+    // o = t + q mod N, below R: the sum is below R + 4N, and a carry out of the top is worth R mod N.
+    static VECPHE_INLINE void add_folded(const Modulus& m, Limbs o, ConstLimbs t, ConstLimbs q, int k) {
+        const Reg mask = V::set1(kLimbMask);
+        Reg c = V::zero();
+        for (int i = 0; i < k; i++) {
+            const Reg x = V::add(V::add(at(t, i), at(q, i)), c);
+            put(o, i, V::band(x, mask));
+            c = V::sra52(x);
+        }
+        const Reg out = V::sub(V::zero(), c);  // 0 or all ones
+        c = V::zero();
+        for (int i = 0; i < k; i++) {
+            const Reg x = V::add(V::add(at(o, i), V::band(at(m.r, i), out)), c);
+            put(o, i, V::band(x, mask));
+            c = V::sra52(x);
+        }
+    }
+
+    static void reduce(const Modulus& m, Limbs o, ConstLimbs p, ConstLimbs s) {
+        const int k = limbs(m);
+        Double d;
+        Single q;
+        for (int i = 0; i < 2 * k; i++) put(d.t, i, at(p, i));
+        clear(d, 2 * k, k);
+        if (s)
+            for (int i = 0; i < k; i++) put(q.t, i, at(s, i));
+        Single digits;
+        reduce_rows(d, m, digits.t, k);
+        carry(o, d.t + k * kLanes, k);
+        for (int i = 0; i < k; i++) {
+            const Reg x = V::sub(at(m.kn, i), at(digits.t, i));
+            put(d.t, i, s ? V::add(x, at(q.t, i)) : x);
+        }
+        clear(d, k, k);
+        reduce_rows(d, m, digits.t, k);
+        carry(o + k * kLanes, d.t + k * kLanes, k);
+    }
+
+    static void subtract_once(const Modulus& m, Limbs o, ConstLimbs x) {
+        const int k = limbs(m);
+        const Reg mask = V::set1(kLimbMask);
+        Single d;
+        Reg c = V::zero();
+        for (int i = 0; i < k; i++) {
+            const Reg y = V::add(V::sub(at(x, i), at(m.n, i)), c);
+            put(d.t, i, V::band(y, mask));
+            c = V::sra52(y);
+        }
+        const typename V::Mask less = V::negative(c);
+        for (int i = 0; i < k; i++) put(o, i, V::blend(less, at(d.t, i), at(x, i)));
+    }
+
+    static void add(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        const int k = limbs(m);
+        const Reg mask = V::set1(kLimbMask);
+        Reg c = V::zero();
+        for (int i = 0; i < k; i++) {
+            const Reg z = V::add(V::add(at(x, i), at(y, i)), c);
+            put(o, i, V::band(z, mask));
+            c = V::sra52(z);
+        }
+    }
+
+    static void expand(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs s) {
+        const int k = limbs(m);
+        Double d;
+        for (int i = 0; i < k; i++) put(d.t, i, at(s, i));
+        clear(d, k, k);
+        multiply_rows(d, x, y, k);
+        carry(o, d.t, 2 * k);
+    }
+};
+
+}  // namespace vecphe

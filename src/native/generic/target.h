@@ -1,0 +1,138 @@
+// Kernels from the templates: each works on V::lanes lanes, so a target with narrower vectors runs them several
+// times over the eight lanes of a column.
+#pragma once
+
+#include "pair.h"
+#include "select.h"
+
+namespace vecphe {
+
+template <class V, int KC, int Lanes = kLanes>
+struct Generic {
+    using P = Pair<V, KC>;
+    using Limbs = std::uint64_t*;
+    using ConstLimbs = const std::uint64_t*;
+
+    static Modulus shifted(const Modulus& m, int lane) {
+        return Modulus{m.k, m.n + lane, m.kn + lane, m.n0inv + lane, m.r + lane};
+    }
+
+    template <class F>
+    static VECPHE_INLINE void each(const Modulus& m, F&& f) {
+        for (int lane = 0; lane < Lanes; lane += V::lanes) f(shifted(m, lane), lane);
+    }
+
+    static void verify_pair(const Modulus& m, ConstLimbs x, int q0, int q1, int slack, const char* what) {
+        verify<V>(m, m.k, x, q0, 0, what);
+        verify<V>(m, m.k, x + m.k * kLanes, q1, slack, what);
+    }
+
+    static void product(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        each(m, [&](const Modulus& s, int l) {
+            verify_pair(s, x + l, 5, 12, 0, "product: left");
+            verify_pair(s, y + l, 5, 12, 0, "product: right");
+            P::product(s, o + l, x + l, y + l);
+            verify_pair(s, o + l, 5, 6, 2, "product: result");
+        });
+    }
+    static void square(const Modulus& m, Limbs o, ConstLimbs x) {
+        each(m, [&](const Modulus& s, int l) {
+            verify_pair(s, x + l, 5, 12, 0, "square: operand");
+            P::square(s, o + l, x + l);
+            verify_pair(s, o + l, 5, 6, 2, "square: result");
+        });
+    }
+    static void montgomery(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        each(m, [&](const Modulus& s, int l) {
+            verify<V>(s, m.k, x + l, 0, 0, "montgomery: left");
+            verify<V>(s, m.k, y + l, 0, 0, "montgomery: right");
+            P::montgomery(s, o + l, x + l, y + l);
+            verify<V>(s, m.k, o + l, 9, 2, "montgomery: result");
+        });
+    }
+    static void montgomery_minus(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs z) {
+        each(m, [&](const Modulus& s, int l) {
+            verify<V>(s, m.k, x + l, 5, 0, "montgomery_minus: left");
+            verify<V>(s, m.k, y + l, 0, 0, "montgomery_minus: right");
+            verify<V>(s, m.k, z + l, 0, 0, "montgomery_minus: subtrahend");
+            P::montgomery_minus(s, o + l, x + l, y + l, z + l);
+            verify<V>(s, m.k, o + l, 9, 2, "montgomery_minus: result");
+        });
+    }
+    static void delayed(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        each(m, [&](const Modulus& s, int l) {
+            verify<V>(s, m.k, x + l, 5, 0, "delayed: left");
+            verify<V>(s, m.k, y + l, 5, 0, "delayed: right");
+            P::delayed(s, o + l, x + l, y + l);
+            verify_pair(s, o + l, 5, 0, 0, "delayed: result");
+        });
+    }
+    static void delayed_product(const Modulus& m, Limbs o, ConstLimbs v, ConstLimbs w) {
+        each(m, [&](const Modulus& s, int l) {
+            verify_pair(s, v + l, 5, 0, 0, "delayed_product: left");
+            verify_pair(s, w + l, 5, 0, 0, "delayed_product: right");
+            P::delayed_product(s, o + l, v + l, w + l);
+            verify_pair(s, o + l, 5, 0, 0, "delayed_product: result");
+        });
+    }
+    static void reduce(const Modulus& m, Limbs o, ConstLimbs p, ConstLimbs t) {
+        each(m, [&](const Modulus& s, int l) {
+            verify_pair(s, p + l, 0, 0, 0, "reduce: operand");
+            P::reduce(s, o + l, p + l, t ? t + l : nullptr);
+            verify_pair(s, o + l, 5, 4, 3, "reduce: result");
+        });
+    }
+    static void subtract_once(const Modulus& m, Limbs o, ConstLimbs x) {
+        each(m, [&](const Modulus& s, int l) {
+            verify<V>(s, m.k, x + l, 0, 0, "subtract_once: operand");
+            P::subtract_once(s, o + l, x + l);
+            verify<V>(s, m.k, o + l, 0, 0, "subtract_once: result");
+        });
+    }
+    static void add(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        each(m, [&](const Modulus& s, int l) {
+            P::add(s, o + l, x + l, y + l);
+            verify<V>(s, m.k, o + l, 0, 0, "add: result");
+        });
+    }
+    static void expand(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs t) {
+        each(m, [&](const Modulus& s, int l) {
+            verify<V>(s, m.k, x + l, 0, 0, "expand: left");
+            verify<V>(s, m.k, y + l, 0, 0, "expand: right");
+            verify<V>(s, m.k, t + l, 0, 0, "expand: addend");
+            P::expand(s, o + l, x + l, y + l, t + l);
+            verify_pair(s, o + l, 0, 0, 0, "expand: result");
+        });
+    }
+    static void select_shared(Limbs o, int group_columns, ConstLimbs row, int entries, int columns, ConstLimbs digits,
+                              int groups, bool add) {
+        for (int lane = 0; lane < Lanes; lane += V::lanes)
+            Select<V>::shared(o + lane, group_columns, row, entries, columns, digits + lane, groups, add);
+    }
+    static void select_private(Limbs o, ConstLimbs table, int entries, int columns, ConstLimbs digits) {
+        for (int lane = 0; lane < Lanes; lane += V::lanes)
+            Select<V>::by_lane(o + lane, table + lane, entries, columns, digits + lane);
+    }
+
+    static constexpr Kernels kernels = {product,       square,        montgomery, montgomery_minus,
+                                        delayed,       delayed_product, reduce,   subtract_once,
+                                        add,           expand,        select_shared, select_private};
+};
+
+// Limb counts of 1024, 2048, 3072 and 4096-bit moduli and their primes are compiled in.
+template <class V, int Lanes = kLanes>
+const Kernels* kernels_for(int k) {
+    switch (k) {
+        case 10: return &Generic<V, 10, Lanes>::kernels;
+        case 20: return &Generic<V, 20, Lanes>::kernels;
+        case 40: return &Generic<V, 40, Lanes>::kernels;
+#if !defined(VECPHE_FEW_LENGTHS)  // sanitizers take minutes to compile all of them
+        case 30: return &Generic<V, 30, Lanes>::kernels;
+        case 60: return &Generic<V, 60, Lanes>::kernels;
+        case 80: return &Generic<V, 80, Lanes>::kernels;
+#endif
+        default: return &Generic<V, 0, Lanes>::kernels;
+    }
+}
+
+}  // namespace vecphe

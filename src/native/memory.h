@@ -1,0 +1,77 @@
+// Aligned buffers of words, wiped before they are freed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace vecphe {
+
+// Overwrites memory in a way no compiler removes.
+inline void wipe(void* memory, std::size_t bytes) {
+    std::memset(memory, 0, bytes);
+    __asm__ __volatile__("" : : "r"(memory) : "memory");
+}
+
+// Overwrites the stack below the caller, where kernels kept their accumulators.
+inline __attribute__((noinline)) void wipe_stack() {
+    unsigned char below[96 * 1024];
+    wipe(below, sizeof below);
+}
+
+class Buffer {
+public:
+    enum class Content { kPublic, kSecret };
+
+    Buffer() = default;
+    explicit Buffer(std::size_t words, Content content = Content::kPublic)
+        : words_(words),
+          content_(content),
+          data_(static_cast<std::uint64_t*>(::operator new(words * 8 + 8, alignment()))) {
+#if defined(__linux__)
+        // Walking a table of 20 MB in small pages costs more in address translation than in arithmetic.
+        if (words * 8 >= kLarge) madvise(data_, words * 8, MADV_HUGEPAGE);
+#endif
+    }
+    Buffer(Buffer&& other) noexcept { swap(other); }
+    Buffer& operator=(Buffer&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer() {
+        if (data_ && content_ == Content::kSecret) wipe(data_, words_ * 8);
+        if (data_) ::operator delete(data_, alignment());
+    }
+
+    std::uint64_t* data() { return data_; }
+    const std::uint64_t* data() const { return data_; }
+    std::size_t words() const { return words_; }
+    void clear() { std::memset(data_, 0, words_ * 8); }
+
+private:
+    static constexpr std::size_t kLarge = std::size_t{4} << 20, kHugePage = std::size_t{2} << 20;
+
+    // Columns are read in registers of 64 bytes; large buffers start on a huge page.
+    std::align_val_t alignment() const { return std::align_val_t{words_ * 8 >= kLarge ? kHugePage : 64}; }
+
+
+    void swap(Buffer& other) {
+        std::swap(words_, other.words_);
+        std::swap(content_, other.content_);
+        std::swap(data_, other.data_);
+    }
+
+    std::size_t words_ = 0;
+    Content content_ = Content::kPublic;
+    std::uint64_t* data_ = nullptr;
+};
+
+}  // namespace vecphe

@@ -1,0 +1,325 @@
+#include "ring.h"
+
+#include <algorithm>
+
+#include "limbs.h"
+
+namespace vecphe {
+
+namespace {
+
+bool below(const std::uint8_t* x, const std::vector<std::uint8_t>& bound, std::size_t size) {
+    for (std::size_t i = size; i-- > 0;) {
+        const std::uint8_t b = i < bound.size() ? bound[i] : 0;
+        if (x[i] != b) return x[i] < b;
+    }
+    return false;
+}
+
+}  // namespace
+
+void broadcast(std::uint64_t* columns, int k, const std::vector<std::uint8_t>& bytes) {
+    for (int lane = 0; lane < kLanes; lane++) {
+        limbs_from_bytes(columns, lane, k, bytes.data(), bytes.size());
+        const std::size_t bit = static_cast<std::size_t>(k) * kLimbBits;
+        const std::uint64_t above = word_at(bytes.data(), bytes.size(), bit / 8) >> (bit % 8);
+        columns[(k - 1) * kLanes + lane] += above << kLimbBits;
+    }
+}
+
+std::uint64_t negative_inverse(std::uint64_t n0) {
+    std::uint64_t inverse = 1;
+    for (int i = 0; i < 6; i++) inverse *= 2 - n0 * inverse;  // Newton: doubles the correct bits
+    return (0 - inverse) & kLimbMask;
+}
+
+Ring::Ring(const Target& target, const RingConstants& c)
+    : target_(&target),
+      kernels_(target.kernels(c.k)),
+      few_(target.few(c.k)),
+      ciphertext_bytes_(c.ciphertext_bytes),
+      n_squared_(c.n_squared),
+      store_(static_cast<std::size_t>(9 * c.k + 1) * kLanes) {
+    if (c.k < 1 || c.k > kMaxLimbs || c.n.empty() || c.n[0] % 2 == 0) throw std::invalid_argument("modulus");
+    const std::size_t size = static_cast<std::size_t>(c.k) * kLanes;
+    std::uint64_t* next = store_.data();
+    auto place = [&](const std::vector<std::uint8_t>& bytes) {
+        std::uint64_t* columns = next;
+        broadcast(columns, c.k, bytes);
+        next += size;
+        return columns;
+    };
+    modulus_.k = c.k;
+    modulus_.n = place(c.n);
+    modulus_.kn = place(c.kn);
+    one_ = place(c.one0);
+    modulus_.r = one_;  // R mod n is the first coordinate of 1
+    place(c.one1);
+    r3_ = place(c.r3_0);
+    place(c.r3_1);
+    r2_ = place(c.r2);
+    zero_ = place({});
+    std::uint64_t* n0inv = next;
+    for (int lane = 0; lane < kLanes; lane++) n0inv[lane] = negative_inverse(modulus_.n[lane]);
+    modulus_.n0inv = n0inv;
+}
+
+void Ring::check(const Batch& batch) const {
+    if (batch.k() != k()) throw std::invalid_argument("batch of another ring");
+}
+
+void Ring::fill_idle(Batch& batch) const {
+    for (std::size_t i = batch.count(); i < batch.groups() * 8; i++) copy_lane(batch.residue(i), one_, 2 * k());
+}
+
+// The pair of c*R^-1 is ((c + m*n)/R, (KN - m)/R) with m = -c/n mod R; times R^3/R it is that of c*R.
+void Ring::load_group(std::uint64_t* group, const std::uint64_t* canonical) const {
+    kernels_->reduce(modulus_, group, canonical, nullptr);
+    kernels_->product(modulus_, group, group, r3_);
+}
+
+Batch Ring::load(const std::uint8_t* data, std::size_t count) const {
+    const int columns = 2 * k();
+    Batch batch(count, k());
+    Buffer canonical(static_cast<std::size_t>(columns) * kLanes);
+    for (std::size_t g = 0; g < batch.groups(); g++) {
+        for (int lane = 0; lane < kLanes; lane++) {
+            static const std::uint8_t idle[1] = {1};
+            const std::size_t i = 8 * g + static_cast<std::size_t>(lane);
+            const std::uint8_t* bytes = data + i * ciphertext_bytes_;
+            if (i < count && !below(bytes, n_squared_, ciphertext_bytes_)) throw InvalidResidue();
+            if (i < count)
+                limbs_from_bytes(canonical.data(), lane, columns, bytes, ciphertext_bytes_);
+            else
+                limbs_from_bytes(canonical.data(), lane, columns, idle, 1);
+        }
+        load_group(batch.group(g), canonical.data());
+    }
+    return batch;
+}
+
+void Ring::canonical(std::uint64_t* coordinates, const std::uint64_t* group) const {
+    const std::size_t size = static_cast<std::size_t>(k()) * kLanes;
+    Buffer wide(2 * size), whole(kLanes);
+    std::memcpy(wide.data(), group, size * 8);
+    std::memset(wide.data() + size, 0, size * 8);
+    // (x0 + x1*n)/R; x0 comes out at most n, and n only for multiples of n, x1 at most n + 2.
+    kernels_->reduce(modulus_, coordinates, wide.data(), group + size);
+    std::memcpy(wide.data(), coordinates, size * 8);
+    kernels_->subtract_once(modulus_, coordinates, coordinates);
+    // An n taken from x0 is a 1 more in x1.
+    whole.clear();
+    for (std::size_t i = 0; i < size; i++) whole.data()[i % kLanes] |= wide.data()[i] ^ coordinates[i];
+    std::uint64_t* x1 = coordinates + size;
+    for (std::size_t lane = 0; lane < kLanes; lane++) {
+        const std::uint64_t taken = whole.data()[lane];
+        x1[lane] += (taken | (0 - taken)) >> 63;
+    }
+    kernels_->add(modulus_, x1, x1, zero_);
+    kernels_->subtract_once(modulus_, x1, x1);
+}
+
+void Ring::store(const Batch& batch, std::uint8_t* data) const {
+    check(batch);
+    const std::size_t size = static_cast<std::size_t>(k()) * kLanes;
+    Buffer pair(2 * size), value(2 * size);
+    for (std::size_t g = 0; g < batch.groups(); g++) {
+        canonical(pair.data(), batch.group(g));
+        kernels_->expand(modulus_, value.data(), pair.data() + size, modulus_.n, pair.data());
+        for (std::size_t i = 8 * g; i < std::min(batch.count(), 8 * g + 8); i++)
+            bytes_from_limbs(data + i * ciphertext_bytes_, ciphertext_bytes_, value.data(), static_cast<int>(i % 8),
+                             2 * k());
+    }
+}
+
+Batch Ring::ones(std::size_t count) const {
+    Batch batch(count, k());
+    for (std::size_t g = 0; g < batch.groups(); g++) std::memcpy(batch.group(g), one_, batch.stride() * 8);
+    return batch;
+}
+
+Batch Ring::take(const Batch& batch, const std::int64_t* indices, std::size_t count) const {
+    check(batch);
+    Batch taken(count, k());
+    for (std::size_t i = 0; i < count; i++) {
+        const auto from = static_cast<std::size_t>(indices[i]);
+        if (indices[i] < 0 || from >= batch.count()) throw std::out_of_range("index outside the batch");
+        copy_lane(taken.residue(i), batch.residue(from), 2 * k());
+    }
+    fill_idle(taken);
+    return taken;
+}
+
+Batch Ring::concatenate(const std::vector<const Batch*>& batches) const {
+    std::size_t count = 0;
+    for (const Batch* batch : batches) {
+        check(*batch);
+        count += batch->count();
+    }
+    Batch all(count, k());
+    std::size_t next = 0;
+    for (const Batch* batch : batches) {
+        if (next % 8 == 0) {  // whole groups, idle lanes to be overwritten by what follows
+            if (batch->groups()) std::memcpy(all.group(next / 8), batch->group(0), batch->bytes());
+            next += batch->count();
+            continue;
+        }
+        for (std::size_t i = 0; i < batch->count(); i++) copy_lane(all.residue(next++), batch->residue(i), 2 * k());
+    }
+    fill_idle(all);
+    return all;
+}
+
+Batch Ring::multiply(const Batch& left, const Batch& right) const {
+    check(left);
+    check(right);
+    if (left.count() != right.count()) throw std::invalid_argument("batches of different size");
+    Batch result(left.count(), k());
+    for (std::size_t g = 0; g < result.groups(); g++)
+        kernels_of(left.count() - 8 * g).product(modulus_, result.group(g), left.group(g), right.group(g));
+    fill_idle(result);
+    return result;
+}
+
+// Columns of plaintext + offset for up to 8 plaintexts; the carry chain has a fixed length.
+void Ring::plaintext_columns(std::uint64_t* columns, int limbs, const std::uint64_t* plaintexts, std::size_t words,
+                             std::size_t count, const std::uint64_t* offset) const {
+    std::memset(columns, 0, static_cast<std::size_t>(limbs) * kLanes * 8);
+    for (std::size_t lane = 0; lane < count; lane++)
+        limbs_from_bytes(columns, static_cast<int>(lane), limbs,
+                         reinterpret_cast<const std::uint8_t*>(plaintexts + lane * words), words * 8);
+    for (int lane = 0; lane < kLanes; lane++) {
+        std::uint64_t carry = 0;
+        for (int i = 0; i < limbs; i++) {
+            const std::uint64_t x = columns[i * kLanes + lane] + (i < k() ? offset[i * kLanes + lane] : 0) + carry;
+            columns[i * kLanes + lane] = x & kLimbMask;
+            carry = x >> kLimbBits;
+        }
+    }
+}
+
+// X*(1 + m*n) = x0 + (x1 + m*x0)*n
+Batch Ring::multiply_plain(const Batch& batch, const std::uint64_t* plaintexts, std::size_t words,
+                           const std::vector<std::uint8_t>& offset) const {
+    check(batch);
+    const int limbs = k();
+    const std::size_t size = static_cast<std::size_t>(limbs) * kLanes;
+    const bool wide = words * 64 + 1 > static_cast<std::size_t>(limbs) * kLimbBits;
+    if (words * 64 + 1 > 2 * static_cast<std::size_t>(limbs) * kLimbBits)
+        throw std::invalid_argument("plaintexts of too many words");
+    Buffer shift(size), m(2 * size, Buffer::Content::kSecret), scaled(2 * size, Buffer::Content::kSecret);
+    broadcast(shift.data(), limbs, offset);
+    Batch result(batch.count(), limbs);
+    for (std::size_t g = 0; g < batch.groups(); g++) {
+        const Kernels& f = kernels_of(batch.count() - 8 * g);
+        const std::uint64_t* x = batch.group(g);
+        std::uint64_t* o = result.group(g);
+        plaintext_columns(m.data(), wide ? 2 * limbs : limbs, plaintexts + 8 * g * words, words,
+                          std::min<std::size_t>(8, batch.count() - 8 * g), shift.data());
+        f.montgomery(modulus_, scaled.data(), m.data(), r2_);  // m*R mod n
+        if (wide) {  // m = low + high*R, and high*R*R = montgomery(high, R^3)
+            f.montgomery(modulus_, scaled.data() + size, m.data() + size, r3_);
+            f.add(modulus_, scaled.data(), scaled.data(), scaled.data() + size);
+        }
+        f.montgomery(modulus_, scaled.data(), x, scaled.data());
+        std::memcpy(o, x, size * 8);
+        f.add(modulus_, o + size, x + size, scaled.data());
+        // 1.5n + 2 + 1.4n: two subtractions bring it back into the bounds of a resident pair.
+        f.subtract_once(modulus_, o + size, o + size);
+        f.subtract_once(modulus_, o + size, o + size);
+    }
+    wipe_stack();
+    fill_idle(result);
+    return result;
+}
+
+// One halving of the middle axis: term t becomes term t times term t + ceil(terms/2).
+Batch Ring::halve(const Batch& batch, std::size_t outer, std::size_t terms, std::size_t inner) const {
+    const std::size_t half = (terms + 1) / 2;
+    Batch low(outer * half * inner, k()), high(outer * half * inner, k());
+    for (std::size_t o = 0; o < outer; o++)
+        for (std::size_t t = 0; t < half; t++)
+            for (std::size_t i = 0; i < inner; i++) {
+                const std::size_t to = (o * half + t) * inner + i;
+                copy_lane(low.residue(to), batch.residue((o * terms + t) * inner + i), 2 * k());
+                const bool paired = t + half < terms;
+                copy_lane(high.residue(to), paired ? batch.residue((o * terms + t + half) * inner + i) : one_, 2 * k());
+            }
+    fill_idle(low);
+    fill_idle(high);
+    return multiply(low, high);
+}
+
+Batch Ring::product(const Batch& batch, std::size_t outer, std::size_t terms, std::size_t inner) const {
+    check(batch);
+    if (batch.count() != outer * terms * inner) throw std::invalid_argument("shape does not match the batch");
+    if (terms == 0 || outer * inner == 0) return ones(outer * inner);
+    if (outer * inner < 8 && terms > 1) {  // too few lanes to go term by term
+        Batch folded = halve(batch, outer, terms, inner);
+        return product(folded, outer, (terms + 1) / 2, inner);
+    }
+    Batch result(outer * inner, k());
+    Buffer operand(batch.stride());
+    std::memcpy(operand.data(), one_, batch.stride() * 8);
+    for (std::size_t g = 0; g < result.groups(); g++) {
+        const std::size_t lanes = std::min<std::size_t>(8, result.count() - 8 * g);
+        std::memcpy(result.group(g), one_, batch.stride() * 8);
+        for (std::size_t t = 0; t < terms; t++) {
+            for (std::size_t lane = 0; lane < lanes; lane++) {
+                const std::size_t to = 8 * g + lane;
+                const std::size_t from = (to / inner * terms + t) * inner + to % inner;
+                copy_lane((t ? operand.data() : result.group(g)) + lane, batch.residue(from), 2 * k());
+            }
+            if (t) kernels_->product(modulus_, result.group(g), result.group(g), operand.data());
+        }
+    }
+    return result;
+}
+
+std::vector<std::uint8_t> Ring::unit_witness(const Batch& batch) const {
+    check(batch);
+    const std::size_t size = static_cast<std::size_t>(k()) * kLanes;
+    Buffer product(size);
+    std::memcpy(product.data(), one_, size * 8);
+    for (std::size_t g = 0; g < batch.groups(); g++)
+        kernels_->montgomery(modulus_, product.data(), product.data(), batch.group(g));
+    const std::size_t width = (static_cast<std::size_t>(k()) * kLimbBits + 7) / 8;
+    std::vector<std::uint8_t> bytes(width * kLanes);
+    for (int lane = 0; lane < kLanes; lane++)
+        bytes_from_limbs(bytes.data() + static_cast<std::size_t>(lane) * width, width, product.data(), lane, k());
+    return bytes;
+}
+
+Batch Ring::prefix_products(const Batch& batch) const {
+    check(batch);
+    Batch prefixes(batch.groups() * 8, k());
+    for (std::size_t g = 0; g < batch.groups(); g++) {
+        if (g == 0)
+            std::memcpy(prefixes.group(0), batch.group(0), batch.stride() * 8);
+        else
+            kernels_->product(modulus_, prefixes.group(g), prefixes.group(g - 1), batch.group(g));
+    }
+    return prefixes;
+}
+
+Batch Ring::invert_from(const Batch& batch, const Batch& prefixes, const Batch& inverse) const {
+    check(batch);
+    check(prefixes);
+    check(inverse);
+    if (prefixes.groups() != batch.groups() || inverse.count() != 8) throw std::invalid_argument("prefixes");
+    Batch result(batch.count(), k());
+    Buffer running(batch.stride());
+    std::memcpy(running.data(), inverse.group(0), batch.stride() * 8);
+    for (std::size_t g = batch.groups(); g-- > 0;) {
+        if (g == 0) {
+            std::memcpy(result.group(0), running.data(), batch.stride() * 8);
+            break;
+        }
+        kernels_->product(modulus_, result.group(g), running.data(), prefixes.group(g - 1));
+        kernels_->product(modulus_, running.data(), running.data(), batch.group(g));
+    }
+    fill_idle(result);
+    return result;
+}
+
+}  // namespace vecphe

@@ -1,0 +1,89 @@
+// Runs every operation on every supported target and compares with GMP; built with sanitizers.
+#include "../dispatch.h"
+#include "../power.h"
+#include "reference.h"
+
+using namespace vecphe;
+using namespace vecphe::check;
+
+namespace {
+
+void exercise_ring(const Target& target, const Integer& n, std::size_t count, Generator& numbers) {
+    const Ring ring(target, ring_constants(n));
+    const Integer n2 = n * n;
+    std::vector<Integer> x, y;
+    for (std::size_t i = 0; i < count; i++) {
+        x.push_back(numbers.below(n2));
+        y.push_back(numbers.below(n2));
+    }
+    const Batch a = load(ring, x), b = load(ring, y);
+    const std::size_t words = (n.bits() + 63) / 64;
+    const std::vector<std::uint64_t> plain = numbers.words(count * words), exponents = numbers.words(count * count);
+    const std::vector<Integer> product = store(ring, ring.multiply(a, b));
+    const std::vector<Integer> with_plain = store(ring, ring.multiply_plain(a, plain.data(), words, {1}));
+    const std::vector<Integer> powers = store(ring, power(ring, a, exponents.data(), 1, 64));
+    const std::vector<Integer> rows = store(ring, matrix_power_vartime(ring, a, exponents.data(), count, 1, 64));
+    const std::vector<Integer> total = store(ring, ring.product(a, 1, count, 1));
+    Integer all(1);
+    for (std::size_t i = 0; i < count; i++) {
+        const Integer m = from_words(plain.data() + i * words, words) + Integer(1);
+        require(product[i] == x[i] * y[i] % n2, "product");
+        require(with_plain[i] == x[i] * (Integer(1) + m * n) % n2, "product by a plaintext");
+        require(powers[i] == x[i].power(from_words(&exponents[i], 1), n2), "power");
+        Integer row(1);
+        for (std::size_t j = 0; j < count; j++)
+            row = row * x[j].power(from_words(&exponents[i * count + j], 1), n2) % n2;
+        require(rows[i] == row, "matrix power");
+        all = all * x[i] % n2;
+    }
+    require(total[0] == all % n2, "product along an axis");
+    ring.unit_witness(a);
+    ring.take(ring.concatenate({&a, &b, &a}), std::vector<std::int64_t>{0, static_cast<std::int64_t>(count)}.data(), 2);
+    ring.prefix_products(a);
+}
+
+void exercise_key(const Target& target, std::size_t bits, std::size_t count, Generator& numbers) {
+    const Integer p = numbers.prime(bits / 2), q = numbers.prime(bits - bits / 2), n = p * q, n2 = n * n;
+    const Ring ring(target, ring_constants(n));
+    const Integer base = numbers.below(n).power(n, n2);
+    const FixedBase table(ring, load(ring, {base, base.inverse(n)}), 100, 5);
+    const std::vector<std::uint64_t> exponents = numbers.words(2 * count);
+    const Batch randomizers = table.power_secret(exponents.data(), 2, count);
+    const std::vector<Integer> powers = store(ring, randomizers);
+    for (std::size_t i = 0; i < count; i++)
+        require(powers[i] == base.power(from_words(&exponents[2 * i], 2) % Integer::power_of_two(100), n2), "fixed base");
+    const std::size_t words = (n.bits() + 63) / 64;
+    std::vector<std::uint64_t> plain(count * words);
+    for (std::size_t i = 0; i < count; i++) plain[i * words] = i + 1;
+    const Batch encrypted = ring.multiply_plain(randomizers, plain.data(), words, {});
+    const std::size_t longest = std::max(p.bits(), q.bits());
+    const int k = limbs(longest, 4);
+    const Decryptor decryptor(target, k, longest, prime_constants(p, q, k), prime_constants(q, p, k));
+    std::vector<std::uint64_t> opened(count * words);
+    decryptor.decrypt(ring, encrypted, {}, opened.data(), words);
+    require(opened == plain, "decryption");
+    try {
+        decryptor.decrypt(ring, load(ring, {p}), {}, opened.data(), words);
+        require(false, "a residue that is no unit");
+    } catch (const InvalidResidue&) {
+    }
+}
+
+}  // namespace
+
+int main() {
+    Generator numbers;
+    for (const TargetStatus& status : targets()) {
+        if (!status.supported) {
+            std::printf("%s: not run, %s\n", status.target->name, status.reason.c_str());
+            continue;
+        }
+        for (std::size_t bits : {4, 52, 93, 512, 515, 1024, 1028, 2048, 3072, 4096}) {
+            const Integer n = numbers.below(Integer::power_of_two(bits - 2)) * Integer(2) + Integer(1) +
+                              Integer::power_of_two(bits - 1);
+            for (std::size_t count : {1, 3, 9}) exercise_ring(*status.target, n, count, numbers);
+        }
+        for (std::size_t bits : {16, 512, 1024, 2048}) exercise_key(*status.target, bits, 9, numbers);
+        std::printf("%s: exercised\n", status.target->name);
+    }
+}

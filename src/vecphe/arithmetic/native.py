@@ -1,0 +1,290 @@
+"""The native engine: eight residues at a time in AVX-512 IFMA registers (src/native).
+
+Python prepares the constants of a modulus, which need divisions; the module `_native` does the rest in
+Montgomery form with R = 2^(52k). Its buffers stay on its side; only bytes and words cross.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gmpy2 import gcd, invert, mpz
+
+from vecphe.arithmetic import _native
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
+from vecphe.arithmetic.words import words_from_integers
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
+
+__all__ = ["NativeEngine", "known_answers", "supported_targets", "why_unavailable"]
+
+_LIMB_BITS = 52
+_MAX_LIMBS = 160
+_RING_SLACK = 12  # bits of R above n: 16n < R for products, 2048n < R for sums of logarithms
+_PRIME_SLACK = 4
+_PORTABLE = "portable"  # for checks: slower than gmp
+_COMPILED_LIMBS = (10, 20, 30, 40, 60, 80)  # kernels_for() in src/native/generic/target.h
+
+
+def supported_targets() -> list[tuple[str, str | None]]:
+    """Compiled-in targets, fastest first, each with the reason why this CPU does not run it, or None."""
+    return [(name, None if supported else reason) for name, _, supported, reason in _native.targets()]
+
+
+def why_unavailable() -> str | None:
+    """Why no vector target runs here, or None if one does."""
+    reasons = [reason for name, reason in supported_targets() if name != _PORTABLE]
+    if None in reasons:
+        return None
+    return reasons[0] if reasons else "the kernel was built for a CPU without vector targets"
+
+
+def known_answers(target: str) -> bool:
+    """Whether a target computes right: each compiled-in kernel and the general one against Python integers.
+
+    Some milliseconds; meant to run once, before the target is used.
+    """
+    return all(_known_answer(target, limbs) for limbs in (*_COMPILED_LIMBS, 13))
+
+
+def _known_answer(target: str, limbs: int) -> bool:
+    n = 3 ** int((_LIMB_BITS * limbs - _RING_SLACK) / 1.585)  # odd, and just short enough for `limbs`
+    n_squared = n * n
+    x, y = (5 << n.bit_length()) + 21, n_squared - 7
+    ring = NativeRing(n, target)
+    batch = ring.load([x, y, 1, n + 2, n_squared - 1])
+    exponents = words_from_integers([0, 1, 45, 62, 63], 1)
+    base = ring.fixed_base(x, 6, 2)
+    plain = ring.multiply_plain(batch, exponents, -1)
+    return (
+        ring.store(ring.multiply(batch, batch)) == [v * v % n_squared for v in ring.store(batch)]
+        and ring.store(ring.multiply(batch, plain))
+        == [v * v * (1 + (int(m) - 1) * n) % n_squared for v, m in zip(ring.store(batch), exponents[:, 0], strict=True)]
+        and ring.store(base.power_secret(exponents)) == [pow(x, int(e), n_squared) for e in exponents[:, 0]]
+        and ring.store(ring.power_vartime(batch, [45] * 5)) == [pow(v, 45, n_squared) for v in ring.store(batch)]
+    )
+
+
+def _bytes(value: int | mpz) -> bytes:
+    return int(value).to_bytes((int(value).bit_length() + 7) // 8, "little")
+
+
+def _limbs(bits: int, slack: int) -> int:
+    k = -(-(bits + slack) // _LIMB_BITS)
+    if k > _MAX_LIMBS:
+        raise EngineUnavailableError(f"the native engine computes with moduli of up to 8192 bits, not {bits}")
+    return k
+
+
+def _pair(prefix: str, value: int, n: int) -> dict[str, bytes]:
+    high, low = divmod(value % (n * n), n)
+    return {f"{prefix}0": _bytes(low), f"{prefix}1": _bytes(high)}
+
+
+def _common_constants(n: int, k: int) -> dict[str, bytes]:
+    r = 1 << (_LIMB_BITS * k)
+    return _pair("one", r, n) | _pair("r3_", r**3, n)
+
+
+class NativeRing(Ring[_native.Batch]):
+    """Z/n^2 on the native module."""
+
+    def __init__(self, n: int, target: str) -> None:
+        super().__init__(n)
+        k = _limbs(n.bit_length(), _RING_SLACK)
+        r = 1 << (_LIMB_BITS * k)
+        self.native = _native.Ring(
+            target,
+            _common_constants(n, k)
+            | {
+                "k": k,
+                "n": _bytes(n),
+                "n_squared": _bytes(n * n),
+                "kn": _bytes(-(-r // n) * n),
+                "r2": _bytes(r * r % n),
+                "ciphertext_bytes": self.ciphertext_bytes,
+            },
+        )
+
+    def size(self, batch: _native.Batch) -> int:
+        return len(batch)
+
+    def resident_bytes(self, batch: _native.Batch) -> int:
+        return batch.nbytes
+
+    def load(self, values: Iterable[int]) -> _native.Batch:
+        width = self.ciphertext_bytes
+        try:
+            return self.load_bytes(b"".join(int(value).to_bytes(width, "little") for value in values))
+        except OverflowError:  # negative, or wider than n^2
+            raise InvalidCiphertextError from None
+
+    def load_bytes(self, data: bytes) -> _native.Batch:
+        try:
+            return self.native.load(data)
+        except _native.InvalidResidue:
+            raise InvalidCiphertextError from None
+
+    def store(self, batch: _native.Batch) -> list[int]:
+        data, width = self.native.store(batch), self.ciphertext_bytes
+        return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
+
+    def store_bytes(self, batch: _native.Batch) -> bytes:
+        return self.native.store(batch)
+
+    def ones(self, count: int) -> _native.Batch:
+        return self.native.ones(count)
+
+    def take(self, batch: _native.Batch, indices: npt.NDArray[np.intp]) -> _native.Batch:
+        return self.native.take(batch, np.ascontiguousarray(indices, dtype=np.int64))
+
+    def concatenate(self, batches: Sequence[_native.Batch]) -> _native.Batch:
+        return self.native.concatenate(list(batches))
+
+    def all_units(self, batch: _native.Batch) -> bool:
+        witness = self.native.unit_witness(batch)
+        step = len(witness) // 8
+        products = (mpz.from_bytes(witness[i : i + step], "little") for i in range(0, len(witness), step))
+        return all(gcd(product, self.n) == 1 for product in products)
+
+    def multiply(self, left: _native.Batch, right: _native.Batch) -> _native.Batch:
+        return self.native.multiply(left, right)
+
+    def multiply_plain(self, batch: _native.Batch, words: Words, offset: int) -> _native.Batch:
+        return self.native.multiply_plain(batch, _contiguous(words), _bytes(offset % self.n))
+
+    def product(self, batch: _native.Batch, outer: int, terms: int, inner: int) -> _native.Batch:
+        return self.native.product(batch, outer, terms, inner)
+
+    def invert(self, batch: _native.Batch) -> _native.Batch:
+        if len(batch) == 0:
+            return batch
+        # Lane by lane: invert the product of the whole lane, then unwind the prefixes.
+        prefixes = self.native.prefix_products(batch)
+        last = np.arange(len(prefixes) - 8, len(prefixes))
+        try:
+            inverses = [invert(mpz(x), self.n_squared) for x in self.store(self.take(prefixes, last))]
+        except ZeroDivisionError:
+            raise InvalidCiphertextError from None
+        return self.native.invert_from(batch, prefixes, self.load(inverses))
+
+    def power_vartime(self, batch: _native.Batch, exponents: Sequence[int]) -> _native.Batch:
+        words, bits = _exponent_words(exponents)
+        return self.native.power(batch, words, bits)
+
+    def power_secret(self, batch: _native.Batch, exponents: Words) -> _native.Batch:
+        return self.native.power(batch, _contiguous(exponents), 64 * exponents.shape[1])
+
+    def matrix_power_vartime(self, matrix: Sequence[Sequence[int]], batch: _native.Batch) -> _native.Batch:
+        if any(len(row) != len(batch) for row in matrix):
+            raise ValueError("every row of the matrix needs one entry a residue")
+        words, bits = _exponent_words(chain.from_iterable(matrix))
+        return self.native.matrix_power_vartime(batch, words, len(matrix), bits)
+
+    def fixed_base(self, base: int, bits: int, window: int) -> NativeFixedBase:
+        return NativeFixedBase(self, base, bits, window)
+
+
+def _contiguous(words: Words) -> Words:
+    return np.ascontiguousarray(words, dtype=np.uint64)
+
+
+def _exponent_words(exponents: Iterable[int]) -> tuple[Words, int]:
+    """Public exponents as words, and the length in bits of the longest."""
+    integers = [int(exponent) for exponent in exponents]
+    if min(integers, default=0) < 0:
+        raise ValueError("exponents must not be negative")
+    bits = max(integers, default=0).bit_length()
+    if bits <= 64:
+        return np.array(integers, dtype=np.uint64).reshape(-1, 1), bits
+    return words_from_integers(integers, -(-bits // 64)), bits
+
+
+class NativeFixedBase(FixedBase[_native.Batch]):
+    """Table of powers in logarithmic form; see src/native/fixed_base.h."""
+
+    def __init__(self, ring: NativeRing, base: int, bits: int, window: int) -> None:
+        self.bits, self.window = bits, window
+        try:
+            inverse = int(invert(mpz(base), ring.n))
+        except ZeroDivisionError:
+            raise InvalidCiphertextError from None
+        self._native = _native.FixedBase(ring.native, ring.load([base, inverse]), bits, window)
+        self.table_bytes = self._native.table_bytes
+
+    def power_secret(self, exponents: Words) -> _native.Batch:
+        return self._native.power_secret(_contiguous(exponents))
+
+
+class NativeDecryptor(Decryptor):
+    """p and q halves of each ciphertext side by side; see src/native/decryptor.h."""
+
+    def __init__(self, p: int, q: int, target: str) -> None:
+        self._n = p * q
+        bits = max(p.bit_length(), q.bit_length())
+        k = _limbs(bits, _PRIME_SLACK)
+        halves = _prime_constants(p, q, k), _prime_constants(q, p, k)
+        self._native = _native.Decryptor(target, k, bits, *halves)
+
+    def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
+        if not isinstance(ring, NativeRing) or ring.n != self._n:
+            raise ValueError("the ring is that of another key")
+        plaintexts = np.empty((len(batch), ring.plaintext_words), dtype=np.uint64)
+        try:
+            self._native.decrypt(ring.native, batch, _bytes(offset % ring.n), plaintexts)
+        except _native.InvalidResidue:
+            raise InvalidCiphertextError from None
+        return plaintexts
+
+
+def _prime_constants(p: int, q: int, k: int) -> dict[str, bytes]:
+    r = 1 << (_LIMB_BITS * k)
+    q_inverse = int(invert(q, p))
+    numbers = {
+        "p": p,
+        "kp": -(-r // p) * p,
+        "q_r3": q * r**3 % p,
+        "h": -q_inverse * q_inverse * r % p,
+        "q": q,
+        "exponent": p - 1,
+    }
+    return _common_constants(p, k) | {name: _bytes(number) for name, number in numbers.items()}
+
+
+class NativeEngine(Engine):
+    """The native module on its fastest target, or on the one named."""
+
+    workers = "threads"
+    entry_cost = 1.7  # 6k^2 an entry against 3.5k^2 a step
+    min_window = 4  # rows are padded to 16 entries
+    max_window = 8  # 2048 bits: 21 MB, and 3 MB for single powers
+
+    max_key_length = 8192
+    task_size = 128  # a few milliseconds at 2048 bits; a task for a thread costs about one
+
+    def __init__(self, target: str | None = None) -> None:
+        listed = dict(supported_targets())
+        if target is None:
+            target = next((name for name, reason in listed.items() if reason is None and name != _PORTABLE), None)
+        if target is None:
+            raise EngineUnavailableError(f"the native engine does not run here: {why_unavailable()}")
+        if target not in listed or listed[target] is not None:
+            raise EngineUnavailableError(f"target {target!r}: {listed.get(target, 'not compiled in')}")
+        self.target = target
+        self.name = "ifma" if target == "ifma512" else target
+
+    def known_answers(self) -> bool:
+        return known_answers(self.target)
+
+    def describe(self) -> dict[str, Any]:
+        lanes = {name: lanes for name, lanes, _, _ in _native.targets()}
+        return {"target": self.target, "lanes": lanes[self.target], "version": "AVX-512 IFMA kernel"}
+
+    def ring(self, n: int) -> NativeRing:
+        return NativeRing(n, self.target)
+
+    def decryptor(self, p: int, q: int) -> NativeDecryptor:
+        return NativeDecryptor(p, q, self.target)

@@ -1,0 +1,115 @@
+"""Which targets there are, what they say of themselves, that they agree, and that threads may share them."""
+
+from __future__ import annotations
+
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vecphe.arithmetic import _native, native
+from vecphe.arithmetic.words import random_words
+from vecphe.errors import EngineUnavailableError
+
+
+def _fastest() -> str:
+    return next(name for name, reason in native.supported_targets() if reason is None)
+
+
+def test_the_cpu_decides() -> None:
+    with open("/proc/cpuinfo", encoding="ascii") as cpuinfo:
+        flags = next((line for line in cpuinfo if line.startswith("flags")), "")
+    expected = {"avx512ifma", "avx512f", "avx512dq", "avx512vl"} <= set(flags.split())
+    reasons = dict(native.supported_targets())
+    assert (reasons.get("ifma512", "not compiled in") is None) == expected
+    assert (reasons.get("ifma256", "not compiled in") is None) == expected
+    assert reasons["portable"] is None
+
+
+def test_engines_name_their_target(engine: Any) -> None:
+    described = engine.describe()
+    assert described["target"] == engine.target
+    assert described["lanes"] == {"ifma512": 8, "ifma256": 4, "portable": 1}[engine.target]
+
+
+def test_the_build_under_test_is_the_one_asked_for() -> None:
+    wanted = os.environ.get("VECPHE_NATIVE_MODULE")
+    if wanted is not None:
+        assert _native.__file__ == wanted
+        assert ("verify" in wanted) == _native.VERIFY
+
+
+def test_the_fastest_supported_target_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pretend(*listed: tuple[str, int, bool, str]) -> None:
+        monkeypatch.setattr(_native, "targets", lambda: list(listed))
+
+    portable = ("portable", 1, True, "")
+    pretend(("ifma512", 8, True, ""), ("ifma256", 4, True, ""), portable)
+    assert native.NativeEngine().target == "ifma512"
+    assert native.why_unavailable() is None
+    pretend(("ifma512", 8, False, "no big registers"), ("ifma256", 4, True, ""), portable)
+    assert native.NativeEngine().target == "ifma256"
+    with pytest.raises(EngineUnavailableError, match="no big registers"):
+        native.NativeEngine("ifma512")
+    pretend(("ifma512", 8, False, "no IFMA"), ("ifma256", 4, False, "no IFMA"), portable)
+    with pytest.raises(EngineUnavailableError, match="no IFMA"):
+        native.NativeEngine()
+    assert native.why_unavailable() == "no IFMA"
+    assert native.NativeEngine("portable").name == "portable"
+    pretend(portable)
+    assert native.why_unavailable() is not None
+
+
+def test_unknown_targets_are_refused() -> None:
+    with pytest.raises(EngineUnavailableError, match="avx1024"):
+        native.NativeEngine("avx1024")
+
+
+def test_known_answers(engine: Any) -> None:
+    assert native.known_answers(engine.target)
+
+
+def test_known_answers_fail_on_a_wrong_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = native.NativeEngine(_fastest()).target
+    right = native.NativeRing.multiply
+    monkeypatch.setattr(native.NativeRing, "multiply", lambda self, a, b: right(self, a, self.ones(len(b))))
+    assert not native.known_answers(target)
+
+
+def test_targets_agree(numbers: random.Random, make: Any) -> None:
+    p, q = make.key(numbers, 1024)
+    n = p * q
+    base, x = make.units(numbers, n, 2)
+    exponents, plain = random_words(11, 512), random_words(11, 1000)
+    results = []
+    for name, reason in native.supported_targets():
+        if reason is not None:
+            continue
+        engine = native.NativeEngine(name)
+        ring = engine.ring(n)
+        batch = ring.multiply_plain(ring.fixed_base(base, 512, 5).power_secret(exponents), plain, -3)
+        batch = ring.multiply(batch, ring.power_secret(ring.load([x] * 11), exponents))
+        opened = engine.decryptor(p, q).decrypt(ring, batch, 1)
+        results.append((ring.store(batch), opened.tolist()))
+    assert len(results) >= 1
+    assert all(result == results[0] for result in results)
+
+
+def test_threads_share_a_ring_and_a_table(numbers: random.Random, make: Any) -> None:
+    engine = native.NativeEngine(_fastest())
+    p, q = make.key(numbers, 512)
+    n = p * q
+    ring, decryptor = engine.ring(n), engine.decryptor(p, q)
+    table = ring.fixed_base(pow(make.units(numbers, n, 1)[0], n, n * n), 256, 6)
+
+    def round_trip(seed: int) -> bool:
+        plain = np.random.default_rng(seed).integers(0, 2**63, size=(40, ring.plaintext_words), dtype=np.uint64)
+        plain[:, -1] >>= np.uint64(8)
+        batch = ring.multiply_plain(table.power_secret(random_words(40, 256)), plain, 0)
+        return np.array_equal(decryptor.decrypt(ring, batch, 0), plain)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(round_trip, range(16)))

@@ -1,10 +1,16 @@
-# Everything runs from .venv, which is made on first use and again whenever pyproject.toml changes.
+# Everything runs from .venv, which is made on first use and again whenever pyproject.toml changes; the native kernel
+# is built again whenever its sources change. NATIVE=0 goes on without the kernel where it cannot be built.
 PYTHON ?= python3
 ARGS ?=
+NATIVE ?= 1
+
+export VECPHE_REQUIRE_NATIVE := $(NATIVE)
 
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+INSTALLED := $(VENV)/.installed-$(NATIVE)
+STAMP := $(VENV)/.built-$(NATIVE)
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all lint format bench clean
@@ -13,10 +19,15 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The stamp is written last and the environment is emptied first, so an interrupted install starts over.
-$(STAMP): pyproject.toml
+$(INSTALLED): pyproject.toml
 	@echo "Setting up $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(PIP_INSTALL) --editable ".[dev]"
+	@touch $@ $(STAMP)
+
+$(STAMP): $(INSTALLED) $(shell find src/native -type f)
+	@if [ -n "$$(find src/native -type f -newer $(STAMP))" ]; then \
+		echo "Building the native kernel" && $(PIP_INSTALL) --no-deps --editable .; fi
 	@touch $@
 
 run: $(STAMP) ## Train on encrypted gradients and compare with phe; ARGS="--help" lists the options
@@ -40,6 +51,10 @@ format: $(STAMP) ## Rewrite the sources in the project's format
 
 bench: $(STAMP) ## Measure the speed targets on this machine
 	$(BIN)/python -m benchmarks.targets $(ARGS)
+
+CHECK_PYTHON := $(BIN)/python
+include src/native/check/check.mk
+check-native: ## Check the native kernel: bounds, sanitizers, constant time, fuzzing (needs clang-14, libgmp-dev, valgrind)
 
 clean: ## Remove the environment, caches and build output
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -45,7 +45,7 @@ def test_the_first_two_randomizers_need_no_table() -> None:
 def test_tables_grow_with_the_encryptions_to_come_and_keep_their_base() -> None:
     source = RandomizerSource(PublicNumbers(vecphe.generate_keypair(512, insecure=True)[0].n))
     sizes = []
-    for count in (3, 30, 300, 3000):
+    for count in (3, 100, 400, 100_000):
         source.prepare(count)
         sizes.append(source.table_bytes)
     assert sizes == sorted(set(sizes))
@@ -60,7 +60,7 @@ def test_window_minimises_the_cost() -> None:
     engine = active_engine()
     windows = [choose_window(engine, 1024, count) for count in (1, 10, 100, 1000, 10**6)]
     assert windows == sorted(windows)
-    assert windows[0] <= 2
+    assert windows[0] <= max(2, engine.min_window)
     assert windows[-1] == engine.max_window
 
 

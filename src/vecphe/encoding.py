@@ -78,7 +78,7 @@ def _refuse_rounded_integers(values: Any, array: npt.NDArray[Any]) -> npt.NDArra
 
 def _check_finite(array: npt.NDArray[np.float64], name: str) -> None:
     finite = np.isfinite(array)
-    if not finite.all():
+    if not np.logical_and.reduce(finite, axis=None):
         index = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
         raise InvalidPlaintextError(f"{name} holds NaN or infinity, first at index {index}")
 
@@ -199,7 +199,7 @@ class FixedPoint:
         flat = values.ravel()
         if unit < _INT64_SAFE:
             if flat.dtype.kind == "f":
-                integers = np.rint(np.ldexp(flat, self.fraction_bits)).astype(np.int64)
+                integers = np.rint(flat * 2.0**self.fraction_bits).astype(np.int64)  # the product is exact
             else:
                 integers = flat.astype(np.int64) << self.fraction_bits
             words: Words = (-integers if negative else integers).view(np.uint64).reshape(-1, 1)
@@ -214,7 +214,7 @@ class FixedPoint:
             info = np.iinfo(values.dtype)
             limit = int(self.max_abs)
             outside = (values > min(limit, info.max)) | (values < max(-limit, info.min))
-        if outside.any():
+        if np.logical_or.reduce(outside, axis=None):
             index = tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), values.shape))
             raise PlaintextOverflowError(
                 f"the magnitude of {name} at index {index} exceeds max_abs = {self.max_abs} of the encoding; "

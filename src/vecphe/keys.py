@@ -342,7 +342,7 @@ class PrivateKey:
         ring, engine = self._public_key._source.ring, self._public_key._source.engine
         count = array.n_ciphertexts
         least = max(engine.task_size // 8, 1)  # decrypting costs about eight times as much as encrypting
-        jobs = effective_jobs(n_jobs)
+        jobs = effective_jobs(n_jobs, count, least)
         bounds = chunk_bounds(count, jobs, least, 16 * least)
         if len(bounds) == 1:
             return self._decryptor.decrypt(ring, array.residues, offset)

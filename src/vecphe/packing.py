@@ -16,6 +16,7 @@ from vecphe.errors import CorruptedAggregateError, LayoutMismatchError
 __all__ = ["SlotLayout"]
 
 _MAX_WIDTH = 4096
+_SIGN = np.uint64(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,10 @@ class SlotLayout:
             Words of U; the plaintext is U - offset. Missing values of the last plaintext are 0.
         """
         count, rows = len(integers), self.plaintexts(len(integers))
+        if self.width == 64 and integers.shape[1] == 1:
+            words = np.full(rows * self.slots, _SIGN, dtype=np.uint64)
+            words[:count] ^= integers[:, 0]
+            return words.reshape(rows, self.slots)
         if self.width % 8 == 0:
             digits = np.zeros((rows * self.slots, self.width // 8), dtype=np.uint8)
             digits[:count] = _sign_extended(integers, self.width)[:, : self.width // 8]

@@ -1,7 +1,7 @@
 """Chunks over joblib: the one place that knows it.
 
 Which backend runs is joblib's decision (``joblib.parallel_config``); this module only hints. The engine says
-whether threads or processes pay.
+whether threads or processes pay. joblib is imported when it is first needed: it doubles the time to import vecphe.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from numbers import Integral
 from typing import Any, Literal, TypeVar
-
-import joblib
-from joblib.parallel import get_active_backend
 
 from vecphe.errors import ParallelError
 
@@ -24,7 +21,7 @@ Workers = Literal["threads", "processes"]
 _LOCAL_BACKENDS = {"LokyBackend", "MultiprocessingBackend", "ThreadingBackend", "SequentialBackend"}
 
 
-def effective_jobs(n_jobs: int | None) -> int:
+def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> int:
     """Number of workers that `n_jobs` means here and now, as joblib counts.
 
     Parameters
@@ -32,6 +29,8 @@ def effective_jobs(n_jobs: int | None) -> int:
     n_jobs : int or None
         None is 1 unless ``joblib.parallel_config`` says otherwise; -1 all cores, -2 all but one. Inside
         another worker it is 1.
+    count, least : int
+        By default, `count` items of which fewer than `least` do not pay for a task have one worker.
 
     Raises
     ------
@@ -40,13 +39,15 @@ def effective_jobs(n_jobs: int | None) -> int:
     ValueError
         If it is 0.
     """
-    if n_jobs is None:
-        return int(joblib.effective_n_jobs(None))
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
         raise TypeError(f"n_jobs must be an int or None, not {type(n_jobs).__name__}")
     if n_jobs == 0:
         raise ValueError("n_jobs == 0 has no meaning; use 1 for no parallelism or -1 for all cores")
-    return int(joblib.effective_n_jobs(int(n_jobs)))
+    if n_jobs == 1 or (n_jobs is None and count <= least):
+        return 1
+    import joblib
+
+    return int(joblib.effective_n_jobs(n_jobs))
 
 
 def chunk_bounds(count: int, jobs: int, least: int, most: int) -> list[tuple[int, int]]:
@@ -82,6 +83,8 @@ def run_tasks(
     ParallelError
         If a worker dies.
     """
+    import joblib
+
     try:
         results: list[Result] = joblib.Parallel(n_jobs=n_jobs, prefer=workers)(
             joblib.delayed(function)(*args) for args in arguments
@@ -104,6 +107,8 @@ def run_local_tasks(
     ParallelError
         If the active joblib backend is not one of the local ones.
     """
+    from joblib.parallel import get_active_backend
+
     backend = type(get_active_backend()[0]).__name__
     if backend not in _LOCAL_BACKENDS:
         raise ParallelError(

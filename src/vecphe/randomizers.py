@@ -22,7 +22,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, Literal, get_args
 
-from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, active_engine, random_words, ring_for
+from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_for
 from vecphe.errors import InvalidKeyError, InvalidPlaintextError
 from vecphe.numbers import PublicNumbers
 from vecphe.parallel import chunk_bounds, effective_jobs, run_tasks
@@ -48,7 +48,7 @@ def exponent_bits(scheme: RandomizerScheme, key_length: int) -> int:
 def choose_window(engine: Engine, bits: int, count: int) -> int:
     """Window of the fixed-base table that makes building it plus `count` powers cheapest."""
     return min(
-        range(1, engine.max_window + 1),
+        range(engine.min_window, engine.max_window + 1),
         key=lambda w: -(-bits // w) * ((1 << w) * engine.entry_cost + count),
     )
 
@@ -87,7 +87,7 @@ class RandomizerSource:
             raise ValueError(f"randomizers must be one of {', '.join(get_args(RandomizerScheme))}, not {scheme!r}")
         self.numbers = numbers
         self.scheme = scheme
-        self.engine = active_engine()
+        self.engine = engine_for(numbers.n)
         self.ring = ring_for(numbers.n)
         self._bits = exponent_bits(scheme, numbers.n.bit_length())
         self._lock = Lock()
@@ -116,9 +116,11 @@ class RandomizerSource:
     def encrypt(self, words: Words, offset: int, n_jobs: int | None = None) -> Any:
         """Ciphertexts of the plaintexts ``(words + offset) mod n``, chunked over joblib."""
         engine = self.engine
-        jobs = 1 if n_jobs is None and len(words) <= engine.task_size else effective_jobs(n_jobs)
+        jobs = effective_jobs(n_jobs, len(words), engine.task_size)
         bounds = chunk_bounds(len(words), jobs, engine.task_size, _MOST_PER_TASK)
-        if len(bounds) == 1 or jobs == 1:
+        if len(bounds) == 1:
+            return self._encrypt(words, offset)
+        if jobs == 1:
             self.prepare(len(words))
             return self.ring.concatenate([self._encrypt(words[start:stop], offset) for start, stop in bounds])
         if engine.workers == "threads":

@@ -16,7 +16,7 @@ from vecphe.arithmetic import (
     random_words,
     words_from_integers,
 )
-from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
+from vecphe.errors import InvalidCiphertextError
 from vecphe.primes import random_prime_pair
 
 RUNNING = [name for name, reason in available_engines() if reason is None]
@@ -215,30 +215,3 @@ def test_resident_memory_is_at_most_one_and_a_half_times_canonical(engine: Engin
         assert ring.size(batch) == 64
         canonical = 64 * ring.ciphertext_bytes
         assert canonical <= ring.resident_bytes(batch) <= 1.5 * canonical
-
-
-def test_h46_an_unknown_engine_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vecphe.arithmetic import active_engine
-
-    monkeypatch.setenv("VECPHE_ENGINE", "warp")
-    with pytest.raises(EngineUnavailableError, match=r"'warp'; choose one of .*gmp"):
-        active_engine()
-    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
-    assert active_engine().name == "gmp"
-
-
-def test_h46_an_engine_that_computes_wrongly_fails_its_self_test() -> None:
-    from vecphe.arithmetic.gmp import GmpEngine, GmpRing, Pairs
-    from vecphe.arithmetic.selection import self_test
-
-    class Faulty(GmpRing):
-        def multiply(self, left: Pairs, right: Pairs) -> Pairs:
-            x0, x1 = super().multiply(left, right)
-            return Pairs(x0, [x + 1 for x in x1])
-
-    class FaultyEngine(GmpEngine):
-        def ring(self, n: int) -> GmpRing:
-            return Faulty(n)
-
-    assert self_test(GmpEngine())
-    assert not self_test(FaultyEngine())

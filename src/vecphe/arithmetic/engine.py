@@ -150,21 +150,29 @@ class Engine(ABC):
         What ``n_jobs`` uses: threads if the engine releases the GIL.
     entry_cost : float
         Time to build one entry of a fixed-base table, in units of one step of a fixed-base power.
-    max_window : int
-        Largest window (bits a row) worth its memory.
+    min_window, max_window : int
+        Smallest and largest window (bits a row) worth their memory.
     task_size : int
         Fewest ciphertexts worth a task for a worker.
+    max_key_length : int
+        Longest n it computes with, in bits.
     """
 
     name: str
     workers: Literal["threads", "processes"]
     entry_cost: float
+    min_window: int
     max_window: int
     task_size: int
+    max_key_length: int
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Target, lanes, version: for ``vecphe info``."""
+
+    def known_answers(self) -> bool:
+        """Whether what is particular to this engine computes right; part of the self-test."""
+        return True
 
     @abstractmethod
     def ring(self, n: int) -> AnyRing:

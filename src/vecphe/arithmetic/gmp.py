@@ -335,7 +335,9 @@ class GmpEngine(Engine):
     name = "gmp"
     workers = "processes"
     entry_cost = 1.0  # measured against the steps of single powers, which miss the cache more than those of batches
+    max_key_length = 1 << 20
     task_size = 256  # about 0.1 s at 2048 bits; a task costs some milliseconds
+    min_window = 1
     max_window = 8  # 2048 bits: 20 MB; one more bit doubles that for 6 % less time a power
 
     def describe(self) -> dict[str, Any]:

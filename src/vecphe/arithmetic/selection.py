@@ -3,19 +3,70 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Callable
 from functools import cache, lru_cache
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
 from vecphe.arithmetic.engine import AnyRing, Engine
 from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
-from vecphe.errors import EngineUnavailableError
+from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
-__all__ = ["active_engine", "available_engines", "engine_named", "ring_for", "self_test"]
+__all__ = ["active_engine", "available_engines", "engine_for", "engine_named", "ring_for", "self_test"]
 
-# Fastest first. A missing engine is listed with its reason, so that `vecphe info` can tell why it is not used.
-_ENGINES: dict[str, type[Engine]] = {"gmp": GmpEngine}
+_NOT_BUILT = (
+    "the native kernel was not built: install a C++ compiler (GCC or Clang) and reinstall with "
+    "`pip install --force-reinstall --no-binary vecphe vecphe`; VECPHE_REQUIRE_NATIVE=1 shows why a build fails"
+)
+
+
+class _Candidate(NamedTuple):
+    """An engine that may run here: `why_not` gives the reason if it cannot."""
+
+    why_not: Callable[[], str | None]
+    make: Callable[[], Engine]
+
+
+@cache
+def _native() -> ModuleType | None:
+    try:
+        from vecphe.arithmetic import native
+    except ImportError:
+        return None
+    return native
+
+
+def _native_candidate(target: str) -> _Candidate:
+    def why_not() -> str | None:
+        native = _native()
+        if native is None:
+            return _NOT_BUILT
+        reason: str | None = dict(native.supported_targets()).get(
+            target, "not compiled in: the compiler cannot make it"
+        )
+        return reason
+
+    def make() -> Engine:
+        native = _native()
+        if native is None:
+            raise EngineUnavailableError(_NOT_BUILT)
+        engine: Engine = native.NativeEngine(target)
+        return engine
+
+    return _Candidate(why_not, make)
+
+
+# In order of preference. The portable build of the kernel exists to check the others; gmp is faster.
+_ENGINES: dict[str, _Candidate] = {
+    "ifma": _native_candidate("ifma512"),
+    "ifma256": _native_candidate("ifma256"),
+    "gmp": _Candidate(lambda: None, GmpEngine),
+    "portable": _native_candidate("portable"),
+}
 
 
 def available_engines() -> list[tuple[str, str | None]]:
@@ -25,7 +76,7 @@ def available_engines() -> list[tuple[str, str | None]]:
     -------
     list of (str, str or None)
     """
-    return [(name, None) for name in _ENGINES]
+    return [(name, candidate.why_not()) for name, candidate in _ENGINES.items()]
 
 
 def engine_named(name: str) -> Engine:
@@ -34,40 +85,67 @@ def engine_named(name: str) -> Engine:
     Raises
     ------
     EngineUnavailableError
-        If there is no such engine, or it does not run on this machine.
+        If there is no such engine, it does not run on this machine, or its self-test failed.
     """
     if name not in _ENGINES:
         raise EngineUnavailableError(
             f"VECPHE_ENGINE: no engine is called {name!r}; choose one of {', '.join(_ENGINES)}, or unset it"
         )
+    if why_not := _ENGINES[name].why_not():
+        raise EngineUnavailableError(f"engine {name!r} does not run here: {why_not}")
     return _tested(name)
 
 
 @cache
 def _tested(name: str) -> Engine:
-    engine = _ENGINES[name]()
+    engine = _ENGINES[name].make()
     if not self_test(engine):
         raise EngineUnavailableError(f"engine {name!r} failed its self-test on this machine; do not use it")
     return engine
 
 
+@cache
+def _fastest() -> Engine:
+    """The first engine that runs and computes right; warns once where a faster one should have been there."""
+    for name, why_not in available_engines():
+        if why_not is None:
+            try:
+                return _tested(name)
+            except EngineUnavailableError as error:
+                warnings.warn(f"{error}; going on with the next one", EngineFallbackWarning, stacklevel=3)
+        elif why_not == _NOT_BUILT and name == "ifma":
+            warnings.warn(f"computing with gmpy2, many times slower: {why_not}", EngineFallbackWarning, stacklevel=3)
+    raise EngineUnavailableError("no engine passed its self-test on this machine")
+
+
 def active_engine() -> Engine:
     """The engine named by VECPHE_ENGINE, else the fastest that runs here."""
-    return engine_named(os.environ.get("VECPHE_ENGINE") or next(iter(_ENGINES)))
+    name = os.environ.get("VECPHE_ENGINE")
+    return engine_named(name) if name else _fastest()
+
+
+def engine_for(n: int) -> Engine:
+    """The active engine, or gmp where n is too long for it."""
+    engine = active_engine()
+    return engine if n.bit_length() <= engine.max_key_length else engine_named("gmp")
 
 
 @lru_cache(maxsize=32)
-def _ring(engine_name: str, n: int) -> AnyRing:
-    return engine_named(engine_name).ring(n)
+def _ring(engine: Engine, n: int) -> AnyRing:
+    return engine.ring(n)
 
 
 def ring_for(n: int) -> AnyRing:
-    """The active engine's ring Z/n^2, shared by all objects of a key."""
-    return _ring(active_engine().name, n)
+    """The ring Z/n^2 of `engine_for`, shared by all objects of a key."""
+    return _ring(engine_for(n), n)
 
 
 def self_test(engine: Engine) -> bool:
-    """Known answers for the key n = 1000003 * 1000033: product, fixed-base power and decryption."""
+    """Known answers: those of the engine, and a round trip through every operation of a small key."""
+    return engine.known_answers() and _small_key_answers(engine)
+
+
+def _small_key_answers(engine: Engine) -> bool:
     p, q = 1_000_003, 1_000_033
     n = p * q
     ring = engine.ring(n)

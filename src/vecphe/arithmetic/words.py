@@ -43,7 +43,8 @@ def digits_from_words(words: Words, bits: int, window: int) -> list[list[int]]:
 def random_words(count: int, bits: int) -> Words:
     """Uniform integers below 2^bits from the operating system, fresh at each call and after a fork."""
     width = -(-bits // 64)
-    words = np.frombuffer(secrets.token_bytes(8 * width * count), dtype="<u8").reshape(count, width).copy()
+    words = np.frombuffer(secrets.token_bytes(8 * width * count), dtype="<u8").reshape(count, width)
     if bits % 64:
+        words = words.copy()
         words[:, -1] &= np.uint64((1 << bits % 64) - 1)
     return words

@@ -1,0 +1,135 @@
+"""Which engine runs: HAZARDS row 46."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vecphe.arithmetic import active_engine, available_engines, engine_for, engine_named, selection
+from vecphe.arithmetic.gmp import GmpEngine, GmpRing, Pairs
+from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
+
+RUNNING = [name for name, why_not in available_engines() if why_not is None]
+WHY_NOT_IFMA = dict(available_engines())["ifma"]
+
+
+@pytest.fixture
+def fresh_selection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VECPHE_ENGINE", raising=False)
+    for cached in (selection._fastest, selection._tested, selection._native):
+        monkeypatch.setattr(selection, cached.__name__, _uncached(cached))
+
+
+def _uncached(function: Any) -> Any:
+    return function.__wrapped__
+
+
+def test_the_ifma_engine_runs_where_the_cpu_has_it() -> None:
+    """Fails, not skips, where the fast engine should have been tested and was not."""
+    if os.environ.get("VECPHE_REQUIRE_NATIVE") == "0" or os.environ.get("VECPHE_ENGINE"):
+        pytest.skip("VECPHE_ENGINE or NATIVE=0 asks for another engine: THE IFMA ENGINE IS NOT UNDER TEST")
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
+    if "avx512ifma" not in flags:
+        pytest.skip("this CPU has no AVX-512 IFMA: THE IFMA ENGINE IS NOT UNDER TEST")
+    assert WHY_NOT_IFMA is None
+    assert active_engine().name == "ifma"
+    assert engine_named("ifma").describe()["lanes"] == 8
+
+
+def test_the_order_of_preference() -> None:
+    assert [name for name, _ in available_engines()] == ["ifma", "ifma256", "gmp", "portable"]
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_h46_the_engine_that_was_asked_for_is_the_one_that_runs(name: str) -> None:
+    script = (
+        "import json, vecphe; k, s = vecphe.generate_keypair(256, insecure=True);"
+        "print(json.dumps([k._source.engine.name, s.decrypt(k.encrypt([1.5, 2.5]) * 2).tolist()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env={**os.environ, "VECPHE_ENGINE": name},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [name, [3.0, 5.0]]
+
+
+def test_h46_an_unknown_engine_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VECPHE_ENGINE", "warp")
+    with pytest.raises(EngineUnavailableError, match=r"'warp'; choose one of ifma, .*gmp"):
+        active_engine()
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    assert active_engine().name == "gmp"
+
+
+def test_h46_an_engine_this_cpu_does_not_run_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    unsupported = selection._Candidate(lambda: "this CPU lacks avx1024", GmpEngine)
+    monkeypatch.setitem(selection._ENGINES, "wide", unsupported)
+    monkeypatch.setenv("VECPHE_ENGINE", "wide")
+    with pytest.raises(EngineUnavailableError, match="does not run here: this CPU lacks avx1024"):
+        active_engine()
+
+
+class _Faulty(GmpRing):
+    def multiply(self, left: Pairs, right: Pairs) -> Pairs:
+        x0, x1 = super().multiply(left, right)
+        return Pairs(x0, [x + 1 for x in x1])
+
+
+class _FaultyEngine(GmpEngine):
+    name = "faulty"
+
+    def ring(self, n: int) -> GmpRing:
+        return _Faulty(n)
+
+
+@pytest.mark.usefixtures("fresh_selection")
+def test_h46_a_failed_self_test_warns_and_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = selection._Candidate(lambda: None, GmpEngine)
+    bad = selection._Candidate(lambda: None, _FaultyEngine)
+    monkeypatch.setattr(selection, "_ENGINES", {"faulty": bad, "gmp": good})
+    with pytest.warns(EngineFallbackWarning, match="'faulty' failed its self-test"):
+        assert active_engine().name == "gmp"
+    monkeypatch.setenv("VECPHE_ENGINE", "faulty")
+    with pytest.raises(EngineUnavailableError, match="failed its self-test"):
+        active_engine()
+
+
+@pytest.mark.usefixtures("fresh_selection")
+def test_a_kernel_that_was_not_built_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "_native", lambda: None)
+    reasons = dict(available_engines())
+    assert reasons["gmp"] is None
+    for name in ("ifma", "ifma256", "portable"):
+        assert "install a C++ compiler" in str(reasons[name])
+    with pytest.warns(EngineFallbackWarning, match="install a C"):
+        assert active_engine().name == "gmp"
+
+
+def test_importing_does_not_warn() -> None:
+    script = "import warnings; warnings.simplefilter('error'); import vecphe, vecphe.arithmetic"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_the_self_test_fails_on_a_wrong_product(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_named(name)
+    assert selection.self_test(engine)
+    ring_type = type(engine.ring(15))
+    right = ring_type.multiply
+    monkeypatch.setattr(ring_type, "multiply", lambda self, a, b: right(self, a, self.ones(self.size(b))))
+    assert not selection.self_test(engine)
+
+
+def test_keys_too_long_for_an_engine_fall_to_gmp() -> None:
+    assert engine_for((1 << 8192) - 1) is active_engine()
+    assert engine_for(1 << 8192).name == "gmp"

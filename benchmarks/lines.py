@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,11 @@ import numpy.typing as npt
 import phe
 
 import vecphe
-from benchmarks.measure import Comparison, compare, compare_times, once
+from benchmarks import lines_core
+from benchmarks.measure import Comparison, Measured, compare, compare_times, once
 from benchmarks.peers import phe_loop, pypaillier
 from vecphe import PrivateKey, PublicKey
 from vecphe.federated import NaiveBackend, federated_learning, get_data
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One figure; `at_most` where smaller is better."""
-
-    key: str
-    name: str
-    value: float
-    unit: str
-    detail: str = ""
-    at_most: bool = False
 
 
 def ratio(key: str, name: str, comparison: Comparison, peer: str = "phe") -> Measured:
@@ -206,5 +194,9 @@ GROUPS: dict[str, Callable[[], Iterator[Measured]]] = {
     "first": first_encryption,
     "keygen": keygen,
     "protocol": protocol,
+    "kernel": lines_core.kernel,
+    "tables": lines_core.tables,
+    "overhead": lines_core.overhead,
+    "imports": lines_core.imports,
     "jobs": jobs,
 }

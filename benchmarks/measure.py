@@ -22,6 +22,18 @@ class Comparison:
     ratio: float
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One figure; `at_most` where smaller is better."""
+
+    key: str
+    name: str
+    value: float
+    unit: str
+    detail: str = ""
+    at_most: bool = False
+
+
 def once(function: Callable[[], object]) -> float:
     """Wall seconds of one call."""
     started = time.perf_counter()

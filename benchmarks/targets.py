@@ -19,8 +19,8 @@ from pathlib import Path
 os.environ["RAYON_NUM_THREADS"] = "1"  # read when a peer is imported
 
 import vecphe
-from benchmarks.lines import GROUPS, Measured
-from benchmarks.measure import machine
+from benchmarks.lines import GROUPS
+from benchmarks.measure import Measured, machine
 from vecphe.arithmetic import active_engine
 
 MARKERS = ("<!-- targets -->", "<!-- end of targets -->")
@@ -38,6 +38,33 @@ TARGETS: dict[str, dict[str, float]] = {
         "protocol-2048": 70,
         "setup": 0.25,
         "jobs": 1.7,
+    },
+    "ifma": {
+        "encrypt-2048": 150,
+        "encrypt-pypaillier": 12,
+        "decrypt": 9,
+        "decrypt-pypaillier": 10,
+        "add": 15,
+        "add-pypaillier": 10,
+        "multiply": 8,
+        "matmul": 40,
+        "matmul-elementwise": 4,
+        "encrypt-1": 30,
+        "decrypt-1": 2.2,
+        "encrypt-1024": 120,
+        "encrypt-3072": 140,
+        "encrypt-4096": 140,
+        "first": 0.95,
+        "keygen": 1,
+        "protocol-1024": 120,
+        "protocol-2048": 200,
+        "setup": 0.3,
+        "peak-2048": 70,
+        "peak-3072": 70,
+        "table-time": 0.05,
+        "table-size": 32,
+        "overhead": 20,
+        "import": 0.15,
     },
 }
 

@@ -1,0 +1,105 @@
+"""Lines about the core: the kernel against the processor's peak, tables, and the cost of Python around it."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import vecphe
+from benchmarks.measure import Measured, once
+from vecphe.arithmetic import FixedBase, Words, active_engine, ring_for
+from vecphe.arithmetic.gmp import GmpRing, Pairs
+from vecphe.primes import random_prime_pair
+
+_PEAK_ROUNDS = 400_000  # about a millisecond: as long as the batch it is compared with
+_MULTIPLY_ADDS_PER_ROUND = 16 * 8
+
+
+def kernel() -> Iterator[Measured]:
+    """Multiply-adds of the product kernel (10 k^2 a residue, in limbs of 52 bits) against the core's own peak."""
+    if active_engine().name != "ifma":
+        return
+    from vecphe.arithmetic import _native
+
+    for key_length in (2048, 3072):
+        p, q = random_prime_pair(key_length)
+        ring = ring_for(p * q)
+        limbs = -(-(key_length + 12) // 52)
+        batch = ring.load([3**1000 + i for i in range(64)])
+        assert ring.store(ring.multiply(batch, batch))[1] == (3**1000 + 1) ** 2 % (p * q) ** 2
+
+        def multiply(ring: Any = ring, batch: Any = batch) -> None:
+            for _ in range(40):
+                ring.multiply(batch, batch)
+
+        rates = []
+        for _ in range(31):
+            ours = 40 * 64 * 10 * limbs**2 / once(multiply)
+            peak = _PEAK_ROUNDS * _MULTIPLY_ADDS_PER_ROUND / once(lambda: _native.multiply_add(_PEAK_ROUNDS))
+            rates.append((ours, peak))
+        share = statistics.median(ours / peak for ours, peak in rates)
+        ours, peak = (statistics.median(side) / 1e9 for side in zip(*rates, strict=True))
+        name = f"product kernel, {key_length} bits, of the core's IFMA peak"
+        yield Measured(f"peak-{key_length}", name, 100 * share, "%", f"{ours:.3g} of {peak:.3g} G multiply-adds/s")
+
+
+def tables() -> Iterator[Measured]:
+    """The fixed-base table of a 2048-bit key at its largest window."""
+    p, q = random_prime_pair(2048)
+    n = p * q
+    ring, engine = ring_for(n), active_engine()
+    base = ring.store(ring.power_vartime(ring.load([9]), [n]))[0]
+    times = []
+    for _ in range(7):
+        started = time.perf_counter()
+        table = ring.fixed_base(base, 1024, engine.max_window)
+        times.append(time.perf_counter() - started)
+    window = f"window {engine.max_window}"
+    yield Measured("table-time", "fixed-base table, 2048 bits", statistics.median(times), "s", window, at_most=True)
+    yield Measured("table-size", "fixed-base table, 2048 bits", table.table_bytes / 1e6, "MB", window, at_most=True)
+
+
+class _NoOpTable(FixedBase[Pairs]):
+    window, table_bytes = 8, 0
+
+    def power_secret(self, exponents: Words) -> Pairs:
+        return Pairs([], [])
+
+
+class _NoOpRing(GmpRing):
+    def multiply_plain(self, batch: Pairs, words: Words, offset: int) -> Pairs:
+        return batch
+
+
+def overhead() -> Iterator[Measured]:
+    """What is left of a packed encryption of 11 values when the engine computes nothing."""
+    public_key, _ = vecphe.generate_keypair(2048)
+    source = public_key._source
+    source.ring, source._table, source._sized_for = _NoOpRing(public_key.n), _NoOpTable(), 1 << 40
+    x = np.random.default_rng(5).normal(size=11)
+
+    def calls() -> None:
+        for _ in range(200):
+            public_key.encrypt(x, packed=True)
+
+    calls()
+    median = statistics.median(once(calls) / 200 for _ in range(31))
+    name = "Python around one packed encryption of 11 values"
+    yield Measured("overhead", name, median * 1e6, "us", "engine that does nothing", at_most=True)
+
+
+def imports() -> Iterator[Measured]:
+    """Importing vecphe, less importing numpy, as processes."""
+
+    def run(module: str) -> float:
+        return once(lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True))
+
+    run("vecphe"), run("numpy")
+    extra = statistics.median(run("vecphe") - run("numpy") for _ in range(15))
+    yield Measured("import", "import vecphe, beyond import numpy", extra, "s", "", at_most=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import cache
 from time import perf_counter
 
+from vecphe.arithmetic import active_engine
+
 __all__ = ["estimated_seconds"]
 
 # Seconds at 2048 bits, where the probe takes _PROBE_SECONDS: one encryption, one decryption, key pair with tables.
-# They grow with the key length like its power of _GROWTH. From the phases that `vecphe run` reports (engine gmp).
+# They grow with the key length like its power of _GROWTH. From the phases that `vecphe run` reports.
+_NAIVE_COSTS = (11e-3, 3.0e-3, 0.15)
 _COSTS = {
-    "naive": (11e-3, 3.0e-3, 0.15),
-    "vectorized": (0.65e-3, 4.3e-3, 0.4),
-    "packed": (0.85e-3, 4.3e-3, 0.3),
+    "gmp": {"vectorized": (0.65e-3, 4.3e-3, 0.4), "packed": (0.85e-3, 4.3e-3, 0.3)},
+    "ifma": {"vectorized": (0.24e-3, 0.42e-3, 0.2), "packed": (0.47e-3, 1.05e-3, 0.15)},
 }
 _GROWTH = 2.6
 _PROBE_SECONDS = 0.0085
@@ -45,7 +47,8 @@ def estimated_seconds(backend: str, key_length: int, n_iter: int, n_clients: int
     -------
     float
     """
-    encryption, decryption, once = _COSTS[backend]
+    costs = _COSTS["ifma" if active_engine().name.startswith("ifma") else "gmp"]
+    encryption, decryption, once = costs.get(backend, _NAIVE_COSTS)
     slots = (key_length - 1) // _PACKED_SLOT_BITS if backend == "packed" else 1
     ciphertexts = -(-length // slots)
     seconds = once + n_iter * ciphertexts * (n_clients * encryption + decryption)

@@ -45,10 +45,13 @@ def test_the_first_two_randomizers_need_no_table() -> None:
 def test_tables_grow_with_the_encryptions_to_come_and_keep_their_base() -> None:
     source = RandomizerSource(PublicNumbers(vecphe.generate_keypair(512, insecure=True)[0].n))
     sizes = []
-    for count in (3, 100, 400, 100_000):
+    for count in (3, 30, 300, 100_000):
         source.prepare(count)
+        assert source._table is not None
+        assert source._table.window == choose_window(source.engine, 256, count)
         sizes.append(source.table_bytes)
-    assert sizes == sorted(set(sizes))
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
     base = source._base
     source.prepare(3)
     assert source.table_bytes == sizes[-1]

@@ -22,7 +22,7 @@ WHY_NOT_IFMA = dict(available_engines())["ifma"]
 @pytest.fixture
 def fresh_selection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VECPHE_ENGINE", raising=False)
-    for cached in (selection._fastest, selection._tested, selection._native):
+    for cached in (selection._fastest, selection._passes, selection._native):
         monkeypatch.setattr(selection, cached.__name__, _uncached(cached))
 
 
@@ -102,6 +102,22 @@ def test_h46_a_failed_self_test_warns_and_falls_back(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VECPHE_ENGINE", "faulty")
     with pytest.raises(EngineUnavailableError, match="failed its self-test"):
         active_engine()
+
+
+@pytest.mark.usefixtures("fresh_selection")
+def test_info_says_why_an_engine_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = (selection._Candidate(lambda: None, engine) for engine in (GmpEngine, _FaultyEngine))
+    missing = selection._Candidate(lambda: "this CPU lacks avx1024", GmpEngine)
+    monkeypatch.setattr(selection, "_ENGINES", {"wide": missing, "faulty": bad, "gmp": good, "slow": good})
+    with pytest.warns(EngineFallbackWarning):
+        reasons = selection.why_not_used()
+    assert reasons == {
+        "wide": "this CPU lacks avx1024",
+        "faulty": "its self-test failed on this machine",
+        "slow": "gmp is faster",
+    }
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    assert selection.why_not_used()["slow"] == "VECPHE_ENGINE=gmp asks for another"
 
 
 @pytest.mark.usefixtures("fresh_selection")

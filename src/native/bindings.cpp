@@ -104,7 +104,13 @@ NB_MODULE(_native, m) {
         .def("take", [](const Ring& self, const Batch& batch, const Indices& indices) {
             return without_gil([&] { return self.take(batch, indices.data(), indices.shape(0)); });
         }, "batch"_a, "indices"_a)
-        .def("concatenate", [](const Ring& self, const std::vector<const Batch*>& batches) {
+        .def("concatenate", [](const Ring& self, const nb::list& list) {
+            std::vector<nb::object> held;  // the list may change while the GIL is released
+            std::vector<const Batch*> batches;
+            for (nb::handle item : list) {
+                held.push_back(nb::borrow(item));
+                batches.push_back(&nb::cast<const Batch&>(item));
+            }
             return without_gil([&] { return self.concatenate(batches); });
         }, "batches"_a)
         .def("multiply", &Ring::multiply, nb::call_guard<nb::gil_scoped_release>(), "left"_a, "right"_a)
@@ -127,7 +133,7 @@ NB_MODULE(_native, m) {
         }, "batch"_a, "exponents"_a, "bits"_a)
         .def("matrix_power_vartime", [](const Ring& self, const Batch& batch, const Words& exponents, std::size_t rows,
                                         std::size_t bits) {
-            require_rows(exponents, rows * batch.count());
+            require_rows(exponents, checked_size(rows, batch.count()));
             return without_gil([&] {
                 return matrix_power_vartime(self, batch, exponents.data(), rows, exponents.shape(1), bits);
             });

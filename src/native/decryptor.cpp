@@ -25,13 +25,12 @@ struct Decryptor::Work {
 Decryptor::Decryptor(const Target& target, int k, std::size_t exponent_bits, const PrimeConstants& p,
                      const PrimeConstants& q)
     : target_(&target),
-      kernels_(target.kernels(k)),
+      kernels_(target.kernels(checked_limbs(k))),
       few_(target.few(k)),
       exponent_bits_(exponent_bits),
       window_(power_window(exponent_bits)),
       store_(static_cast<std::size_t>(10 * k + 1) * kLanes, Buffer::Content::kSecret),
       exponents_(2 * ((exponent_bits + 63) / 64), Buffer::Content::kSecret) {
-    if (k < 1 || k > kMaxLimbs) throw std::invalid_argument("modulus");
     std::uint64_t* next = store_.data();
     Buffer other(static_cast<std::size_t>(k) * kLanes, Buffer::Content::kSecret);
     // Lanes 0, 2, 4, 6 work mod p, the others mod q.

@@ -18,7 +18,7 @@ constexpr std::size_t kLogTerms = 1024;      // logarithms added before they are
 
 FixedBase::FixedBase(const Ring& ring, const Batch& seeds, std::size_t bits, int window)
     : ring_(&ring), bits_(bits), window_(window) {
-    if (bits == 0 || window < 1 || window > 12 || seeds.count() != 2) throw std::invalid_argument("fixed base");
+    if (bits == 0 || bits > (std::size_t{1} << 20) || window < 1 || window > 12 || seeds.count() != 2) throw std::invalid_argument("fixed base");
     ring.check(seeds);
     rows_ = (bits + static_cast<std::size_t>(window) - 1) / static_cast<std::size_t>(window);
     entries_ = std::max<std::size_t>(std::size_t{1} << window, kSharedBlock);
@@ -117,7 +117,7 @@ void FixedBase::close(std::uint64_t* pair, const std::uint64_t* delayed, std::ui
 }
 
 Batch FixedBase::power_secret(const std::uint64_t* exponents, std::size_t words, std::size_t count) const {
-    Batch result(count, ring_->k());
+    Batch result(count, ring_->k(), Buffer::Content::kSecret);
     if (count <= kSinglesAtMost) {
         for (std::size_t i = 0; i < count; i++) power_single(result.residue(i), exponents + i * words, words);
     } else {

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 
 namespace vecphe {
 
@@ -72,6 +73,12 @@ struct Kernels {
     void (*select_private)(std::uint64_t* o, const std::uint64_t* table, int entries, int columns,
                            const std::uint64_t* digits);
 };
+
+// k, if kernels exist for that many limbs.
+inline int checked_limbs(int k) {
+    if (k < 1 || k > kMaxLimbs) throw std::invalid_argument("modulus");
+    return k;
+}
 
 struct Target {
     const char* name;

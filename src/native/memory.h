@@ -25,6 +25,12 @@ inline __attribute__((noinline)) void wipe_stack() {
     wipe(below, sizeof below);
 }
 
+// a*b, or std::bad_alloc where that is no size of anything: what is allocated must not be less than what is meant.
+inline std::size_t checked_size(std::size_t a, std::size_t b) {
+    if (b != 0 && a > SIZE_MAX / 64 / b) throw std::bad_alloc();
+    return a * b;
+}
+
 class Buffer {
 public:
     enum class Content { kPublic, kSecret };
@@ -33,7 +39,7 @@ public:
     explicit Buffer(std::size_t words, Content content = Content::kPublic)
         : words_(words),
           content_(content),
-          data_(static_cast<std::uint64_t*>(::operator new(words * 8 + 8, alignment()))) {
+          data_(static_cast<std::uint64_t*>(::operator new(checked_size(words, 8) + 8, alignment()))) {
 #if defined(__linux__)
         // Walking a table of 20 MB in small pages costs more in address translation than in arithmetic.
         if (words * 8 >= kLarge) madvise(data_, words * 8, MADV_HUGEPAGE);

@@ -57,7 +57,7 @@ Batch power(const Ring& ring, const Batch& batch, const std::uint64_t* exponents
     ring.check(batch);
     if (bits == 0) return ring.ones(batch.count());
     const int window = power_window(bits);
-    Batch result(batch.count(), ring.k());
+    Batch result(batch.count(), ring.k(), Buffer::Content::kSecret);
     for (std::size_t g = 0; g < batch.groups(); g++) {
         const std::uint64_t* lanes[kLanes];
         for (std::size_t lane = 0; lane < kLanes; lane++)

@@ -35,12 +35,12 @@ std::uint64_t negative_inverse(std::uint64_t n0) {
 
 Ring::Ring(const Target& target, const RingConstants& c)
     : target_(&target),
-      kernels_(target.kernels(c.k)),
+      kernels_(target.kernels(checked_limbs(c.k))),
       few_(target.few(c.k)),
       ciphertext_bytes_(c.ciphertext_bytes),
       n_squared_(c.n_squared),
       store_(static_cast<std::size_t>(9 * c.k + 1) * kLanes) {
-    if (c.k < 1 || c.k > kMaxLimbs || c.n.empty() || c.n[0] % 2 == 0) throw std::invalid_argument("modulus");
+    if (c.n.empty() || c.n[0] % 2 == 0 || c.ciphertext_bytes == 0 || c.ciphertext_bytes < c.n_squared.size()) throw std::invalid_argument("modulus");
     const std::size_t size = static_cast<std::size_t>(c.k) * kLanes;
     std::uint64_t* next = store_.data();
     auto place = [&](const std::vector<std::uint8_t>& bytes) {
@@ -80,8 +80,8 @@ void Ring::load_group(std::uint64_t* group, const std::uint64_t* canonical) cons
 
 Batch Ring::load(const std::uint8_t* data, std::size_t count) const {
     const int columns = 2 * k();
-    Batch batch(count, k());
-    Buffer canonical(static_cast<std::size_t>(columns) * kLanes);
+    Batch batch(count, k(), Buffer::Content::kSecret);
+    Buffer canonical(static_cast<std::size_t>(columns) * kLanes, Buffer::Content::kSecret);
     for (std::size_t g = 0; g < batch.groups(); g++) {
         for (int lane = 0; lane < kLanes; lane++) {
             static const std::uint8_t idle[1] = {1};
@@ -252,7 +252,7 @@ Batch Ring::halve(const Batch& batch, std::size_t outer, std::size_t terms, std:
 
 Batch Ring::product(const Batch& batch, std::size_t outer, std::size_t terms, std::size_t inner) const {
     check(batch);
-    if (batch.count() != outer * terms * inner) throw std::invalid_argument("shape does not match the batch");
+    if (batch.count() != checked_size(checked_size(outer, inner), terms)) throw std::invalid_argument("shape does not match the batch");
     if (terms == 0 || outer * inner == 0) return ones(outer * inner);
     if (outer * inner < 8 && terms > 1) {  // too few lanes to go term by term
         Batch folded = halve(batch, outer, terms, inner);
@@ -264,6 +264,7 @@ Batch Ring::product(const Batch& batch, std::size_t outer, std::size_t terms, st
     for (std::size_t g = 0; g < result.groups(); g++) {
         const std::size_t lanes = std::min<std::size_t>(8, result.count() - 8 * g);
         std::memcpy(result.group(g), one_, batch.stride() * 8);
+        if (lanes < 8) std::memcpy(operand.data(), one_, batch.stride() * 8);
         for (std::size_t t = 0; t < terms; t++) {
             for (std::size_t lane = 0; lane < lanes; lane++) {
                 const std::size_t to = 8 * g + lane;

@@ -15,10 +15,12 @@ struct InvalidResidue : std::runtime_error {
 };
 
 // `count` pairs with respect to one modulus, eight to a group; a group is 2k columns. Idle lanes of the last group
-// hold the residue 1. Bounds of a resident pair: x0 < 1.25n, x1 < 1.5n + 2.
+// hold the residue 1. Bounds of a resident pair: x0 < 1.25n, x1 < 1.5n + 2. Batches that may hold randomizers or their
+// roots (what was loaded, and powers) are secret: wiped before they are freed.
 class Batch {
 public:
-    Batch(std::size_t count, int k) : count_(count), k_(k), data_(((count + 7) / 8) * 2 * static_cast<std::size_t>(k) * 8) {}
+    Batch(std::size_t count, int k, Buffer::Content content = Buffer::Content::kPublic)
+        : count_(count), k_(k), data_(checked_size(count / 8 + (count % 8 != 0), 16 * static_cast<std::size_t>(k)), content) {}
 
     std::size_t count() const { return count_; }
     std::size_t groups() const { return (count_ + 7) / 8; }

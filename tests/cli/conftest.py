@@ -7,7 +7,15 @@ import warnings
 
 import pytest
 
+from vecphe.arithmetic import available_engines
 from vecphe.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _no_warning_of_a_missing_kernel(monkeypatch):
+    """Where the kernel was not built (NATIVE=0), gmp by choice: its warning is tested in test_selection."""
+    if "VECPHE_ENGINE" not in os.environ and dict(available_engines())["portable"] is not None:
+        monkeypatch.setenv("VECPHE_ENGINE", "gmp")
 
 
 @pytest.fixture

@@ -177,3 +177,23 @@ def test_every_element_of_a_toy_ring(engine: Any) -> None:
     for exponent in range(30):
         powers = ring.power_vartime(ring.load(everything), [exponent] * n_squared)
         assert ring.store(powers) == [pow(x, exponent, n_squared) for x in everything]
+
+
+@pytest.mark.parametrize("count", [2**57, 2**59, 2**61, 2**63])
+def test_sizes_that_overflow_are_refused(engine: Any, count: int) -> None:
+    ring = engine.ring(15)
+    with pytest.raises(MemoryError):
+        ring.ones(count)
+    with pytest.raises((MemoryError, ValueError)):
+        ring.product(ring.load([]), count, 0, 8)
+    with pytest.raises((MemoryError, ValueError)):
+        ring.native.matrix_power_vartime(ring.load([1, 2]), np.zeros((0, 1), dtype=np.uint64), count, 5)
+    with pytest.raises((MemoryError, ValueError)):
+        ring.fixed_base(2, count, 4)
+
+
+def test_only_batches_are_concatenated(engine: Any) -> None:
+    ring = engine.ring(15)
+    for bad in ([None], [ring.load([1]), 5], (ring.load([1]),)):
+        with pytest.raises((TypeError, RuntimeError)):
+            ring.native.concatenate(bad)

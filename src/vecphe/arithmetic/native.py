@@ -281,7 +281,7 @@ class NativeEngine(Engine):
 
     def describe(self) -> dict[str, Any]:
         lanes = {name: lanes for name, lanes, _, _ in _native.targets()}
-        return {"target": self.target, "lanes": lanes[self.target], "version": "AVX-512 IFMA kernel"}
+        return {"target": self.target, "lanes": lanes[self.target], "version": "native kernel"}
 
     def ring(self, n: int) -> NativeRing:
         return NativeRing(n, self.target)

@@ -16,11 +16,11 @@ from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
-__all__ = ["active_engine", "available_engines", "engine_for", "engine_named", "ring_for", "self_test"]
+__all__ = ["active_engine", "available_engines", "engine_for", "engine_named", "ring_for", "self_test", "why_not_used"]
 
 _NOT_BUILT = (
-    "the native kernel was not built: install a C++ compiler (GCC or Clang) and reinstall with "
-    "`pip install --force-reinstall --no-binary vecphe vecphe`; VECPHE_REQUIRE_NATIVE=1 shows why a build fails"
+    "the native kernel was not built: install a C++ compiler (GCC or Clang) and install vecphe from its sources again "
+    "(`pip install --force-reinstall .`); VECPHE_REQUIRE_NATIVE=1 makes a failing build show why"
 )
 
 
@@ -70,7 +70,7 @@ _ENGINES: dict[str, _Candidate] = {
 
 
 def available_engines() -> list[tuple[str, str | None]]:
-    """Engines in order of preference, each with the reason why it does not run here, or None if it does.
+    """Engines in order of preference, each with the reason why it does not run here, or None if it can.
 
     Returns
     -------
@@ -97,11 +97,35 @@ def engine_named(name: str) -> Engine:
 
 
 @cache
-def _tested(name: str) -> Engine:
+def _passes(name: str) -> Engine | None:
     engine = _ENGINES[name].make()
-    if not self_test(engine):
+    return engine if self_test(engine) else None
+
+
+def _tested(name: str) -> Engine:
+    engine = _passes(name)
+    if engine is None:
         raise EngineUnavailableError(f"engine {name!r} failed its self-test on this machine; do not use it")
     return engine
+
+
+def why_not_used() -> dict[str, str]:
+    """Each engine but the active one, with the reason why it is not used.
+
+    Returns
+    -------
+    dict of str to str
+        In order of preference.
+    """
+    active, chosen = active_engine().name, os.environ.get("VECPHE_ENGINE")
+    reasons = {}
+    for name, why_not in available_engines():
+        if name == active:
+            continue
+        if why_not is None and _passes(name) is None:
+            why_not = "its self-test failed on this machine"
+        reasons[name] = why_not or (f"VECPHE_ENGINE={chosen} asks for another" if chosen else f"{active} is faster")
+    return reasons
 
 
 @cache

@@ -11,7 +11,7 @@ import joblib
 from joblib.parallel import get_active_backend
 
 from vecphe import __version__
-from vecphe.arithmetic import active_engine, available_engines
+from vecphe.arithmetic import active_engine, available_engines, why_not_used
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["collect_info", "print_info", "print_json"]
@@ -42,6 +42,7 @@ def collect_info() -> dict[str, Any]:
         "engine": engine.name,
         "engine_details": engine.describe(),
         "engines": [{"name": name, "available": why is None, "why_not": why} for name, why in available_engines()],
+        "why_not_used": why_not_used(),
         "cpu": {"model": model, "features": features, "cores": joblib.cpu_count()},
         "joblib": {
             "version": joblib.__version__,
@@ -63,8 +64,8 @@ def print_info(facts: dict[str, Any]) -> None:
     print(f"vecphe {facts['version']}, Python {facts['python']}")
     print(f"engine: {facts['engine']}")
     print(f"engine details: {', '.join(f'{k} {v}' for k, v in facts['engine_details'].items())}")
-    for engine in facts["engines"]:
-        print(f"engine {engine['name']}: {'available' if engine['available'] else engine['why_not']}")
+    for name, reason in facts["why_not_used"].items():
+        print(f"engine {name}: not used, {reason}")
     cpu, jobs = facts["cpu"], facts["joblib"]
     print(f"cpu: {cpu['model']}, {cpu['cores']} cores, features: {' '.join(cpu['features']) or 'none known'}")
     print(f"joblib: {jobs['version']}, {jobs['backend']}, n_jobs {jobs['n_jobs']}; the engine wants {jobs['workers']}")

@@ -96,7 +96,7 @@ def test_h06_a_huge_n_is_rejected_before_any_arithmetic() -> None:
     started = time.perf_counter()
     with pytest.raises(InvalidKeyError, match="at most 16384 bits"):
         PublicKey(n)
-    assert time.perf_counter() - started < 0.05
+    assert time.perf_counter() - started < 1
 
 
 def test_h07_h13_primes_of_another_key(keypair: tuple[PublicKey, PrivateKey]) -> None:

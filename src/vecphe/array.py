@@ -25,7 +25,7 @@ from vecphe.freshness import Freshness
 from vecphe.packing import SlotLayout
 from vecphe.randomizers import RandomizerSource
 
-__all__ = ["EncryptedArray", "Format", "biased_words", "concatenate"]
+__all__ = ["EncryptedArray", "Format", "concatenate"]
 
 Axis = int | tuple[int, ...] | None
 
@@ -57,21 +57,21 @@ class Format:
     integer: bool
     terms: int = 1
 
-
-def biased_words(integers: Words) -> tuple[Words, int]:
-    """Two's complement words as unsigned words and the offset that makes up for it."""
-    words = integers.copy()
-    words[:, -1] ^= np.uint64(1 << 63)
-    return words, -(1 << (64 * words.shape[1] - 1))
+    def plaintexts(self, integers: Words) -> tuple[Words, int]:
+        """Two's complement words of values as the unsigned words of plaintexts and the offset that makes up for it."""
+        if self.layout:
+            return self.layout.pack(integers), -self.layout.offset
+        words = integers.copy()
+        words[:, -1] ^= np.uint64(1 << 63)
+        return words, -(1 << (64 * words.shape[1] - 1))
 
 
 class EncryptedArray:
     """An N-dimensional array of encrypted numbers, of one key and one encoding.
 
     Made by `PublicKey.encrypt`. Supports ``+``, ``-``, unary ``-``, ``*`` and ``/`` by plain numbers and arrays
-    with broadcasting, ``@`` with plain matrices, `sum`, `mean`, indexing,
-    `reshape` and the numpy functions of
-    the same names. Packed arrays (several values a ciphertext) support ``+``, ``-``, unary ``-``, plain addition
+    with broadcasting, ``@`` with plain matrices, `sum`, `mean`, indexing, `reshape` and numpy's functions of the same
+    names. Packed arrays (several values a ciphertext) support ``+``, ``-``, unary ``-``, plain addition
     without broadcasting of the encrypted side, multiplication by one integer, and `reshape`.
 
     Notes
@@ -313,8 +313,7 @@ class EncryptedArray:
         target = self._scaled(scale)._broadcast(shape)
         encoding = replace(self.encoding, fraction_bits=scale)
         integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand", negative=negative)
-        layout = self._format.layout
-        words, offset = (layout.pack(integers), -layout.offset) if layout else biased_words(integers)
+        words, offset = self._format.plaintexts(integers)
         residues = self._source.ring.multiply_plain(target._residues, words, offset)
         integer = self._format.integer and values.dtype.kind != "f"
         return target._derive(residues, shape, bound=bound, integer=integer)

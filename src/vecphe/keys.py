@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import Words, engine_named, integers_from_words
-from vecphe.array import EncryptedArray, Format, biased_words
+from vecphe.array import EncryptedArray, Format
 from vecphe.encoding import PACKED, UNPACKED, FixedPoint, as_plain_array, decode
 from vecphe.errors import (
     CorruptedAggregateError,
@@ -148,9 +148,7 @@ class PublicKey:
         integer = values.dtype.kind != "f"
         encoding = _checked_encoding(encoding, packed=packed, integer=integer)
         format = _format_for(self.n, encoding, packed, integer, 1)
-        integers = encoding.encode(values)
-        layout = format.layout
-        words, offset = (layout.pack(integers), -layout.offset) if layout else biased_words(integers)
+        words, offset = format.plaintexts(encoding.encode(values))
         residues = self._source.encrypt(words, offset, n_jobs)
         return EncryptedArray(self._source, residues, values.shape, format, Freshness.new())
 

@@ -204,7 +204,7 @@ def _exponent_words(exponents: Iterable[int]) -> tuple[Words, int]:
 
 
 class NativeFixedBase(FixedBase[_native.Batch]):
-    """Table of powers in logarithmic form; see src/native/fixed_base.h."""
+    """Table of powers in delayed pair form; see src/native/fixed_base.h."""
 
     def __init__(self, ring: NativeRing, base: int, bits: int, window: int) -> None:
         self.bits, self.window = bits, window

@@ -227,7 +227,7 @@ def _encrypted_number(file: IO[bytes], public_key: PaillierPublicKey) -> Encrypt
 
 def _digits(value: int) -> str:
     """Decimal digits; Python's own conversion stops at 4300, in either direction."""
-    return mpz(value).digits()
+    return str(mpz(value))
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

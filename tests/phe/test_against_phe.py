@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import phe
@@ -49,6 +50,18 @@ def test_encoding(sides: Sides, scalar: Any, precision: Any, max_exponent: Any, 
 
     expected = outcome(lambda: encoded(phe, sides.phe_public))
     assert outcome(lambda: encoded(vecphe.phe, sides.public)) == expected
+
+
+@pytest.mark.parametrize("precision", [1, 16, 1 / 16])
+@pytest.mark.parametrize("halves", [1, 3, 5, -1, -3, 7, 2**53 - 1])
+def test_halves_round_to_even(sides: Sides, halves: int, precision: float) -> None:
+    value = halves / 2 * precision
+    encodings = [
+        module.EncodedNumber.encode(key, value, precision).encoding
+        for module, key in ((phe, sides.phe_public), (vecphe.phe, sides.public))
+    ]
+    n = sides.public.n
+    assert encodings[0] == encodings[1] == round(Fraction(halves, 2)) % n
 
 
 @pytest.mark.fuzz

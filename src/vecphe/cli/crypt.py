@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,6 +112,12 @@ def encrypt(
     packed: Annotated[
         bool, typer.Option("--packed", help="Several values a ciphertext; they can only be added.")
     ] = False,
+    max_abs: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest magnitude; what is added must have the same. With --packed 2^15, for integers 2^55."
+        ),
+    ] = None,
     jobs: Jobs = None,
     force: Force = False,
     insecure: Insecure = False,
@@ -119,6 +126,7 @@ def encrypt(
     from vecphe.cli.output import check_writable
     from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
     from vecphe.cli.table import parse_values
+    from vecphe.format import checked_encoding
 
     with errors_in_one_line(*_ERRORS):
         check_streams([source])
@@ -127,7 +135,10 @@ def encrypt(
         values, header = parse_values(read_input(source), _shown(source))
         if header is not None:
             print(f"note: {_shown(source)}, line 1 is taken as a header", file=sys.stderr)
-        array = public_key.encrypt(values, packed=packed, n_jobs=jobs)
+        encoding = checked_encoding(None, packed=packed, integer=values.dtype.kind != "f")
+        if max_abs is not None:
+            encoding = replace(encoding, max_abs=max_abs)
+        array = public_key.encrypt(values, packed=packed, encoding=encoding, n_jobs=jobs)
         write_output(out, array.to_bytes(), force)
 
 

@@ -87,7 +87,7 @@ def write_private(path: str, data: bytes, force: bool) -> None:
 def _warn_if_readable(path: str) -> None:
     status = os.stat(path)
     if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
-        warnings.warn(f"{path} holds a private key and can be read by others; chmod 600 {path}", stacklevel=2)
+        print(f"warning: others can read the private key in {path}; chmod 600 {path}", file=sys.stderr)
 
 
 def new_passphrase(ask: bool, file: Path | None) -> str | None:
@@ -150,17 +150,21 @@ def load_public_key(path: Path, insecure: bool) -> PublicKey:
 def load_private_key(path: Path, passphrase_file: Path | None, insecure: bool) -> PrivateKey:
     """A private key from a file in any of its forms; asks for a passphrase where it needs one and has none."""
     data = read_file(path, KEY_FILE_BYTES)
-    _warn_if_readable(str(path))
-    passphrase = _passphrase_from(passphrase_file)
     with _naming(path):
-        if _is_jwk(data):
-            if passphrase is not None:
-                raise ValueError(f"{path} is not encrypted; leave out --passphrase-file if you trust it")
-            return PrivateKey.from_jwk(data, insecure=insecure)
-        frame = _frame(data)
-        if passphrase is None and _is_sealed(frame):
-            passphrase = _passphrase_from(_named_file()) or _ask(f"Passphrase of {path}: ")
-        return PrivateKey.from_bytes(frame, passphrase=passphrase, insecure=insecure)
+        key = _private_key(data, path, _passphrase_from(passphrase_file), insecure)
+    _warn_if_readable(str(path))
+    return key
+
+
+def _private_key(data: bytes, path: Path, passphrase: str | None, insecure: bool) -> PrivateKey:
+    if _is_jwk(data):
+        if passphrase is not None:
+            raise ValueError(f"{path} is not encrypted; leave out --passphrase-file if you trust it")
+        return PrivateKey.from_jwk(data, insecure=insecure)
+    frame = _frame(data)
+    if passphrase is None and _is_sealed(frame):
+        passphrase = _passphrase_from(_named_file()) or _ask(f"Passphrase of {path}: ")
+    return PrivateKey.from_bytes(frame, passphrase=passphrase, insecure=insecure)
 
 
 def read_array(public_key: PublicKey, path: str) -> EncryptedArray:

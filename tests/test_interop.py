@@ -14,6 +14,7 @@ import phe
 import pytest
 
 import vecphe
+import vecphe.phe
 from vecphe import (
     CorruptedAggregateError,
     InvalidCiphertextError,
@@ -29,7 +30,7 @@ from vecphe import (
 
 X = np.array([0.0, 1.0, -1.0, math.pi, -1e-9, 123456.789, 2.0**-52, -(2.0**63), 0.1])
 GOLDEN = json.loads((Path(__file__).parent / "data" / "phe_golden.json").read_text(encoding="utf-8"))
-MODULES = {"phe": phe}
+MODULES = {"phe": phe, "vecphe.phe": vecphe.phe}
 
 Keys = tuple[PublicKey, PrivateKey]
 

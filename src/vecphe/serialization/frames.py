@@ -136,7 +136,8 @@ class _Reader:
 
     def take(self, length: int, name: str) -> bytes:
         if length > len(self._rest):
-            raise SerializationError(f"truncated: {name} takes {length} bytes, {len(self._rest)} are left")
+            # Without the length: where a private key is damaged, it may be digits of a prime.
+            raise SerializationError(f"truncated: {name} takes more bytes than are left")
         taken, self._rest = self._rest[:length], self._rest[length:]
         return bytes(taken)
 
@@ -146,7 +147,7 @@ class _Reader:
     def integer(self, name: str, most_bits: int) -> int:
         (length,) = self.unpack(_LENGTH, f"the length of {name}")
         if length > most_bits // 8:
-            raise SerializationError(f"{name} has {length} bytes; at most {most_bits // 8} are allowed")
+            raise SerializationError(f"{name} is longer than {most_bits // 8} bytes")
         return _minimal(self.take(length, name), name)
 
     def number(self, name: str) -> Number:

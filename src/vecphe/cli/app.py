@@ -6,13 +6,14 @@ import sys
 import warnings
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from vecphe import __version__
 from vecphe.cli import crypt
-from vecphe.cli.failure import errors_in_one_line, one_line, print_error
+from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.errors import InsecureKeyWarning, VecpheError
 from vecphe.numbers import DEFAULT_KEY_LENGTH, check_key_length
 
@@ -139,3 +140,29 @@ def run(
 
 for _command in (crypt.keygen, crypt.encrypt, crypt.add, crypt.decrypt):
     app.command()(_command)
+
+
+class _Unparsed(TyperCommand):
+    """A command that gets its arguments as they are, ``--help`` and ``--`` included."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        super().parse_args(ctx, [])
+        ctx.args = list(args)
+        return []
+
+
+@app.command(cls=_Unparsed)
+def pheutil(context: typer.Context) -> None:
+    """The commands of phe's pheutil on its file formats: genpkey, extract, encrypt, decrypt, addenc, add, multiply."""
+    import click
+
+    from vecphe.phe.command_line import cli
+
+    try:
+        status = cli.main(context.args or ["--help"], prog_name="vecphe pheutil", standalone_mode=False)
+    except click.ClickException as error:
+        fail(error.format_message())
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    if isinstance(status, int) and status:
+        raise typer.Exit(status)

@@ -147,7 +147,8 @@ def decrypt(private: IO[bytes], ciphertext: IO[bytes], output: IO[str]) -> None:
     n, p, q = parse_private_jwk(_read(private))
     key = PaillierPrivateKey(PaillierPublicKey(n), p, q)
     _say("Decrypting")
-    click.echo(key.decrypt(_encrypted_number(ciphertext, key.public_key)), file=output)
+    number = key.decrypt(_encrypted_number(ciphertext, key.public_key))
+    click.echo(_digits(number) if isinstance(number, int) else number, file=output)
 
 
 @cli.command("addenc")
@@ -221,7 +222,12 @@ def _encrypted_number(file: IO[bytes], public_key: PaillierPublicKey) -> Encrypt
         _refuse(file, '"v" to be a string of decimal digits')
     if type(exponent) is not int:
         _refuse(file, '"e" to be an integer')
-    return EncryptedNumber(public_key, int(mpz(digits)), exponent)  # mpz: Python's int stops at 4300 digits
+    return EncryptedNumber(public_key, int(mpz(digits)), exponent)
+
+
+def _digits(value: int) -> str:
+    """Decimal digits; Python's own conversion stops at 4300, in either direction."""
+    return str(mpz(value))
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -241,4 +247,4 @@ def _write_number(number: EncryptedNumber, output: IO[str]) -> None:
         number = number.decrease_exponent_to(_EXPONENT)
     elif number.exponent < _EXPONENT:
         _say(f"The exponent is below {_EXPONENT}")
-    click.echo(json.dumps({"v": mpz(number.ciphertext()).digits(), "e": number.exponent}), file=output)
+    click.echo(json.dumps({"v": _digits(number.ciphertext()), "e": number.exponent}), file=output)

@@ -101,6 +101,8 @@ def base64url_encode(payload: str | bytes) -> str:
 
 def base64url_decode(payload: str) -> bytes:
     """Bytes of base64url, with or without padding; ValueError for anything else."""
+    if "+" in payload or "/" in payload:
+        raise ValueError("base64url has - and _ where other base64 has + and /")
     payload = payload.rstrip("=")
     return base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True)
 

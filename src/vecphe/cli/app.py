@@ -138,7 +138,7 @@ def run(
         raise typer.Exit(1)
 
 
-for _command in (crypt.keygen, crypt.encrypt, crypt.add, crypt.decrypt):
+for _command in (crypt.keygen, crypt.encrypt, crypt.add, crypt.decrypt, crypt.inspect):
     app.command()(_command)
 
 

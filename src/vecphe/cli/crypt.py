@@ -1,4 +1,4 @@
-"""The commands that make keys and work with encrypted files: keygen, encrypt, add, decrypt."""
+"""The commands that make keys and work with encrypted files: keygen, encrypt, add, decrypt, inspect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vecphe.cli.failure import errors_in_one_line
 from vecphe.errors import VecpheError
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["add", "decrypt", "encrypt", "keygen"]
+__all__ = ["add", "decrypt", "encrypt", "inspect", "keygen"]
 
 _ERRORS = (VecpheError, ValueError, OSError)
 
@@ -211,3 +211,20 @@ def _table_form(out: str, form: TableForm | None) -> TableForm:
     if suffix not in (".csv", ".npy"):
         raise ValueError(f"{out}: name it .csv or .npy, or choose with --form")
     return TableForm(suffix[1:])
+
+
+def inspect(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="File of a key or an array; - is the standard input.")],
+) -> None:
+    """Tell as JSON what a file of a key or an encrypted array holds, and of which key it is. No secret is shown."""
+    import json
+
+    from vecphe.cli.inspection import facts_of
+    from vecphe.cli.streams import check_streams, naming, read_input
+
+    with errors_in_one_line(*_ERRORS):
+        check_streams([source])
+        data = read_input(source)
+        with naming(_shown(source)):
+            facts = facts_of(data)
+    print(json.dumps(facts, indent=2))

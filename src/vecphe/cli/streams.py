@@ -20,8 +20,11 @@ from vecphe.serialization.frames import MAGIC, Kind, open_frame
 __all__ = [
     "check_private_place",
     "check_streams",
+    "frame_of",
+    "is_jwk",
     "load_private_key",
     "load_public_key",
+    "naming",
     "new_passphrase",
     "read_array",
     "read_input",
@@ -141,27 +144,27 @@ def _ask(prompt: str) -> str:
 def load_public_key(path: Path, insecure: bool) -> PublicKey:
     """A public key from a file in any of its forms: binary, JSON, JSON Web Key."""
     data = read_file(path, KEY_FILE_BYTES)
-    with _naming(path):
-        if _is_jwk(data):
+    with naming(path):
+        if is_jwk(data):
             return PublicKey.from_jwk(data, insecure=insecure)
-        return PublicKey.from_bytes(_frame(data), insecure=insecure)
+        return PublicKey.from_bytes(frame_of(data), insecure=insecure)
 
 
 def load_private_key(path: Path, passphrase_file: Path | None, insecure: bool) -> PrivateKey:
     """A private key from a file in any of its forms; asks for a passphrase where it needs one and has none."""
     data = read_file(path, KEY_FILE_BYTES)
-    with _naming(path):
+    with naming(path):
         key = _private_key(data, path, _passphrase_from(passphrase_file), insecure)
     _warn_if_readable(str(path))
     return key
 
 
 def _private_key(data: bytes, path: Path, passphrase: str | None, insecure: bool) -> PrivateKey:
-    if _is_jwk(data):
+    if is_jwk(data):
         if passphrase is not None:
             raise ValueError(f"{path} is not encrypted; leave out --passphrase-file if you trust it")
         return PrivateKey.from_jwk(data, insecure=insecure)
-    frame = _frame(data)
+    frame = frame_of(data)
     if passphrase is None and _is_sealed(frame):
         passphrase = _passphrase_from(_named_file()) or _ask(f"Passphrase of {path}: ")
     return PrivateKey.from_bytes(frame, passphrase=passphrase, insecure=insecure)
@@ -170,12 +173,12 @@ def _private_key(data: bytes, path: Path, passphrase: str | None, insecure: bool
 def read_array(public_key: PublicKey, path: str) -> EncryptedArray:
     """An encrypted array from a file or stdin, in either form."""
     data = read_input(path)
-    with _naming("standard input" if path == "-" else path):
-        return EncryptedArray.from_bytes(public_key, _frame(data))
+    with naming("standard input" if path == "-" else path):
+        return EncryptedArray.from_bytes(public_key, frame_of(data))
 
 
 @contextmanager
-def _naming(path: Path | str) -> Iterator[None]:
+def naming(path: Path | str) -> Iterator[None]:
     """Name the file in what is wrong with its content."""
     try:
         yield
@@ -183,7 +186,8 @@ def _naming(path: Path | str) -> Iterator[None]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _is_jwk(data: bytes) -> bool:
+def is_jwk(data: bytes) -> bool:
+    """Whether data is to be tried as a JSON Web Key."""
     return not data.startswith(MAGIC) and b'"kty"' in data
 
 
@@ -191,7 +195,7 @@ def _is_sealed(frame: bytes) -> bool:
     return open_frame(frame, Kind.PRIVATE_KEY, Kind.SEALED_PRIVATE_KEY).kind is Kind.SEALED_PRIVATE_KEY
 
 
-def _frame(data: bytes) -> bytes:
+def frame_of(data: bytes) -> bytes:
     """The binary form of data in either form."""
     if data.startswith(MAGIC):
         return data

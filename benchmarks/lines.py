@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import phe
 
-import vecphe
+import vecphe.phe
 from benchmarks import lines_core
 from benchmarks.measure import Comparison, Measured, compare, compare_times, once
 from benchmarks.peers import phe_loop, pypaillier
@@ -116,6 +116,36 @@ def singles() -> Iterator[Measured]:
     yield ratio("decrypt-1", "decrypt one value, 2048 bits", decrypt)
 
 
+def facade() -> Iterator[Measured]:
+    """Loops of single calls with phe's names, on vecphe.phe and on phe, 2048 bits, per call."""
+    pairs = [module.generate_paillier_keypair(n_length=2048) for module in (vecphe.phe, phe)]
+    (public, private), (phe_public, phe_private) = pairs
+    values = np.random.default_rng(5).normal(size=256).tolist()
+    numbers, phe_numbers = [public.encrypt(v) for v in values], [phe_public.encrypt(v) for v in values[:8]]
+    assert [private.decrypt(number) for number in numbers] == values
+    assert [phe_private.decrypt(number) for number in phe_numbers] == values[:8]
+
+    def line(
+        key: str, name: str, call: Callable[[Any, float], object], theirs: Callable[[Any, float], object]
+    ) -> Measured:
+        comparison = compare(
+            lambda: [call(number, v) for number, v in zip(numbers, values, strict=True)],
+            lambda: [theirs(number, v) for number, v in zip(phe_numbers, values[:8], strict=True)],
+            (256, 8),
+        )
+        return ratio(f"facade_{key}", f"vecphe.phe: {name}, 2048 bits", comparison)
+
+    yield line(
+        "encrypt", "loop over pub.encrypt(v)", lambda _, v: public.encrypt(v), lambda _, v: phe_public.encrypt(v)
+    )
+    yield line(
+        "decrypt", "loop over priv.decrypt(x)", lambda x, _: private.decrypt(x), lambda x, _: phe_private.decrypt(x)
+    )
+    yield line("add", "loop over x + x", lambda x, _: x + x, lambda x, _: x + x)
+    yield line("add-plain", "loop over x + v", lambda x, v: x + v, lambda x, v: x + v)
+    yield line("multiply", "loop over x * v", lambda x, v: x * v, lambda x, v: x * v)
+
+
 def matrix() -> Iterator[Measured]:
     """A plain 100 x 100 matrix of 32-bit integers times an encrypted vector, per entry."""
     sides = Sides(2048, batch=100, few=100)
@@ -190,6 +220,7 @@ GROUPS: dict[str, Callable[[], Iterator[Measured]]] = {
     "operations": operations,
     "key-lengths": key_lengths,
     "singles": singles,
+    "facade": facade,
     "matrix": matrix,
     "first": first_encryption,
     "keygen": keygen,

@@ -52,6 +52,8 @@ TARGETS: dict[str, dict[str, float]] = {
         "matmul-elementwise": 4,
         "encrypt-1": 30,
         "decrypt-1": 2.2,
+        "facade_encrypt": 20,
+        "facade_decrypt": 2,
         "encrypt-1024": 120,
         "encrypt-3072": 140,
         "encrypt-4096": 140,

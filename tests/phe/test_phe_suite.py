@@ -16,7 +16,6 @@ from pathlib import Path
 from types import ModuleType
 
 import phe
-import pytest
 
 import vecphe.phe
 
@@ -24,8 +23,6 @@ MODULES = ("paillier_test", "math_test", "util_test", "cli_test")
 
 # How many tests phe has: an empty load must not pass.
 COUNTS = {"1.5.0": {"paillier_test": 188, "math_test": 2, "util_test": 15, "cli_test": 29}}
-
-SLOW = {"testCreateKeypairLengths"}
 
 
 @contextmanager
@@ -82,10 +79,8 @@ _Helpers.tearDownClass = classmethod(_close_files)
 # pytest collects them from here as it does any unittest class.
 for _name, _module in LOADED.items():
     for _case_name, _case in _cases(_module).items():
-        for _test in SLOW & vars(_case).keys():
-            setattr(_case, _test, pytest.mark.slow(getattr(_case, _test)))
         globals()[f"{_name}_{_case_name}"] = _case
-del _name, _module, _case_name, _case, _test
+del _name, _module, _case_name, _case
 
 
 def test_all_of_phes_tests_are_here() -> None:

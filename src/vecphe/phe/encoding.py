@@ -147,10 +147,10 @@ def checked_exponent(exponent: Any) -> int:
     """
     if isinstance(exponent, (bool, np.bool_)) or not isinstance(exponent, (int, np.integer)):
         raise TypeError(f"an exponent must be an int, not {type(exponent).__name__}")
-    exponent = int(exponent)
-    if abs(exponent) > _GREATEST_EXPONENT:
+    plain = int(exponent)
+    if abs(plain) > _GREATEST_EXPONENT:
         raise InvalidPlaintextError(f"an exponent must be from {-_GREATEST_EXPONENT} to {_GREATEST_EXPONENT}")
-    return exponent
+    return plain
 
 
 def exponent_factor(exponent: int, new_exponent: int, base: int) -> int:

@@ -96,7 +96,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(literal: str) -> int:
     if len(literal) > _LONGEST_LITERAL or literal == "-0":
-        raise SerializationError("a JSON number is too long; long integers are base64url strings")
+        raise SerializationError("a JSON number is too long or -0; long integers are base64url strings")
     return int(literal)
 
 

@@ -227,6 +227,7 @@ GROUPS: dict[str, Callable[[], Iterator[Measured]]] = {
     "protocol": protocol,
     "kernel": lines_core.kernel,
     "tables": lines_core.tables,
+    "validation": lines_core.validation,
     "overhead": lines_core.overhead,
     "imports": lines_core.imports,
     "jobs": jobs,

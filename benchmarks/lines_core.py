@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import vecphe
-from benchmarks.measure import Measured, once
+from benchmarks.measure import Measured, compare, once
 from vecphe.arithmetic import FixedBase, Words, active_engine, ring_for
 from vecphe.arithmetic.gmp import GmpRing, Pairs
 from vecphe.primes import random_prime_pair
@@ -63,6 +63,23 @@ def tables() -> Iterator[Measured]:
     window = f"window {engine.max_window}"
     yield Measured("table-time", "fixed-base table, 2048 bits", statistics.median(times), "s", window, at_most=True)
     yield Measured("table-size", "fixed-base table, 2048 bits", table.table_bytes / 1e6, "MB", window, at_most=True)
+
+
+def validation() -> Iterator[Measured]:
+    """Reading a batch from outside, every ciphertext checked, against decrypting it."""
+    public_key, private_key = vecphe.generate_keypair(2048)
+    x = np.random.default_rng(6).normal(size=256)
+    c = public_key.encrypt(x)
+    data = c.to_bytes()
+
+    def read() -> vecphe.EncryptedArray:
+        return vecphe.EncryptedArray.from_bytes(public_key, data)
+
+    assert private_key.decrypt(read()).tolist() == x.tolist()
+    comparison = compare(lambda: private_key.decrypt(c), read, (256, 256), pairs=21)
+    detail = f"{comparison.theirs * 1e6:.3g} us of {comparison.ours * 1e6:.4g} us a ciphertext"
+    name = "reading and checking 256 ciphertexts, of decrypting them"
+    yield Measured("validate-share", name, 100 * comparison.ratio, "%", detail, at_most=True)
 
 
 class _NoOpTable(FixedBase[Pairs]):

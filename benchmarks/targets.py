@@ -37,6 +37,7 @@ TARGETS: dict[str, dict[str, float]] = {
         "protocol-1024": 40,
         "protocol-2048": 70,
         "setup": 0.25,
+        "validate-share": 3,
         "jobs": 1.7,
     },
     "ifma": {
@@ -65,6 +66,7 @@ TARGETS: dict[str, dict[str, float]] = {
         "peak-3072": 70,
         "table-time": 0.05,
         "table-size": 32,
+        "validate-share": 3,
         "overhead": 20,
         "import": 0.15,
     },

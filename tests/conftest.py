@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 
-import hypothesis
 import pytest
+from hypothesis import settings
 from tests.toys import toy_keypair
 
 import vecphe
 from vecphe import PrivateKey, PublicKey
 
-# "fuzz" is for tests marked so: VECPHE_HYPOTHESIS_PROFILE=fuzz pytest -m fuzz. No deadlines: machines are shared.
-hypothesis.settings.register_profile("default", deadline=None, max_examples=100)
-hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=20_000)
-hypothesis.settings.load_profile(os.environ.get("VECPHE_HYPOTHESIS_PROFILE", "default"))
+# `make fuzz` runs the tests marked `fuzz` for longer; without a count of their own they take the profile's.
+settings.register_profile("default", deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=int(os.environ.get("FUZZ_EXAMPLES", "20000")))
+settings.load_profile(os.environ.get("VECPHE_HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session")

@@ -172,6 +172,12 @@ def test_h12_a_doubled_field(public_key: PublicKey) -> None:
         PublicKey.from_jwk(text[:-1] + ', "n": "AQ"}', insecure=True)
 
 
+def test_h12_keys_that_are_too_long(public_key: PublicKey) -> None:
+    assert PublicKey.from_jwk(public_key.to_jwk("x" * 60_000), insecure=True) == public_key
+    with pytest.raises(SerializationError, match="longer"):
+        PublicKey.from_jwk(public_key.to_jwk("x" * 70_000), insecure=True)
+
+
 def test_h12_holds_without_asserts(public_key: PublicKey) -> None:
     script = (
         "import json, sys\n"

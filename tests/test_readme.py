@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
+from typer.testing import CliRunner
+
+from vecphe.cli.app import app
 
 README = Path(__file__).parents[1] / "README.md"
 
 
 def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     X, y = load_diabetes(return_X_y=True)
     names: dict[str, Any] = {"X": X, "y": y}
     exec(blocks[0], names)
@@ -27,6 +31,24 @@ def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert repr(eval(expression, names)) == promised.strip()
     exec(blocks[2], names)
     assert names["model"].score(X, y) > 0.2
+    *statements, last = blocks[3].splitlines()
+    exec("\n".join(statements), names)
+    expression, _, promised = last.partition("#")
+    assert repr(eval(expression, names)) == promised.strip()
+
+
+def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = README.read_text(encoding="utf-8")
+    (block,) = (b for b in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) if "vecphe keygen" in b)
+    monkeypatch.chdir(tmp_path)
+    Path("ward1.csv").write_text("age,cost\n50.5,2\n61,-3\n")
+    np.save("ward2.npy", np.array([[1, 2.25], [3, 4]]))
+    for line in block.splitlines():
+        command, *args = shlex.split(line, comments=True)
+        assert command == "vecphe"
+        result = CliRunner().invoke(app, args)
+        assert result.exit_code == 0, result.output
+    assert result.stdout == "51.5,4.25\n64.0,1.0\n"
 
 
 def test_the_example_is_six_lines() -> None:

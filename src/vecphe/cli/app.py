@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from vecphe import __version__
+from vecphe.cli import crypt
+from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.errors import InsecureKeyWarning, VecpheError
 from vecphe.numbers import DEFAULT_KEY_LENGTH, check_key_length
 
@@ -20,7 +21,7 @@ __all__ = ["app", "run_app"]
 
 app = typer.Typer(
     name="vecphe",
-    help="Federated learning on vectorized Paillier encryption.",
+    help="Vectorized Paillier encryption: keys, encrypted files, and federated learning on them.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -47,7 +48,7 @@ def run_app() -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # what every usage error of typer has, in all its versions
             raise
-        _print_error(error.format_message())
+        print_error(error.format_message())
         return 2
     if status == _INTERRUPTED:  # newer versions of typer answer Ctrl-C themselves
         raise KeyboardInterrupt
@@ -55,30 +56,7 @@ def run_app() -> int:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"warning: {_one_line(message)}", file=sys.stderr)
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
-
-
-def _print_error(text: object) -> None:
-    print(f"error: {_one_line(text)}", file=sys.stderr)
-
-
-def _fail(text: object) -> NoReturn:
-    _print_error(text)
-    raise typer.Exit(2)
-
-
-@contextmanager
-def _errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except kinds as error:
-        _fail(error)
+    print(f"warning: {one_line(message)}", file=sys.stderr)
 
 
 def _print_version(wanted: bool) -> None:
@@ -103,14 +81,14 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     """Version, engine, CPU features, parallelism and key strengths."""
     from vecphe.cli.info import collect_info, print_info, print_json
 
-    with _errors_in_one_line(VecpheError):
+    with errors_in_one_line(VecpheError):
         facts = collect_info()
     (print_json if as_json else print_info)(facts)
 
 
 @app.command()
 def run(
-    clients: Annotated[int | None, typer.Option(min=3, help="Number of hospitals. [default: 5]")] = None,
+    clients: Annotated[int | None, typer.Option(min=3, help="Number of hospitals, 5 by default.")] = None,
     key_length: Annotated[int, typer.Option(help="Bits of the Paillier modulus.")] = DEFAULT_KEY_LENGTH,
     iterations: Annotated[int, typer.Option(min=1, help="Rounds of gradient descent.")] = 50,
     eta: Annotated[float, typer.Option(help="Step size.")] = 1.5,
@@ -129,7 +107,7 @@ def run(
     from vecphe.cli.output import check_writable, write_json
     from vecphe.cli.report import Reporter
 
-    with _errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
+    with errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         check_key_length(key_length, insecure=insecure)
         if json_file is not None:
@@ -149,12 +127,42 @@ def run(
         comparison = Comparison(options)
     reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
     reporter.print_start(comparison)
-    with _errors_in_one_line(VecpheError), warnings.catch_warnings():
+    with errors_in_one_line(VecpheError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         comparison.run(reporter)
     reporter.print_results(comparison)
     if json_file is not None:
-        with _errors_in_one_line(OSError):
+        with errors_in_one_line(OSError):
             write_json(json_file, comparison.as_dict(), force)
     if not comparison.models_agree:
         raise typer.Exit(1)
+
+
+for _command in (crypt.keygen, crypt.encrypt, crypt.add, crypt.decrypt, crypt.inspect):
+    app.command()(_command)
+
+
+class _Unparsed(TyperCommand):
+    """A command that gets its arguments as they are, ``--help`` and ``--`` included."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        super().parse_args(ctx, [])
+        ctx.args = list(args)
+        return []
+
+
+@app.command(cls=_Unparsed)
+def pheutil(context: typer.Context) -> None:
+    """The commands of phe's pheutil on its file formats: genpkey, extract, encrypt, decrypt, addenc, add, multiply."""
+    import click
+
+    from vecphe.phe.command_line import cli
+
+    try:
+        status = cli.main(context.args or ["--help"], prog_name="vecphe pheutil", standalone_mode=False)
+    except click.ClickException as error:
+        fail(error.format_message())
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    if isinstance(status, int) and status:
+        raise typer.Exit(status)

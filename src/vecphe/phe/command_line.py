@@ -52,6 +52,8 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # click's own to answer
+            raise
         except (VecpheError, UnicodeDecodeError) as error:
             message = "the file is not text" if isinstance(error, UnicodeDecodeError) else str(error)
         except OSError as error:

@@ -1,0 +1,230 @@
+"""The commands that make keys and work with encrypted files: keygen, encrypt, add, decrypt, inspect."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vecphe.cli.failure import errors_in_one_line
+from vecphe.errors import VecpheError
+from vecphe.numbers import DEFAULT_KEY_LENGTH
+
+__all__ = ["add", "decrypt", "encrypt", "inspect", "keygen"]
+
+_ERRORS = (VecpheError, ValueError, OSError)
+
+Out = Annotated[str, typer.Option("--out", "-o", help="File to write; - is the standard output.")]
+PublicKeyFile = Annotated[Path, typer.Option("--key", "-k", help="File of the public key; phe's key files work too.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")]
+Jobs = Annotated[int | None, typer.Option(help="Workers; -1 is all cores.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(help="File whose first line is the passphrase; else the one that VECPHE_PASSPHRASE_FILE names."),
+]
+
+
+class KeyForm(str, Enum):
+    """Forms of key files."""
+
+    BINARY = "binary"
+    JSON = "json"
+    JWK = "jwk"
+
+
+class TableForm(str, Enum):
+    """Forms of files of plain numbers."""
+
+    CSV = "csv"
+    NPY = "npy"
+
+
+def keygen(
+    out: Annotated[str, typer.Option("--out", "-o", help="File for the private key; - is a pipe on stdout.")],
+    public: Annotated[str | None, typer.Option(help="File for the public key, OUT.pub by default.")] = None,
+    key_length: Annotated[int, typer.Option(help="Bits of the Paillier modulus.")] = DEFAULT_KEY_LENGTH,
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for a passphrase to encrypt it with.")] = False,
+    passphrase_file: PassphraseFile = None,
+    form: Annotated[
+        KeyForm, typer.Option(help="binary and json are vecphe's; jwk is what phe's pheutil reads, never encrypted.")
+    ] = KeyForm.BINARY,
+    force: Annotated[bool, typer.Option("--force", help="Replace the key files if they exist.")] = False,
+    insecure: Insecure = False,
+) -> None:
+    """Make a key pair: a private key that only you can read, and a public one to give away."""
+    from vecphe.cli.output import check_writable
+    from vecphe.cli.streams import check_private_place, new_passphrase, write_output, write_private
+    from vecphe.keys import generate_keypair
+    from vecphe.numbers import check_key_length
+
+    with errors_in_one_line(*_ERRORS):
+        public_path = _public_path(out, public)
+        check_key_length(key_length, insecure=insecure)
+        check_private_place(out)
+        for path in (out, public_path):
+            check_writable(Path(path), force)
+        secret = new_passphrase(passphrase, passphrase_file)
+        if secret is not None and form is KeyForm.JWK:
+            raise ValueError("a JSON Web Key is never encrypted; leave out the passphrase, or take another --form")
+        public_key, private_key = _quietly(generate_keypair, key_length, insecure)
+        write_private(out, _key_bytes(private_key, form, passphrase=secret), force)
+        write_output(public_path, _key_bytes(public_key, form), force)
+    names = {"private key": out, "public key": public_path, "fingerprint": public_key.fingerprint}
+    print("\n".join(f"{name}: {value}" for name, value in names.items()), file=sys.stderr if out == "-" else sys.stdout)
+
+
+def _public_path(out: str, public: str | None) -> str:
+    if public is None and out == "-":
+        raise ValueError("the private key goes to a pipe: give --public FILE for the public one")
+    path = f"{out}.pub" if public is None else public
+    if path == "-" or (out != "-" and Path(path).resolve() == Path(out).resolve()):
+        raise ValueError("the public key needs a file of its own: give --public FILE")
+    return path
+
+
+def _quietly(function: Any, *args: Any) -> Any:
+    """Call without a second warning about the same key."""
+    import warnings
+
+    from vecphe.errors import InsecureKeyWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyWarning)
+        return function(*args)
+
+
+def _key_bytes(key: Any, form: KeyForm, **options: Any) -> bytes:
+    if form is KeyForm.BINARY:
+        return bytes(key.to_bytes(**options))
+    text: str = key.to_json(**options) if form is KeyForm.JSON else key.to_jwk()
+    return (text.rstrip("\n") + "\n").encode()
+
+
+def encrypt(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="CSV or .npy; - is the standard input.")],
+    key: PublicKeyFile,
+    out: Out,
+    packed: Annotated[
+        bool, typer.Option("--packed", help="Several values a ciphertext; they can only be added.")
+    ] = False,
+    max_abs: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest magnitude; what is added must have the same. With --packed 2^15, for integers 2^55."
+        ),
+    ] = None,
+    jobs: Jobs = None,
+    force: Force = False,
+    insecure: Insecure = False,
+) -> None:
+    """Encrypt the numbers of a CSV or .npy file."""
+    from vecphe.cli.output import check_writable
+    from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
+    from vecphe.cli.table import parse_values
+    from vecphe.format import checked_encoding
+
+    with errors_in_one_line(*_ERRORS):
+        check_streams([source])
+        check_writable(Path(out), force)
+        public_key = load_public_key(key, insecure)
+        values, header = parse_values(read_input(source), _shown(source))
+        if header is not None:
+            print(f"note: {_shown(source)}, line 1 is taken as a header", file=sys.stderr)
+        encoding = checked_encoding(None, packed=packed, integer=values.dtype.kind != "f")
+        if max_abs is not None:
+            encoding = replace(encoding, max_abs=max_abs)
+        array = public_key.encrypt(values, packed=packed, encoding=encoding, n_jobs=jobs)
+        write_output(out, array.to_bytes(), force)
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == "-" else path
+
+
+def add(
+    sources: Annotated[list[str], typer.Argument(metavar="FILE...", help="Encrypted files; one can be -.")],
+    key: PublicKeyFile,
+    out: Out,
+    force: Force = False,
+    insecure: Insecure = False,
+) -> None:
+    """Add encrypted files of one key and one shape, without decrypting them."""
+    from vecphe.cli.output import check_writable
+    from vecphe.cli.streams import check_streams, load_public_key, read_array, write_output
+
+    with errors_in_one_line(*_ERRORS):
+        check_streams(sources)
+        if len(sources) < 2:
+            raise ValueError("give two or more encrypted files to add")
+        check_writable(Path(out), force)
+        public_key = load_public_key(key, insecure)
+        total = read_array(public_key, sources[0])
+        for source in sources[1:]:
+            array = read_array(public_key, source)
+            if array.shape != total.shape:
+                raise ValueError(f"{_shown(source)} has shape {array.shape}, those before it {total.shape}")
+            try:
+                total = total + array
+            except VecpheError as error:
+                raise ValueError(f"{_shown(source)}: {error}") from None
+        write_output(out, total.to_bytes(), force)
+
+
+def decrypt(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="Encrypted file; - is the standard input.")],
+    key: Annotated[Path, typer.Option("--key", "-k", help="File of the private key; phe's key files work too.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="File to write (.csv or .npy); - is stdout.")] = "-",
+    form: Annotated[
+        TableForm | None, typer.Option(help="What to write; else the name of OUT says it, and on stdout it is csv.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    jobs: Jobs = None,
+    force: Force = False,
+    insecure: Insecure = False,
+) -> None:
+    """Decrypt a file to CSV or .npy. A passphrase that is needed and not in a file is asked for."""
+    from vecphe.cli.output import check_writable
+    from vecphe.cli.streams import check_streams, load_private_key, read_array, write_output
+    from vecphe.cli.table import csv_of_values, npy_of_values
+
+    with errors_in_one_line(*_ERRORS):
+        form = _table_form(out, form)
+        check_streams([source])
+        check_writable(Path(out), force)
+        private_key = load_private_key(key, passphrase_file, insecure)
+        values = private_key.decrypt(read_array(private_key.public_key, source), n_jobs=jobs)
+        data = csv_of_values(values) if form is TableForm.CSV else npy_of_values(values)
+        write_output(out, data, force, binary=form is TableForm.NPY)
+
+
+def _table_form(out: str, form: TableForm | None) -> TableForm:
+    if form is not None:
+        return form
+    if out == "-":
+        return TableForm.CSV
+    suffix = Path(out).suffix.lower()
+    if suffix not in (".csv", ".npy"):
+        raise ValueError(f"{out}: name it .csv or .npy, or choose with --form")
+    return TableForm(suffix[1:])
+
+
+def inspect(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="File of a key or an array; - is the standard input.")],
+) -> None:
+    """Tell as JSON what a file of a key or an encrypted array holds, and of which key it is. No secret is shown."""
+    import json
+
+    from vecphe.cli.inspection import facts_of
+    from vecphe.cli.streams import check_streams, naming, read_input
+
+    with errors_in_one_line(*_ERRORS):
+        check_streams([source])
+        data = read_input(source)
+        with naming(_shown(source)):
+            facts = facts_of(data)
+    print(json.dumps(facts, indent=2))

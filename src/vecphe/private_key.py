@@ -1,0 +1,273 @@
+"""Private keys: who can decrypt."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.arithmetic import Words, engine_named, integers_from_words
+from vecphe.array import EncryptedArray
+from vecphe.encoding import decode
+from vecphe.errors import (
+    CorruptedAggregateError,
+    KeyMismatchError,
+)
+from vecphe.files import PathLike, check_writable
+from vecphe.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
+from vecphe.numbers import (
+    PrivateNumbers,
+    check_private_numbers,
+)
+from vecphe.parallel import chunk_bounds, effective_jobs, run_local_tasks
+from vecphe.public_key import PublicKey, phe_attribute
+from vecphe.serialization import (
+    KEY_FILE_BYTES,
+    frame_from_json,
+    frame_of_private_key,
+    json_from_frame,
+    primes_from_frame,
+    read_frame,
+    write_frame,
+)
+
+__all__ = ["PrivateKey"]
+
+
+class PrivateKey:
+    """Decrypts.
+
+    Parameters
+    ----------
+    public_key : PublicKey
+    p, q : int
+        Its primes, in any order.
+
+    Raises
+    ------
+    InvalidKeyError
+        If they are not primes of equal length, too close, or do not belong to the public key.
+    """
+
+    def __init__(self, public_key: PublicKey, p: int, q: int) -> None:
+        if not isinstance(public_key, PublicKey):
+            raise TypeError(f"public_key must be a PublicKey, not {type(public_key).__name__}")
+        self._adopt(public_key, check_private_numbers(public_key._numbers, p, q))
+
+    def _adopt(self, public_key: PublicKey, numbers: PrivateNumbers) -> None:
+        self._public_key = public_key
+        self._numbers = numbers
+        self._decryptor = public_key._source.engine.decryptor(numbers.p, numbers.q)
+
+    @classmethod
+    def _from_numbers(cls, public_key: PublicKey, numbers: PrivateNumbers) -> PrivateKey:
+        """Without the key rules: for keys made here, and for tests on toy keys."""
+        key = cls.__new__(cls)
+        key._adopt(public_key, numbers)
+        return key
+
+    @classmethod
+    def from_jwk(cls, key: str | bytes | dict[str, Any], *, insecure: bool = False) -> PrivateKey:
+        """A key from its JSON Web Key, as JSON text (what ``pheutil genpkey`` writes) or the dict of it.
+
+        Raises
+        ------
+        SerializationError
+            If it is malformed.
+        InvalidKeyError
+            If it is another kind of key, or its numbers are refused.
+        """
+        n, p, q = parse_private_jwk(key)
+        return cls(PublicKey(n, insecure=insecure), p, q)
+
+    def to_jwk(self, kid: str | None = None, *, public_kid: str | None = None) -> str:
+        """JSON Web Key as one line of JSON, as phe's command line writes it. It holds the primes: keep it secret.
+
+        `kid` is a comment that names the key, `public_kid` (default: the same) one for the public key inside.
+        """
+        public = public_jwk(self._public_key.n, kid if public_kid is None else public_kid)
+        return jwk_text(private_jwk(public, self.p, self.q, kid))
+
+    @classmethod
+    def from_phe(cls, key: Any, *, insecure: bool = False) -> PrivateKey:
+        """A key from phe's `PaillierPrivateKey`, or whatever has its attributes; checked as any other."""
+        public_key, p, q = (phe_attribute(key, name, "PaillierPrivateKey") for name in ("public_key", "p", "q"))
+        return cls(PublicKey.from_phe(public_key, insecure=insecure), p, q)
+
+    def to_phe(self, module: Any) -> Any:
+        """The same key as a `PaillierPrivateKey` of `module`: ``phe`` or ``vecphe.phe``."""
+        make = phe_attribute(module, "PaillierPrivateKey", "module such as phe")
+        return make(self._public_key.to_phe(module), self.p, self.q)
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half."""
+        return self._public_key
+
+    @property
+    def p(self) -> int:
+        """The smaller prime. Secret."""
+        return self._numbers.p
+
+    @property
+    def q(self) -> int:
+        """The larger prime. Secret."""
+        return self._numbers.q
+
+    def __repr__(self) -> str:
+        return f"PrivateKey({self._public_key.key_length} bits, fingerprint={self._public_key.fingerprint})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PrivateKey) and self._public_key == other._public_key
+
+    def __hash__(self) -> int:
+        return hash((PrivateKey, self._public_key))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")
+
+    def to_bytes(self, *, passphrase: str | bytes | None = None) -> bytes:
+        """The binary form of docs/format.md. Secret, and without a passphrase in the clear.
+
+        Parameters
+        ----------
+        passphrase : str or bytes, optional
+            Encrypt with it, by scrypt and AES-256-GCM; takes about half a second and 128 MiB.
+        """
+        return frame_of_private_key(self._public_key._numbers, self._numbers, passphrase)
+
+    def to_json(self, *, passphrase: str | bytes | None = None) -> str:
+        """The JSON form of docs/format.md; as `to_bytes`."""
+        return json_from_frame(self.to_bytes(passphrase=passphrase))
+
+    def save(self, path: PathLike, *, passphrase: str | bytes | None = None, force: bool = False) -> None:
+        """Write the key to a file that only its owner can read (mode 0600 from its creation); as `PublicKey.save`.
+
+        Parameters
+        ----------
+        path : str or path
+        passphrase : str or bytes, optional
+            As in `to_bytes`.
+        force : bool
+            Replace a file that exists.
+        """
+        check_writable(path, force=force)
+        write_frame(path, self.to_bytes(passphrase=passphrase), force=force, private=True)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+        """A key of the binary form, validated as in `PrivateKey`.
+
+        Parameters
+        ----------
+        data : bytes
+        passphrase : str or bytes, optional
+            Needed if the key is encrypted, and refused if it is not.
+        insecure : bool
+            As in `PublicKey`.
+
+        Raises
+        ------
+        SerializationError
+            If the data is not in this form, or the passphrase is wrong.
+        InvalidKeyError
+        """
+        p, q = primes_from_frame(data, passphrase)
+        return cls(PublicKey(p * q, insecure=insecure), p, q)
+
+    @classmethod
+    def from_json(cls, text: str, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+        """A key of the JSON form; as `from_bytes`."""
+        return cls.from_bytes(frame_from_json(text), passphrase=passphrase, insecure=insecure)
+
+    @classmethod
+    def load(cls, path: PathLike, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
+        return cls.from_bytes(read_frame(path, KEY_FILE_BYTES), passphrase=passphrase, insecure=insecure)
+
+    def decrypt(self, array: EncryptedArray, n_jobs: int | None = None) -> npt.NDArray[Any]:
+        """Decrypt an array.
+
+        Parameters
+        ----------
+        array : EncryptedArray
+        n_jobs : int, optional
+            As in joblib, on this machine only: None is 1, -1 all cores.
+
+        Returns
+        -------
+        ndarray of float64
+            Of the array's shape. Integers come back as int64 (Python integers, dtype object, where they do not fit).
+
+        Raises
+        ------
+        KeyMismatchError
+            If the array belongs to another key.
+        InvalidCiphertextError
+            If a ciphertext is not in Z*_{n^2}.
+        CorruptedAggregateError
+            If a value is beyond the array's bound. Never tell the sender which of the two it was.
+        ParallelError
+            If `n_jobs` would send the key to another machine.
+        """
+        if not isinstance(array, EncryptedArray):
+            raise TypeError(f"decrypt takes an EncryptedArray, not {type(array).__name__}")
+        if array.fingerprint != self._public_key.fingerprint:
+            raise KeyMismatchError("the array belongs to another key; decrypt it with the private key it was made for")
+        format = array.format
+        if format.layout:
+            words = self._decrypt_words(array, format.layout.offset, n_jobs)
+            integers = _bounded(format.layout.unpack(words, array.size), format.bound)
+        else:
+            integers = _debiased(self._decrypt_words(array, format.bound, n_jobs), format.bound)
+        return decode(integers, format.fraction_bits, integer=format.integer).reshape(array.shape)
+
+    def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
+        ring, engine = self._public_key._source.ring, self._public_key._source.engine
+        count = array.n_ciphertexts
+        least = max(engine.task_size // 8, 1)  # decrypting costs about eight times as much as encrypting
+        jobs = effective_jobs(n_jobs, count, least)
+        bounds = chunk_bounds(count, jobs, least, 16 * least)
+        if len(bounds) == 1:
+            return self._decryptor.decrypt(ring, array.residues, offset)
+        parts = [ring.take(array.residues, np.arange(start, stop)) for start, stop in bounds]
+        if jobs == 1:
+            return np.concatenate([self._decryptor.decrypt(ring, part, offset) for part in parts])
+        if engine.workers == "threads":
+            tasks = [(ring, part, offset) for part in parts]
+            return np.concatenate(run_local_tasks(self._decryptor.decrypt, tasks, n_jobs, "threads"))
+        remote = [(engine.name, self.p, self.q, ring.store_bytes(part), offset) for part in parts]
+        return np.concatenate(run_local_tasks(_decrypt_in_worker, remote, n_jobs, "processes"))
+
+
+def _decrypt_in_worker(engine_name: str, p: int, q: int, data: bytes, offset: int) -> Words:
+    """One task of a local worker process: the one door through which private numbers leave their process."""
+    engine = engine_named(engine_name)
+    ring = engine.ring(p * q)
+    return engine.decryptor(p, q).decrypt(ring, ring.load_bytes(data), offset)
+
+
+def _bounded(integers: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
+    """Signed integers from two's complement words, each checked against the bound."""
+    if integers.shape[1] == 1 and bound < 1 << 63:
+        values = integers[:, 0].view(np.int64)
+        if ((values > bound) | (values < -bound)).any():
+            raise CorruptedAggregateError
+        return values
+    big = integers_from_words(integers, signed=True)
+    if any(abs(value) > bound for value in big):
+        raise CorruptedAggregateError
+    return [int(value) for value in big]
+
+
+def _debiased(words: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
+    """Signed integers from words of v + bound, each checked to be in [-bound, bound]."""
+    if bound < 1 << 63:
+        if words[:, 1:].any() or (words[:, 0] > np.uint64(2 * bound)).any():
+            raise CorruptedAggregateError
+        return (words[:, 0] - np.uint64(bound)).view(np.int64)
+    big = integers_from_words(words)
+    if any(value > 2 * bound for value in big):
+        raise CorruptedAggregateError
+    return [int(value) - bound for value in big]

@@ -1,0 +1,302 @@
+"""Public keys: who can encrypt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.array import EncryptedArray
+from vecphe.encoding import FixedPoint, as_plain_array
+from vecphe.errors import (
+    InvalidCiphertextError,
+    LayoutMismatchError,
+)
+from vecphe.files import PathLike
+from vecphe.format import checked_encoding, format_for
+from vecphe.freshness import Freshness
+from vecphe.jwk import jwk_text, parse_public_jwk, public_jwk
+from vecphe.numbers import (
+    PublicNumbers,
+    check_public_number,
+)
+from vecphe.randomizers import RandomizerScheme, RandomizerSource
+from vecphe.serialization import (
+    KEY_FILE_BYTES,
+    frame_from_json,
+    frame_of_public_key,
+    json_from_frame,
+    public_number_from_frame,
+    read_frame,
+    write_frame,
+)
+
+__all__ = ["PublicKey", "phe_attribute"]
+
+
+class PublicKey:
+    """Encrypts.
+
+    Parameters
+    ----------
+    n : int
+        Modulus, from a key holder one trusts: it is checked for what can be checked without its factors.
+    insecure : bool
+        Accept (and warn about) fewer than 2048 bits, down to 256.
+    randomizers : {"djn", "djn-short", "textbook"}
+        Where ciphertexts get their randomness from; see `vecphe.randomizers`.
+
+    Raises
+    ------
+    InvalidKeyError
+    """
+
+    def __init__(self, n: int, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> None:
+        self._adopt(check_public_number(n, insecure=insecure), randomizers)
+
+    def _adopt(self, numbers: PublicNumbers, randomizers: RandomizerScheme) -> None:
+        self._numbers = numbers
+        self._source = RandomizerSource(numbers, randomizers)
+
+    @classmethod
+    def _from_numbers(cls, numbers: PublicNumbers, randomizers: RandomizerScheme = "djn") -> PublicKey:
+        """Without the key rules: for keys made here, and for tests on toy keys."""
+        key = cls.__new__(cls)
+        key._adopt(numbers, randomizers)
+        return key
+
+    @classmethod
+    def from_jwk(cls, key: str | bytes | dict[str, Any], *, insecure: bool = False) -> PublicKey:
+        """A key from its JSON Web Key, as JSON text (what ``pheutil extract`` writes) or the dict of it.
+
+        Raises
+        ------
+        SerializationError
+            If it is malformed.
+        InvalidKeyError
+            If it is another kind of key, or its number is refused.
+        """
+        return cls(parse_public_jwk(key), insecure=insecure)
+
+    def to_jwk(self, kid: str | None = None) -> str:
+        """JSON Web Key as one line of JSON, as phe's command line writes it; `kid` is a comment that names it."""
+        return jwk_text(public_jwk(self.n, kid))
+
+    @classmethod
+    def from_phe(cls, key: Any, *, insecure: bool = False) -> PublicKey:
+        """A key from phe's `PaillierPublicKey`, or whatever has its ``n``; checked as any other."""
+        return cls(phe_attribute(key, "n", "PaillierPublicKey"), insecure=insecure)
+
+    def to_phe(self, module: Any) -> Any:
+        """The same key as a `PaillierPublicKey` of `module`: ``phe`` or ``vecphe.phe``."""
+        return phe_attribute(module, "PaillierPublicKey", "module such as phe")(self.n)
+
+    @property
+    def n(self) -> int:
+        """The modulus."""
+        return self._numbers.n
+
+    @property
+    def key_length(self) -> int:
+        """Length of n in bits."""
+        return self._numbers.n.bit_length()
+
+    @property
+    def fingerprint(self) -> str:
+        """Key id: 32 hexadecimal digits."""
+        return self._numbers.fingerprint
+
+    @property
+    def randomizers(self) -> RandomizerScheme:
+        """The randomizer scheme."""
+        return self._source.scheme
+
+    @property
+    def table_bytes(self) -> int:
+        """Memory of the fixed-base table as it is now, in bytes."""
+        return self._source.table_bytes
+
+    def __repr__(self) -> str:
+        return f"PublicKey({self.key_length} bits, fingerprint={self.fingerprint})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and self.n == other.n
+
+    def __hash__(self) -> int:
+        return hash(self._numbers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore_public_key, (self._source,)
+
+    def __copy__(self) -> PublicKey:
+        return self  # nothing changes a key
+
+    def __deepcopy__(self, memo: Any) -> PublicKey:
+        return self
+
+    def to_bytes(self) -> bytes:
+        """The binary form of docs/format.md."""
+        return frame_of_public_key(self._numbers)
+
+    def to_json(self) -> str:
+        """The JSON form of docs/format.md."""
+        return json_from_frame(self.to_bytes())
+
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write the key to a file, whole or not at all: as JSON if the name ends in ``.json``, else in binary.
+
+        Parameters
+        ----------
+        path : str or path
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file and not `force`.
+        OSError
+            If it cannot be written; what was there before stays.
+        """
+        write_frame(path, self.to_bytes(), force=force)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+        """A key of the binary form, validated as in `PublicKey`; the form does not hold `randomizers`.
+
+        Raises
+        ------
+        SerializationError
+            If the data is not in this form.
+        InvalidKeyError
+        """
+        return cls(public_number_from_frame(data), insecure=insecure, randomizers=randomizers)
+
+    @classmethod
+    def from_json(cls, text: str, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+        """A key of the JSON form; as `from_bytes`."""
+        return cls.from_bytes(frame_from_json(text), insecure=insecure, randomizers=randomizers)
+
+    @classmethod
+    def load(cls, path: PathLike, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
+        return cls.from_bytes(read_frame(path, KEY_FILE_BYTES), insecure=insecure, randomizers=randomizers)
+
+    def prepare(self, count: int) -> None:
+        """Build the tables that `count` encryptions to come pay for (else the first ones do)."""
+        self._source.prepare(count)
+
+    def encrypt(
+        self,
+        x: npt.ArrayLike,
+        *,
+        packed: bool = False,
+        encoding: FixedPoint | None = None,
+        n_jobs: int | None = None,
+    ) -> EncryptedArray:
+        """Encrypt real numbers.
+
+        Parameters
+        ----------
+        x : array_like of real numbers
+            Any shape; floats up to 64 bits, integers and booleans.
+        packed : bool
+            Several values a ciphertext: fewer, but no products, sums or indexing inside.
+        encoding : FixedPoint, optional
+            Default: exact for floats from 2^-60 to 2^64 and for all integers unpacked, 40 fraction bits and
+            magnitudes up to 2^15 (for integers: up to 2^55) packed.
+        n_jobs : int, optional
+            As in joblib: None is 1, -1 all cores.
+
+        Returns
+        -------
+        EncryptedArray
+            Of the shape of `x`, one value a ciphertext unless `packed`.
+
+        Raises
+        ------
+        TypeError
+            For complex, object, string and masked arrays.
+        InvalidPlaintextError
+            For NaN and infinity.
+        PlaintextOverflowError
+            For magnitudes beyond ``encoding.max_abs``, and encodings that do not fit the key.
+        """
+        values = as_plain_array(x)
+        integer = values.dtype.kind != "f"
+        encoding = checked_encoding(encoding, packed=packed, integer=integer)
+        format = format_for(self.n, encoding, packed, integer, 1)
+        words, offset = format.plaintexts(encoding.encode(values))
+        residues = self._source.encrypt(words, offset, n_jobs)
+        return EncryptedArray(self._source, residues, values.shape, format, Freshness.new())
+
+    def from_ciphertexts(
+        self,
+        ciphertexts: Iterable[int],
+        *,
+        shape: tuple[int, ...] | None = None,
+        encoding: FixedPoint | None = None,
+        packed: bool = False,
+        integer: bool = False,
+        terms: int = 1,
+    ) -> EncryptedArray:
+        """An array of ciphertexts from outside, every one checked to be in Z*_{n^2}.
+
+        Parameters
+        ----------
+        ciphertexts : iterable of int
+            In the order in which ``EncryptedArray.ciphertexts`` gives them.
+        shape : tuple of int, optional
+            Shape of the plaintexts; default one value a ciphertext in one dimension.
+        encoding : FixedPoint, optional
+            How the values were encoded; the defaults are those of `encrypt`.
+        packed, integer : bool
+            As they were when encrypted.
+        terms : int
+            How many encoded values each slot sums at most.
+
+        Raises
+        ------
+        InvalidCiphertextError
+            With the same text whatever is wrong with a ciphertext.
+        LayoutMismatchError
+            If the number of ciphertexts does not fit the shape.
+        """
+        values = list(ciphertexts)
+        if any(isinstance(value, bool) or not isinstance(value, int) for value in values):
+            raise InvalidCiphertextError
+        if isinstance(terms, bool) or not isinstance(terms, int) or terms < 1:
+            raise ValueError(f"terms must be a positive int, not {terms!r}")
+        encoding = checked_encoding(encoding, packed=packed, integer=integer)
+        format = format_for(self.n, encoding, packed, integer, terms)
+        if shape is not None and not (
+            isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
+        ):
+            raise LayoutMismatchError(f"shape must be a tuple of non-negative ints, not {shape!r}")
+        if shape is None:
+            shape = (len(values) * (format.layout.slots if format.layout else 1),)
+        count = int(np.prod(shape, dtype=object))
+        if len(values) != format.n_ciphertexts(count):
+            raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
+        ring = self._source.ring
+        residues = ring.load(values)
+        if not ring.all_units(residues):
+            raise InvalidCiphertextError
+        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
+
+
+def phe_attribute(value: Any, name: str, kind: str) -> Any:
+    """An attribute of what should be shaped like phe's classes."""
+    try:
+        return getattr(value, name)
+    except AttributeError:
+        raise TypeError(f"{type(value).__name__} is not a {kind}: it has no {name}") from None
+
+
+def _restore_public_key(source: RandomizerSource) -> PublicKey:
+    """Unpickle: the source was validated and is shared with the other objects of its key."""
+    key = PublicKey.__new__(PublicKey)
+    key._numbers, key._source = source.numbers, source
+    return key

@@ -1,0 +1,154 @@
+"""Plain numbers in CSV and .npy files: read exactly, or refused with line and column."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+
+from vecphe.cli.table import csv_of_values, npy_of_values, parse_values
+
+
+def parse(text):
+    return parse_values(text.encode() if isinstance(text, str) else text, "x")[0]
+
+
+def npy(values):
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1\n2\n3\n", [1, 2, 3]),
+        ("1,2\n3,4", [[1, 2], [3, 4]]),
+        ("1.5,2,3\n", [[1.5, 2.0, 3.0]]),
+        ("-1.5\n+2\n", [-1.5, 2.0]),
+        ("1e3\n.5\n5.\n1E-3\n", [1000.0, 0.5, 5.0, 0.001]),
+        ("\ufeff1,2\r\n3,4\r\n", [[1, 2], [3, 4]]),
+        ("a,b\n1,2\n", [[1, 2]]),
+        ('"age, years",b_2\r\n1,2\r\n\r\n', [[1, 2]]),
+        (" 1 ,\t2\n", [[1, 2]]),
+        ('"1","2"\n', [[1, 2]]),
+        ("1\r2\r", [1, 2]),
+        ("1\n\n\n", [1]),
+        ("9223372036854775807\n-9223372036854775808\n", [2**63 - 1, -(2**63)]),
+        ("18446744073709551615\n0\n", [2**64 - 1, 0]),
+        ("0.1\n1e-400\n1.7976931348623157e308\n", [0.1, 0.0, 1.7976931348623157e308]),
+    ],
+)
+def test_numbers_of_csv(text, values):
+    array = parse(text)
+    assert array.tolist() == values
+    assert (array.dtype.kind == "f") == bool(re.search("[.e]", text.split("b")[-1]))
+
+
+def test_the_header_is_told():
+    assert parse_values(b"age,cost\n1,2\n", "x")[1] == "age,cost"
+    assert parse_values(b"1,2\n3,4\n", "x")[1] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        ("\ufeff\r\n", "empty"),
+        ("a,b\n", "header without numbers"),
+        ("1,2\n3\n", "line 2: 1 values, but line 1 has 2"),
+        ("1\n1,5\n", "line 2: 2 values.*decimal point"),
+        ('1\n"1,5"\n', "line 2, column 1: not a number; write a decimal point"),
+        ("1;2\n", "line 1, column 1: not a number; separate values by commas"),
+        ("1,2\n3,nan\n", "line 2, column 2: NaN"),
+        ("nan\n", "line 1, column 1: NaN"),
+        ("NaN\n1\n", "line 1, column 1: NaN"),
+        ("-inf\n", "line 1, column 1: NaN and infinity"),
+        ("a\n1\n1e400\n", "line 3, column 1: a number beyond"),
+        ("-1e999\n", "line 1, column 1: a number beyond"),
+        ("1\n\n2\n", "line 2: empty"),
+        ("1,\n", "line 1, column 2: no value"),
+        ("1.5x\n2\n", "line 1, column 1: not a number"),
+        ("a,1\n2,3\n", "line 1, column 1: not a number"),
+        ("1_000\n", "not a number"),
+        ("0x10\n", "not a number"),
+        ("1e\n", "not a number"),
+        ("1 000\n", "not a number"),
+        ("--1\n", "not a number"),
+        ("\u0661\n", "not a number"),
+        ("\u22121\n", "not a number"),
+        ("1\x00\n", "x, line 1"),
+        ('"1\n', "x, line 1"),
+        ("1" * 5000 + "\n", "column 1: a number of too many digits"),
+        ("1\n" + "1" * 200_000 + "\n", "x, line 2"),
+        ("1" * 30 + "\n", "integers beyond 64 bits"),
+        ("-1\n18446744073709551615\n", "integers beyond 64 bits"),
+        (b"\x00\xff\xfe\x9c", "neither UTF-8 text nor"),
+        ("1\n".encode("utf-16"), "neither UTF-8 text nor"),
+        (b"PK\x03\x04....", "archive"),
+    ],
+)  # fmt: skip
+def test_h63_h66_what_is_no_table_of_numbers(text, words):
+    with pytest.raises(ValueError, match=words):
+        parse(text)
+
+
+def test_errors_do_not_show_the_values():
+    with pytest.raises(ValueError, match="line 1, column 2") as caught:
+        parse("12345,secret:678\n")
+    assert "678" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1.5, -2.0], [[1], [2]], [], np.zeros((0, 3)), 7, np.arange(24).reshape(2, 3, 4), np.array([1, 2], dtype=">u2"),
+     np.array([[1, 2], [3, 4]], order="F", dtype=np.float32), [True, False]],
+    ids=repr,
+)  # fmt: skip
+def test_numbers_of_npy(values):
+    array = parse(npy(values))
+    assert array.shape == np.shape(values)
+    assert array.tolist() == np.asarray(values).tolist()
+
+
+def test_h63_damaged_npy():
+    good = npy(np.arange(5.0))
+    for size in range(6, len(good)):
+        with pytest.raises(ValueError, match="x"):
+            parse(good[:size])
+    with pytest.raises(ValueError, match=r"48 bytes.*40"):
+        parse(good + b"\0" * 8)
+    huge = good.replace(b"(5,)", b"(10000000000000,)")
+    assert huge != good
+    with pytest.raises(ValueError, match="x"):
+        parse(huge)
+
+
+@pytest.mark.parametrize("values", [[1j], ["1"], [None], np.array([1], dtype="M8[s]"), np.array([1], np.longdouble)])
+def test_h18_npy_of_other_types(values):
+    with pytest.raises(ValueError, match="real numbers"):
+        parse(npy(np.asarray(values)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.1, -1e-300, 1.7976931348623157e308, -0.0], [1, -(2**63)], [[1, 2], [3, 4]], [[0.5]], np.zeros((0,)),
+     np.zeros((3, 0)), 2.5],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_written_reads_the_same(values):
+    array = np.asarray(values)
+    assert parse(npy_of_values(array)).tolist() == array.tolist()
+    if array.size:
+        assert parse(csv_of_values(array)).ravel().tolist() == array.ravel().tolist()
+    else:
+        assert csv_of_values(array).strip() == b""
+
+
+def test_what_a_form_does_not_have():
+    with pytest.raises(ValueError, match=r"\.npy"):
+        csv_of_values(np.zeros((2, 2, 2)))
+    big = np.array([2**20000, -1], dtype=object)
+    with pytest.raises(ValueError, match="CSV"):
+        npy_of_values(big)
+    assert len(csv_of_values(big)) > 6000

@@ -53,7 +53,7 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
     ):
         raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(value)")
     array = np.asarray(values)
-    if array.dtype.kind == "f" and not isinstance(values, np.ndarray) and (np.abs(array) >= _INT64_SAFE).any():
+    if array.dtype == np.float64 and not isinstance(values, np.ndarray) and (np.abs(array) >= _INT64_SAFE).any():
         # numpy turns lists of integers that fit neither int64 nor uint64 into rounded floats.
         array = _refuse_rounded_integers(values, array)
     kind, size = array.dtype.kind, array.dtype.itemsize

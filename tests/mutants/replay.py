@@ -131,7 +131,9 @@ def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None
     observer = Observer(node_ids, stop_early)
     options = ["-q", "-m", "", "-p", "no:cacheprovider", "-p", "no:benchmark", "--hypothesis-seed=0", "--tb=short"]
     pytest.main([*options, *node_ids], plugins=[observer])
-    content = {key: value if isinstance(value, str) else sorted(value) for key, value in asdict(observer.outcome).items()}
+    content = {
+        key: value if isinstance(value, str) else sorted(value) for key, value in asdict(observer.outcome).items()
+    }
     (copy / "outcome.json").write_text(json.dumps(content), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # threads of an interrupted test must not hold it up
@@ -150,9 +152,7 @@ def run_tests(copy: Path, node_ids: Sequence[str], stop_early: bool, timeout: fl
     if not path.exists():
         return Outcome(broken=[f"pytest died: {_tail(copy)}"])
     content = json.loads(path.read_text(encoding="utf-8"))
-    outcome = Outcome(
-        set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"]
-    )
+    outcome = Outcome(set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"])
     if not Path(outcome.imported_from).is_relative_to(copy) and not outcome.broken:
         outcome.broken.append(f"not the copy was tested, but {outcome.imported_from or 'nothing'}: {_tail(copy)}")
     return outcome

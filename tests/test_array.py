@@ -460,6 +460,25 @@ def test_h31_h32_h33_ciphertexts_from_outside_look_alike_when_rejected(keypair: 
     assert private_key.decrypt(public_key.from_ciphertexts([good])).tolist() == [1.0]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_h31_h32_h33_one_bad_ciphertext_anywhere_in_a_batch(keypair: Keypair, packed: bool) -> None:
+    public_key, private_key = keypair
+    n = public_key.n
+    good = public_key.encrypt(np.zeros(40 * (7 if packed else 1)), packed=packed).ciphertexts()
+    assert len(good) == 40
+    for place in (0, 7, 8, 39):
+        for bad in (0, n, private_key.p, n * n, -1, 2.0, np.int64(7), np.uint8(1), "7", None, [7], 7j):
+            with pytest.raises(InvalidCiphertextError, match=r"^not a valid ciphertext for this key$"):
+                public_key.from_ciphertexts([*good[:place], bad, *good[place + 1 :]], packed=packed)
+
+
+@pytest.mark.parametrize("data", ["123", b"\x05\x07", bytearray(8), memoryview(b"123"), np.ones(3), 5, None])
+def test_h33_what_is_no_sequence_of_ciphertexts(public_key: PublicKey, data: Any) -> None:
+    """Bytes iterate as small integers, which are units mod n^2."""
+    with pytest.raises(TypeError, match="ciphertexts must be an iterable of int"):
+        public_key.from_ciphertexts(data)
+
+
 def test_from_ciphertexts_checks_the_shape(public_key: PublicKey) -> None:
     good = public_key.encrypt([1.0, 2.0]).ciphertexts()
     for shape in ((1,), (3,), (2, 2), (0,)):
@@ -486,12 +505,15 @@ def test_h34_arrays_of_another_key(keypair: Keypair, other_keypair: Keypair) -> 
                       lambda: keypair[1].decrypt(other)):  # fmt: skip
         with pytest.raises(KeyMismatchError, match="key"):
             operation()
+    assert len({key.fingerprint for key in (keypair[0], other_keypair[0])}) == 2
+    with pytest.raises(KeyMismatchError, match="another key"):
+        keypair[1].decrypt(other_keypair[0].encrypt([1.0], packed=True))
     same = PublicKey(keypair[0].n, insecure=True).encrypt([2.0])
     assert keypair[1].decrypt(c + same).tolist() == [3.0]
 
 
 def test_h13_decrypt_takes_only_encrypted_arrays(private_key: PrivateKey) -> None:
-    for bad in (5, [1, 2], np.zeros(3), None):
+    for bad in (5, [1, 2], np.zeros(3), None, private_key, private_key.public_key):
         with pytest.raises(TypeError, match="EncryptedArray"):
             private_key.decrypt(bad)  # type: ignore[arg-type]
 

@@ -95,6 +95,12 @@ def test_h19_tiny_values_round_to_zero(value: float) -> None:
         assert integer == 0
 
 
+def test_h20_a_max_abs_beyond_all_floats() -> None:
+    encoding = FixedPoint(0, 1 << 2000)
+    values = np.array([1.7976931348623157e308, -1.0])
+    assert integers_from_words(encoding.encode(values), signed=True) == [int(values[0]), -1]
+
+
 def test_h19_huge_values_are_a_range_error(public_key: PublicKey) -> None:
     for packed in (False, True):
         with pytest.raises(PlaintextOverflowError, match="max_abs"):
@@ -185,6 +191,8 @@ def test_decoding_is_correctly_rounded(integers: list[int], fraction_bits: int) 
         ((40, math.nan), ValueError),
         ((40, math.inf), ValueError),
         ((40, "8"), TypeError),
+        ((0, 1 << 14000), ValueError),
+        ((0, -(1 << 20000)), ValueError),
         ((40, 8, 0), ValueError),
         ((40, 8, 2**64), ValueError),
         ((40, 8, 2.5), TypeError),

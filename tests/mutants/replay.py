@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_table
 
 _TIMEOUT = 120.0  # seconds for the tests of one mutant

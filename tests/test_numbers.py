@@ -246,6 +246,10 @@ def test_h10_close_primes_are_not_generated(monkeypatch: pytest.MonkeyPatch) -> 
 
     p = blum_prime_above(3 << 510)
     near, far = blum_prime_above(p + 1000), blum_prime_above(p + (1 << 509))
+    while math.gcd(p - 1, near - 1) != 2:
+        near = blum_prime_above(near + 4)
+    while math.gcd(p - 1, far - 1) != 2:
+        far = blum_prime_above(far + 4)
     drawn = iter([p, near, p, far])
     monkeypatch.setattr(primes, "_random_prime", lambda bits: next(drawn))
     assert random_prime_pair(1024) == (p, far)

@@ -196,6 +196,7 @@ def test_h22_empty_arrays(keypair: Keypair, shape: tuple[int, ...], packed: bool
         assert private_key.decrypt(c.sum()).tolist() == 0.0
         assert private_key.decrypt(c.sum(axis=0)).shape == shape[1:]
         assert private_key.decrypt(np.zeros((2, shape[0])) @ c).tolist() == np.zeros((2, *shape[1:])).tolist()
+        assert private_key.decrypt(np.zeros((0, shape[0])) @ c).shape == (0, *shape[1:])
         assert private_key.decrypt(vecphe.concatenate([c, c])).shape == (2 * shape[0], *shape[1:])
         assert private_key.decrypt(c.reshape(-1)).shape == (0,)
     for dtype in (np.float64, np.int64):

@@ -3,7 +3,9 @@
 PYTHON ?= python3
 ARGS ?=
 NATIVE ?= 1
+FUZZ_EXAMPLES ?= 20000
 
+export FUZZ_EXAMPLES
 export VECPHE_REQUIRE_NATIVE := $(NATIVE)
 
 VENV := .venv
@@ -13,7 +15,7 @@ STAMP := $(VENV)/.built-$(NATIVE)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format bench clean
+.PHONY: help run test test-all fuzz lint format bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +40,9 @@ test: $(STAMP) ## Run the tests, slow ones left out; ARGS goes to pytest
 
 test-all: $(STAMP) ## Run all tests, slow ones too
 	$(BIN)/python -m pytest --benchmark-disable -m "" $(ARGS)
+
+fuzz: $(STAMP) ## Run the tests on generated input for longer; FUZZ_EXAMPLES=20000 is how many a test
+	VECPHE_HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --benchmark-disable -m fuzz $(ARGS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 from tests.toys import toy_keypair
 
 import vecphe
 from vecphe import PrivateKey, PublicKey
+
+# `make fuzz` runs the tests marked `fuzz` for longer; without a count of their own they take the profile's.
+settings.register_profile("default", deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=int(os.environ.get("FUZZ_EXAMPLES", "20000")))
+settings.load_profile(os.environ.get("VECPHE_HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session")

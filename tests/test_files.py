@@ -1,0 +1,265 @@
+"""Files are whole or not there, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vecphe
+from vecphe import PrivateKey, PublicKey, files
+from vecphe.files import check_writable, read_file, replace_file
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    replace_file(path, b"one")
+    assert read_file(path) == b"one"
+    replace_file(str(path), b"two" * 10**6, force=True)
+    assert read_file(path) == b"two" * 10**6
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_h64_a_file_that_exists_is_not_replaced_without_force(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"precious")
+    for refuse in (lambda: replace_file(path, b"x"), lambda: check_writable(path)):
+        with pytest.raises(FileExistsError, match="force=True"):
+            refuse()
+    assert path.read_bytes() == b"precious"
+
+
+def test_h64_nor_one_that_came_to_exist_since_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "data"
+    monkeypatch.setattr(files, "check_writable", lambda path, force: path.write_bytes(b"precious"))
+    with pytest.raises(FileExistsError, match="force=True"):
+        replace_file(path, b"x")
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    replace_file(tmp_path / "data", b"x")
+    assert (tmp_path / "data").read_bytes() == b"x"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_h63_directories_and_missing_ones(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for path, error, text in (
+        (tmp_path, IsADirectoryError, "directory"),
+        (tmp_path / "none" / "data", FileNotFoundError, "create"),
+        (tmp_path / "file" / "data", NotADirectoryError, "not a directory"),
+    ):
+        with pytest.raises(error, match=text):
+            check_writable(path, force=True)
+        with pytest.raises(error, match=text):
+            replace_file(path, b"x", force=True)
+
+
+def test_links_are_followed_and_stay(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "data", tmp_path / "link"
+    link.symlink_to(target)
+    replace_file(link, b"one")
+    assert target.read_bytes() == b"one"
+    with pytest.raises(FileExistsError):
+        replace_file(link, b"two")
+    replace_file(link, b"two", force=True)
+    assert link.is_symlink()
+    assert target.read_bytes() == b"two"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_pipes_are_written_and_read_but_take_no_private_content(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="regular"):
+        replace_file(path, b"secret", private=True)
+    taken: list[bytes] = []
+    reader = threading.Thread(target=lambda: taken.append(read_file(path)))
+    reader.start()
+    replace_file(path, b"x" * 100_000)
+    reader.join(timeout=30)
+    assert taken == [b"x" * 100_000]
+    assert path.is_fifo()
+
+
+def test_devices_are_not_read() -> None:
+    with pytest.raises(OSError, match="neither a file nor a pipe"):
+        read_file("/dev/zero")
+
+
+def test_reading_stops_at_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"12345")
+    assert read_file(path, 5) == b"12345"
+    with pytest.raises(OSError, match="longer than the 4 bytes"):
+        read_file(path, 4)
+
+
+@pytest.mark.parametrize(("private", "wanted"), [(True, 0o600), (False, 0o640)])
+def test_h59_the_mode_is_right_from_creation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private: bool, wanted: int
+) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"")
+    path.chmod(0o666)
+    seen = []
+    write = os.write
+
+    def watch(descriptor: int, data: Any) -> int:
+        seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", watch)
+    before = os.umask(0o000 if private else 0o027)
+    try:
+        replace_file(path, b"x", force=True, private=private)
+    finally:
+        os.umask(before)
+    assert seen == [wanted]
+    assert mode(path) == wanted
+
+
+FAILURES = {"write": errno.ENOSPC, "fsync": errno.EIO, "close": errno.EDQUOT, "replace": errno.EIO}
+
+
+@pytest.mark.parametrize("interrupt", [False, True], ids=["error", "ctrl-c"])
+@pytest.mark.parametrize("step", FAILURES)
+def test_h58_a_failure_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, interrupt: bool
+) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"precious")
+    error = KeyboardInterrupt() if interrupt else OSError(FAILURES[step], os.strerror(FAILURES[step]))
+    original = getattr(os, step)
+    calls = 0
+
+    def fail(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if step == "write" and calls == 1:
+            return original(arguments[0], arguments[1][:10])  # a short write, then no more room
+        if step == "close":
+            original(*arguments)
+        if calls <= 2:
+            raise error
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, fail)
+        with pytest.raises(type(error)):
+            replace_file(path, b"x" * 1000, force=True)
+    assert calls
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+LIMITED = """
+import resource, sys
+from vecphe import PrivateKey
+key = PrivateKey.load(sys.argv[1], insecure=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
+try:
+    key.save(sys.argv[1], force=True)
+except OSError as error:
+    sys.exit(error.errno)
+"""
+
+
+def test_h58_a_limit_on_the_size_leaves_the_old_key(tmp_path: Path, private_key: PrivateKey) -> None:
+    path = tmp_path / "key"
+    private_key.save(path)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", LIMITED, str(path)], check=False)
+    assert done.returncode == errno.EFBIG
+    assert PrivateKey.load(path, insecure=True) == private_key
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_h58_a_full_device(public_key: PublicKey) -> None:
+    with pytest.raises(OSError, match="No space"):
+        public_key.save("/dev/full")
+
+
+SAVING = """
+import os, sys
+from vecphe import PrivateKey
+os.umask(0)
+keys = [PrivateKey.load(path, insecure=True) for path in sys.argv[2:]]
+print("ready", flush=True)
+while True:
+    for key in keys:
+        key.save(sys.argv[1], force=True)
+"""
+
+
+def test_h59_kill_while_a_key_is_written(
+    tmp_path: Path, private_key: PrivateKey, other_keypair: tuple[PublicKey, PrivateKey]
+) -> None:
+    keys = [private_key, other_keypair[1]]
+    sources = [tmp_path / "one", tmp_path / "two"]
+    for key, source in zip(keys, sources, strict=True):
+        key.save(source)
+    directory = tmp_path / "target"
+    directory.mkdir()
+    path = directory / "key"
+    private_key.save(path)
+    for _ in range(5):
+        arguments = [sys.executable, "-W", "ignore", "-c", SAVING, str(path), *map(str, sources)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(random.uniform(0.005, 0.05))
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        assert PrivateKey.load(path, insecure=True) in keys
+        assert {mode(file) for file in directory.iterdir()} == {0o600}  # what kill leaves over, too
+
+
+def test_private_keys_are_saved_for_their_owner_alone(tmp_path: Path, private_key: PrivateKey) -> None:
+    before = os.umask(0)
+    try:
+        for name in ("key", "key.json"):
+            private_key.save(tmp_path / name)
+            private_key.public_key.save(tmp_path / f"public-{name}")
+    finally:
+        os.umask(before)
+    assert {file.name: mode(file) for file in tmp_path.iterdir()} == {
+        "key": 0o600,
+        "key.json": 0o600,
+        "public-key": 0o666,
+        "public-key.json": 0o666,
+    }
+
+
+def test_an_array_that_cannot_be_saved_stays_fresh(tmp_path: Path, public_key: PublicKey) -> None:
+    path = tmp_path / "array"
+    path.write_bytes(b"precious")
+    c = public_key.encrypt([1.0])
+    with pytest.raises(FileExistsError):
+        c.save(path)
+    assert (c * 1 + public_key.encrypt([1.0])).is_fresh
+    assert not any(nonce.spent for nonce in c._freshness.involved)
+    assert path.read_bytes() == b"precious"
+    c.save(path, force=True)
+    assert vecphe.EncryptedArray.load(public_key, path).shape == (1,)

@@ -33,7 +33,9 @@ def test_public_names() -> None:
         "VecpheError",
         "__version__",
         "concatenate",
+        "from_phe",
         "generate_keypair",
+        "to_phe",
     ]
     assert all(hasattr(vecphe, name) for name in vecphe.__all__)
 

@@ -19,6 +19,7 @@ from vecphe.errors import (
     SerializationError,
     VecpheError,
 )
+from vecphe.interop import from_phe, to_phe
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 from vecphe.packing import SlotLayout
@@ -49,5 +50,7 @@ __all__ = [
     "VecpheError",
     "__version__",
     "concatenate",
+    "from_phe",
     "generate_keypair",
+    "to_phe",
 ]

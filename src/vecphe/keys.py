@@ -20,6 +20,7 @@ from vecphe.errors import (
 from vecphe.files import PathLike, check_writable
 from vecphe.format import checked_encoding, format_for
 from vecphe.freshness import Freshness
+from vecphe.jwk import jwk_text, parse_private_jwk, parse_public_jwk, private_jwk, public_jwk
 from vecphe.numbers import (
     DEFAULT_KEY_LENGTH,
     PrivateNumbers,
@@ -76,6 +77,32 @@ class PublicKey:
         key = cls.__new__(cls)
         key._adopt(numbers, randomizers)
         return key
+
+    @classmethod
+    def from_jwk(cls, key: str | bytes | dict[str, Any], *, insecure: bool = False) -> PublicKey:
+        """A key from its JSON Web Key, as JSON text (what ``pheutil extract`` writes) or the dict of it.
+
+        Raises
+        ------
+        SerializationError
+            If it is malformed.
+        InvalidKeyError
+            If it is another kind of key, or its number is refused.
+        """
+        return cls(parse_public_jwk(key), insecure=insecure)
+
+    def to_jwk(self, kid: str | None = None) -> str:
+        """JSON Web Key as one line of JSON, as phe's command line writes it; `kid` is a comment that names it."""
+        return jwk_text(public_jwk(self.n, kid))
+
+    @classmethod
+    def from_phe(cls, key: Any, *, insecure: bool = False) -> PublicKey:
+        """A key from phe's `PaillierPublicKey`, or whatever has its ``n``; checked as any other."""
+        return cls(_attribute(key, "n", "PaillierPublicKey"), insecure=insecure)
+
+    def to_phe(self, module: Any) -> Any:
+        """The same key as a `PaillierPublicKey` of `module`: ``phe`` or ``vecphe.phe``."""
+        return _attribute(module, "PaillierPublicKey", "module such as phe")(self.n)
 
     @property
     def n(self) -> int:
@@ -278,6 +305,14 @@ class PublicKey:
         return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
 
 
+def _attribute(value: Any, name: str, kind: str) -> Any:
+    """An attribute of what should be shaped like phe's classes."""
+    try:
+        return getattr(value, name)
+    except AttributeError:
+        raise TypeError(f"{type(value).__name__} is not a {kind}: it has no {name}") from None
+
+
 def _restore_public_key(source: RandomizerSource) -> PublicKey:
     """Unpickle: the source was validated and is shared with the other objects of its key."""
     key = PublicKey.__new__(PublicKey)
@@ -316,6 +351,39 @@ class PrivateKey:
         key = cls.__new__(cls)
         key._adopt(public_key, numbers)
         return key
+
+    @classmethod
+    def from_jwk(cls, key: str | bytes | dict[str, Any], *, insecure: bool = False) -> PrivateKey:
+        """A key from its JSON Web Key, as JSON text (what ``pheutil genpkey`` writes) or the dict of it.
+
+        Raises
+        ------
+        SerializationError
+            If it is malformed.
+        InvalidKeyError
+            If it is another kind of key, or its numbers are refused.
+        """
+        n, p, q = parse_private_jwk(key)
+        return cls(PublicKey(n, insecure=insecure), p, q)
+
+    def to_jwk(self, kid: str | None = None, *, public_kid: str | None = None) -> str:
+        """JSON Web Key as one line of JSON, as phe's command line writes it. It holds the primes: keep it secret.
+
+        `kid` is a comment that names the key, `public_kid` (default: the same) one for the public key inside.
+        """
+        public = public_jwk(self._public_key.n, kid if public_kid is None else public_kid)
+        return jwk_text(private_jwk(public, self.p, self.q, kid))
+
+    @classmethod
+    def from_phe(cls, key: Any, *, insecure: bool = False) -> PrivateKey:
+        """A key from phe's `PaillierPrivateKey`, or whatever has its attributes; checked as any other."""
+        public_key, p, q = (_attribute(key, name, "PaillierPrivateKey") for name in ("public_key", "p", "q"))
+        return cls(PublicKey.from_phe(public_key, insecure=insecure), p, q)
+
+    def to_phe(self, module: Any) -> Any:
+        """The same key as a `PaillierPrivateKey` of `module`: ``phe`` or ``vecphe.phe``."""
+        make = _attribute(module, "PaillierPrivateKey", "module such as phe")
+        return make(self._public_key.to_phe(module), self.p, self.q)
 
     @property
     def public_key(self) -> PublicKey:

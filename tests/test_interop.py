@@ -1,0 +1,281 @@
+"""Arrays to and from phe's numbers: identical values both ways, whatever the exponents; hostile numbers are refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import phe
+import pytest
+
+import vecphe
+from vecphe import (
+    CorruptedAggregateError,
+    InvalidCiphertextError,
+    KeyMismatchError,
+    PackedOperationError,
+    PlaintextOverflowError,
+    PrivateKey,
+    PublicKey,
+    SerializationError,
+    from_phe,
+    to_phe,
+)
+
+X = np.array([0.0, 1.0, -1.0, math.pi, -1e-9, 123456.789, 2.0**-52, -(2.0**63), 0.1])
+GOLDEN = json.loads((Path(__file__).parent / "data" / "phe_golden.json").read_text(encoding="utf-8"))
+MODULES = {"phe": phe}
+
+Keys = tuple[PublicKey, PrivateKey]
+
+
+@pytest.fixture(params=MODULES)
+def module(request: pytest.FixtureRequest) -> Any:
+    return MODULES[request.param]
+
+
+@pytest.fixture(scope="module", params=[512, 1024, 2048])
+def keys(request: pytest.FixtureRequest) -> Keys:
+    return vecphe.generate_keypair(request.param, insecure=True)
+
+
+@pytest.fixture
+def phe_keys(keypair: Keys, module: Any) -> tuple[Any, Any]:
+    private = keypair[1].to_phe(module)
+    return private.public_key, private
+
+
+def test_ours_decrypt_there(keys: Keys, module: Any) -> None:
+    private = keys[1].to_phe(module)
+    numbers = to_phe(keys[0].encrypt(X), module)
+    assert all(isinstance(number, module.EncryptedNumber) for number in numbers)
+    assert [private.decrypt(number) for number in numbers] == X.tolist()
+    integers = np.array([[0, -1, 2**62], [5, 6, -(2**63)]])
+    rows = to_phe(keys[0].encrypt(integers), module)
+    decrypted = [[private.decrypt(number) for number in row] for row in rows]
+    assert decrypted == integers.tolist()
+    assert all(isinstance(value, int) for row in decrypted for value in row)
+
+
+def test_theirs_decrypt_here(keys: Keys, module: Any) -> None:
+    public = keys[0].to_phe(module)
+    numbers = [public.encrypt(value) for value in [*X.tolist(), 7, -(2**70)]]
+    assert len({number.exponent for number in numbers}) > 5
+    array = from_phe(keys[0], numbers)
+    assert array.shape == (len(numbers),)
+    result = keys[1].decrypt(array)
+    assert result.dtype == np.float64
+    assert result.tolist() == [*X.tolist(), 7.0, -(2.0**70)]
+    integers = from_phe(keys[0], [public.encrypt(value) for value in (3, -4, 2**50)])
+    assert keys[1].decrypt(integers).dtype == np.int64
+    assert keys[1].decrypt(integers).tolist() == [3, -4, 2**50]
+
+
+def test_results_of_either_side_are_the_same(keypair: Keys, phe_keys: tuple[Any, Any], module: Any) -> None:
+    a, b = X[1:4], np.array([2.5, -0.75, 1e-3])
+    there = [phe_keys[0].encrypt(value) for value in a.tolist()]
+    ours = from_phe(keypair[0], there, max_abs=100.0)
+    total = to_phe(ours * 3 + keypair[0].encrypt(b) - 1.5, module)
+    expected = [phe_keys[1].decrypt(x * 3 + y - 1.5) for x, y in zip(there, b.tolist(), strict=True)]
+    assert [phe_keys[1].decrypt(number) for number in total] == expected
+
+
+def test_h40_golden_numbers_of_phe(module: Any) -> None:
+    p, q = int(GOLDEN["p"]), int(GOLDEN["q"])
+    public_key = PublicKey(p * q, insecure=True)
+    private_key = PrivateKey(public_key, p, q)
+    theirs = public_key.to_phe(module)
+    exponents = {item["e"] for item in GOLDEN["numbers"]}
+    assert min(exponents) < -30
+    assert max(exponents) > 10
+    numbers = [module.EncryptedNumber(theirs, int(item["v"]), item["e"]) for item in GOLDEN["numbers"]]
+    expected = [
+        float.fromhex(item["plain"]) if "x" in item["plain"] else int(item["plain"]) for item in GOLDEN["numbers"]
+    ]
+    assert len(expected) >= 25
+    reader = private_key.to_phe(module)
+    array = from_phe(public_key, numbers)
+    assert private_key.decrypt(array).tolist() == [float(value) for value in expected]
+    for number, value in zip(numbers, expected, strict=True):
+        alone = from_phe(public_key, number)
+        assert alone.shape == ()
+        decrypted = private_key.decrypt(alone).item()
+        assert (decrypted, type(decrypted)) == (value, type(value))
+        back = reader.decrypt(to_phe(alone, module))
+        assert (back, type(back)) == (value, type(value))
+    assert [reader.decrypt(number) for number in to_phe(array, module)] == [float(value) for value in expected]
+
+
+SHAPES: list[tuple[int, ...]] = [(), (0,), (1,), (2, 3), (2, 1, 3), (0, 3), (3, 0)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nesting_is_the_shape(keypair: Keys, module: Any, shape: tuple[int, ...]) -> None:
+    values = np.arange(math.prod(shape), dtype=float).reshape(shape) - 1.25
+    numbers = to_phe(keypair[0].encrypt(values), module)
+    told = np.array(values.tolist()).shape  # as far as lists tell it: those of shape (0, 3) are []
+    assert np.array(numbers, dtype=object).shape == told
+    back = from_phe(keypair[0], numbers)
+    assert back.shape == told
+    assert keypair[1].decrypt(back).tolist() == values.tolist()
+
+
+def test_tuples_and_object_arrays(keypair: Keys, phe_keys: tuple[Any, Any]) -> None:
+    numbers = [phe_keys[0].encrypt(value) for value in (1.5, 2, -3.25)]
+    grid = np.empty((1, 3), dtype=object)
+    grid[0] = numbers
+    for form in (tuple(numbers), np.array(numbers, dtype=object)):
+        assert keypair[1].decrypt(from_phe(keypair[0], form)).tolist() == [1.5, 2.0, -3.25]
+    assert keypair[1].decrypt(from_phe(keypair[0], grid)).tolist() == [[1.5, 2.0, -3.25]]
+
+
+def test_reading_does_not_change_their_numbers(keypair: Keys, phe_keys: tuple[Any, Any]) -> None:
+    number = phe_keys[0].encrypt(1.5) + 2
+    before = number.ciphertext(False)
+    from_phe(keypair[0], [number, phe_keys[0].encrypt(1e-9)])
+    assert number.ciphertext(False) == before
+
+
+@pytest.mark.parametrize("numbers", ["ragged", "uneven depth", "number beside list", "endless"])
+def test_uneven_nesting_is_refused(keypair: Keys, phe_keys: tuple[Any, Any], numbers: str) -> None:
+    c = phe_keys[0].encrypt(1)
+    endless: list[Any] = []
+    endless.append(endless)
+    forms = {"ragged": [[c], [c, c]], "uneven depth": [[c], [[c]]], "number beside list": [c, [c]], "endless": endless}
+    with pytest.raises(ValueError, match="nested evenly"):
+        from_phe(keypair[0], forms[numbers])
+
+
+def number_of(key: PublicKey, ciphertext: Any = None, exponent: Any = 0) -> Any:
+    """What a hostile peer may hand in: phe's shape, any content."""
+    value = key.encrypt(1).ciphertexts()[0] if ciphertext is None else ciphertext
+    return SimpleNamespace(public_key=SimpleNamespace(n=key.n), exponent=exponent, ciphertext=lambda _=True: value)
+
+
+INVALID: dict[str, Callable[[PrivateKey], Any]] = {
+    "h31 zero": lambda key: 0,
+    "h31 n": lambda key: key.public_key.n,
+    "h31 p": lambda key: key.p,
+    "h32 n^2": lambda key: key.public_key.n**2,
+    "h32 n^2 + 1": lambda key: key.public_key.n**2 + 1,
+    "h32 -1": lambda key: -1,
+    "h33 float": lambda key: 1.5,
+    "h33 str": lambda key: "5",
+    "h33 bool": lambda key: True,
+}
+
+
+@pytest.mark.parametrize("fault", INVALID)
+def test_h31_h32_h33_invalid_ciphertexts(keypair: Keys, fault: str) -> None:
+    good = [number_of(keypair[0], exponent=e) for e in (0, -3, 2)]
+    assert keypair[1].decrypt(from_phe(keypair[0], good)).tolist() == [1.0, 16.0**-3, 256.0]
+    with pytest.raises(InvalidCiphertextError) as caught:
+        from_phe(keypair[0], [*good, number_of(keypair[0], INVALID[fault](keypair[1]), -5)])
+    assert str(caught.value) == str(InvalidCiphertextError())
+
+
+def test_h34_numbers_of_another_key(keypair: Keys, other_keypair: Keys, module: Any) -> None:
+    theirs = other_keypair[0].to_phe(module).encrypt(1)
+    with pytest.raises(KeyMismatchError, match="number 1"):
+        from_phe(keypair[0], [number_of(keypair[0]), theirs])
+
+
+@pytest.fixture
+def unread(keypair: Keys) -> Callable[[Any], Any]:
+    """A number of that exponent whose ciphertext must not be asked for."""
+
+    def make(exponent: Any) -> Any:
+        def ciphertext(_: bool = True) -> int:
+            raise RuntimeError("the exponent had to be refused before")
+
+        return SimpleNamespace(public_key=SimpleNamespace(n=keypair[0].n), exponent=exponent, ciphertext=ciphertext)
+
+    return make
+
+
+@pytest.mark.parametrize("exponent", [10**9, -(10**9), 10**4000, 129, -396, -4097])
+def test_exponents_out_of_range(keypair: Keys, unread: Callable[[Any], Any], exponent: int) -> None:
+    with pytest.raises(PlaintextOverflowError, match="exponent of number 0"):
+        from_phe(keypair[0], [unread(exponent)])
+
+
+@pytest.mark.parametrize("exponent", [True, 1.0, "1", None, math.nan, [1]])
+def test_exponents_that_are_no_ints(keypair: Keys, unread: Callable[[Any], Any], exponent: Any) -> None:
+    with pytest.raises(SerializationError, match="exponent of number 0 must be an int"):
+        from_phe(keypair[0], [unread(exponent)])
+
+
+def test_exponents_too_far_apart(keypair: Keys, unread: Callable[[Any], Any]) -> None:
+    with pytest.raises(PlaintextOverflowError, match="no common scale"):
+        from_phe(keypair[0], [unread(0), unread(-128)])
+    with pytest.raises(PlaintextOverflowError, match="no common scale"):
+        from_phe(keypair[0], [unread(128)])
+    wide = from_phe(keypair[0], [number_of(keypair[0], exponent=e) for e in (0, -100)])
+    assert keypair[1].decrypt(wide).tolist() == [1.0, 16.0**-100]
+
+
+@pytest.mark.parametrize("exponent", [-395, -268, -128, -127, -1, 0, 1, 126])
+def test_extreme_exponents(keypair: Keys, exponent: int) -> None:
+    array = from_phe(keypair[0], number_of(keypair[0], exponent=exponent))
+    assert array.bound == keypair[0].n // 3 - 1
+    assert keypair[1].decrypt(array) == (16**exponent if exponent >= 0 else 16.0**exponent)
+
+
+def test_max_abs_gives_room_to_compute_and_is_checked(keypair: Keys, phe_keys: tuple[Any, Any]) -> None:
+    numbers = [phe_keys[0].encrypt(value) for value in (1.5, -100)]
+    with pytest.raises(PlaintextOverflowError):
+        from_phe(keypair[0], numbers) + from_phe(keypair[0], numbers)
+    narrow = from_phe(keypair[0], numbers, max_abs=100)
+    assert keypair[1].decrypt((narrow + narrow) * 2).tolist() == [6.0, -400.0]
+    with pytest.raises(CorruptedAggregateError):
+        keypair[1].decrypt(from_phe(keypair[0], numbers, max_abs=99.5))
+    with pytest.raises(PlaintextOverflowError, match="max_abs"):
+        from_phe(keypair[0], numbers, max_abs=2**600)
+    with pytest.raises(ValueError, match="max_abs"):
+        from_phe(keypair[0], numbers, max_abs=-1)
+
+
+def test_phes_overflow_band_is_checked_after_decryption(keypair: Keys, phe_keys: tuple[Any, Any]) -> None:
+    limit = keypair[0].n // 3 - 1
+    edge = phe_keys[0].encrypt(limit)
+    assert keypair[1].decrypt(from_phe(keypair[0], [edge])).tolist() == [limit]
+    with pytest.raises(CorruptedAggregateError):
+        keypair[1].decrypt(from_phe(keypair[0], [edge + 1]))
+
+
+def test_packed_arrays_have_no_form_in_phe(public_key: PublicKey, module: Any) -> None:
+    with pytest.raises(PackedOperationError, match="packed=False"):
+        to_phe(public_key.encrypt([1.0], packed=True), module)
+
+
+def test_h39_what_is_not_fresh_leaves_rerandomised(keypair: Keys, phe_keys: tuple[Any, Any], module: Any) -> None:
+    c = keypair[0].encrypt([1.0, 2.0])
+    (bare,) = {number.ciphertext(False) for number in to_phe(c - c, module, rerandomize=False)}
+    assert bare == 1
+    difference = c - c
+    numbers = to_phe(difference, module)
+    ciphertexts = [number.ciphertext(False) for number in numbers]
+    assert len({1, *ciphertexts}) == 3
+    assert [phe_keys[1].decrypt(number) for number in numbers] == [0.0, 0.0]
+    assert keypair[1].decrypt(difference).tolist() == [0.0, 0.0]
+    fresh = keypair[0].encrypt([5])
+    assert [to_phe(fresh, module)[0].ciphertext(False)] == fresh.ciphertexts(rerandomize=False)
+    came_in = from_phe(keypair[0], numbers)
+    assert not came_in.is_fresh
+    assert not {n.ciphertext(False) for n in to_phe(came_in, module)} & set(ciphertexts)
+
+
+def test_wrong_arguments_are_named(keypair: Keys, phe_keys: tuple[Any, Any], module: Any) -> None:
+    with pytest.raises(TypeError, match=r"PublicKey\.from_phe"):
+        from_phe(phe_keys[0], [])
+    with pytest.raises(TypeError, match="number 0 is a float"):
+        from_phe(keypair[0], [1.5])
+    with pytest.raises(TypeError, match="must be an EncryptedArray"):
+        to_phe([1.5], module)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="EncryptedNumber"):
+        to_phe(keypair[0].encrypt([1]), SimpleNamespace(PaillierPublicKey=module.PaillierPublicKey))

@@ -174,8 +174,8 @@ MUTANTS = [
     Mutant(
         (14,),
         "keys.py",
-        '        raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")',
-        "        return PrivateKey, (self._public_key, self.p, self.q)",
+        'raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")',
+        "return PrivateKey, (self._public_key, self.p, self.q)",
         ("test_numbers.py::test_h14_private_keys_keep_their_secrets",),
     ),
     Mutant(

@@ -149,8 +149,8 @@ MUTANTS = [
     Mutant(
         (21,),
         ARRAY,
-        "if bound > (layout.capacity if layout",
-        "if bound >= (layout.capacity if layout",
+        "if bound > self._format.limit(",
+        "if bound >= self._format.limit(",
         ("test_array.py::test_h21_the_range_is_used_to_its_end", "test_packing.py::test_h25_exactly_max_terms_fit"),
     ),
     Mutant(
@@ -160,7 +160,7 @@ MUTANTS = [
         "            return self._add_encrypted(-other)\n",
         (MORE_BOUNDS,),
     ),
-    Mutant((21,), "keys.py", "if not packed and bound > n // 3 - 1:", "if not packed and bound > n // 3:", (BOUNDS,)),
+    Mutant((21,), "format.py", "if not packed and bound > n // 3 - 1:", "if not packed and bound > n // 3:", (BOUNDS,)),
     Mutant(
         (22,),
         "arithmetic/native.py",

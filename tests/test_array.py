@@ -24,6 +24,7 @@ from vecphe import (
     PrivateKey,
     PublicKey,
 )
+from vecphe.numbers import PublicNumbers
 
 Keypair = tuple[PublicKey, PrivateKey]
 few = settings(deadline=None, max_examples=30)
@@ -506,7 +507,8 @@ def test_h34_arrays_of_another_key(keypair: Keypair, other_keypair: Keypair) -> 
                       lambda: keypair[1].decrypt(other)):  # fmt: skip
         with pytest.raises(KeyMismatchError, match="key"):
             operation()
-    assert len({key.fingerprint for key in (keypair[0], other_keypair[0])}) == 2
+    n = keypair[0].n
+    assert len({PublicNumbers(m).fingerprint for m in (n, n + 2, n + (1 << 256), n ^ (1 << 510))}) == 4
     with pytest.raises(KeyMismatchError, match="another key"):
         keypair[1].decrypt(other_keypair[0].encrypt([1.0], packed=True))
     same = PublicKey(keypair[0].n, insecure=True).encrypt([2.0])
@@ -544,7 +546,9 @@ def test_h39_what_is_not_fresh_leaves_re_randomised(keypair: Keypair) -> None:
     public_key, private_key = keypair
     for packed in (False, True):
         c = public_key.encrypt([1.0, 2.0], packed=packed)
-        for make in (lambda c: c - c, lambda c: c * 0):
+        for make in (lambda c: c * 0, lambda c: c - c):
+            bare = make(public_key.encrypt([1.0, 2.0], packed=packed))
+            assert 1 not in bare.ciphertexts()
             assert set(make(c).ciphertexts(rerandomize=False)) == {1}
             bare = make(c)
             out = bare.ciphertexts()
@@ -566,6 +570,25 @@ def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
     for stale in (c[:1], c + 1.0, c.reshape(2, 1), c + c, d - d, d * 2, -d, d + (-d), np.eye(2) @ d):
         assert not stale.is_fresh
         assert stale.ciphertexts() != ring.store(stale.residues)
+
+
+def test_h39_what_was_made_of_fresh_arrays_is_not_fresh(public_key: PublicKey) -> None:
+    ring = public_key._source.ring
+    for make in (
+        lambda c: c * 2,
+        lambda c: c * 0,
+        lambda c: -c,
+        lambda c: c - c,
+        lambda c: c + c,
+        lambda c: c / 2,
+        lambda c: np.eye(2) @ c,
+        lambda c: c[[0, 0]],
+        lambda c: c + np.zeros((2, 2)),
+        lambda c: vecphe.concatenate([c, c]),
+    ):
+        made = make(public_key.encrypt([1.0, 2.0]))
+        assert not made.is_fresh
+        assert not set(made.ciphertexts()) & set(ring.store(made.residues))
 
 
 def quotients_mod_n(public_key: PublicKey, ciphertexts: list[int]) -> set[int]:

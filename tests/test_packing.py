@@ -113,13 +113,21 @@ def test_h26_negative_slots(keypair: tuple[PublicKey, PrivateKey], values: list[
 
 
 @pytest.mark.parametrize(
-    "encoding", [FixedPoint(0, 100, 5), FixedPoint(0, 127, 1), FixedPoint(0, 1, 1), FixedPoint(0, 2**70, 3)], ids=repr
+    "encoding",
+    [
+        FixedPoint(0, 100, 5),
+        FixedPoint(0, 127, 1),
+        FixedPoint(0, 1, 1),
+        FixedPoint(0, 2**70, 3),
+        FixedPoint(0, 2**40, 2**40),
+    ],
+    ids=repr,
 )
 @pytest.mark.parametrize("pattern", [[-1], [1, -1], [0, 0, -1, 0], [-1, 0]], ids=str)
 def test_h26_signs_in_slots_of_every_width(
     keypair: tuple[PublicKey, PrivateKey], encoding: FixedPoint, pattern: list[int]
 ) -> None:
-    """Slots of 10, 8, 2 and 73 bits: a borrow from slot to slot would show."""
+    """Slots of 10, 8, 2, 73 and 82 bits: a borrow from slot to slot would show."""
     public_key, private_key = keypair
     count = 2 * SlotLayout.for_key(encoding, 512).slots + 1
     unit = np.array((pattern * count)[:count])
@@ -211,10 +219,13 @@ def test_h28_different_layouts_do_not_add(public_key: PublicKey) -> None:
         base + public_key.encrypt(np.zeros(8), packed=True)
 
 
-def test_h28_packed_arrays_of_different_scale_or_key_do_not_add(
+def test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add(
     public_key: PublicKey, other_keypair: tuple[PublicKey, PrivateKey]
 ) -> None:
     base = public_key.encrypt(np.zeros(7), packed=True)
+    for max_terms in (254, 2**20):
+        with pytest.raises(LayoutMismatchError, match="slot layouts"):
+            base + public_key.encrypt(np.zeros(7), packed=True, encoding=FixedPoint(max_terms=max_terms))
     other_scale = public_key.encrypt(np.zeros(7), packed=True, encoding=FixedPoint(36, 2**19))
     assert other_scale.layout == base.layout
     with pytest.raises(LayoutMismatchError, match="different scale"):

@@ -60,8 +60,10 @@ class Observer:
         if report.failed:
             self.outcome.broken.append(f"collecting {report.nodeid}: {report.longreprtext.strip()[-300:]}")
 
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        return True if self._stop_early and _function(item.nodeid) in self.outcome.failed else None
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if self._stop_early and _function(item.nodeid) in self.outcome.failed:
+            pytest.skip("another case has failed")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:

@@ -46,7 +46,7 @@ MUTANTS = [
         (59,),
         FILES,
         "    directory = os.path.dirname(target)\n    temporary",
-        "    directory = os.path.dirname(target)\n    if os.path.exists(target):\n        os.unlink(target)\n    temporary",
+        "    directory = os.path.dirname(target)\n    open(target, 'wb').close()\n    temporary",
         ("test_files.py::test_h59_kill_while_a_key_is_written",),
     ),
     Mutant(

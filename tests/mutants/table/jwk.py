@@ -1,4 +1,4 @@
-"""Keys in phe's form: rows 12 and 13."""
+"""Keys in phe's form: rows 12, 13 and 37."""
 
 from tests.mutants.model import Mutant
 
@@ -6,7 +6,10 @@ JWK = "jwk.py"
 PUBLIC = "test_jwk.py::test_h12_malformed_public_keys"
 PRIVATE = "test_jwk.py::test_h12_malformed_private_keys"
 
+NO_JSON = "test_jwk.py::test_h12_h37_what_is_no_json_object"
+
 MUTANTS = [
+    Mutant((37,), JWK, "    except (ValueError, RecursionError):\n", "    except RecursionError:\n", (NO_JSON,)),
     Mutant((12,), JWK, 'if fields.get("kty") != KEY_TYPE:', "if False:", (PUBLIC, PRIVATE)),
     Mutant(
         (12,),

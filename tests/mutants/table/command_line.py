@@ -105,13 +105,6 @@ MUTANTS = [
     ),
     Mutant(
         (64,),
-        "cli/output.py",
-        "        check_writable(path, force)\n        files.replace_file(path, text.encode(), force=force)",
-        "        files.replace_file(path, text.encode(), force=True)",
-        ("cli/test_run.py::test_h64_results_are_not_overwritten_unless_forced",),
-    ),
-    Mutant(
-        (64,),
         FILES,
         "    if os.path.isfile(path) and not force:\n",
         "    if False:\n",

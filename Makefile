@@ -15,7 +15,7 @@ STAMP := $(VENV)/.built-$(NATIVE)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint format bench clean
+.PHONY: help run test test-all fuzz lint mutants format bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+mutants: $(STAMP) ## Plant each fault of tests/mutants in a copy, and see its tests fail; ARGS="--rows 16,21" or "--list"
+	$(BIN)/python -m tests.mutants.replay $(ARGS)
 
 format: $(STAMP) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .

@@ -24,6 +24,7 @@ from vecphe import (
     PrivateKey,
     PublicKey,
 )
+from vecphe.numbers import PublicNumbers
 
 Keypair = tuple[PublicKey, PrivateKey]
 few = settings(deadline=None, max_examples=30)
@@ -146,6 +147,17 @@ def test_h17_dtypes(keypair: Keypair, dtype: Any, packed: bool) -> None:
     assert private_key.decrypt(public_key.encrypt(x, packed=packed)).tolist() == [0, 1, 1, 0, 1]
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", "i1", "u1", "i2", ">i2", "u4", "i8", "u8", ">u8"])
+def test_h17_the_extremes_of_each_type(keypair: Keypair, dtype: str) -> None:
+    public_key, private_key = keypair
+    limits = np.finfo(dtype) if "f" in dtype else np.iinfo(dtype)
+    top = min(float(limits.max), 2.0**64) if "f" in dtype else limits.max
+    x = np.array([-top if "f" in dtype else limits.min, top, 1], dtype=dtype)
+    decrypted = private_key.decrypt(public_key.encrypt(x))
+    assert decrypted.tolist() == x.tolist()
+    assert private_key.decrypt(public_key.encrypt(x[1])).tolist() == x[1].item()
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_h17_memory_orders_and_array_likes(keypair: Keypair, packed: bool) -> None:
     public_key, private_key = keypair
@@ -162,8 +174,13 @@ def test_h17_memory_orders_and_array_likes(keypair: Keypair, packed: bool) -> No
         3.5,
         7,
         np.float32(2),
+        np.array(-4.5),
+        np.array(9, dtype=np.int16),
+        np.broadcast_to(base[0], (3, 6)),
+        np.asfortranarray(base.astype(np.int32))[1:, ::2],
+        True,
     ):
-        decrypted = private_key.decrypt(public_key.encrypt(x, packed=packed))
+        decrypted = private_key.decrypt(public_key.encrypt(x, packed=packed))  # type: ignore[arg-type]
         assert decrypted.shape == np.shape(x)
         assert decrypted.tolist() == np.asarray(x).tolist()
 
@@ -180,6 +197,13 @@ def test_h22_empty_arrays(keypair: Keypair, shape: tuple[int, ...], packed: bool
         assert private_key.decrypt(c.sum()).tolist() == 0.0
         assert private_key.decrypt(c.sum(axis=0)).shape == shape[1:]
         assert private_key.decrypt(np.zeros((2, shape[0])) @ c).tolist() == np.zeros((2, *shape[1:])).tolist()
+        assert private_key.decrypt(np.zeros((0, shape[0])) @ c).shape == (0, *shape[1:])
+        assert private_key.decrypt(vecphe.concatenate([c, c])).shape == (2 * shape[0], *shape[1:])
+        assert private_key.decrypt(c.reshape(-1)).shape == (0,)
+    for dtype in (np.float64, np.int64):
+        back = public_key.from_ciphertexts([], shape=shape, packed=packed, integer=dtype is np.int64)
+        decrypted = private_key.decrypt(back)
+        assert (decrypted.shape, decrypted.dtype) == (shape, dtype)
 
 
 def test_h45_the_input_may_change_after_encrypt(keypair: Keypair) -> None:
@@ -190,6 +214,32 @@ def test_h45_the_input_may_change_after_encrypt(keypair: Keypair) -> None:
         x += 100
         assert private_key.decrypt(c).tolist() == (x - 100).tolist()
         x -= 100
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_h45_the_input_may_change_while_it_is_encrypted(
+    keypair: Keypair, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    """As another thread could: after the checks, and again after the encoding."""
+    public_key, private_key = keypair
+    source, check, draw = public_key._source, FixedPoint._check_range, public_key._source.draw
+    for x in (np.arange(5.0), np.arange(5), np.arange(5, dtype=np.uint64)):
+        expected = x.tolist()
+
+        def checked(self: FixedPoint, values: np.ndarray, name: str, x: np.ndarray = x) -> None:
+            check(self, values, name)
+            x[:] = 99
+
+        def drawn(count: int, x: np.ndarray = x) -> Any:
+            x[:] = 77
+            return draw(count)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(FixedPoint, "_check_range", checked)
+            patched.setattr(source, "draw", drawn)
+            c = public_key.encrypt(x, packed=packed)
+        assert x.tolist() == [77] * 5
+        assert private_key.decrypt(c).tolist() == expected
 
 
 # Range ---------------------------------------------------------------------------------------------------------
@@ -216,6 +266,54 @@ def test_h21_bounds_are_checked_before_anything_is_computed(keypair: Keypair, mo
             operation()
     with pytest.raises(PlaintextOverflowError, match="512-bit key"):
         public_key.encrypt([1], encoding=FixedPoint(0, limit + 1))
+
+
+def test_h21_the_range_is_used_to_its_end(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    half = (public_key.n // 3 - 1) // 2
+    c = public_key.encrypt([0, 0], encoding=FixedPoint(0, half)) + np.array([7, -7])
+    assert c.bound == 2 * half
+    assert private_key.decrypt(c).tolist() == [7, -7]
+    whole = public_key.encrypt([2**60, -(2**60)], encoding=FixedPoint(0, half))
+    for sums in (whole + whole, whole - -whole, whole * 2, whole + np.array([2**60, -(2**60)])):
+        assert sums.bound == 2 * half
+        assert private_key.decrypt(sums).tolist() == [2**61, -(2**61)]
+    for beyond in (lambda: whole + c, lambda: c - whole, lambda: whole * 3, lambda: whole * -3, lambda: c + 1):
+        with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
+            beyond()
+
+
+def test_h21_differences_and_reshaped_sums_count_too(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
+    public_key, _ = keypair
+    coarse = public_key.encrypt([1.0], encoding=FixedPoint(0, public_key.n // 4))
+    fine = public_key.encrypt([1.0], encoding=FixedPoint(4, 1))
+    top = public_key.encrypt([[1, 2], [3, 4]], encoding=FixedPoint(0, public_key.n // 3 - 1))
+    packed = public_key.encrypt([1.0], packed=True, encoding=FixedPoint(8, 2, 2))
+    double = packed * 2
+
+    def never(*_: object) -> None:
+        raise AssertionError("computed in spite of the overflow")
+
+    for name in ("multiply", "power_vartime", "product", "matrix_power_vartime", "multiply_plain", "invert"):
+        monkeypatch.setattr(type(public_key._source.ring), name, never)
+    for operation in (
+        lambda: top - top,
+        lambda: 1 - top,
+        lambda: np.ones(2) - top,
+        lambda: packed - double,
+        lambda: double + 1.0,
+        lambda: coarse + fine,
+        lambda: coarse + 0.5,
+        lambda: vecphe.concatenate([coarse, fine]),
+        lambda: top.sum(axis=0),
+        lambda: top.mean(),
+        lambda: top @ np.array([1, 1]),
+        lambda: np.array([[1, -1]]) @ top,
+        lambda: packed * 3,
+        lambda: packed * -3,
+    ):
+        with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
+            operation()
 
 
 def test_a_product_of_ten_full_floats_fits_2048_bits(secure_keypair: Keypair) -> None:
@@ -364,6 +462,25 @@ def test_h31_h32_h33_ciphertexts_from_outside_look_alike_when_rejected(keypair: 
     assert private_key.decrypt(public_key.from_ciphertexts([good])).tolist() == [1.0]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_h31_h32_h33_one_bad_ciphertext_anywhere_in_a_batch(keypair: Keypair, packed: bool) -> None:
+    public_key, private_key = keypair
+    n = public_key.n
+    good = public_key.encrypt(np.zeros(40 * (7 if packed else 1)), packed=packed).ciphertexts()
+    assert len(good) == 40
+    for place in (0, 7, 8, 39):
+        for bad in (0, n, private_key.p, n * n, -1, 2.0, np.int64(7), np.uint8(1), "7", None, [7], 7j):
+            with pytest.raises(InvalidCiphertextError, match=r"^not a valid ciphertext for this key$"):
+                public_key.from_ciphertexts([*good[:place], bad, *good[place + 1 :]], packed=packed)
+
+
+@pytest.mark.parametrize("data", ["123", b"\x05\x07", bytearray(8), memoryview(b"123"), np.ones(3), 5, None])
+def test_h33_what_is_no_sequence_of_ciphertexts(public_key: PublicKey, data: Any) -> None:
+    """Bytes iterate as small integers, which are units mod n^2."""
+    with pytest.raises(TypeError, match="ciphertexts must be an iterable of int"):
+        public_key.from_ciphertexts(data)
+
+
 def test_from_ciphertexts_checks_the_shape(public_key: PublicKey) -> None:
     good = public_key.encrypt([1.0, 2.0]).ciphertexts()
     for shape in ((1,), (3,), (2, 2), (0,)):
@@ -390,17 +507,21 @@ def test_h34_arrays_of_another_key(keypair: Keypair, other_keypair: Keypair) -> 
                       lambda: keypair[1].decrypt(other)):  # fmt: skip
         with pytest.raises(KeyMismatchError, match="key"):
             operation()
+    n = keypair[0].n
+    assert len({PublicNumbers(m).fingerprint for m in (n, n + 2, n + (1 << 256), n ^ (1 << 510))}) == 4
+    with pytest.raises(KeyMismatchError, match="another key"):
+        keypair[1].decrypt(other_keypair[0].encrypt([1.0], packed=True))
     same = PublicKey(keypair[0].n, insecure=True).encrypt([2.0])
     assert keypair[1].decrypt(c + same).tolist() == [3.0]
 
 
 def test_h13_decrypt_takes_only_encrypted_arrays(private_key: PrivateKey) -> None:
-    for bad in (5, [1, 2], np.zeros(3), None):
+    for bad in (5, [1, 2], np.zeros(3), None, private_key, private_key.public_key):
         with pytest.raises(TypeError, match="EncryptedArray"):
             private_key.decrypt(bad)  # type: ignore[arg-type]
 
 
-def test_a_unit_that_turns_bad_in_memory_is_found_before_decryption(keypair: Keypair) -> None:
+def test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption(keypair: Keypair) -> None:
     public_key, private_key = keypair
     c = public_key.encrypt([1.0, 2.0])
     c._residues = public_key._source.ring.load([1, private_key.q])
@@ -408,7 +529,7 @@ def test_a_unit_that_turns_bad_in_memory_is_found_before_decryption(keypair: Key
         private_key.decrypt(c)
 
 
-def test_values_beyond_the_bound_are_corrupted(keypair: Keypair) -> None:
+def test_h29_values_beyond_the_bound_are_corrupted(keypair: Keypair) -> None:
     public_key, private_key = keypair
     n = public_key.n
     for encoding in (FixedPoint(0, 100), FixedPoint(0, 2**70)):
@@ -425,7 +546,9 @@ def test_h39_what_is_not_fresh_leaves_re_randomised(keypair: Keypair) -> None:
     public_key, private_key = keypair
     for packed in (False, True):
         c = public_key.encrypt([1.0, 2.0], packed=packed)
-        for make in (lambda c: c - c, lambda c: c * 0):
+        for make in (lambda c: c * 0, lambda c: c - c):
+            bare = make(public_key.encrypt([1.0, 2.0], packed=packed))
+            assert 1 not in bare.ciphertexts()
             assert set(make(c).ciphertexts(rerandomize=False)) == {1}
             bare = make(c)
             out = bare.ciphertexts()
@@ -447,6 +570,25 @@ def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
     for stale in (c[:1], c + 1.0, c.reshape(2, 1), c + c, d - d, d * 2, -d, d + (-d), np.eye(2) @ d):
         assert not stale.is_fresh
         assert stale.ciphertexts() != ring.store(stale.residues)
+
+
+def test_h39_what_was_made_of_fresh_arrays_is_not_fresh(public_key: PublicKey) -> None:
+    ring = public_key._source.ring
+    for make in (
+        lambda c: c * 2,
+        lambda c: c * 0,
+        lambda c: -c,
+        lambda c: c - c,
+        lambda c: c + c,
+        lambda c: c / 2,
+        lambda c: np.eye(2) @ c,
+        lambda c: c[[0, 0]],
+        lambda c: c + np.zeros((2, 2)),
+        lambda c: vecphe.concatenate([c, c]),
+    ):
+        made = make(public_key.encrypt([1.0, 2.0]))
+        assert not made.is_fresh
+        assert not set(made.ciphertexts()) & set(ring.store(made.residues))
 
 
 def quotients_mod_n(public_key: PublicKey, ciphertexts: list[int]) -> set[int]:

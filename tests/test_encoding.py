@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vecphe import FixedPoint, InvalidPlaintextError, PlaintextOverflowError, PublicKey
+from vecphe import FixedPoint, InvalidPlaintextError, PlaintextOverflowError, PrivateKey, PublicKey
 from vecphe.arithmetic import integers_from_words
 from vecphe.encoding import PACKED, UNPACKED, as_plain_array, decode, exact_fraction_bits, integers_at_scale
 
@@ -26,6 +27,24 @@ def test_h16_nan_and_infinity(public_key: PublicKey, bad: float, packed: bool) -
     x[2, 0] = np.nan
     with pytest.raises(InvalidPlaintextError, match=r"\(1, 2\)"):
         public_key.encrypt(x, packed=packed)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8"])
+@pytest.mark.parametrize(("shape", "index"), [((), ()), ((5,), (4,)), ((2, 3), (0, 0)), ((2, 3), (1, 2))])
+def test_h16_the_first_index_is_named_before_anything_is_encrypted(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, dtype: str, shape: tuple[int, ...], index: tuple[int, ...]
+) -> None:
+    c = public_key.encrypt(np.zeros(shape))
+    monkeypatch.setattr(public_key._source, "encrypt", lambda *_: pytest.fail("encrypted"))
+    monkeypatch.setattr(type(public_key._source.ring), "multiply_plain", lambda *_: pytest.fail("multiplied"))
+    for bad in (np.nan, np.inf, -np.inf):
+        x = np.zeros(shape, dtype=dtype)
+        x[index] = bad
+        for operation in (public_key.encrypt, c.__add__, c.__sub__, c.__mul__, c.__truediv__):
+            with pytest.raises(InvalidPlaintextError, match=f"first at index {re.escape(str(index))}"):
+                operation(x)
+        with pytest.raises(InvalidPlaintextError, match="first at index"):
+            public_key.encrypt(x.tolist(), packed=True)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +95,12 @@ def test_h19_tiny_values_round_to_zero(value: float) -> None:
         assert integer == 0
 
 
+def test_h20_a_max_abs_beyond_all_floats() -> None:
+    encoding = FixedPoint(0, 1 << 2000)
+    values = np.array([1.7976931348623157e308, -1.0])
+    assert integers_from_words(encoding.encode(values), signed=True) == [int(values[0]), -1]
+
+
 def test_h19_huge_values_are_a_range_error(public_key: PublicKey) -> None:
     for packed in (False, True):
         with pytest.raises(PlaintextOverflowError, match="max_abs"):
@@ -90,6 +115,48 @@ def test_h20_max_abs_is_the_last_value_accepted(encoding: FixedPoint) -> None:
     for beyond in (math.nextafter(edge, math.inf), -math.nextafter(edge, math.inf)):
         with pytest.raises(PlaintextOverflowError, match=r"index \(1,\)"):
             encoding.encode(np.array([0.0, beyond]))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"])
+def test_h20_integers_up_to_max_abs(
+    keypair: tuple[PublicKey, PrivateKey], dtype: str, packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public_key, private_key = keypair
+    encoding = FixedPoint(0, 100)
+    signs = (1,) if dtype[0] == "u" else (1, -1)
+    edges = np.array([100 * sign for sign in signs], dtype=dtype)
+    c = public_key.encrypt(edges, packed=packed, encoding=encoding)
+    assert private_key.decrypt(c).tolist() == edges.tolist()
+    monkeypatch.setattr(public_key._source, "encrypt", lambda *_: pytest.fail("encrypted"))
+    for beyond in (101 * sign for sign in signs):
+        with pytest.raises(PlaintextOverflowError, match=r"index \(1,\) exceeds max_abs = 100"):
+            public_key.encrypt(np.array([0, beyond], dtype=dtype), packed=packed, encoding=encoding)
+
+
+def test_h20_the_least_integers_have_no_magnitude_of_their_own_type(public_key: PublicKey) -> None:
+    """``abs`` of -128 wraps around to -128 in int8."""
+    for dtype in (np.int8, np.int16, np.int32, np.int64):
+        least = np.iinfo(dtype).min
+        assert integers_from_words(UNPACKED.integral.encode(as_plain_array([least])), signed=True) == [least]
+        with pytest.raises(PlaintextOverflowError, match="max_abs"):
+            public_key.encrypt(np.array([least], dtype=dtype), encoding=FixedPoint(0, -least - 1))
+
+
+def test_h19_extremes_as_plain_operands(secure_keypair: tuple[PublicKey, PrivateKey]) -> None:
+    public_key, private_key = secure_keypair
+    c, tiny, huge = public_key.encrypt([3.0]), 5e-324, 1.7976931348623157e308
+    assert private_key.decrypt(c + tiny).tolist() == [3.0]
+    assert private_key.decrypt(c - -0.0).tolist() == [3.0]
+    assert private_key.decrypt(c * -0.0).tolist() == [0.0]
+    assert private_key.decrypt(c * tiny).tolist() == [1.5e-323]
+    with pytest.raises(PlaintextOverflowError, match="max_abs"):
+        c + huge
+    assert private_key.decrypt(public_key.encrypt([1]) * huge).tolist() == [huge]
+    with pytest.raises(PlaintextOverflowError, match="too large for a float64"):
+        private_key.decrypt(public_key.encrypt([2]) * huge)
+    with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
+        c * huge * huge
 
 
 @given(st.lists(floats.filter(lambda x: x == 0 or abs(x) > 1e-290), min_size=1, max_size=5))
@@ -124,6 +191,8 @@ def test_decoding_is_correctly_rounded(integers: list[int], fraction_bits: int) 
         ((40, math.nan), ValueError),
         ((40, math.inf), ValueError),
         ((40, "8"), TypeError),
+        ((0, 1 << 14000), ValueError),
+        ((0, -(1 << 20000)), ValueError),
         ((40, 8, 0), ValueError),
         ((40, 8, 2**64), ValueError),
         ((40, 8, 2.5), TypeError),
@@ -134,6 +203,7 @@ def test_bad_encodings(arguments: tuple[object, ...], error: type[Exception]) ->
         FixedPoint(*arguments)  # type: ignore[arg-type]
 
 
-def test_plain_arrays_are_copies() -> None:
-    x = np.zeros(3)
+@pytest.mark.parametrize("dtype", ["f8", "i8", "u8"])
+def test_h45_plain_arrays_are_copies(dtype: str) -> None:
+    x = np.zeros(3, dtype=dtype)
     assert not np.shares_memory(as_plain_array(x), x)

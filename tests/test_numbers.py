@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import math
 import pickle
+import subprocess
+import sys
 import time
 import warnings
 
 import numpy as np
 import pytest
 from gmpy2 import next_prime
+from tests.toys import toy_keypair
 
 import vecphe
-from vecphe import InsecureKeyWarning, InvalidKeyError, PrivateKey, PublicKey
+from vecphe import InsecureKeyWarning, InvalidKeyError, PrivateKey, PublicKey, primes
+from vecphe.numbers import PublicNumbers, check_private_numbers
 from vecphe.primes import is_probable_prime, random_prime_pair
 
 
@@ -38,6 +43,26 @@ def test_h02_short_keys_warn_once() -> None:
         vecphe.generate_keypair(256, insecure=True)
     assert [warning.category for warning in caught] == [InsecureKeyWarning]
     assert caught[0].filename == __file__
+
+
+def test_h02_a_short_n_from_outside_needs_insecure_and_warns_once() -> None:
+    n = math.prod(random_prime_pair(512))
+    with pytest.raises(InvalidKeyError, match="insecure=True"):
+        PublicKey(n)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        PublicKey(n, insecure=True)
+    assert [warning.category for warning in caught] == [InsecureKeyWarning]
+    assert caught[0].filename == __file__
+
+
+def test_h02_below_256_bits_there_is_only_the_door_of_the_tests() -> None:
+    p, q = random_prime_pair(254)
+    with pytest.raises(InvalidKeyError, match="254 bits; at least 256"):
+        PublicKey(p * q, insecure=True)
+    public_key, private_key = toy_keypair(p, q)
+    wide = vecphe.FixedPoint(0, 2**60)
+    assert private_key.decrypt(public_key.encrypt([-7], encoding=wide)).tolist() == [-7]
 
 
 def test_numpy_integers_are_key_lengths() -> None:
@@ -76,15 +101,24 @@ def test_h03_n_of_wrong_kind(n: object) -> None:
         PublicKey(n, insecure=True)  # type: ignore[arg-type]
 
 
+def test_h03_what_only_looks_like_a_good_n() -> None:
+    n = math.prod(random_prime_pair(512))
+    for bad in (-n, float(n), str(n), f"{n:x}", n.to_bytes(64, "big"), [n], 2 * n, n + 1):
+        with pytest.raises(InvalidKeyError, match=r"^n "):
+            PublicKey(bad, insecure=True)  # type: ignore[arg-type]
+
+
 def test_h03_h04_h05_n_that_is_no_modulus() -> None:
     p, q = random_prime_pair(512)
     prime = int(next_prime(1 << 511))
     for n, reason in (
         (2 * p * q, "small factor"),
+        (3 * p * q, "small factor"),
         (1_048_573 * p * q, "small factor"),  # the largest prime below 2^20
         (prime, "prime or a perfect power"),
         (p * p, "prime or a perfect power"),
         (p**3, "prime or a perfect power"),
+        (p**5, "prime or a perfect power"),
     ):
         with pytest.raises(InvalidKeyError, match=reason):
             PublicKey(n, insecure=True)
@@ -113,6 +147,21 @@ def test_h07_h13_primes_of_another_key(keypair: tuple[PublicKey, PrivateKey]) ->
     assert PrivateKey(public_key, q, p).p == min(p, q)
 
 
+def test_h07_primes_whose_product_is_another_n() -> None:
+    p, q = random_prime_pair(512)
+    other, another = random_prime_pair(512)
+    public_key = PublicKey(p * q, insecure=True)
+    for bad in ((p, other), (other, q), (other, another)):
+        with pytest.raises(InvalidKeyError, match="not the public key's n"):
+            PrivateKey(public_key, *bad)
+
+
+def test_h07_a_square_is_no_modulus_even_with_its_root_at_hand() -> None:
+    p, _ = random_prime_pair(512)
+    with pytest.raises(InvalidKeyError, match="too close"):
+        check_private_numbers(PublicNumbers(p * p), p, p)
+
+
 def test_h08_composite_factors() -> None:
     p, q = random_prime_pair(256)
     r, s = random_prime_pair(260)
@@ -123,6 +172,32 @@ def test_h08_composite_factors() -> None:
     for pair in equal:
         with pytest.raises(InvalidKeyError, match="must be primes"):
             PrivateKey(public_key, *pair)
+
+
+def test_h08_one_composite_factor_is_enough() -> None:
+    r, s = random_prime_pair(256)
+    p, _ = random_prime_pair(512)
+    public_key = PublicKey(p * r * s, insecure=True)
+    for pair in ((p, r * s), (r * s, p)):
+        with pytest.raises(InvalidKeyError, match="must be primes"):
+            PrivateKey(public_key, *pair)
+
+
+def test_h08_imported_primes_have_64_rounds_with_bases_of_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, q = random_prime_pair(512)
+    bases: list[int] = []
+    draw = primes.secrets.randbelow
+
+    def counted(bound: int) -> int:
+        bases.append(draw(bound))
+        return bases[-1]
+
+    monkeypatch.setattr(primes.secrets, "randbelow", counted)
+    public_key = PublicKey(p * q, insecure=True)
+    bases.clear()
+    PrivateKey(public_key, p, q)
+    assert len(bases) == 2 * 64
+    assert len(set(bases)) == len(bases)
 
 
 def test_h08_strong_pseudoprimes_are_found() -> None:
@@ -153,15 +228,45 @@ def test_h10_close_primes() -> None:
         PrivateKey(PublicKey(p * q, insecure=True), p, q)
 
 
+def test_h10_primes_may_not_share_their_top_100_bits() -> None:
+    p = int(next_prime(3 << 510))
+    for distance, accepted in ((1 << 411, False), (1 << 413, True)):
+        q = int(next_prime(p + distance))
+        public_key = PublicKey(p * q, insecure=True)
+        if accepted:
+            assert PrivateKey(public_key, p, q).q == q
+        else:
+            with pytest.raises(InvalidKeyError, match="too close"):
+                PrivateKey(public_key, p, q)
+
+
+def test_h10_close_primes_are_not_generated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blum_prime_above(start: int) -> int:
+        return next(c for c in itertools.count(start | 3, 4) if is_probable_prime(c, 5))
+
+    p = blum_prime_above(3 << 510)
+    near, far = blum_prime_above(p + 1000), blum_prime_above(p + (1 << 509))
+    while math.gcd(p - 1, near - 1) != 2:
+        near = blum_prime_above(near + 4)
+    while math.gcd(p - 1, far - 1) != 2:
+        far = blum_prime_above(far + 4)
+    drawn = iter([p, near, p, far])
+    monkeypatch.setattr(primes, "_random_prime", lambda bits: next(drawn))
+    assert random_prime_pair(1024) == (p, far)
+
+
 def test_h11_a_base_that_factors_n_rejects_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     from vecphe import randomizers
 
     p, q = random_prime_pair(512)
     key = PublicKey(p * q, insecure=True)
-    for x in (p, 5 * q, p + 1, q - 1):  # gcd(x, n) > 1, or x^2 = 1 modulo one prime
+    for x in (p, 5 * q, p + 1, q - 1, 1, p * q - 1):  # gcd(x, n) > 1, or x^2 = 1 modulo a prime
         monkeypatch.setattr(randomizers.secrets, "randbelow", lambda bound, x=x: x - 1)
         with pytest.raises(InvalidKeyError, match="never use this key"):
             key.prepare(100)
+        with pytest.raises(InvalidKeyError, match="never use this key"):
+            key.encrypt(np.zeros(5))
+        assert key.table_bytes == 0
 
 
 def test_h14_private_keys_keep_their_secrets(
@@ -205,6 +310,16 @@ def test_h15_equality_and_hash(
     again = PrivateKey(same, private_key.p, private_key.q)
     assert again == private_key
     assert hash(again) == hash(private_key)
+
+
+def test_h15_the_hash_is_that_of_the_numbers_in_every_process(public_key: PublicKey) -> None:
+    script = f"import vecphe; print(hash(vecphe.PublicKey({public_key.n}, insecure=True)))"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
+    before = hash(public_key)
+    public_key.prepare(100)
+    public_key.encrypt(np.zeros(3))
+    assert before == hash(public_key) == int(done.stdout)
+    assert len({public_key, PublicKey(public_key.n, insecure=True)}) == 1
 
 
 def test_public_keys_pickle_without_their_base(public_key: PublicKey) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from vecphe import (
     CorruptedAggregateError,
     FixedPoint,
+    KeyMismatchError,
     LayoutMismatchError,
     PlaintextOverflowError,
     PrivateKey,
@@ -55,6 +56,20 @@ def test_h24_an_encoding_too_wide_for_the_key() -> None:
     assert SlotLayout.for_key(FixedPoint(112, 2**100, 2**40), 256).slots == 1
 
 
+def test_h24_the_layout_is_refused_before_anything_is_encrypted(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_key._source, "encrypt", lambda *_: pytest.fail("encrypted"))
+    capacity = 1 << 510  # a slot of 511 bits is the widest that fits n
+    fits, too_wide = FixedPoint(0, capacity - 1, 1), FixedPoint(0, capacity, 1)
+    assert SlotLayout.for_key(fits, 512).slots == 1
+    for refused in (too_wide, FixedPoint(0, capacity // 256 + 1, 256), FixedPoint(0, 1 << 5000, 1)):
+        with pytest.raises(LayoutMismatchError, match="too wide for a 512-bit key; use fewer fraction_bits"):
+            public_key.encrypt([1], packed=True, encoding=refused)
+        with pytest.raises(LayoutMismatchError, match="too wide"):
+            public_key.from_ciphertexts([1], packed=True, encoding=refused)
+
+
 @pytest.mark.parametrize("max_terms", [1, 3, 255])
 @pytest.mark.parametrize("encoding", [(40, 2**15), (20, 8), (8, 3.7), (0, 1)])
 def test_h25_exactly_max_terms_fit(
@@ -95,6 +110,34 @@ def test_h26_sums_of_slots_equal_int64(keypair: tuple[PublicKey, PrivateKey], ro
 def test_h26_negative_slots(keypair: tuple[PublicKey, PrivateKey], values: list[int]) -> None:
     public_key, private_key = keypair
     assert private_key.decrypt(public_key.encrypt(values, packed=True)).tolist() == values
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        FixedPoint(0, 100, 5),
+        FixedPoint(0, 127, 1),
+        FixedPoint(0, 1, 1),
+        FixedPoint(0, 2**70, 3),
+        FixedPoint(0, 2**40, 2**40),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("pattern", [[-1], [1, -1], [0, 0, -1, 0], [-1, 0]], ids=str)
+def test_h26_signs_in_slots_of_every_width(
+    keypair: tuple[PublicKey, PrivateKey], encoding: FixedPoint, pattern: list[int]
+) -> None:
+    """Slots of 10, 8, 2, 73 and 82 bits: a borrow from slot to slot would show."""
+    public_key, private_key = keypair
+    count = 2 * SlotLayout.for_key(encoding, 512).slots + 1
+    unit = np.array((pattern * count)[:count])
+    for size in (1, encoding.unit if encoding.unit < 2**62 else 2**62):
+        values = unit * size
+        c = public_key.encrypt(values, packed=True, encoding=encoding)
+        assert private_key.decrypt(c).tolist() == values.tolist()
+        assert private_key.decrypt(-c).tolist() == (-values).tolist()
+        if encoding.max_terms >= 3:
+            assert private_key.decrypt(c + c + values).tolist() == [3 * value for value in values.tolist()]
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 14, 15])
@@ -142,6 +185,25 @@ def test_h29_residues_above_the_top_byte_of_aligned_slots(keypair: tuple[PublicK
         private_key.decrypt(array)
 
 
+def test_h29_one_bad_slot_and_nothing_is_returned(keypair: tuple[PublicKey, PrivateKey]) -> None:
+    public_key, private_key = keypair
+    encoding = FixedPoint(0, 100, 10)
+    c = public_key.encrypt(np.full(500, 100), packed=True, encoding=encoding)
+    doubled = (c + c).ciphertexts()
+    for claimed in (1, 2):
+        array = public_key.from_ciphertexts(
+            [*c.ciphertexts()[:-1], doubled[-1]], shape=(500,), encoding=encoding, packed=True, terms=claimed
+        )
+        if claimed == 2:
+            assert private_key.decrypt(array)[-1] == 200
+        else:
+            with pytest.raises(CorruptedAggregateError) as caught:
+                private_key.decrypt(array)
+            assert str(caught.value) == "corrupted aggregate: a value or the padding is outside its bound"
+            assert caught.value.args == (str(caught.value),)
+    assert private_key.decrypt(c).tolist() == [100] * 500
+
+
 def test_h28_different_layouts_do_not_add(public_key: PublicKey) -> None:
     base = public_key.encrypt(np.zeros(7), packed=True)
     for other in (
@@ -151,13 +213,33 @@ def test_h28_different_layouts_do_not_add(public_key: PublicKey) -> None:
     ):
         with pytest.raises(LayoutMismatchError):
             base + other
+        with pytest.raises(LayoutMismatchError):
+            other - base
     with pytest.raises(ValueError, match="broadcast"):
         base + public_key.encrypt(np.zeros(8), packed=True)
 
 
+def test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add(
+    public_key: PublicKey, other_keypair: tuple[PublicKey, PrivateKey]
+) -> None:
+    base = public_key.encrypt(np.zeros(7), packed=True)
+    for max_terms in (254, 2**20):
+        with pytest.raises(LayoutMismatchError, match="slot layouts"):
+            base + public_key.encrypt(np.zeros(7), packed=True, encoding=FixedPoint(max_terms=max_terms))
+    other_scale = public_key.encrypt(np.zeros(7), packed=True, encoding=FixedPoint(36, 2**19))
+    assert other_scale.layout == base.layout
+    with pytest.raises(LayoutMismatchError, match="different scale"):
+        base + other_scale
+    with pytest.raises(KeyMismatchError, match="different keys"):
+        base + other_keypair[0].encrypt(np.zeros(7), packed=True)
+
+
 @pytest.mark.parametrize(
     ("width", "slots", "capacity"),
-    [(0, 1, 1), (1, 1, 1), (5000, 1, 1), (64, 0, 1), (64, 2**64, 1), (64, -1, 1), (8, 2, 128), (8, 2, 0)],
+    [
+        *((0, 1, 1), (1, 1, 1), (-64, 1, 1), (5000, 1, 1), (2**64, 1, 1), (64, 0, 1), (64, 2**64, 1), (64, -1, 1)),
+        *((64, 32769, 1), (8, 2, 128), (8, 2, 0), (8, 2, -1), (8, 2, 2**64)),
+    ],
 )
 def test_h30_hostile_layouts(width: int, slots: int, capacity: int) -> None:
     with pytest.raises(LayoutMismatchError):
@@ -168,5 +250,8 @@ def test_h30_a_layout_wider_than_the_key() -> None:
     with pytest.raises(LayoutMismatchError, match="do not fit a 512-bit key"):
         SlotLayout(64, 8, 100).check_key_length(512)
     SlotLayout(64, 7, 100).check_key_length(512)
+    SlotLayout(511, 1, 100).check_key_length(512)
+    with pytest.raises(LayoutMismatchError, match="do not fit a 512-bit key"):
+        SlotLayout(512, 1, 100).check_key_length(512)
     with pytest.raises(TypeError):
         SlotLayout(64.0, 7, 100)  # type: ignore[arg-type]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 
 from vecphe import InvalidCiphertextError, ParallelError, PrivateKey, PublicKey
+from vecphe.arithmetic import active_engine
 from vecphe.parallel import chunk_bounds, effective_jobs, run_local_tasks, run_tasks
 
 
@@ -37,17 +41,39 @@ def test_h43_bad_n_jobs(keypair: tuple[PublicKey, PrivateKey], n_jobs: object, e
         private_key.decrypt(c, n_jobs=n_jobs)  # type: ignore[arg-type]
 
 
-def _encrypt_inside_worker(public_key: PublicKey, x: np.ndarray) -> tuple[str, list[int]]:
-    return type(joblib.parallel.get_active_backend()[0]).__name__, public_key.encrypt(x, n_jobs=2).ciphertexts()
+def _encrypt_inside_worker(n: int, engine: str, x: np.ndarray) -> tuple[str, int, list[int]]:
+    os.environ["VECPHE_ENGINE"] = engine
+    warnings.simplefilter("ignore")
+    ciphertexts = PublicKey(n, insecure=True).encrypt(x, n_jobs=2).ciphertexts()
+    backend = type(joblib.parallel.get_active_backend()[0]).__name__
+    return backend, len(multiprocessing.active_children()) + _children_of(os.getpid()), ciphertexts
 
 
-def test_h43_inside_another_worker_no_processes_are_started(keypair: tuple[PublicKey, PrivateKey]) -> None:
+def _children_of(pid: int) -> int:
+    return sum(len(task.read_text().split()) for task in Path(f"/proc/{pid}/task").glob("*/children"))
+
+
+@pytest.mark.parametrize("engine", ["gmp", active_engine().name])
+def test_h43_inside_another_worker_no_processes_are_started(keypair: tuple[PublicKey, PrivateKey], engine: str) -> None:
     public_key, private_key = keypair
     x = np.arange(600.0)
-    results = joblib.Parallel(n_jobs=2)(joblib.delayed(_encrypt_inside_worker)(public_key, x) for _ in range(2))
-    for backend, ciphertexts in results:
+    results = joblib.Parallel(n_jobs=2)(
+        joblib.delayed(_encrypt_inside_worker)(public_key.n, engine, x) for _ in range(2)
+    )
+    assert len(results) == 2
+    for backend, children, ciphertexts in results:
         assert backend in ("ThreadingBackend", "SequentialBackend")
+        assert children == 0
         assert private_key.decrypt(public_key.from_ciphertexts(ciphertexts)).tolist() == x.tolist()
+
+
+def test_h43_n_jobs_counts_as_joblib_does() -> None:
+    cores = joblib.cpu_count()
+    assert effective_jobs(-1) == cores
+    assert effective_jobs(-2) == max(cores - 1, 1)
+    assert effective_jobs(3) == 3
+    assert effective_jobs(1) == 1
+    assert effective_jobs(None, 10, 20) == 1
 
 
 def test_joblib_configuration_is_respected() -> None:

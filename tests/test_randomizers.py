@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +128,27 @@ def test_h44_threads_that_share_a_key_while_its_table_is_built() -> None:
         assert private_key.decrypt(array).tolist() == (x + i).tolist()
     ciphertexts = [c for array in arrays for c in array.ciphertexts()]
     assert len({c % public_key.n for c in ciphertexts}) == len(ciphertexts)
+
+
+def test_h44_threads_draw_one_base_and_build_each_table_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = RandomizerSource(PublicNumbers(vecphe.generate_keypair(512, insecure=True)[0].n))
+    ring_type, built = type(source.ring), []
+    fixed_base, together = ring_type.fixed_base, threading.Barrier(8)
+
+    def slow_fixed_base(self: Any, base: int, bits: int, window: int) -> Any:
+        built.append((base, window))
+        time.sleep(0.05)
+        return fixed_base(self, base, bits, window)
+
+    def draw(_: int) -> None:
+        together.wait()
+        source.draw(20)
+
+    monkeypatch.setattr(ring_type, "fixed_base", slow_fixed_base)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(draw, range(8)))
+    assert len(built) == len(set(built)) >= 1
+    assert len({base for base, _ in built}) == 1
 
 
 def _residues_after_fork(public_key: PublicKey) -> list[int]:

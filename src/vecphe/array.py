@@ -115,7 +115,8 @@ class EncryptedArray(ArrayData):
 
     __radd__ = __add__
 
-    def _add_encrypted(self, other: EncryptedArray) -> EncryptedArray:
+    def _add_encrypted(self, other: EncryptedArray, *, negative: bool = False) -> EncryptedArray:
+        """Sum, or difference if `negative`: that costs inverses, which come after all the checks."""
         if self.fingerprint != other.fingerprint:
             raise KeyMismatchError(
                 f"arrays of different keys cannot be added: {self.fingerprint[:8]} and {other.fingerprint[:8]}"
@@ -130,7 +131,8 @@ class EncryptedArray(ArrayData):
             other.bound << (finest - other._format.fraction_bits)
         )
         self._check_bound(bound)
-        left, right = self._scaled(finest)._broadcast(shape), other._scaled(finest)._broadcast(shape)
+        left, right = self._scaled(finest), other._scaled(finest)
+        left, right = left._broadcast(shape), (-right if negative else right)._broadcast(shape)
         return left._derive(
             self._source.ring.multiply(left._residues, right._residues),
             shape,
@@ -168,13 +170,16 @@ class EncryptedArray(ArrayData):
 
     def __sub__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
-            return self._add_encrypted(-other)
+            return self._add_encrypted(other, negative=True)
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._add_plain(as_plain_array(other, "the plain operand"), negative=True)
 
     def __rsub__(self, other: Any) -> EncryptedArray:
-        return (-self).__add__(other)
+        if type(other) is int and other == 0:
+            return -self
+        difference = self.__sub__(other)  # its negative, for its checks come before any work
+        return difference if difference is NotImplemented else -difference
 
     def __mul__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):

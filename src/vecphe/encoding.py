@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -28,6 +29,7 @@ __all__ = [
 
 FRACTION_STEP = 4  # one digit of phe's base-16 exponents, so that converting needs no arithmetic
 _MAX_FRACTION_BITS = 16384  # far beyond the 1074 of float64: products add up
+_MAX_MAX_ABS_BITS = 14000  # Python prints integers of up to 4300 digits
 _INT64_SAFE = 1 << 63
 
 
@@ -53,7 +55,7 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
     ):
         raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(value)")
     array = np.asarray(values)
-    if array.dtype.kind == "f" and not isinstance(values, np.ndarray) and (np.abs(array) >= _INT64_SAFE).any():
+    if array.dtype == np.float64 and not isinstance(values, np.ndarray) and (np.abs(array) >= _INT64_SAFE).any():
         # numpy turns lists of integers that fit neither int64 nor uint64 into rounded floats.
         array = _refuse_rounded_integers(values, array)
     kind, size = array.dtype.kind, array.dtype.itemsize
@@ -156,7 +158,9 @@ class FixedPoint:
         if isinstance(value, bool) or not isinstance(value, Real):
             raise TypeError(f"max_abs must be a real number, not {type(value).__name__}")
         plain = int(value) if isinstance(value, Integral) else float(value)
-        if not plain > 0 or not math.isfinite(plain):
+        if isinstance(plain, int) and plain.bit_length() > _MAX_MAX_ABS_BITS:
+            raise ValueError(f"max_abs must be below 2^{_MAX_MAX_ABS_BITS}")
+        if not plain > 0 or plain == math.inf:
             raise ValueError(f"max_abs must be positive and finite, not {value}")
         object.__setattr__(self, "max_abs", plain)
         if self.unit < 1:
@@ -209,7 +213,7 @@ class FixedPoint:
 
     def _check_range(self, values: npt.NDArray[Any], name: str) -> None:
         if values.dtype.kind == "f":
-            outside = np.abs(values) > self.max_abs
+            outside = np.abs(values) > min(self.max_abs, sys.float_info.max)
         else:
             info = np.iinfo(values.dtype)
             limit = int(self.max_abs)

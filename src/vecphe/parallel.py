@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from numbers import Integral
-from typing import Any, Literal, TypeVar
+from threading import Condition
+from typing import Any, Generic, Literal, TypeVar
 
 from vecphe.errors import ParallelError
 
@@ -84,17 +85,55 @@ def run_tasks(
         If a worker dies.
     """
     import joblib
+    from joblib.parallel import get_active_backend
 
+    in_threads = getattr(get_active_backend(prefer=workers)[0], "uses_threads", False)
+    task = _ThreadTask(function) if in_threads else function
     try:
         results: list[Result] = joblib.Parallel(n_jobs=n_jobs, prefer=workers)(
-            joblib.delayed(function)(*args) for args in arguments
+            joblib.delayed(task)(*args) for args in arguments
         )
     except (joblib.externals.loky.process_executor.BrokenProcessPool, EOFError) as error:
         # Not chained: the message of the pool can quote the arguments.
         raise ParallelError(
             f"a worker process died ({type(error).__name__}): out of memory or killed; retry with a lower n_jobs"
         ) from None
+    finally:
+        if isinstance(task, _ThreadTask):
+            task.stop()
     return results
+
+
+class _ThreadTask(Generic[Result]):
+    """A function whose calls in threads can be waited for.
+
+    After Ctrl-C joblib leaves its threads to themselves; an interpreter that ends while one of them computes in
+    native code aborts instead of exiting.
+    """
+
+    def __init__(self, function: Callable[..., Result]) -> None:
+        self._function = function
+        self._changed = Condition()
+        self._running = 0
+        self._stopped = False
+
+    def __call__(self, *args: Any) -> Result:
+        with self._changed:
+            if self._stopped:
+                raise ParallelError("the batch was interrupted")
+            self._running += 1
+        try:
+            return self._function(*args)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Start no further call, and wait for those that run: one task each."""
+        with self._changed:
+            self._stopped = True
+            self._changed.wait_for(lambda: self._running == 0)
 
 
 def run_local_tasks(

@@ -259,11 +259,18 @@ class PublicKey:
 
         Raises
         ------
+        TypeError
+            For bytes, strings, arrays and what is no iterable.
         InvalidCiphertextError
             With the same text whatever is wrong with a ciphertext.
         LayoutMismatchError
             If the number of ciphertexts does not fit the shape.
         """
+        # Bytes iterate as small integers, which are valid ciphertexts of something.
+        if isinstance(ciphertexts, (str, bytes, bytearray, memoryview, np.ndarray)) or not isinstance(
+            ciphertexts, Iterable
+        ):
+            raise TypeError(f"ciphertexts must be an iterable of int, not {type(ciphertexts).__name__}")
         values = list(ciphertexts)
         if any(isinstance(value, bool) or not isinstance(value, int) for value in values):
             raise InvalidCiphertextError

@@ -1,5 +1,6 @@
 """The command as a process: signals, pipes, full disks, imports."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -32,6 +33,78 @@ def test_h60_ctrl_c_in_key_generation(start_command):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+@pytest.fixture
+def wide_table(tmp_path):
+    """A table with so many columns that encrypting a gradient pays for workers."""
+    path = tmp_path / "wide.csv"
+    rows = [",".join(str((i * j * 7919) % 97) for j in range(1, 702)) for i in range(1, 31)]
+    path.write_text("\n".join([",".join([*(f"x{j}" for j in range(700)), "y"]), *rows]))
+    return str(path)
+
+
+def group_members(group):
+    """Processes of a process group, zombies apart."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[0] == str(group) and "Z" not in line.split()[1] for line in listed.splitlines())
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_h60_ctrl_c_leaves_no_worker_processes(start_command, monkeypatch, wide_table):
+    """As a terminal does it: the signal goes to the whole group, of which gmp's workers are part."""
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    options = ["--key-length", "2048", "--iterations", "1000", "--jobs", "2", "--data"]
+    process = start_command(
+        *("run", "--backend", "vectorized", *options, wide_table, "--target", "y"), start_new_session=True
+    )
+    try:
+        assert process.stdout.readline().startswith("Paillier")
+        assert wait_until(lambda: group_members(process.pid) >= 3, 30)
+        os.killpg(process.pid, signal.SIGINT)
+        before = time.monotonic()
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert time.monotonic() - before < 5
+        assert wait_until(lambda: group_members(process.pid) == 0, 5)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("work", ["encrypt", "decrypt"])
+def test_h60_ctrl_c_ends_a_batch(n_jobs, work):
+    script = (
+        "import sys, numpy, vecphe\n"
+        "work, n_jobs = sys.argv[1], int(sys.argv[2])\n"
+        "public_key, private_key = vecphe.generate_keypair(2048)\n"
+        "c = public_key.encrypt(numpy.zeros(2000))[numpy.arange(400_000) // 200]\n"
+        "print('ready', flush=True)\n"
+        "if work == 'encrypt': public_key.encrypt(numpy.zeros(400_000), n_jobs=n_jobs)\n"
+        "else: private_key.decrypt(c, n_jobs=n_jobs)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, work, str(n_jobs)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        before = time.monotonic()
+        _, stderr = process.communicate(timeout=60)
+        assert time.monotonic() - before < 5
+        assert stderr.splitlines()[-1] == "KeyboardInterrupt"
+        assert process.returncode == -signal.SIGINT
+    finally:
+        process.kill()
+        process.communicate()
 
 
 SHORT_RUN = ["run", "--backend", "packed", "--key-length", "256", "--insecure", "--iterations", "2"]

@@ -2,15 +2,20 @@
 
 import importlib
 import json
+import logging
 import re
+from types import SimpleNamespace
 
 import numpy as np
+import phe
 import pytest
 from typer.testing import CliRunner
 
 import vecphe.cli.comparison as comparison_module
 from vecphe.cli.app import app
 from vecphe.cli.output import write_json
+from vecphe.federated import NaiveBackend
+from vecphe.primes import random_prime_pair
 
 SHORT = ["run", "--key-length", "256", "--insecure", "--iterations", "2"]
 
@@ -213,6 +218,45 @@ def test_h64_results_are_not_overwritten_unless_forced(tmp_path):
     assert invoke(*SHORT, "--backend", "packed", "--json", path, "--force").exit_code == 0
     assert json.loads(path.read_text())["iterations"] == 2
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("backend", ["packed", "vectorized", "naive"])
+def test_h67_no_private_number_in_what_is_printed_or_written(main_here, monkeypatch, tmp_path, caplog, backend):
+    made = []
+
+    def remembered(*args, made=made):
+        made.append(random_prime_pair(*args))
+        return made[-1]
+
+    def remembered_by_phe(*args, **options):
+        public_key, private_key = phe.generate_paillier_keypair(*args, **options)
+        made.append((private_key.p, private_key.q))
+        return public_key, private_key
+
+    monkeypatch.setattr("vecphe.keys.random_prime_pair", remembered)
+    monkeypatch.setattr(
+        "vecphe.cli.comparison._naive_backend",
+        lambda: NaiveBackend(SimpleNamespace(**{**vars(phe), "generate_paillier_keypair": remembered_by_phe})),
+    )
+    caplog.set_level(logging.DEBUG)
+    path = tmp_path / "result.json"
+    done = main_here(*SHORT, "--backend", backend, "--json", str(path))
+    assert done.returncode == 0, done.stderr
+    failed = main_here(*SHORT[:-1], "50", "--backend", backend, "--eta", "20")
+    shown = "".join([done.stdout, done.stderr, failed.stdout, failed.stderr, path.read_text(), caplog.text])
+    assert len(made) == 2
+    assert failed.returncode == (0 if backend == "naive" else 2)  # where any number can be encoded
+    for p, q in made:
+        for secret in (p, q, (p - 1) * (q - 1)):
+            for digits in (str(secret), f"{secret:x}", f"{secret:X}"):
+                assert digits[:16] not in shown
+
+
+@pytest.mark.parametrize("options", [["--version"], ["info", "--help"], ["run", "--help"]])
+def test_h67_no_option_takes_a_secret(main_here, options):
+    shown = main_here(*options).stdout.lower()
+    assert shown
+    assert not re.search(r"--\S*(pass|secret|private|prime)", shown)
 
 
 @pytest.mark.parametrize("target", [".", "missing/result.json"])

@@ -1,0 +1,276 @@
+"""Replay the planted faults: ``make mutants``, or ``python -m tests.mutants.replay --rows 16,21``.
+
+Each fault is planted in a copy of the package in a temporary directory, never in the working tree, and the tests that
+it names run on this copy. A mutant is caught if each of them fails in the test itself: an error while the test is
+collected or set up, or one that any broken source gives (ImportError, NameError, SyntaxError), does not count.
+The tests must pass on an unchanged copy first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_table
+
+_TIMEOUT = 120.0  # seconds for the tests of one mutant
+_BROKEN = (ImportError, NameError, SyntaxError)
+_NATIVE = "vecphe.arithmetic._native"
+# Processes that a test starts import the package anew: without this the finder of an editable install, which stands
+# before sys.path, would give them the working tree.
+_SITE = """\
+import sys
+sys.meta_path[:] = [f for f in sys.meta_path if not f.__module__.startswith("_editable_")]
+"""
+
+
+@dataclass
+class Outcome:
+    """What became of the tests on one copy, by ``path::function``."""
+
+    passed: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
+    imported_from: str = ""
+
+
+class Observer:
+    """Pytest plugin: records outcomes, and leaves the other cases of a test out once one has failed."""
+
+    def __init__(self, wanted: Sequence[str], stop_early: bool) -> None:
+        self.outcome = Outcome()
+        self._wanted, self._stop_early = set(wanted), stop_early
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.outcome.broken.append(f"collecting {report.nodeid}: {report.longreprtext.strip()[-300:]}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if self._stop_early and _function(item.nodeid) in self.outcome.failed:
+            pytest.skip("another case has failed")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+        report = yield
+        name, error = _function(item.nodeid), call.excinfo
+        if call.when == "call" and report.passed:
+            self.outcome.passed.add(name)
+        elif report.failed and (call.when != "call" or (error and isinstance(error.value, _BROKEN))):
+            self.outcome.broken.append(f"{call.when} of {item.nodeid}: {error.exconly()[:300] if error else ''}")
+        elif report.failed:
+            self.outcome.failed.add(name)
+        if self._stop_early and self._wanted <= self.outcome.failed:
+            item.session.shouldstop = "every test has failed"
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        self.outcome.imported_from = getattr(sys.modules.get("vecphe"), "__file__", "") or ""
+
+
+def _function(node_id: str) -> str:
+    return node_id.split("[", 1)[0]
+
+
+class Copies:
+    """Throw-away copies of the package in a temporary directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._count = 0
+
+    def make(self, mutant: Mutant | None = None) -> Path:
+        """A directory to put on sys.path, with the fault planted."""
+        self._count += 1
+        copy = self._directory / str(self._count)
+        shutil.copytree(SOURCE / "vecphe", copy / "vecphe", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        kernel = importlib.util.find_spec(_NATIVE)
+        if kernel is not None and kernel.origin:
+            (copy / "vecphe" / "arithmetic" / Path(kernel.origin).name).symlink_to(kernel.origin)
+        (copy / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
+        if mutant is not None:
+            (copy / "vecphe" / mutant.file).write_text(mutant.mutated(SOURCE), encoding="utf-8")
+        return copy
+
+
+def _environment(copy: Path) -> dict[str, str]:
+    return {
+        "PYTHONPATH": str(copy),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / "hypothesis"),
+    }
+
+
+def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None:
+    """Body of a forked process: pytest on the copy, its outcome to a file."""
+    os.setsid()
+    os.chdir(ROOT)
+    os.environ.update(_environment(copy))
+    sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != SOURCE)]
+    exec(_SITE, {})
+    sys.dont_write_bytecode = True
+    for name in [name for name in sys.modules if name.split(".")[0] == "vecphe"]:
+        del sys.modules[name]
+    output = os.open(copy / "output", os.O_WRONLY | os.O_CREAT)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    observer = Observer(node_ids, stop_early)
+    options = ["-q", "-m", "", "-p", "no:cacheprovider", "-p", "no:benchmark", "--hypothesis-seed=0", "--tb=short"]
+    pytest.main([*options, *node_ids], plugins=[observer])
+    content = {
+        key: value if isinstance(value, str) else sorted(value) for key, value in asdict(observer.outcome).items()
+    }
+    (copy / "outcome.json").write_text(json.dumps(content), encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(0)  # threads of an interrupted test must not hold it up
+
+
+def run_tests(copy: Path, node_ids: Sequence[str], stop_early: bool, timeout: float) -> Outcome | None:
+    """Run tests on a copy in a process of their own; None if they take too long."""
+    child = multiprocessing.get_context("fork").Process(target=_run_in_child, args=(copy, node_ids, stop_early))
+    child.start()
+    child.join(timeout)
+    if child.exitcode is None:
+        os.killpg(child.pid or 0, signal.SIGKILL)
+        child.join()
+        return None
+    path = copy / "outcome.json"
+    if not path.exists():
+        return Outcome(broken=[f"pytest died: {_tail(copy)}"])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    outcome = Outcome(set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"])
+    if not Path(outcome.imported_from).is_relative_to(copy) and not outcome.broken:
+        outcome.broken.append(f"not the copy was tested, but {outcome.imported_from or 'nothing'}: {_tail(copy)}")
+    return outcome
+
+
+def _tail(copy: Path) -> str:
+    output = copy / "output"
+    return output.read_text(encoding="utf-8", errors="replace")[-500:] if output.exists() else "no output"
+
+
+def check_processes(copy: Path) -> None:
+    """Raise RuntimeError unless a process that a test starts imports the copy."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import vecphe; print(vecphe.__file__)"],
+        env={**os.environ, **_environment(copy)}, capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    if not Path(done.stdout.strip() or "/").is_relative_to(copy):
+        raise RuntimeError(f"processes do not import the copy, but {done.stdout or done.stderr}")
+
+
+def replay(mutant: Mutant, copies: Copies) -> tuple[str, str]:
+    """Verdict on a mutant ("caught" is the good one), and what there is to say about it."""
+    try:
+        copy = copies.make(mutant)
+    except StaleMutantError as error:
+        return "STALE", str(error)
+    try:
+        outcome = run_tests(copy, mutant.node_ids, True, _TIMEOUT)
+        if outcome is None:
+            return "TIMED OUT", f"no verdict in {_TIMEOUT:g} s"
+        if missing := [name for name in mutant.node_ids if name not in outcome.failed]:
+            if outcome.broken:
+                return "BROKEN", outcome.broken[0]
+            return "SURVIVED", f"does not fail: {', '.join(missing)}"
+        return "caught", ""
+    finally:
+        shutil.rmtree(copy)
+
+
+def check_baseline(mutants: Iterable[Mutant], copies: Copies) -> list[str]:
+    """What is wrong with the named tests on an unchanged copy."""
+    node_ids = sorted({name for mutant in mutants for name in mutant.node_ids})
+    copy = copies.make()
+    check_processes(copy)
+    outcome = run_tests(copy, node_ids, False, 20 * _TIMEOUT)
+    if outcome is None:
+        return ["the tests take too long"]
+    wrong = [f"{name} fails without any fault" for name in sorted(outcome.failed)]
+    wrong += [f"{name} did not run" for name in node_ids if name not in outcome.passed | outcome.failed]
+    return outcome.broken + wrong
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutants", description="Plant each fault, and see its tests fail.")
+    parser.add_argument("--rows", help="only these rows of the list of hazards, such as 16,21")
+    parser.add_argument("-k", dest="keyword", default="", help="only mutants with this text in their name or tests")
+    parser.add_argument("--list", action="store_true", help="print the table and run nothing")
+    parser.add_argument("--table", default="tests.mutants.table", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Mutant]:
+    rows = {int(row) for row in arguments.rows.split(",")} if arguments.rows else None
+    return [
+        mutant
+        for mutant in load_table(arguments.table)
+        if (rows is None or rows & set(mutant.rows)) and arguments.keyword in f"{mutant.name} {mutant.tests}"
+    ]
+
+
+def _can_be_told(mutant: Mutant) -> bool:
+    """Whether the faulty file is imported at all: without the kernel its Python side is not."""
+    return mutant.file != "arithmetic/native.py" or importlib.util.find_spec(_NATIVE) is not None
+
+
+def _preload() -> None:
+    """Import once, before the forks, what takes long and is not under test."""
+    for name in ("gmpy2", "joblib", "numpy", "rich.console", "sklearn.datasets", "typer"):
+        importlib.import_module(name)
+
+
+def main() -> int:
+    """Replay; 0 if every mutant was caught."""
+    arguments = _arguments()
+    mutants = _chosen(arguments)
+    if arguments.list:
+        for mutant in mutants:
+            print(mutant.name, *mutant.tests, sep="\n         ")
+        return 0
+    if untold := [mutant for mutant in mutants if not _can_be_told(mutant)]:
+        print(f"{len(untold)} mutants of the native engine LEFT OUT: the kernel was not built", file=sys.stderr)
+        mutants = [mutant for mutant in mutants if mutant not in untold]
+    if not mutants:
+        print("no mutant fits", file=sys.stderr)
+        return 1
+    _preload()
+    with tempfile.TemporaryDirectory(prefix="vecphe-mutants-") as directory:
+        return _replay_all(mutants, Copies(Path(directory)))
+
+
+def _replay_all(mutants: list[Mutant], copies: Copies) -> int:
+    started = time.perf_counter()
+    print(f"{len(mutants)} mutants; first their tests on the unchanged source", flush=True)
+    if wrong := check_baseline(mutants, copies):
+        print(*wrong, sep="\n")
+        return 1
+    verdicts = Counter[str]()
+    for number, mutant in enumerate(mutants, 1):
+        verdict, remark = replay(mutant, copies)
+        verdicts[verdict] += 1
+        print(f"[{number:3}/{len(mutants)}] {verdict:9} {mutant.name}", flush=True)
+        if remark:
+            print(f"{'':10}{remark}", flush=True)
+    print(", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()), end="")
+    print(f" in {time.perf_counter() - started:.0f} s")
+    return 0 if set(verdicts) == {"caught"} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Arrays, workers, engines: rows 41 to 47."""
+
+from tests.mutants.model import Mutant
+
+ARRAY, GMP, NATIVE, SELECTION = "array.py", "arithmetic/gmp.py", "arithmetic/native.py", "arithmetic/selection.py"
+SHAPES = "test_array.py::test_h41_shapes"
+TYPES = "test_array.py::test_h42_products_powers_and_comparisons_are_type_errors"
+JOBS = "test_parallel.py::test_h43_bad_n_jobs"
+WORKER = "test_parallel.py::test_h43_inside_another_worker_no_processes_are_started"
+ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
+EXPONENTS = "arithmetic/test_engines.py::test_h47_exponents_of_every_length"
+
+MUTANTS = [
+    Mutant(
+        (41,),
+        ARRAY,
+        "shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)",
+        "shape = self._shape",
+        (SHAPES,),
+    ),
+    Mutant(
+        (41,),
+        ARRAY,
+        "return self._select(lambda indices: np.broadcast_to(indices, shape))",
+        "return self._select(lambda indices: np.resize(indices, shape))",
+        (SHAPES,),
+    ),
+    Mutant(
+        (42,),
+        ARRAY,
+        "    def __mul__(self, other: Any) -> EncryptedArray:\n        if isinstance(other, EncryptedArray):\n",
+        "    def __mul__(self, other: Any) -> EncryptedArray:\n        if isinstance(other, EncryptedArray):\n"
+        "            return self + other\n        if False:\n",
+        (TYPES,),
+    ),
+    Mutant(
+        (42,),
+        ARRAY,
+        'raise TypeError("encrypted values cannot be compared; decrypt them first")',
+        "return False  # type: ignore",
+        (TYPES,),
+    ),
+    Mutant(
+        (42,),
+        ARRAY,
+        'raise TypeError("an encrypted value has no truth value; decrypt it first")',
+        "return True  # type: ignore",
+        (TYPES,),
+    ),
+    Mutant((42,), ARRAY, "    def __array__(self,", "    def _array(self,", (TYPES,)),
+    Mutant((42,), ARRAY, "        if not divisors.all():\n", "        if False:\n", (TYPES,)),
+    Mutant(
+        (43,),
+        "parallel.py",
+        "if n_jobs is not None and (isinstance(n_jobs, bool) or not",
+        "if n_jobs is not None and (not",
+        (JOBS,),
+    ),
+    Mutant(
+        (43,),
+        "parallel.py",
+        "(isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):",
+        "isinstance(n_jobs, bool):",
+        (JOBS,),
+    ),
+    Mutant(
+        (43,),
+        "parallel.py",
+        "    return int(joblib.effective_n_jobs(n_jobs))\n",
+        "    return n_jobs if n_jobs and n_jobs > 0 else joblib.cpu_count()\n",
+        ("test_parallel.py::test_h43_n_jobs_counts_as_joblib_does",),
+    ),
+    Mutant(
+        (43,),
+        "randomizers.py",
+        "            tasks = [(words[start:stop], offset) for start, stop in bounds]\n",
+        "            tasks = [(words[start:stop], offset) for start, stop in bounds[::-1]]\n",
+        ("test_parallel.py::test_h43_the_result_does_not_depend_on_n_jobs",),
+    ),
+    Mutant(
+        (44,),
+        "randomizers.py",
+        "        with self._lock:\n            table = self._table\n",
+        "        with Lock():\n            table = self._table\n",
+        ("test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
+    ),
+    Mutant(
+        (44,),
+        "randomizers.py",
+        "table = self._table = self.ring.fixed_base(self._base, self._bits, window)",
+        "table = self._table = self.ring.fixed_base(self._random_base(), self._bits, window)",
+        ("test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
+    ),
+    Mutant(
+        (45,),
+        "encoding.py",
+        "        array = array.astype(np.float64)\n",
+        "        array = array.astype(np.float64, copy=False)\n",
+        (
+            "test_encoding.py::test_h45_plain_arrays_are_copies",
+            "test_array.py::test_h45_the_input_may_change_while_it_is_encrypted",
+        ),
+    ),
+    Mutant(
+        (45,),
+        "encoding.py",
+        "        return array.astype(np.int64)\n",
+        "        return array.astype(np.int64, copy=False)\n",
+        (
+            "test_encoding.py::test_h45_plain_arrays_are_copies",
+            "test_array.py::test_h45_the_input_may_change_while_it_is_encrypted",
+        ),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "    return engine if self_test(engine) else None\n",
+        "    return engine\n",
+        ("test_selection.py::test_h46_a_failed_self_test_warns_and_falls_back",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "    if name not in _ENGINES:\n",
+        '    name = name if name in _ENGINES else "gmp"\n    if False:\n',
+        ("test_selection.py::test_h46_an_unknown_engine_is_an_error",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "    if why_not := _ENGINES[name].why_not():\n",
+        "    if why_not := None:\n",
+        ("test_selection.py::test_h46_an_engine_this_cpu_does_not_run_is_an_error",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "    return engine_named(name) if name else _fastest()\n",
+        "    return _fastest()\n",
+        (
+            "test_selection.py::test_h46_the_engine_that_was_asked_for_is_the_one_that_runs",
+            "test_selection.py::test_h46_an_unknown_engine_is_an_error",
+        ),
+    ),
+    Mutant(
+        (47,),
+        GMP,
+        "z1 = [-v * (f_divmod(x0 * v, n)[0] + x1 * v) % n for",
+        "z1 = [-v * (x1 * v) % n for",
+        (ENGINES,),
+    ),
+    Mutant(
+        (47,),
+        GMP,
+        "            last = first + terms * inner\n",
+        "            last = first + (terms - 1) * inner\n",
+        (ENGINES,),
+    ),
+    Mutant((47,), NATIVE, "last = np.arange(len(prefixes) - 8, len(prefixes))", "last = np.arange(8)", (ENGINES,)),
+    Mutant((47,), NATIVE, "    if bits <= 64:\n", "    if bits <= 65:\n", (EXPONENTS,)),
+    Mutant((47,), "arithmetic/words.py", "count=min(bits, 8 * data.shape[1]),", "count=min(bits, 64),", (EXPONENTS,)),
+]

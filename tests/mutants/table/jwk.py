@@ -1,0 +1,35 @@
+"""Keys in phe's form: rows 12, 13 and 37."""
+
+from tests.mutants.model import Mutant
+
+JWK = "jwk.py"
+PUBLIC = "test_jwk.py::test_h12_malformed_public_keys"
+PRIVATE = "test_jwk.py::test_h12_malformed_private_keys"
+
+NO_JSON = "test_jwk.py::test_h12_h37_what_is_no_json_object"
+
+MUTANTS = [
+    Mutant((37,), JWK, "    except (ValueError, RecursionError):\n", "    except RecursionError:\n", (NO_JSON,)),
+    Mutant((12,), JWK, 'if fields.get("kty") != KEY_TYPE:', "if False:", (PUBLIC, PRIVATE)),
+    Mutant(
+        (12,),
+        JWK,
+        "    if algorithm != ALGORITHM:\n",
+        "    assert algorithm == ALGORITHM\n    if False:\n",
+        (PUBLIC, "test_jwk.py::test_h12_holds_without_asserts"),
+    ),
+    Mutant((12,), JWK, 'for name in ("key_ops", "p", "q", "pub"):', 'for name in ("key_ops", "p", "pub"):', (PRIVATE,)),
+    Mutant((12,), JWK, "if not _BASE64URL.fullmatch(text) or", "if not _BASE64URL.match(text) or", (PUBLIC,)),
+    Mutant(
+        (12,), JWK, "    if len(fields) != len(pairs):\n", "    if False:\n", ("test_jwk.py::test_h12_a_doubled_field",)
+    ),
+    Mutant((12,), JWK, '.decode("ascii") != text:', '.decode("ascii")[:-1] != text[:-1]:', (PUBLIC,)),
+    Mutant((13,), JWK, 'if not {"p", "q", "pub"}.isdisjoint(fields):', "if False:", (PUBLIC,)),
+    Mutant(
+        (13,),
+        JWK,
+        'if fields.keys() >= {"n"} and {"p", "q", "pub"}.isdisjoint(fields):',
+        "if False:",
+        ("test_jwk.py::test_h13_a_public_key_is_no_private_one",),
+    ),
+]

@@ -1,0 +1,141 @@
+"""Slots: rows 24 to 30."""
+
+from tests.mutants.model import Mutant
+
+PACKING, KEYS, ARRAY = "packing.py", "private_key.py", "array.py"
+TOO_WIDE = "test_packing.py::test_h24_the_layout_is_refused_before_anything_is_encrypted"
+EXACTLY = "test_packing.py::test_h25_exactly_max_terms_fit"
+SIGNS = "test_packing.py::test_h26_signs_in_slots_of_every_width"
+NEGATIVE = "test_packing.py::test_h26_negative_slots"
+CORRUPTED = "test_packing.py::test_h27_h29_corrupted_aggregates"
+HOSTILE = "test_packing.py::test_h30_hostile_layouts"
+
+MUTANTS = [
+    Mutant((24,), PACKING, "if slots < 1 or width > _MAX_WIDTH:", "if width > _MAX_WIDTH:", (TOO_WIDE,)),
+    Mutant((24,), PACKING, "slots = (key_length - 1) // width", "slots = key_length // width", (TOO_WIDE,)),
+    Mutant((24, 25), PACKING, "capacity = encoding.max_terms * encoding.unit", "capacity = encoding.unit", (EXACTLY,)),
+    Mutant((25,), PACKING, "width = 1 + capacity.bit_length()", "width = capacity.bit_length()", (EXACTLY,)),
+    Mutant(
+        (25,),
+        "format.py",
+        "return self.layout.capacity if self.layout",
+        "return (1 << self.layout.width - 1) - 1 if self.layout",
+        (EXACTLY,),
+    ),
+    Mutant(
+        (25,),
+        ARRAY,
+        "        if type(other) is int and other == 0:  # what the builtin sum() starts from; costs no term\n"
+        "            return self\n",
+        "",
+        ("test_array.py::test_h25_the_builtin_sum_takes_exactly_max_terms",),
+    ),
+    Mutant((26,), PACKING, "            digits[:, -1] ^= 0x80\n            data", "            data", (SIGNS,)),
+    Mutant((26,), PACKING, "            bits[:, -1] ^= 1\n            data", "            data", (SIGNS,)),
+    Mutant((26,), PACKING, "digits[negative, -1] |= np.uint8(0xFF << (self.width % 8) & 0xFF)", "pass", (SIGNS,)),
+    Mutant((26,), PACKING, "np.where(negative, np.uint8(0xFF), np.uint8(0))", "np.where(negative, 0, 0)", (SIGNS,)),
+    Mutant(
+        (26,), PACKING, "sign = (integers[:, -1:].view(np.int64) >> 63)", "sign = (integers[:, -1:] >> 63)", (SIGNS,)
+    ),
+    Mutant(
+        (26,),
+        PACKING,
+        "words[:count] ^= integers[:, 0]",
+        "words[:count] |= integers[:, 0]",
+        (NEGATIVE, "test_packing.py::test_h26_sums_of_slots_equal_int64"),
+    ),
+    Mutant(
+        (27,),
+        PACKING,
+        "        if integers[count:].any():\n            raise CorruptedAggregateError\n",
+        "",
+        (CORRUPTED,),
+    ),
+    Mutant(
+        (27,),
+        PACKING,
+        "return integers[:count].view(np.uint64)",
+        "return integers.view(np.uint64)",
+        ("test_packing.py::test_h27_padding_is_dropped",),
+    ),
+    Mutant(
+        (28,),
+        ARRAY,
+        "if self._format.layout != other._format.layout:",
+        "if self.packed != other.packed:",
+        ("test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
+    ),
+    Mutant(
+        (28,),
+        ARRAY,
+        "if self.packed and (self._format.fraction_bits != other._format.fraction_bits):",
+        "if False:",
+        ("test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
+    ),
+    Mutant(
+        (28, 34),
+        ARRAY,
+        "        if self.fingerprint != other.fingerprint:\n",
+        "        if not self.packed and False:\n",
+        (
+            "test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",
+            "test_array.py::test_h34_arrays_of_another_key",
+        ),
+    ),
+    Mutant(
+        (29,),
+        PACKING,
+        "if data[:, (used + 7) // 8 :].any() or (",
+        "if (",
+        ("test_packing.py::test_h29_residues_above_the_top_byte_of_aligned_slots",),
+    ),
+    Mutant(
+        (29,),
+        PACKING,
+        "if data[:, (used + 7) // 8 :].any() or (used % 8 and",
+        "if data[:, (used + 7) // 8 :].any() or (False and",
+        (CORRUPTED,),
+    ),
+    Mutant(
+        (29,),
+        KEYS,
+        "if ((values > bound) | (values < -bound)).any():",
+        "if (values > bound).any():",
+        (CORRUPTED,),
+    ),
+    Mutant(
+        (29,),
+        KEYS,
+        "if ((values > bound) | (values < -bound)).any():",
+        "if (values < -bound).any():",
+        (CORRUPTED, "test_packing.py::test_h29_one_bad_slot_and_nothing_is_returned"),
+    ),
+    Mutant(
+        (29,),
+        KEYS,
+        "if words[:, 1:].any() or (words[:, 0] > np.uint64(2 * bound)).any():",
+        "if (words[:, 0] > np.uint64(2 * bound)).any():",
+        ("test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),
+    ),
+    Mutant(
+        (29,),
+        KEYS,
+        "if any(value > 2 * bound for value in big):",
+        "if any(value > 2 * bound + 1 for value in big):",
+        ("test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),
+    ),
+    Mutant(
+        (30,), PACKING, "if not 2 <= self.width <= _MAX_WIDTH:", "if not 0 <= self.width <= _MAX_WIDTH:", (HOSTILE,)
+    ),
+    Mutant((30,), PACKING, "if not 1 <= self.slots <= _MAX_WIDTH * 8:", "if not 1 <= self.slots:", (HOSTILE,)),
+    Mutant(
+        (30,), PACKING, "if not 1 <= self.capacity < 1 << (self.width - 1):", "if not 1 <= self.capacity:", (HOSTILE,)
+    ),
+    Mutant(
+        (30,),
+        PACKING,
+        "if self.width * self.slots > key_length - 1:",
+        "if self.width * self.slots > key_length:",
+        ("test_packing.py::test_h30_a_layout_wider_than_the_key",),
+    ),
+]

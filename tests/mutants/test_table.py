@@ -1,0 +1,88 @@
+"""The table of planted faults itself; `make mutants` replays it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.mutants.model import ROOT, SOURCE, TESTS, Mutant, StaleMutantError, function_names, load_table
+
+TABLE = load_table()
+ROWS = {*range(1, 48), 58, 59, 60, *range(63, 69)}
+# Rows with a test but without a planted fault. This list may only shrink.
+ROWS_WITHOUT_MUTANT: set[int] = {35, 36, 38}
+
+
+def rows_with_tests() -> set[int]:
+    names = {name for path in TESTS.rglob("test_*.py") for name in function_names(path)}
+    named = [match[1] for name in names if (match := re.match(r"test((?:_h\d\d)+)_", name))]
+    return {int(row) for rows in named for row in rows.split("_h")[1:]}
+
+
+@pytest.mark.parametrize("mutant", TABLE, ids=lambda mutant: mutant.name)
+def test_a_mutant_can_be_planted_and_names_tests_that_exist(mutant: Mutant) -> None:
+    assert mutant.mutated(SOURCE) != (SOURCE / "vecphe" / mutant.file).read_text(encoding="utf-8")
+    assert mutant.rows
+    assert mutant.tests
+    for test in mutant.tests:
+        path, function = test.split("::")
+        assert function in function_names(TESTS / path)
+
+
+def test_every_row_with_a_test_has_a_mutant() -> None:
+    tested, planted = rows_with_tests() & ROWS, {row for mutant in TABLE for row in mutant.rows}
+    assert len(tested) > 40
+    assert planted <= tested
+    assert tested - planted == ROWS_WITHOUT_MUTANT, "add mutants, or take rows off the list"
+
+
+def test_each_mutant_stands_there_once() -> None:
+    edits = [(mutant.file, mutant.old, mutant.new) for mutant in TABLE]
+    assert len(set(edits)) == len(edits)
+
+
+def test_text_that_is_missing_or_stands_twice_is_stale(tmp_path: Path) -> None:
+    (tmp_path / "vecphe").mkdir()
+    (tmp_path / "vecphe" / "a.py").write_text("x = 1\nx = 1\ny = 2\n", encoding="utf-8")
+    assert Mutant((1,), "a.py", "y = 2", "y = 3", ("a::b",)).mutated(tmp_path) == "x = 1\nx = 1\ny = 3\n"
+    for file, old in (("a.py", "x = 1"), ("a.py", "z = 1"), ("b.py", "x = 1")):
+        with pytest.raises(StaleMutantError, match="not once"):
+            Mutant((1,), file, old, "", ("a::b",)).mutated(tmp_path)
+
+
+EQUALITY = "return isinstance(other, PublicKey) and self.n == other.n"
+EDITS = {
+    (EQUALITY, "return self.n == other.n"): "caught",
+    (EQUALITY, f"{EQUALITY}  # no change"): "SURVIVED",
+    (EQUALITY, "return undefined_name"): "BROKEN",
+    ("no such text", ""): "STALE",
+}
+SAMPLE = """\
+from tests.mutants.model import Mutant
+TEST = ("test_numbers.py::test_h15_equality_and_hash",)
+MUTANTS = [Mutant((15,), "public_key.py", old, new, TEST) for old, new in {edits!r}]
+"""
+LAUNCH = """\
+import runpy, sys
+sys.path.append(sys.argv.pop(1))
+runpy.run_module("tests.mutants.replay", run_name="__main__")
+"""
+
+
+def test_the_replay_tells_what_became_of_each_mutant(tmp_path: Path) -> None:
+    package = tmp_path / "sample_table"
+    package.mkdir()
+    (package / "one.py").write_text(SAMPLE.format(edits=list(EDITS)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", LAUNCH, str(tmp_path), "--table", "sample_table"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    verdicts = re.findall(r"^\[.*?\] (\w+)", done.stdout, re.MULTILINE)
+    assert verdicts == list(EDITS.values()), done.stdout + done.stderr
+    assert done.returncode == 1

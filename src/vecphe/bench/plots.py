@@ -6,8 +6,8 @@ matplotlib is imported by `draw_all` alone; it comes with the extra ``bench``.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vecphe.bench.records import Case, Record, Results
@@ -16,19 +16,19 @@ from vecphe.bench.tables import duration, times
 __all__ = ["Plot", "check_matplotlib", "draw_all"]
 
 # Black, blue and orange of the Okabe-Ito palette: their luminance is 0, 0.15 and 0.43, apart in greyscale too.
-_STYLES: dict[str, dict[str, str]] = {
+_STYLES: dict[str, dict[str, Any]] = {
     "naive": {"color": "#000000", "marker": "s", "linestyle": ":", "hatch": ""},
     "vectorized": {"color": "#0072B2", "marker": "o", "linestyle": "--", "hatch": "//"},
     "packed": {"color": "#E69F00", "marker": "^", "linestyle": "-", "hatch": ".."},
 }
-_PHASE_STYLES: dict[str, dict[str, str]] = {
+_PHASE_STYLES: dict[str, dict[str, Any]] = {
     "encrypt": {"color": "#0072B2", "hatch": ""},
     "add": {"color": "#FFFFFF", "hatch": "xx"},
     "decrypt": {"color": "#E69F00", "hatch": "//"},
 }
 _MOST_PANELS = 4
 _PANEL_WIDTH, _HEIGHT = 3.6, 3.6  # inches
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.size": 10,
     "axes.grid": True,
     "grid.alpha": 0.35,
@@ -114,48 +114,40 @@ def _spread(numbers: Sequence[int]) -> list[int]:
 
 
 def _by_key_length(results: Results) -> Plot | None:
-    lengths = _axis(results, "key_length")
     clients = _middle(_axis(results, "clients"))
-    panels = [(f"{v} values", lambda k, v=v: Case(k, clients, v)) for v in _spread(_axis(results, "values"))]
+    panels = [(f"{values} values", Case(0, clients, values)) for values in _spread(_axis(results, "values"))]
     title = f"Time of a round against key length, {clients} clients"
-    return _lines(results, "time_by_key_length", title, "key length (bits)", lengths, panels, log_x=False)
+    return _lines(results, title, "key_length", "key length (bits)", panels)
 
 
 def _by_clients(results: Results) -> Plot | None:
-    clients = _axis(results, "clients")
     values = _axis(results, "values")[-1]
-    panels = [(f"{k} bits", lambda c, k=k: Case(k, c, values)) for k in _spread(_axis(results, "key_length"))]
+    panels = [(f"{bits} bits", Case(bits, 0, values)) for bits in _spread(_axis(results, "key_length"))]
     title = f"Time of a round against clients, {values} values each"
-    return _lines(results, "time_by_clients", title, "clients", clients, panels, log_x=False)
+    return _lines(results, title, "clients", "clients", panels)
 
 
 def _by_values(results: Results) -> Plot | None:
-    values = _axis(results, "values")
     clients = _middle(_axis(results, "clients"))
-    panels = [(f"{k} bits", lambda v, k=k: Case(k, clients, v)) for k in _spread(_axis(results, "key_length"))]
+    panels = [(f"{bits} bits", Case(bits, clients, 0)) for bits in _spread(_axis(results, "key_length"))]
     title = f"Time of a round against vector length, {clients} clients"
-    return _lines(results, "time_by_values", title, "values in a vector", values, panels, log_x=True)
+    return _lines(results, title, "values", "values in a vector", panels, log_x=True)
 
 
 def _lines(
-    results: Results,
-    name: str,
-    title: str,
-    label: str,
-    numbers: list[int],
-    panels: list[tuple[str, Callable[[int], Case]]],
-    *,
-    log_x: bool,
+    results: Results, title: str, field: str, label: str, panels: Sequence[tuple[str, Case]], *, log_x: bool = False
 ) -> Plot | None:
+    """A line a backend in each panel: its case with all numbers that `field` takes."""
+    numbers = _axis(results, field)
     if len(numbers) < 2:
         return None
     figure, axes = _panels(len(panels))
-    for axis, (heading, case_of) in zip(axes, panels, strict=True):
+    for axis, (heading, case) in zip(axes, panels, strict=True):
         axis.set_title(heading, fontsize=10)
         axis.set_xlabel(label)
         axis.set_yscale("log")
         for backend in results.backends:
-            _draw_line(axis, backend, [(x, results.find(backend, case_of(x))) for x in numbers])
+            _draw_line(axis, backend, [(x, results.find(backend, replace(case, **{field: x}))) for x in numbers])
         if log_x:
             axis.set_xscale("log")
         axis.minorticks_off()
@@ -163,7 +155,7 @@ def _lines(
         axis.margins(x=0.12)
     axes[0].set_ylabel("seconds a round")
     _finish(figure, axes, title, hollow=any(record.extrapolated for record in results.records))
-    return Plot(name, title, f"{title}: medians, with quartiles as bars.", figure)
+    return Plot(f"time_by_{field}", title, f"{title}: medians, with quartiles as bars.", figure)
 
 
 def _short(number: int) -> str:
@@ -203,7 +195,7 @@ def _finish(figure: Any, axes: list[Any], title: str, *, hollow: bool) -> None:
 
     drawn = {line.get_color() for axis in axes for line in axis.get_lines()}
     handles = [
-        Line2D([], [], color=s["color"], linestyle=s["linestyle"], marker=s["marker"], label=backend)
+        Line2D([], [], color=s["color"], marker=s["marker"], label=backend, ls=s["linestyle"])
         for backend, s in _STYLES.items()
         if s["color"] in drawn
     ]

@@ -1,20 +1,21 @@
 """What changed between two files of results, and how sure that is.
 
 Times of two runs cannot be compared as they are: the machine may have been slower as a whole. Where both files have the
-naive loop that was measured in turn, each sample is divided by the loop's time in the same turn, and what remains is
-what the library did. A change is called one where the 99 % bootstrap intervals of both medians lie apart.
+naive loop that was measured in turn, its time tells by how much (the drift d). A machine in use slows different work
+down differently, so the time of a phase is allowed to follow it by any power of d from -1/2 to 3/2: only what
+none of them explains is called a change. The 99 % bootstrap intervals of both medians have to lie apart as well.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.bench.statistics import bootstrap_interval
 
-__all__ = ["Change", "compare_results", "differences", "unmatched"]
+__all__ = ["Change", "compare_results", "differences", "machine_drift", "unmatched"]
 
 _CONFIDENCE = 0.99
 _LEAST_SAMPLES = 5  # with fewer, two runs of the same code lie apart by chance too often: 1 in 10 with 3
@@ -34,10 +35,11 @@ class Change:
     before, after : float
         Median seconds.
     ratio, low, high : float
-        Time after over time before, relative to the naive loop if `relative`, and its interval.
+        Time after over time before, relative to the naive loop if `relative`, and the interval it lies in.
     relative : bool
     verdict : str
-        "slower", "faster", "no clear change", or why there is none: "too few samples", "other CPU".
+        "slower", "faster", "no clear change", or why there is none: "too few samples", "other CPU", "the machine"
+        for the naive loop, which is no code of this library.
     """
 
     backend: str
@@ -72,10 +74,12 @@ def compare_results(before: Results, after: Results) -> list[Change]:
 
 
 def _change(was: Record, now: Record, phase: str) -> Change:
-    relative = bool(was.reference and now.reference) and was.backend != "naive"
-    a, b = _judged(was, phase, relative), _judged(now, phase, relative)
-    (a_low, a_high), (b_low, b_high) = bootstrap_interval(a, _CONFIDENCE), bootstrap_interval(b, _CONFIDENCE)
-    ratio, low, high = statistics.median(b) / statistics.median(a), b_low / a_high, b_high / a_low
+    drift = machine_drift(was, now)
+    low, high = _ratio_interval(was.samples[phase], now.samples[phase])
+    ratio = now.seconds(phase) / was.seconds(phase)
+    if drift is not None:
+        powers = [drift**-0.5, drift**1.5]
+        low, high, ratio = low / max(powers), high / min(powers), ratio / drift
     return Change(
         was.backend,
         was.case,
@@ -86,26 +90,33 @@ def _change(was: Record, now: Record, phase: str) -> Change:
         ratio,
         low,
         high,
-        relative,
+        drift is not None,
         _verdict(was, now, ratio, low, high),
     )
 
 
-def _judged(record: Record, phase: str, relative: bool) -> list[float]:
-    samples = record.samples[phase]
-    if not relative:
-        return samples
-    return [ours / theirs for ours, theirs in zip(samples, record.reference, strict=True)]
+def machine_drift(was: Record, now: Record) -> float | None:
+    """Time of the naive loop beside the second record over that beside the first; None if one had none."""
+    if not (was.reference and now.reference):
+        return None
+    return statistics.median(now.reference) / statistics.median(was.reference)
+
+
+def _ratio_interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    (a_low, a_high), (b_low, b_high) = (bootstrap_interval(side, _CONFIDENCE) for side in (before, after))
+    return b_low / a_high, b_high / a_low
 
 
 def _verdict(was: Record, now: Record, ratio: float, low: float, high: float) -> str:
     if was.environment.cpu != now.environment.cpu:
         return "other CPU"
+    if was.backend == "naive":
+        return "the machine"
     if min(len(was.samples["round"]), len(now.samples["round"])) < _LEAST_SAMPLES:
         return "too few samples"
     if abs(ratio - 1) < _LEAST_CHANGE or low <= 1 <= high:
         return "no clear change"
-    return "slower" if ratio > 1 else "faster"
+    return "slower" if low > 1 else "faster"
 
 
 def differences(before: Results, after: Results) -> Iterator[str]:
@@ -118,6 +129,7 @@ def differences(before: Results, after: Results) -> Iterator[str]:
     a, b = (_versions(results) for results in (before, after))
     if a != b:
         yield f"different versions: {a} and {b}"
+    yield from _drift(before, after)
     old = {record.identity: record for record in before.records}
     for record in after.records:
         was = old.get(record.identity)
@@ -129,6 +141,16 @@ def differences(before: Results, after: Results) -> Iterator[str]:
     for results, which in ((before, "first"), (after, "second")):
         if not results.complete:
             yield f"the {which} run was interrupted"
+
+
+def _drift(before: Results, after: Results) -> Iterator[str]:
+    old = {record.identity: record for record in before.records}
+    pairs = [(old[record.identity], record) for record in after.records if record.identity in old]
+    drifts = [drift for was, now in pairs if (drift := machine_drift(was, now)) is not None]
+    if len(drifts) < len(pairs):
+        yield "a file has no naive loop beside some rows: there a machine that was busier looks like a change"
+    if drifts and abs(median := statistics.median(drifts) - 1) > _LEAST_CHANGE:
+        yield f"the naive loop took {1 + median:.2f} times as long in the second run: the machine was not the same"
 
 
 def _environment_values(results: Results, field: str) -> str:

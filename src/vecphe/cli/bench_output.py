@@ -30,6 +30,8 @@ class BenchReporter:
     def __init__(self, to_stderr: bool = False) -> None:
         # Files may hold anything: nothing in them is markup.
         self._console = Console(stderr=to_stderr, markup=False, emoji=False, highlight=False)
+        if not self._console.is_terminal:  # a file or pipe has no edge to break lines at
+            self._console.width = _WIDEST
         self._status = Console(stderr=True, markup=False, emoji=False, highlight=False)
         self._calibration: Status | None = None
         self._progress: Progress | None = None
@@ -38,13 +40,6 @@ class BenchReporter:
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
-
-    def _print_table(self, table: Table) -> None:
-        """Whole even where nobody set a width: a pipe or a file."""
-        if self._console.is_terminal:
-            self._console.print(table)
-        else:
-            self._console.print(table, width=max(self._console.width, self._width_of(table)), crop=False)
 
     def _width_of(self, table: Table) -> int:
         return self._console.measure(table, options=self._console.options.update(max_width=_WIDEST)).maximum
@@ -124,13 +119,13 @@ class BenchReporter:
         """One table; where the terminal is too narrow for it, one a case."""
         title = "A round: all clients encrypt, their sum is decrypted (medians)"
         table = _record_table(results.records, COLUMNS, title)
-        if not self._console.is_terminal or self._width_of(table) <= self._console.width:
-            self._print_table(table)
+        if self._width_of(table) <= self._console.width:
+            self._console.print(table)
             return
         self._say(title)
         for case in dict.fromkeys(record.case for record in results.records):
             records = [record for record in results.records if record.case == case]
-            self._print_table(_record_table(records, COLUMNS[_CASE_COLUMNS:], str(case)))
+            self._console.print(_record_table(records, COLUMNS[_CASE_COLUMNS:], str(case)))
 
     def _print_notes(self, results: Results) -> None:
         if any(record.extrapolated for record in results.records):
@@ -145,14 +140,14 @@ class BenchReporter:
         for note in notes:
             self._say(f"NOTE: {note}")
         shown = [change for change in changes if change.is_change or change.verdict == "other CPU"]
-        if shown:
-            self._print_table(_comparison_table(shown))
+        for change in shown:
+            self._say(_change_line(change))
         for verdict in ("no clear change", "too few samples"):
             count = sum(change.verdict == verdict for change in changes)
             if count:
                 self._say(f"{verdict}: {count} of {len(changes)} times")
         if any(change.relative for change in shown):
-            self._say("ratios are relative to the naive loop, which was measured in turn; intervals hold at 99 %")
+            self._say("ratios are relative to the naive loop that was measured in turn, with 99 % intervals")
         for count, which in zip(left, ("first", "second"), strict=True):
             if count:
                 self._say(f"{count} rows are in the {which} file alone")
@@ -169,23 +164,12 @@ def _record_table(records: Sequence[Record], columns: Sequence[str], title: str)
     return table
 
 
-def _comparison_table(changes: Sequence[Change]) -> Table:
-    table = Table(title="Times, second file against first", title_justify="left", box=SIMPLE_HEAD)
-    for column in ("backend", "case", "phase", "first", "second", "ratio", "interval", "verdict"):
-        right = column in ("first", "second", "ratio", "interval")
-        table.add_column(column, justify="right" if right else "left", no_wrap=column != "case")
-    for c in changes:
-        table.add_row(
-            c.backend,
-            str(c.case) + (f", {c.jobs} workers" if c.jobs > 1 else ""),
-            c.phase,
-            duration(c.before),
-            duration(c.after),
-            f"{c.ratio:.3f}",
-            f"{c.low:.3f}-{c.high:.3f}",
-            c.verdict,
-        )
-    return table
+def _change_line(c: Change) -> str:
+    workers = f", {c.jobs} workers" if c.jobs > 1 else ""
+    return (
+        f"{c.verdict}: {c.backend}, {c.case}{workers}: {c.phase} {duration(c.before)} -> {duration(c.after)}, "
+        f"ratio {c.ratio:.3f} ({c.low:.3f} to {c.high:.3f})"
+    )
 
 
 def _rough(seconds: float) -> str:

@@ -126,8 +126,10 @@ def visible_boxes(figure: Any) -> list[Any]:
         frame = axis.get_window_extent()
         for label in (*axis.get_xticklabels(), *axis.get_yticklabels()):
             box = label.get_window_extent()
-            if label.get_text() and (
-                frame.x0 <= (box.x0 + box.x1) / 2 <= frame.x1 or frame.y0 <= (box.y0 + box.y1) / 2 <= frame.y1
+            if (
+                label.get_text()
+                and label.get_visible()
+                and (frame.x0 <= (box.x0 + box.x1) / 2 <= frame.x1 or frame.y0 <= (box.y0 + box.y1) / 2 <= frame.y1)
             ):
                 boxes.append(box)
     return boxes + [text.get_window_extent() for text in texts if text.get_text()]

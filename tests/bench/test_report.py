@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib.image
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tests.bench.made import matrix_results, record, results
 
 from vecphe.bench.plots import draw_all
@@ -105,7 +106,7 @@ def test_a_plot_needs_two_points() -> None:
 
 def test_axes_have_names_and_units_and_nothing_overlaps() -> None:
     for plot in draw_all(WHOLE):
-        plot.figure.canvas.draw()
+        FigureCanvasAgg(plot.figure).draw()
         for axis in plot.figure.axes:
             assert axis.get_xlabel() or plot.name == "speed_up"
         assert plot.figure.axes[0].get_ylabel() or plot.name == "phases"

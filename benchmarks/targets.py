@@ -20,8 +20,9 @@ os.environ["RAYON_NUM_THREADS"] = "1"  # read when a peer is imported
 
 import vecphe
 from benchmarks.lines import GROUPS
-from benchmarks.measure import Measured, machine
+from benchmarks.measure import Measured
 from vecphe.arithmetic import active_engine
+from vecphe.bench.environment import machine_line
 
 MARKERS = ("<!-- targets -->", "<!-- end of targets -->")
 
@@ -111,7 +112,7 @@ def write_table(path: Path, lines: list[Line]) -> None:
     head, rest = path.read_text(encoding="utf-8").split(MARKERS[0])
     tail = rest.split(MARKERS[1])[1]
     table = [
-        f"Measured by `make bench` on {datetime.date.today()}: {machine()}.\n",
+        f"Measured by `make bench` on {datetime.date.today()}: {machine_line()}.\n",
         "| what | measured | target | per item |",
         "|---|---|---|---|",
         *(line.markdown() for line in lines),
@@ -128,7 +129,7 @@ def main() -> int:
     if unknown := set(wanted) - set(GROUPS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     warnings.simplefilter("ignore", vecphe.InsecureKeyWarning)
-    print(machine(), flush=True)
+    print(machine_line(), flush=True)
     lines = []
     for line in measured_lines(wanted):
         print(line, flush=True)

@@ -122,6 +122,7 @@ def as_saved(lines: list[Line]) -> dict[str, Any]:
         "version": 1,
         "date": datetime.date.today().isoformat(),
         "machine": machine_line(),
+        "load": round(os.getloadavg()[1], 1),
         "environment": asdict(Environment.current()),
         "lines": [{**asdict(line.measured), "target": line.target} for line in lines],
     }
@@ -146,7 +147,8 @@ def write_table(path: Path, content: dict[str, Any]) -> None:
     tail = rest.split(MARKERS[1])[1]
     versions = ", ".join(f"{name} {version}" for name, version in content["environment"]["versions"].items())
     table = [
-        f"Measured by `make bench` on {content['date']}: {content['machine']} ({versions}).\n",
+        f"Measured by `make bench` on {content['date']}: {content['machine']} ({versions}); "
+        f"load {content['load']} at the end, 1 of it this run.\n",
         "| what | measured | target | per item |",
         "|---|---|---|---|",
         *(line.markdown() for line in saved_lines(content)),

@@ -171,3 +171,14 @@ def test_h60_ctrl_c_before_anything_was_measured_writes_nothing(start_command: A
     _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (130, "interrupted\n")
     assert not saved.exists()
+
+
+@pytest.mark.slow
+def test_the_quick_matrix_takes_less_than_a_minute(command: Any, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    started = time.monotonic()
+    done = command("bench", "--quick", "--report", str(report), "--save", str(tmp_path / "results.json"))
+    assert done.returncode == 0
+    assert time.monotonic() - started < 60
+    assert (report / "index.html").exists()
+    assert len(load_results(tmp_path / "results.json").records) == 36

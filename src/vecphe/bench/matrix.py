@@ -61,7 +61,7 @@ class Matrix:
     def quick(cls, **changes: object) -> Matrix:
         """A matrix that two cores measure within a minute, its report included."""
         small = {"key_lengths": (1024, 2048, 3072), "clients": (3, 5), "values": (11, 100)}
-        limits = {"repeats": 5, "case_seconds": 2.0, "naive_seconds": 0.2}
+        limits = {"repeats": 5, "case_seconds": 1.0, "naive_seconds": 0.2}
         return cls(**{**small, **limits, **changes})  # type: ignore[arg-type]
 
     def check(self) -> None:

@@ -15,17 +15,19 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tests.bench.made import matrix_results, record, results
 
+from vecphe.bench.plots import PLOT_NAMES as PLOTS
 from vecphe.bench.plots import draw_all
 from vecphe.bench.records import Case, Results
 from vecphe.bench.report import PAGE, report_files
 
 WHOLE = matrix_results()
-PLOTS = ("time_by_key_length", "time_by_clients", "time_by_values", "speed_up", "phases")
 
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    return report_files(WHOLE)
+    made = report_files(WHOLE)
+    assert set(made) == {PAGE, *(f"{name}.png" for name in PLOTS)}
+    return made
 
 
 class Page(HTMLParser):

@@ -36,6 +36,10 @@ def test_a_run_prints_a_table_and_writes_every_file(main_here: Any, tmp_path: Pa
         "speed_up.png",
         "phases.png",
     }
+    stale = report / "time_by_clients.png"
+    stale.write_bytes(b"of an earlier report")
+    assert main_here(*SMALL, "--backends", "packed", "--report", str(report), "--force").returncode == 0
+    assert not stale.exists()
     again = main_here(*SMALL, "--save", str(saved))
     assert again.returncode == 2
     assert again.stderr == f"error: {saved} exists; use --force to replace it\n"

@@ -13,7 +13,9 @@ from typing import Any
 from vecphe.bench.records import Case, Record, Results
 from vecphe.bench.tables import duration, times
 
-__all__ = ["Plot", "check_matplotlib", "draw_all"]
+__all__ = ["PLOT_NAMES", "Plot", "check_matplotlib", "draw_all"]
+
+PLOT_NAMES = ("time_by_key_length", "time_by_clients", "time_by_values", "speed_up", "phases")
 
 # Black, blue and orange of the Okabe-Ito palette: their luminance is 0, 0.15 and 0.43, apart in greyscale too.
 _STYLES: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vecphe.bench.compare import compare_results, differences, unmatched
 from vecphe.bench.matrix import Matrix, parse_backends, parse_counts
-from vecphe.bench.plots import check_matplotlib
+from vecphe.bench.plots import PLOT_NAMES, check_matplotlib
 from vecphe.bench.records import Results, csv_text
 from vecphe.bench.report import PAGE, report_files
 from vecphe.bench.results_file import load_results, results_as_dict
@@ -75,9 +75,17 @@ class Outputs:
         if self.csv is not None:
             replace_file(self.csv, csv_text(results.records).encode("utf-8"), force=self.force)
         if self.report is not None:
-            self.report.mkdir(exist_ok=True)
-            for name, data in report_files(results).items():
-                replace_file(self.report / name, data, force=True)
+            self._write_report(self.report, report_files(results))
+
+    @staticmethod
+    def _write_report(directory: Path, files: dict[str, bytes]) -> None:
+        """Replace a report that was there, with the pictures that the new one lacks."""
+        directory.mkdir(exist_ok=True)
+        for name in PLOT_NAMES:
+            if f"{name}.png" not in files:
+                (directory / f"{name}.png").unlink(missing_ok=True)
+        for name, data in files.items():
+            replace_file(directory / name, data, force=True)
 
 
 def make_matrix(

@@ -276,6 +276,9 @@ class NativeEngine(Engine):
         self.target = target
         self.name = "ifma" if target == "ifma512" else target
 
+    def counts(self) -> dict[str, int]:
+        return _native.counts()
+
     def known_answers(self) -> bool:
         return known_answers(self.target)
 

@@ -14,7 +14,8 @@
     ├── SerializationError           (ValueError)    malformed bytes or text
     ├── EngineUnavailableError       (RuntimeError)  an engine that is unknown or does not run here
     ├── ParallelError                (RuntimeError)  workers died, or are not allowed for this work
-    └── ProtocolError                (RuntimeError)  a party broke the protocol, or a guard stopped it
+    ├── ProtocolError                (RuntimeError)  a party broke the protocol, or a guard stopped it
+    └── BenchmarkError               (RuntimeError)  a benchmark whose results were wrong, and so have no time
 
     UserWarning
     ├── InsecureKeyWarning           a key shorter than 2048 bits
@@ -22,6 +23,7 @@
 """
 
 __all__ = [
+    "BenchmarkError",
     "CorruptedAggregateError",
     "EngineFallbackWarning",
     "EngineUnavailableError",
@@ -102,6 +104,10 @@ class ParallelError(VecpheError, RuntimeError):
 
 class ProtocolError(VecpheError, RuntimeError):
     """A party of the protocol misbehaved, or a guard refused to go on."""
+
+
+class BenchmarkError(VecpheError, RuntimeError):
+    """What was benchmarked gave a wrong result; its time means nothing."""
 
 
 class InsecureKeyWarning(UserWarning):

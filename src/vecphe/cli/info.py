@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -12,6 +11,7 @@ from joblib.parallel import get_active_backend
 
 from vecphe import __version__
 from vecphe.arithmetic import active_engine, available_engines, why_not_used
+from vecphe.bench.environment import cpu_fields, cpu_model
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["collect_info", "print_info", "print_json"]
@@ -20,21 +20,15 @@ _STRENGTHS = {1024: 80, 2048: 112, 3072: 128, 7680: 192}  # NIST SP 800-57 part 
 _FEATURES = ("avx2", "bmi2", "adx", "avx512f", "avx512dq", "avx512vl", "avx512ifma", "avx_ifma")
 
 
-def _cpu() -> tuple[str, list[str]]:
-    """Model and arithmetic features, as the kernel of Linux tells them; elsewhere no features are known."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    flags = fields.get("flags", "").split()
-    return fields.get("model name") or platform.processor() or platform.machine(), [f for f in _FEATURES if f in flags]
+def _cpu_features() -> list[str]:
+    """Arithmetic features, as the kernel of Linux tells them; elsewhere none are known."""
+    flags = cpu_fields().get("flags", "").split()
+    return [feature for feature in _FEATURES if feature in flags]
 
 
 def collect_info() -> dict[str, Any]:
     """Facts about this installation and machine, ready for JSON."""
     engine = active_engine()
-    model, features = _cpu()
     backend, n_jobs = get_active_backend()
     return {
         "version": __version__,
@@ -43,7 +37,7 @@ def collect_info() -> dict[str, Any]:
         "engine_details": engine.describe(),
         "engines": [{"name": name, "available": why is None, "why_not": why} for name, why in available_engines()],
         "why_not_used": why_not_used(),
-        "cpu": {"model": model, "features": features, "cores": joblib.cpu_count()},
+        "cpu": {"model": cpu_model(), "features": _cpu_features(), "cores": joblib.cpu_count()},
         "joblib": {
             "version": joblib.__version__,
             "backend": type(backend).__name__,

@@ -1,0 +1,155 @@
+"""Which cases to measure, and how long: options from outside, checked before anything runs."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vecphe.arithmetic import available_engines
+from vecphe.bench.records import Case
+from vecphe.bench.workloads import naive_module
+from vecphe.errors import InsecureKeyWarning
+from vecphe.numbers import check_key_length
+from vecphe.parallel import effective_jobs
+
+__all__ = ["BACKENDS", "Matrix", "parse_backends", "parse_counts"]
+
+BACKENDS = ("naive", "vectorized", "packed")
+
+_LEAST_CLIENTS = 3  # as the protocol
+_MOST_CLIENTS = 10_000
+_MOST_VALUES = 10**9
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every combination of key lengths, clients and vector lengths, on some backends.
+
+    Attributes
+    ----------
+    key_lengths, clients, values : tuple of int
+    backends : tuple of str
+    engine : str or None
+        None is the active one.
+    jobs : int or None
+        As in joblib.
+    repeats : int
+        Samples of a case, fewer where one takes long.
+    case_seconds : float
+        Time after which a case has as few samples as `least_repeats`.
+    least_repeats : int
+    naive_seconds : float
+        Cap on one sample of the naive side: it encrypts only so many values, and its times are scaled.
+    """
+
+    key_lengths: tuple[int, ...] = (1024, 2048, 3072)
+    clients: tuple[int, ...] = (3, 5, 10)
+    values: tuple[int, ...] = (11, 1000)
+    backends: tuple[str, ...] = BACKENDS
+    engine: str | None = None
+    jobs: int | None = None
+    repeats: int = 7
+    case_seconds: float = 20.0
+    least_repeats: int = 3
+    naive_seconds: float = 1.0
+
+    @classmethod
+    def quick(cls, **changes: object) -> Matrix:
+        """A matrix that two cores measure within a minute, its report included."""
+        small = {"key_lengths": (1024, 2048, 3072), "clients": (3, 5), "values": (11, 200)}
+        limits = {"repeats": 5, "case_seconds": 2.0, "naive_seconds": 0.2}
+        return cls(**{**small, **limits, **changes})  # type: ignore[arg-type]
+
+    def check(self) -> None:
+        """Refuse what cannot be measured here.
+
+        Raises
+        ------
+        InvalidKeyError, TypeError, ValueError
+            Named after the option of the command line.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureKeyWarning)
+            for key_length in self.key_lengths:
+                check_key_length(key_length, insecure=True)
+        _check_range("--clients", self.clients, _LEAST_CLIENTS, _MOST_CLIENTS)
+        _check_range("--values", self.values, 1, _MOST_VALUES)
+        engines = dict(available_engines())
+        if self.engine is not None and self.engine not in engines:
+            raise ValueError(f"--engine: no engine is called {self.engine!r}; choose one of {', '.join(engines)}")
+        effective_jobs(self.jobs)
+        if self.backends == ("naive",) and naive_module() is None:
+            raise ValueError("--backends: naive needs phe: pip install phe")
+        self._check_memory()
+
+    def _check_memory(self) -> None:
+        available = _available_memory()
+        for case in self.cases:
+            needed = estimated_memory(case)
+            if available is not None and needed > available:
+                raise ValueError(
+                    f"{case} need about {needed / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB are free; "
+                    "lower --values or --clients"
+                )
+
+    @property
+    def cases(self) -> list[Case]:
+        """Every combination, in ascending order of key lengths, then of work."""
+        cases = [Case(*numbers) for numbers in itertools.product(self.key_lengths, self.clients, self.values)]
+        return sorted(set(cases), key=lambda case: (case.key_length, case.clients * case.values, case))
+
+
+def estimated_memory(case: Case) -> int:
+    """Bytes of a case with one ciphertext a value, generously: plaintexts, and four encrypted vectors at a time."""
+    ciphertext = 3 * (case.key_length // 8) + 200
+    return 8 * case.clients * case.values + 4 * case.values * ciphertext
+
+
+def _available_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    sizes = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines)}
+    return int(sizes["MemAvailable"]) * 1024 if "MemAvailable" in sizes else None
+
+
+def _check_range(option: str, numbers: Sequence[int], least: int, most: int) -> None:
+    for number in numbers:
+        if not least <= number <= most:
+            raise ValueError(f"{option} must be from {least} to {most}, not {number}")
+
+
+def parse_counts(option: str, text: str) -> tuple[int, ...]:
+    """Positive integers from a list such as ``1024,2048``, sorted, each once.
+
+    Raises
+    ------
+    ValueError
+        Naming the option and the entry that is no positive integer.
+    """
+    numbers = set()
+    for entry in text.split(","):
+        digits = entry.strip()
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 18 and int(digits)):
+            raise ValueError(f"{option} takes positive integers with commas between them, not {entry.strip()[:40]!r}")
+        numbers.add(int(digits))
+    return tuple(sorted(numbers))
+
+
+def parse_backends(option: str, text: str) -> tuple[str, ...]:
+    """Backends from a list such as ``naive,packed``, slowest first, each once.
+
+    Raises
+    ------
+    ValueError
+        Naming the option and what is no backend.
+    """
+    names = [entry.strip() for entry in text.split(",")]
+    for name in names:
+        if name not in BACKENDS:
+            raise ValueError(f"{option}: {name[:40]!r} is none of {', '.join(BACKENDS)}")
+    return tuple(name for name in BACKENDS if name in names)

@@ -1,0 +1,145 @@
+"""One backend as a benchmark runs it: timed rounds of the protocol's arithmetic, with their results checked."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.bench.records import Case
+from vecphe.bench.workloads import gradients, naive_module
+from vecphe.errors import BenchmarkError, InsecureKeyWarning
+from vecphe.federated import (
+    Backend,
+    NaiveBackend,
+    PackedBackend,
+    VectorizedBackend,
+    decrypt_vector,
+    encrypt_vector,
+    sum_encrypted_vectors,
+)
+from vecphe.federated.clock import PhaseClock
+from vecphe.federated.interface import EncryptedVector
+from vecphe.packing import SlotLayout
+
+__all__ = ["Round", "Side"]
+
+_CALIBRATION_CLIENTS = 3
+_CALIBRATION_VALUES = (1, 96)  # what a round costs is a line through these two, by ciphertexts
+_TIMED_PHASES = ("encrypt", "add", "decrypt")
+_PACKED_ERROR = 2.0**-41  # of one packed value
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds by phase of one round, and the encrypted sum."""
+
+    seconds: dict[str, float]
+    total: EncryptedVector
+
+
+class Side:
+    """A backend with a key pair of one length.
+
+    Parameters
+    ----------
+    name : str
+        "naive", "vectorized" or "packed".
+    key_length : int
+        Bits.
+    clients : int
+        How many take part: packed values leave room for so many terms.
+    jobs : int, optional
+        As in joblib.
+
+    Attributes
+    ----------
+    setup : float
+        Seconds to make keys and tables.
+    """
+
+    def __init__(self, name: str, key_length: int, clients: int, jobs: int | None = None) -> None:
+        self.name = name
+        backend = _backend(name, clients, jobs)
+        self._encoding = getattr(backend, "encoding", None)
+        started = perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureKeyWarning)
+            self.public_key, self.private_key = backend.generate_keys(key_length, insecure=True)
+        self.setup = perf_counter() - started
+        self._costs: dict[str, tuple[float, float]] = {}
+
+    def prepare(self, n_vectors: int, length: int) -> None:
+        """Build the tables that so many vectors pay for."""
+        started = perf_counter()
+        self.public_key.prepare(n_vectors, length)
+        self.setup += perf_counter() - started
+
+    def run(self, vectors: npt.NDArray[np.float64]) -> Round:
+        """One round: every row is encrypted and added to the sum, which is decrypted and compared with the rows'.
+
+        Raises
+        ------
+        BenchmarkError
+            If the decrypted sum is wrong.
+        """
+        clock = PhaseClock()
+        started = perf_counter()
+        with clock.measure("encrypt"):
+            total = encrypt_vector(self.public_key, vectors[0])
+        for vector in vectors[1:]:
+            with clock.measure("encrypt"):
+                own = encrypt_vector(self.public_key, vector)
+            with clock.measure("add"):
+                total = sum_encrypted_vectors(total, own)
+        with clock.measure("decrypt"):
+            decrypted = decrypt_vector(self.private_key, total)
+        whole = perf_counter() - started
+        self._check(decrypted, vectors)
+        return Round({**{phase: clock.seconds[phase] for phase in _TIMED_PHASES}, "round": whole}, total)
+
+    def _check(self, decrypted: npt.NDArray[np.float64], vectors: npt.NDArray[np.float64]) -> None:
+        expected = vectors.sum(axis=0)
+        error = _PACKED_ERROR * len(vectors) if self.name == "packed" else 0.0
+        if not np.allclose(decrypted, expected, rtol=1e-12, atol=error + 1e-12):
+            raise BenchmarkError(f"the {self.name} backend decrypted a wrong sum: nothing it measured counts")
+
+    def calibrate(self) -> None:
+        """Time two small rounds, from which `estimate` predicts others."""
+        naive = self.name == "naive"
+        if not naive:
+            self.run(gradients(_CALIBRATION_CLIENTS, _CALIBRATION_VALUES[-1]))  # what is done once is done
+        points = []
+        for length in (1, 2) if naive else _CALIBRATION_VALUES:
+            round_ = self.run(gradients(_CALIBRATION_CLIENTS, length))
+            points.append((round_.total.n_ciphertexts, round_.seconds))
+        (few, low), (many, high) = points
+        for phase in _TIMED_PHASES:
+            each = max((high[phase] - low[phase]) / (many - few), 0.0) if many > few else high[phase] / many
+            self._costs[phase] = (max(low[phase] - few * each, 0.0), each)
+
+    def estimate(self, case: Case, workers: int = 1) -> float:
+        """Seconds of a round, good to about a factor of two; call `calibrate` before."""
+        vectors = {"encrypt": case.clients, "add": case.clients - 1, "decrypt": 1}
+        measured = {"encrypt": _CALIBRATION_CLIENTS, "add": _CALIBRATION_CLIENTS - 1, "decrypt": 1}
+        ciphertexts = self.ciphertexts(case.values)
+        return sum(
+            vectors[phase] / measured[phase] * (fixed + each * ciphertexts / (1 if phase == "add" else workers))
+            for phase, (fixed, each) in self._costs.items()
+        )
+
+    def ciphertexts(self, values: int) -> int:
+        """Of a vector with so many values."""
+        if self.name != "packed" or self._encoding is None:
+            return values
+        layout = SlotLayout.for_key(self._encoding, self.public_key.key_length)
+        return -(-values // layout.slots)
+
+
+def _backend(name: str, clients: int, jobs: int | None) -> Backend:
+    if name == "naive":
+        return NaiveBackend(naive_module())
+    return VectorizedBackend(n_jobs=jobs) if name == "vectorized" else PackedBackend(max_terms=clients, n_jobs=jobs)

@@ -560,16 +560,6 @@ def test_tiny_factors_keep_their_value(secure_keypair: Keypair) -> None:
         c * 1e-300 + 1.0
 
 
-def test_pickling_an_array_says_what_to_do(public_key: PublicKey) -> None:
-    import copy
-    import pickle
-
-    c = public_key.encrypt([1.0])
-    for dump in (pickle.dumps, copy.deepcopy):
-        with pytest.raises(TypeError, match="ciphertexts"):
-            dump(c)  # type: ignore[operator]
-
-
 def test_h39_the_array_itself_is_unchanged(public_key: PublicKey) -> None:
     difference = public_key.encrypt([1.0]) - public_key.encrypt([5.0]) * 2
     before = public_key._source.ring.store(difference.residues)

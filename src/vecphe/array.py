@@ -4,69 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe import array_functions
-from vecphe.arithmetic import Words
+from vecphe.array_data import ArrayData
 from vecphe.encoding import (
     UNPACKED,
-    FixedPoint,
     as_plain_array,
     exact_fraction_bits,
     integers_at_scale,
     unit_at_scale,
 )
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
+from vecphe.format import Format
 from vecphe.freshness import Freshness
-from vecphe.packing import SlotLayout
-from vecphe.randomizers import RandomizerSource
 
 __all__ = ["EncryptedArray", "Format", "concatenate"]
 
 Axis = int | tuple[int, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """Public, data-independent facts about the plaintexts of an array.
-
-    Attributes
-    ----------
-    encoding : FixedPoint
-        How values were encoded.
-    fraction_bits : int
-        The scale now: products with fractions add bits to the encoding's.
-    bound : int
-        Largest |integer| a slot can hold.
-    layout : SlotLayout or None
-        None: one value a ciphertext.
-    integer : bool
-        Decrypts to integers.
-    terms : int
-        How many encryptions were summed. Plain additions and multiples do not count; they enter the bound.
-    """
-
-    encoding: FixedPoint
-    fraction_bits: int
-    bound: int
-    layout: SlotLayout | None
-    integer: bool
-    terms: int = 1
-
-    def plaintexts(self, integers: Words) -> tuple[Words, int]:
-        """Two's complement words of values as the unsigned words of plaintexts and the offset that makes up for it."""
-        if self.layout:
-            return self.layout.pack(integers), -self.layout.offset
-        words = integers.copy()
-        words[:, -1] ^= np.uint64(1 << 63)
-        return words, -(1 << (64 * words.shape[1] - 1))
-
-
-class EncryptedArray:
+class EncryptedArray(ArrayData):
     """An N-dimensional array of encrypted numbers, of one key and one encoding.
 
     Made by `PublicKey.encrypt`. Supports ``+``, ``-``, unary ``-``, ``*`` and ``/`` by plain numbers and arrays
@@ -80,102 +42,8 @@ class EncryptedArray:
     timing, and its size enters the public bound. Addition of plain values is not: it counts as one term.
     """
 
-    __slots__ = ("_exported", "_format", "_freshness", "_residues", "_shape", "_source")
+    __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
-
-    def __init__(
-        self,
-        source: RandomizerSource,
-        residues: Any,
-        shape: tuple[int, ...],
-        format: Format,
-        freshness: Freshness,
-    ) -> None:
-        self._source, self._residues, self._shape = source, residues, shape
-        self._format, self._freshness, self._exported = format, freshness, False
-
-    # What it is ------------------------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the plaintext array."""
-        return self._shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self._shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return math.prod(self._shape)
-
-    @property
-    def packed(self) -> bool:
-        """Whether a ciphertext holds several values."""
-        return self._format.layout is not None
-
-    @property
-    def encoding(self) -> FixedPoint:
-        """How the values were encoded."""
-        return self._format.encoding
-
-    @property
-    def layout(self) -> SlotLayout | None:
-        """The slots of a packed array."""
-        return self._format.layout
-
-    @property
-    def format(self) -> Format:
-        """Encoding, scale, bound and layout."""
-        return self._format
-
-    @property
-    def bound(self) -> int:
-        """Public bound on the |integer| of every slot."""
-        return self._format.bound
-
-    @property
-    def terms(self) -> int:
-        """How many encryptions were summed; an honest sum of `terms` has ``bound == terms * encoding.unit``."""
-        return self._format.terms
-
-    @property
-    def fingerprint(self) -> str:
-        """Key id: which public key the array belongs to."""
-        return self._source.numbers.fingerprint
-
-    @property
-    def n_ciphertexts(self) -> int:
-        """Number of ciphertexts."""
-        return self._source.ring.size(self._residues)
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the resident ciphertexts, in bytes."""
-        return self._source.ring.resident_bytes(self._residues)
-
-    @property
-    def nbytes_canonical(self) -> int:
-        """Size of the ciphertexts once they leave the process, in bytes."""
-        return self.n_ciphertexts * self._source.ring.ciphertext_bytes
-
-    @property
-    def residues(self) -> Any:
-        """The batch of residues mod n^2, in the engine's resident form (for the key holder and for other rooms)."""
-        return self._residues
-
-    def __repr__(self) -> str:
-        form = "packed, " if self.packed else ""
-        return (
-            f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
-        )
-
-    def __len__(self) -> int:
-        if not self._shape:
-            raise TypeError("len() of an unsized (0-d) array")
-        return self._shape[0]
 
     def __bool__(self) -> NoReturn:
         raise TypeError("an encrypted value has no truth value; decrypt it first")
@@ -183,33 +51,8 @@ class EncryptedArray:
     def __eq__(self, other: object) -> NoReturn:
         raise TypeError("encrypted values cannot be compared; decrypt them first")
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an EncryptedArray cannot be pickled yet; send array.ciphertexts() and array.format")
-
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise TypeError("an EncryptedArray does not convert to a plain array; use private_key.decrypt(array)")
-
-    # Leaving the process ---------------------------------------------------------------------------------------
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether the ciphertexts may leave the process as they are."""
-        return self._exported or self._freshness.is_fresh
-
-    def ciphertexts(self, *, rerandomize: bool = True) -> list[int]:
-        """Canonical integers in [1, n^2), one a ciphertext, for use outside this process.
-
-        Parameters
-        ----------
-        rerandomize : bool
-            Give a re-randomised copy where the array is not fresh: differences, scalar products and parts of what
-            has already left would show relations between plaintexts. The array itself stays as it is.
-        """
-        fresh = self._exported or self._freshness.spend()
-        if rerandomize and not fresh:
-            return self._source.ring.store(self._source.rerandomize(self._residues))
-        self._exported = True
-        return self._source.ring.store(self._residues)
 
     # Arithmetic ------------------------------------------------------------------------------------------------
 
@@ -227,13 +70,12 @@ class EncryptedArray:
 
     def _check_bound(self, bound: int) -> None:
         """Raise before the work that would give a result with that bound."""
-        layout = self._format.layout
-        if bound > (layout.capacity if layout else self._source.numbers.n // 3 - 1):
+        if bound > self._format.limit(self._source.numbers.n):
             raise PlaintextOverflowError(
                 "the result could leave the plaintext's range: "
                 + (
                     f"the slots hold max_terms = {self.encoding.max_terms} terms; encrypt with a larger max_terms"
-                    if layout
+                    if self.packed
                     else "use a longer key, an encoding with fewer fraction_bits, a smaller max_abs, or fewer products"
                 )
             )

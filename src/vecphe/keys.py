@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import Words, engine_named, integers_from_words
-from vecphe.array import EncryptedArray, Format
-from vecphe.encoding import PACKED, UNPACKED, FixedPoint, as_plain_array, decode
+from vecphe.array import EncryptedArray
+from vecphe.encoding import FixedPoint, as_plain_array, decode
 from vecphe.errors import (
     CorruptedAggregateError,
     InvalidCiphertextError,
     KeyMismatchError,
     LayoutMismatchError,
-    PlaintextOverflowError,
 )
+from vecphe.files import PathLike, check_writable
+from vecphe.format import checked_encoding, format_for
 from vecphe.freshness import Freshness
 from vecphe.numbers import (
     DEFAULT_KEY_LENGTH,
@@ -28,10 +28,20 @@ from vecphe.numbers import (
     check_private_numbers,
     check_public_number,
 )
-from vecphe.packing import SlotLayout
 from vecphe.parallel import chunk_bounds, effective_jobs, run_local_tasks
 from vecphe.primes import random_prime_pair
 from vecphe.randomizers import RandomizerScheme, RandomizerSource
+from vecphe.serialization import (
+    KEY_FILE_BYTES,
+    frame_from_json,
+    frame_of_private_key,
+    frame_of_public_key,
+    json_from_frame,
+    primes_from_frame,
+    public_number_from_frame,
+    read_frame,
+    write_frame,
+)
 
 __all__ = ["PrivateKey", "PublicKey", "generate_keypair"]
 
@@ -102,7 +112,61 @@ class PublicKey:
         return hash(self._numbers)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore_public_key, (self.n, self.randomizers)
+        return _restore_public_key, (self._source,)
+
+    def __copy__(self) -> PublicKey:
+        return self  # nothing changes a key
+
+    def __deepcopy__(self, memo: Any) -> PublicKey:
+        return self
+
+    def to_bytes(self) -> bytes:
+        """The binary form of docs/format.md."""
+        return frame_of_public_key(self._numbers)
+
+    def to_json(self) -> str:
+        """The JSON form of docs/format.md."""
+        return json_from_frame(self.to_bytes())
+
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write the key to a file, whole or not at all: as JSON if the name ends in ``.json``, else in binary.
+
+        Parameters
+        ----------
+        path : str or path
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file and not `force`.
+        OSError
+            If it cannot be written; what was there before stays.
+        """
+        write_frame(path, self.to_bytes(), force=force)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+        """A key of the binary form, validated as in `PublicKey`; the form does not hold `randomizers`.
+
+        Raises
+        ------
+        SerializationError
+            If the data is not in this form.
+        InvalidKeyError
+        """
+        return cls(public_number_from_frame(data), insecure=insecure, randomizers=randomizers)
+
+    @classmethod
+    def from_json(cls, text: str, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+        """A key of the JSON form; as `from_bytes`."""
+        return cls.from_bytes(frame_from_json(text), insecure=insecure, randomizers=randomizers)
+
+    @classmethod
+    def load(cls, path: PathLike, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
+        return cls.from_bytes(read_frame(path, KEY_FILE_BYTES), insecure=insecure, randomizers=randomizers)
 
     def prepare(self, count: int) -> None:
         """Build the tables that `count` encryptions to come pay for (else the first ones do)."""
@@ -146,8 +210,8 @@ class PublicKey:
         """
         values = as_plain_array(x)
         integer = values.dtype.kind != "f"
-        encoding = _checked_encoding(encoding, packed=packed, integer=integer)
-        format = _format_for(self.n, encoding, packed, integer, 1)
+        encoding = checked_encoding(encoding, packed=packed, integer=integer)
+        format = format_for(self.n, encoding, packed, integer, 1)
         words, offset = format.plaintexts(encoding.encode(values))
         residues = self._source.encrypt(words, offset, n_jobs)
         return EncryptedArray(self._source, residues, values.shape, format, Freshness.new())
@@ -189,8 +253,8 @@ class PublicKey:
             raise InvalidCiphertextError
         if isinstance(terms, bool) or not isinstance(terms, int) or terms < 1:
             raise ValueError(f"terms must be a positive int, not {terms!r}")
-        encoding = _checked_encoding(encoding, packed=packed, integer=integer)
-        format = _format_for(self.n, encoding, packed, integer, terms)
+        encoding = checked_encoding(encoding, packed=packed, integer=integer)
+        format = format_for(self.n, encoding, packed, integer, terms)
         if shape is not None and not (
             isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
         ):
@@ -198,7 +262,7 @@ class PublicKey:
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
         count = int(np.prod(shape, dtype=object))
-        if len(values) != (format.layout.plaintexts(count) if format.layout else count):
+        if len(values) != format.n_ciphertexts(count):
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
         ring = self._source.ring
         residues = ring.load(values)
@@ -207,37 +271,11 @@ class PublicKey:
         return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
 
 
-def _checked_encoding(encoding: FixedPoint | None, *, packed: bool, integer: bool) -> FixedPoint:
-    if encoding is None:
-        encoding = PACKED if packed else UNPACKED
-        return encoding.integral if integer else encoding
-    if not isinstance(encoding, FixedPoint):
-        raise TypeError(f"encoding must be a FixedPoint, not {type(encoding).__name__}")
-    return encoding
-
-
-@lru_cache(maxsize=64)
-def _format_for(n: int, encoding: FixedPoint, packed: bool, integer: bool, terms: int) -> Format:
-    """Format of `terms` encoded values a slot; the same object for the same arguments."""
-    bound = terms * encoding.unit
-    if not packed and bound > n // 3 - 1:
-        raise PlaintextOverflowError(
-            f"max_abs * 2**fraction_bits of the encoding does not fit a {n.bit_length()}-bit key; "
-            "pass an encoding with less of either, or use a longer key"
-        )
-    layout = SlotLayout.for_key(encoding, n.bit_length()) if packed else None
-    if layout and terms > encoding.max_terms:
-        raise PlaintextOverflowError(f"{terms} terms are more than max_terms = {encoding.max_terms} of the encoding")
-    return Format(encoding, encoding.fraction_bits, bound, layout, integer, terms)
-
-
-def _restore_public_key(n: int, randomizers: RandomizerScheme) -> PublicKey:
-    """Unpickle: validated again, but its strength was decided by whoever made it."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return PublicKey(n, insecure=True, randomizers=randomizers)
+def _restore_public_key(source: RandomizerSource) -> PublicKey:
+    """Unpickle: the source was validated and is shared with the other objects of its key."""
+    key = PublicKey.__new__(PublicKey)
+    key._numbers, key._source = source.numbers, source
+    return key
 
 
 class PrivateKey:
@@ -298,6 +336,65 @@ class PrivateKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")
+
+    def to_bytes(self, *, passphrase: str | bytes | None = None) -> bytes:
+        """The binary form of docs/format.md. Secret, and without a passphrase in the clear.
+
+        Parameters
+        ----------
+        passphrase : str or bytes, optional
+            Encrypt with it, by scrypt and AES-256-GCM; takes about half a second and 128 MiB.
+        """
+        return frame_of_private_key(self._public_key._numbers, self._numbers, passphrase)
+
+    def to_json(self, *, passphrase: str | bytes | None = None) -> str:
+        """The JSON form of docs/format.md; as `to_bytes`."""
+        return json_from_frame(self.to_bytes(passphrase=passphrase))
+
+    def save(self, path: PathLike, *, passphrase: str | bytes | None = None, force: bool = False) -> None:
+        """Write the key to a file that only its owner can read (mode 0600 from its creation); as `PublicKey.save`.
+
+        Parameters
+        ----------
+        path : str or path
+        passphrase : str or bytes, optional
+            As in `to_bytes`.
+        force : bool
+            Replace a file that exists.
+        """
+        check_writable(path, force=force)
+        write_frame(path, self.to_bytes(passphrase=passphrase), force=force, private=True)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+        """A key of the binary form, validated as in `PrivateKey`.
+
+        Parameters
+        ----------
+        data : bytes
+        passphrase : str or bytes, optional
+            Needed if the key is encrypted, and refused if it is not.
+        insecure : bool
+            As in `PublicKey`.
+
+        Raises
+        ------
+        SerializationError
+            If the data is not in this form, or the passphrase is wrong.
+        InvalidKeyError
+        """
+        p, q = primes_from_frame(data, passphrase)
+        return cls(PublicKey(p * q, insecure=insecure), p, q)
+
+    @classmethod
+    def from_json(cls, text: str, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+        """A key of the JSON form; as `from_bytes`."""
+        return cls.from_bytes(frame_from_json(text), passphrase=passphrase, insecure=insecure)
+
+    @classmethod
+    def load(cls, path: PathLike, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
+        return cls.from_bytes(read_frame(path, KEY_FILE_BYTES), passphrase=passphrase, insecure=insecure)
 
     def decrypt(self, array: EncryptedArray, n_jobs: int | None = None) -> npt.NDArray[Any]:
         """Decrypt an array.

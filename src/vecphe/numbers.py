@@ -15,6 +15,7 @@ from vecphe.primes import has_small_factor, is_probable_prime
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",
+    "GREATEST_KEY_LENGTH",
     "PrivateNumbers",
     "PublicNumbers",
     "check_key_length",
@@ -103,8 +104,16 @@ def _check_strength(length: int, insecure: bool) -> None:
     warnings.warn(f"a {length}-bit Paillier key is insecure: for tests only", InsecureKeyWarning, stacklevel=4)
 
 
-def check_public_number(n: object, *, insecure: bool = False) -> PublicNumbers:
+def check_public_number(n: object, *, insecure: bool = False, warn: bool = True) -> PublicNumbers:
     """Validate a modulus from outside.
+
+    Parameters
+    ----------
+    n : object
+    insecure : bool
+        Accept fewer than 2048 bits, down to 256.
+    warn : bool
+        Warn about them.
 
     Raises
     ------
@@ -121,7 +130,8 @@ def check_public_number(n: object, *, insecure: bool = False) -> PublicNumbers:
         raise InvalidKeyError("n has a small factor: not a Paillier modulus")
     if is_prime(n) or is_power(mpz(n)):
         raise InvalidKeyError("n is a prime or a perfect power: not a Paillier modulus")
-    _check_strength(n.bit_length(), insecure)
+    if warn or not insecure:
+        _check_strength(n.bit_length(), insecure)
     return PublicNumbers(n)
 
 

@@ -23,8 +23,8 @@ from threading import Lock
 from typing import Any, Literal, get_args
 
 from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_for
-from vecphe.errors import InvalidKeyError, InvalidPlaintextError
-from vecphe.numbers import PublicNumbers
+from vecphe.errors import InvalidCiphertextError, InvalidKeyError, InvalidPlaintextError
+from vecphe.numbers import PublicNumbers, check_public_number
 from vecphe.parallel import chunk_bounds, effective_jobs, run_tasks
 
 __all__ = ["RandomizerScheme", "RandomizerSource", "choose_window"]
@@ -100,6 +100,16 @@ class RandomizerSource:
         self._table: FixedBase[Any] | None = None
         self._sized_for = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored_source, (self.numbers.n, self.scheme)
+
+    def checked(self, ciphertexts: bytes) -> Any:
+        """A batch of canonical bytes from outside; InvalidCiphertextError unless all are in Z*_{n^2}."""
+        residues = self.ring.load_bytes(ciphertexts)
+        if not self.ring.all_units(residues):
+            raise InvalidCiphertextError
+        return residues
+
     @property
     def table_bytes(self) -> int:
         """Memory of the fixed-base table now: about 2^window * bits/window * 2.5 times the length of n."""
@@ -170,6 +180,15 @@ class RandomizerSource:
             raise InvalidKeyError("n was factored by chance while a randomizer base was drawn: never use this key")
         base: int = self.ring.store(self.ring.power_vartime(self.ring.load([h]), [n]))[0]
         return base
+
+
+@lru_cache(maxsize=4)
+def restored_source(n: int, scheme: RandomizerScheme) -> RandomizerSource:
+    """Unpickle: one source for each key and process, so that its table is made once.
+
+    The number is validated again, but its strength was decided by whoever made it.
+    """
+    return RandomizerSource(check_public_number(n, insecure=True, warn=False), scheme)
 
 
 @lru_cache(maxsize=4)

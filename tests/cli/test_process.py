@@ -87,6 +87,7 @@ def test_h58_a_full_disk_is_one_line(command, place):
 
 
 def test_h58_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    from vecphe import files
     from vecphe.cli import output
 
     path = tmp_path / "result.json"
@@ -95,7 +96,7 @@ def test_h58_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         output.write_json(path, {"a": 1}, force=True)
     assert path.read_text() == "precious"

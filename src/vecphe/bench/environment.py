@@ -69,7 +69,7 @@ class Environment:
 
     @classmethod
     def current(cls, engine: str | None = None) -> Environment:
-        """This process on this machine, with the active engine unless another is named."""
+        """What holds in this process, with the active engine unless another is named."""
         chosen = active_engine() if engine is None else engine_named(engine)
         return cls(
             cpu=cpu_model(),

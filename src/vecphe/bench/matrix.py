@@ -38,9 +38,10 @@ class Matrix:
         As in joblib.
     repeats : int
         Samples of a case, fewer where one takes long.
-    case_seconds : float
-        Time after which a case has as few samples as `least_repeats`.
     least_repeats : int
+        Samples of a case even then: what `compare_results` needs.
+    case_seconds : float
+        Time for a case's samples beyond the least. Where a single one takes longer, two have to do.
     naive_seconds : float
         Cap on one sample of the naive side: it encrypts only so many values, and its times are scaled.
     """
@@ -52,8 +53,8 @@ class Matrix:
     engine: str | None = None
     jobs: int | None = None
     repeats: int = 7
+    least_repeats: int = 5
     case_seconds: float = 20.0
-    least_repeats: int = 3
     naive_seconds: float = 1.0
 
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from vecphe.bench.environment import Environment
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.errors import SerializationError
+from vecphe.files import read_file
 
 __all__ = ["SCHEMA", "SCHEMA_VERSION", "load_json", "load_results", "results_as_dict", "results_from_dict"]
 
@@ -41,14 +42,11 @@ def load_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     SerializationError
-        If it is too large, no JSON, no object, or has a name twice.
+        If it is no JSON, no object, or has a name twice.
     OSError
-        If it cannot be read.
+        If it cannot be read, or is too large.
     """
-    with path.open("rb") as file:
-        data = file.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
-        raise SerializationError(f"{path} is larger than {_MOST_BYTES >> 20} MiB")
+    data = read_file(path, _MOST_BYTES)
     try:
         content = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

@@ -26,6 +26,7 @@ __all__ = ["Progress", "Runner"]
 _PREPARED_ROUNDS = 50  # tables are those of a training run of so many rounds
 _LEAST_SAMPLE_SECONDS = 0.02  # shorter rounds are repeated within a sample
 _MOST_ROUNDS = 50  # within a sample
+_REPEATS_OF_LONG_CASES = 2
 _WARM_UP_SECONDS = 1.0  # a round longer than this needs none
 
 
@@ -145,8 +146,9 @@ class Runner:
 
     def _repeats(self, planned: list[_Planned]) -> int:
         once = sum(plan.estimate * plan.rounds for plan in planned)
-        fitting = int(self.matrix.case_seconds / max(once, 1e-9))
-        return min(max(fitting, self.matrix.least_repeats), self.matrix.repeats)
+        if once > self.matrix.case_seconds:
+            return _REPEATS_OF_LONG_CASES
+        return min(max(int(self.matrix.case_seconds / max(once, 1e-9)), self.matrix.least_repeats), self.matrix.repeats)
 
     def _seconds(self, case: Case) -> float:
         planned = self._plan(case)

@@ -158,3 +158,38 @@ def run(
             write_json(json_file, comparison.as_dict(), force)
     if not comparison.models_agree:
         raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    key_lengths: Annotated[str | None, typer.Option(help="Bits, such as 1024,2048,3072.")] = None,
+    clients: Annotated[str | None, typer.Option(help="Numbers of clients, such as 3,5,10.")] = None,
+    values: Annotated[str | None, typer.Option(help="Lengths of their vectors, such as 11,1000.")] = None,
+    backends: Annotated[str | None, typer.Option(help="Some of naive,vectorized,packed.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine to compute with, as VECPHE_ENGINE.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Workers for encryption and decryption; -1 is all cores.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small matrix: less than a minute on two cores.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Write results as JSON; - is stdout.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a table as CSV.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Directory for a web page with plots.")] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Run nothing: print what changed between two saved files.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --compare, print JSON.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> None:
+    """Measure rounds of encrypted sums over key lengths, clients and vector lengths, against a loop over phe."""
+    from vecphe.cli.bench import Outputs, compare_files, make_matrix, run_matrix
+
+    with _errors_in_one_line(VecpheError, ValueError, OSError):
+        if compare is not None:
+            if save or csv or report:
+                raise ValueError("--compare runs nothing: leave out --save, --csv and --report")
+            compare_files(*compare, as_json=as_json)
+            return
+        if as_json:
+            raise ValueError("--json goes with --compare; a run writes JSON with --save FILE")
+        matrix = make_matrix(quick, key_lengths, clients, values, backends, engine, jobs)
+        results = run_matrix(matrix, Outputs(save, csv, report, force))
+    if not results.complete:
+        raise KeyboardInterrupt

@@ -1,14 +1,14 @@
-"""JSON to a file, whole or not at all."""
+"""JSON to a file, whole or not at all, or to stdout."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
+
+from vecphe import files
 
 __all__ = ["check_writable", "write_json"]
 
@@ -17,12 +17,10 @@ def check_writable(path: Path, force: bool) -> None:
     """Raise ValueError or OSError now for what would fail after the work is done."""
     if str(path) == "-":
         return
-    if path.is_dir():
-        raise ValueError(f"{path} is a directory")
-    if path.is_file() and not force:
-        raise ValueError(f"{path} exists; use --force to replace it")
-    if not path.parent.is_dir():
-        raise ValueError(f"{path.parent} is not a directory")
+    try:
+        files.check_writable(path, force=force)
+    except FileExistsError:
+        raise ValueError(f"{path} exists; use --force to replace it") from None
 
 
 def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
@@ -34,11 +32,9 @@ def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
     if str(path) == "-":
         sys.stdout.write(text)
         sys.stdout.flush()
-    elif path.exists() and not path.is_file():  # a device or a pipe
-        path.write_text(text, encoding="utf-8")
     else:
         check_writable(path, force)
-        _replace(path, text)
+        files.replace_file(path, text.encode(), force=force)
 
 
 def _finite(content: Any) -> Any:
@@ -47,23 +43,3 @@ def _finite(content: Any) -> Any:
     if isinstance(content, (list, tuple)):
         return [_finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,0 +1,254 @@
+"""An array of ciphertexts as data: what it is, how it leaves the process and how it comes back."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vecphe.encoding import FixedPoint
+from vecphe.files import PathLike, check_writable
+from vecphe.format import Format
+from vecphe.freshness import Freshness
+from vecphe.packing import SlotLayout
+from vecphe.randomizers import RandomizerSource
+from vecphe.serialization import (
+    array_from_frame,
+    check_storable,
+    frame_from_json,
+    frame_of_array,
+    json_from_frame,
+    read_frame,
+    write_frame,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["ArrayData"]
+
+
+class HasSource(Protocol):
+    """A public key, as far as this module knows it."""
+
+    _source: RandomizerSource
+
+
+class ArrayData:
+    """Ciphertexts of one key and one encoding in a shape, without the arithmetic: the base of EncryptedArray."""
+
+    __slots__ = ("_exported", "_format", "_freshness", "_residues", "_shape", "_source")
+
+    def __init__(
+        self,
+        source: RandomizerSource,
+        residues: Any,
+        shape: tuple[int, ...],
+        format: Format,
+        freshness: Freshness,
+    ) -> None:
+        self._source, self._residues, self._shape = source, residues, shape
+        self._format, self._freshness, self._exported = format, freshness, False
+
+    # What it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the plaintext array."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self._shape)
+
+    @property
+    def packed(self) -> bool:
+        """Whether a ciphertext holds several values."""
+        return self._format.layout is not None
+
+    @property
+    def encoding(self) -> FixedPoint:
+        """How the values were encoded."""
+        return self._format.encoding
+
+    @property
+    def layout(self) -> SlotLayout | None:
+        """The slots of a packed array."""
+        return self._format.layout
+
+    @property
+    def format(self) -> Format:
+        """Encoding, scale, bound and layout."""
+        return self._format
+
+    @property
+    def bound(self) -> int:
+        """Public bound on the |integer| of every slot."""
+        return self._format.bound
+
+    @property
+    def terms(self) -> int:
+        """How many encryptions were summed; an honest sum of `terms` has ``bound == terms * encoding.unit``."""
+        return self._format.terms
+
+    @property
+    def fingerprint(self) -> str:
+        """Key id: which public key the array belongs to."""
+        return self._source.numbers.fingerprint
+
+    @property
+    def n_ciphertexts(self) -> int:
+        """Number of ciphertexts."""
+        return self._source.ring.size(self._residues)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the resident ciphertexts, in bytes."""
+        return self._source.ring.resident_bytes(self._residues)
+
+    @property
+    def nbytes_canonical(self) -> int:
+        """Size of the ciphertexts once they leave the process, in bytes."""
+        return self.n_ciphertexts * self._source.ring.ciphertext_bytes
+
+    @property
+    def residues(self) -> Any:
+        """The batch of residues mod n^2, in the engine's resident form (for the key holder and for other rooms)."""
+        return self._residues
+
+    def __repr__(self) -> str:
+        form = "packed, " if self.packed else ""
+        return (
+            f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
+        )
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError("len() of an unsized (0-d) array")
+        return self._shape[0]
+
+    # Leaving the process ---------------------------------------------------------------------------------------
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the ciphertexts may leave the process as they are."""
+        return self._exported or self._freshness.is_fresh
+
+    def _outgoing(self, rerandomize: bool) -> Any:
+        """The residues to send: these, or a re-randomised copy where they are not fresh and it is wanted."""
+        fresh = self._exported or self._freshness.spend()
+        if rerandomize and not fresh:
+            return self._source.rerandomize(self._residues)
+        self._exported = fresh  # what left as it was at the caller's wish is still not fresh
+        return self._residues
+
+    def ciphertexts(self, *, rerandomize: bool = True) -> list[int]:
+        """Canonical integers in [1, n^2), one a ciphertext, for use outside this process.
+
+        Parameters
+        ----------
+        rerandomize : bool
+            Give a re-randomised copy where the array is not fresh: differences, scalar products and parts of what
+            has already left would show relations between plaintexts. The array itself stays as it is.
+        """
+        return self._source.ring.store(self._outgoing(rerandomize))
+
+    def to_bytes(self, *, rerandomize: bool = True) -> bytes:
+        """The binary form of docs/format.md: the ciphertexts, at most 128 bytes, and 8 bytes a dimension.
+
+        Parameters
+        ----------
+        rerandomize : bool
+            As in `ciphertexts`.
+
+        Raises
+        ------
+        SerializationError
+            If the form has no room for what was done to the array: a scale of more than 2^20 fraction bits, 2^64
+            terms, more than 32 dimensions.
+        """
+        numbers, ring = self._source.numbers, self._source.ring
+        check_storable(numbers, self._shape, self._format)  # before any freshness is spent
+        return frame_of_array(numbers, self._shape, self._format, ring.store_bytes(self._outgoing(rerandomize)))
+
+    def to_json(self, *, rerandomize: bool = True) -> str:
+        """The JSON form of docs/format.md; as `to_bytes`, half as long again."""
+        return json_from_frame(self.to_bytes(rerandomize=rerandomize))
+
+    def save(self, path: PathLike, *, rerandomize: bool = True, force: bool = False) -> None:
+        """Write the array to a file, whole or not at all: as JSON if the name ends in ``.json``, else in binary.
+
+        Parameters
+        ----------
+        path : str or path
+        rerandomize : bool
+            As in `ciphertexts`.
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file and not `force`.
+        OSError
+            If it cannot be written; what was there before stays.
+        """
+        check_writable(path, force=force)
+        write_frame(path, self.to_bytes(rerandomize=rerandomize), force=force)
+
+    # Coming back -----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_bytes(cls, public_key: HasSource, data: bytes) -> Self:
+        """An array of the binary form, everything checked; see `to_bytes`.
+
+        Parameters
+        ----------
+        public_key : PublicKey
+            The key that the array was encrypted with.
+        data : bytes
+
+        Raises
+        ------
+        SerializationError
+            If the data is not in this form.
+        KeyMismatchError
+            If the array belongs to another key.
+        InvalidCiphertextError
+            With the same text whatever is wrong with a ciphertext.
+        PlaintextOverflowError
+            If it claims a bound or terms beyond the range.
+        """
+        source = getattr(public_key, "_source", None)
+        if not isinstance(source, RandomizerSource):
+            raise TypeError(f"public_key must be a PublicKey, not {type(public_key).__name__}")
+        return cls._restored(source, data)
+
+    @classmethod
+    def from_json(cls, public_key: HasSource, text: str) -> Self:
+        """An array of the JSON form; as `from_bytes`."""
+        return cls.from_bytes(public_key, frame_from_json(text))
+
+    @classmethod
+    def load(cls, public_key: HasSource, path: PathLike) -> Self:
+        """An array from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
+        return cls.from_bytes(public_key, read_frame(path))
+
+    @classmethod
+    def _restored(cls, source: RandomizerSource, data: bytes) -> Self:
+        shape, format, ciphertexts = array_from_frame(source.numbers, data)
+        return cls(source, source.checked(ciphertexts), shape, format, Freshness())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._restored, (self._source, self.to_bytes())
+
+    def __copy__(self) -> Self:
+        return self  # nothing changes an array
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self

@@ -1,0 +1,146 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from contextlib import suppress
+from typing import TypeAlias
+
+__all__ = ["PathLike", "check_writable", "read_file", "replace_file"]
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+
+
+def check_writable(path: PathLike, *, force: bool = False) -> None:
+    """Raise now what `replace_file` would raise after the work is done.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a file at `path` and not `force`.
+    IsADirectoryError, NotADirectoryError, FileNotFoundError
+        If `path` is a directory, or the directory it should go to is none.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path} is a directory; name a file in it")
+    if os.path.isfile(path) and not force:
+        raise FileExistsError(f"{path} exists; pass force=True to replace it")
+    if not os.path.exists(path):
+        directory = os.path.dirname(os.path.realpath(path))
+        if not os.path.exists(directory):
+            raise FileNotFoundError(f"{directory} does not exist; create this directory first")
+        if not os.path.isdir(directory):
+            raise NotADirectoryError(f"{directory} is not a directory")
+
+
+def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: bool = False) -> None:
+    """Write a file, whole or not at all: whatever fails, what was at `path` is still there.
+
+    Parameters
+    ----------
+    path : str or path
+        A symbolic link is followed: the file it points to is replaced. A device or pipe is written to as it is.
+    data : bytes
+    force : bool
+        Replace a file that exists.
+    private : bool
+        The file can be read by its owner alone (mode 0600) from its creation, and must be a regular one.
+
+    Raises
+    ------
+    FileExistsError, OSError
+        As `check_writable`, and whatever writing meets; no temporary file is left.
+    """
+    check_writable(path, force=force)
+    if os.path.exists(path) and not os.path.isfile(path):
+        if private:
+            raise OSError(errno.EINVAL, "not a regular file; a private key is only written to one", str(path))
+        with open(path, "wb", buffering=0) as device:
+            _write_all(device.fileno(), data)
+        return
+    target = os.path.realpath(path)
+    directory = os.path.dirname(target)
+    temporary = os.path.join(directory, f".vecphe-{secrets.token_hex(8)}.tmp")
+    try:
+        _write_new(temporary, data, 0o600 if private else 0o666)
+        _move(temporary, target, force)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_directory(directory)
+
+
+def _write_new(path: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):  # the first error is the one to tell
+            os.close(descriptor)
+        raise
+    os.close(descriptor)  # some file systems report a full disk only here
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _move(temporary: str, target: str, force: bool) -> None:
+    if not force:
+        # A link fails where the name exists, also where it came to exist since the check.
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            raise FileExistsError(f"{target} exists; pass force=True to replace it") from None
+        except OSError:  # a file system without hard links: the check has to do
+            pass
+        else:
+            os.unlink(temporary)
+            return
+    os.replace(temporary, target)
+
+
+def _sync_directory(directory: str) -> None:
+    """Make the new name last; where a directory cannot be opened or synced, the file itself is still whole."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def read_file(path: PathLike, most: int | None = None) -> bytes:
+    """The bytes of a file or pipe.
+
+    Parameters
+    ----------
+    path : str or path
+    most : int, optional
+        Refuse to read more bytes than this.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is a directory or a device, or is too long.
+    """
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
+            raise OSError(errno.EINVAL, "neither a file nor a pipe", str(path))
+        data = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(data) > most:
+        raise OSError(errno.EFBIG, f"longer than the {most} bytes that it can have", str(path))
+    return data

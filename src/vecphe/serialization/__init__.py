@@ -1,0 +1,161 @@
+"""Keys and arrays as bytes, as JSON and in files: plain data in and out, strict on the way in.
+
+Every form is specified in docs/format.md. The JSON form is read by building the binary one from it, so what a frame
+must hold is checked in one place.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from vecphe.errors import SerializationError
+from vecphe.files import PathLike, read_file, replace_file
+from vecphe.format import Format
+from vecphe.numbers import PrivateNumbers, PublicNumbers
+from vecphe.serialization.fields import array_fields, array_format
+from vecphe.serialization.frames import (
+    MAGIC,
+    Kind,
+    array_body,
+    array_from_body,
+    build_frame,
+    integer_from_body,
+    open_frame,
+    primes_body,
+    primes_from_body,
+    public_body,
+    sealed_body,
+    sealed_from_body,
+)
+from vecphe.serialization.passphrase import seal, unseal
+from vecphe.serialization.text import frame_from_json, json_from_frame
+
+__all__ = [
+    "KEY_FILE_BYTES",
+    "array_from_frame",
+    "check_storable",
+    "frame_from_json",
+    "frame_of_array",
+    "frame_of_private_key",
+    "frame_of_public_key",
+    "json_from_frame",
+    "primes_from_frame",
+    "public_number_from_frame",
+    "read_frame",
+    "write_frame",
+]
+
+KEY_FILE_BYTES = 1 << 16  # more than the JSON form of the longest key
+
+
+def frame_of_public_key(numbers: PublicNumbers) -> bytes:
+    """The binary form of a public key."""
+    return build_frame(Kind.PUBLIC_KEY, numbers.fingerprint, public_body(numbers.n))
+
+
+def public_number_from_frame(data: bytes) -> int:
+    """The n of a public key, not yet checked to be one.
+
+    Raises
+    ------
+    SerializationError
+    """
+    frame = open_frame(data, Kind.PUBLIC_KEY)
+    n = integer_from_body(frame.body)
+    _check_fingerprint(frame.fingerprint, n)
+    return n
+
+
+def frame_of_private_key(
+    public: PublicNumbers, private: PrivateNumbers, passphrase: str | bytes | None = None
+) -> bytes:
+    """The binary form of a private key, encrypted if there is a passphrase."""
+    body = primes_body(private.p, private.q)
+    if passphrase is None:
+        return build_frame(Kind.PRIVATE_KEY, public.fingerprint, body)
+    sealed = seal(body, passphrase, public.fingerprint)
+    return build_frame(Kind.SEALED_PRIVATE_KEY, public.fingerprint, sealed_body(sealed))
+
+
+def primes_from_frame(data: bytes, passphrase: str | bytes | None = None) -> tuple[int, int]:
+    """The p and q of a private key, not yet checked to be primes.
+
+    Raises
+    ------
+    SerializationError
+        Also if the passphrase is wrong, missing, or given for a key that is not encrypted.
+    """
+    frame = open_frame(data, Kind.PRIVATE_KEY, Kind.SEALED_PRIVATE_KEY)
+    body = frame.body
+    if frame.kind is Kind.SEALED_PRIVATE_KEY:
+        if passphrase is None:
+            raise SerializationError("the private key is encrypted; pass its passphrase")
+        body = memoryview(unseal(sealed_from_body(body), passphrase, frame.fingerprint))
+    elif passphrase is not None:
+        raise SerializationError("the private key is not encrypted; load it without a passphrase if you trust it")
+    p, q = primes_from_body(body)
+    _check_fingerprint(frame.fingerprint, p * q)
+    return p, q
+
+
+def _check_fingerprint(fingerprint: str, n: int) -> None:
+    if PublicNumbers(n).fingerprint != fingerprint:
+        raise SerializationError("the fingerprint is not that of the key")
+
+
+def check_storable(numbers: PublicNumbers, shape: tuple[int, ...], format: Format) -> None:
+    """Raise now what `frame_of_array` would raise for another reason than the ciphertexts."""
+    array_fields(numbers, shape, format)
+
+
+def frame_of_array(numbers: PublicNumbers, shape: tuple[int, ...], format: Format, ciphertexts: bytes) -> bytes:
+    """The binary form of an array.
+
+    Raises
+    ------
+    SerializationError, PlaintextOverflowError
+        If it has no room for the format.
+    """
+    fields = replace(array_fields(numbers, shape, format), ciphertexts=ciphertexts)
+    return build_frame(Kind.ARRAY, numbers.fingerprint, *array_body(fields))
+
+
+def array_from_frame(numbers: PublicNumbers, data: bytes) -> tuple[tuple[int, ...], Format, bytes]:
+    """Shape, format and ciphertexts of an array; the ciphertexts are not yet checked to be such.
+
+    Raises
+    ------
+    SerializationError, KeyMismatchError, PlaintextOverflowError
+    """
+    frame = open_frame(data, Kind.ARRAY)
+    fields = array_from_body(frame.fingerprint, frame.body)
+    return fields.shape, array_format(fields, numbers), fields.ciphertexts
+
+
+def write_frame(path: PathLike, frame: bytes, *, force: bool = False, private: bool = False) -> None:
+    """Write a frame to a file: as JSON if its name ends in ``.json``, else as it is."""
+    data = json_from_frame(frame).encode() if str(os.fspath(path)).lower().endswith(".json") else frame
+    replace_file(path, data, force=force, private=private)
+
+
+def read_frame(path: PathLike, most: int | None = None) -> bytes:
+    """The frame in a file, in whichever form its content is.
+
+    Raises
+    ------
+    SerializationError
+        If it is in neither form.
+    OSError
+        If it cannot be read, or has more than `most` bytes.
+    """
+    data = read_file(path, most)
+    if data.startswith(MAGIC):
+        return data
+    if not data.lstrip()[:1] == b"{":
+        raise SerializationError(f"{path} is neither vecphe's binary form nor its JSON form")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise SerializationError(f"{path} is not UTF-8 text") from None
+    return frame_from_json(text)

@@ -1,0 +1,282 @@
+"""The binary form, specified in docs/format.md: a head, a body by its kind, a checksum. All numbers little-endian."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from vecphe.errors import SerializationError
+from vecphe.numbers import GREATEST_KEY_LENGTH
+from vecphe.serialization.fields import MAX_DIMENSIONS, ArrayFields, Number
+
+__all__ = [
+    "CHECKSUM_BYTES",
+    "MAGIC",
+    "Frame",
+    "Kind",
+    "SealedFields",
+    "array_body",
+    "array_from_body",
+    "build_frame",
+    "frame_head",
+    "integer_from_body",
+    "open_frame",
+    "primes_body",
+    "primes_from_body",
+    "public_body",
+    "sealed_body",
+    "sealed_from_body",
+    "sealed_parameters",
+]
+
+MAGIC = b"\x89VECPHE\n"  # no text starts so, and a transfer that changes line ends or the top bit shows
+VERSION = 1
+CHECKSUM_BYTES = 16
+
+_HEAD = struct.Struct("<8sBB16s")
+_LENGTH = struct.Struct("<I")
+_NUMBER = struct.Struct("<Bh")
+_ARRAY = struct.Struct("<IBBHQIQII")
+_DIMENSION = struct.Struct("<Q")
+_SEALED = struct.Struct("<BBB16s12s")
+_INTEGER, _PACKED = 1, 2  # flags
+
+
+class Kind(IntEnum):
+    """What a frame holds."""
+
+    PUBLIC_KEY = 1
+    PRIVATE_KEY = 2
+    SEALED_PRIVATE_KEY = 3
+    ARRAY = 4
+
+
+_NAMES = {
+    Kind.PUBLIC_KEY: ("a public key", "PublicKey"),
+    Kind.PRIVATE_KEY: ("a private key", "PrivateKey"),
+    Kind.SEALED_PRIVATE_KEY: ("a private key", "PrivateKey"),
+    Kind.ARRAY: ("an encrypted array", "EncryptedArray"),
+}
+
+
+class Frame(NamedTuple):
+    """A frame whose head and checksum are right."""
+
+    kind: Kind
+    fingerprint: str
+    body: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFields:
+    """A private key under a passphrase: the parameters of scrypt and AES-GCM, and what they gave."""
+
+    log2_n: int
+    r: int
+    p: int
+    salt: bytes
+    nonce: bytes
+    ciphertext: bytes = field(repr=False)
+
+
+def frame_head(kind: Kind, fingerprint: str) -> bytes:
+    """The first 26 bytes."""
+    return _HEAD.pack(MAGIC, VERSION, kind, bytes.fromhex(fingerprint))
+
+
+def build_frame(kind: Kind, fingerprint: str, *body: bytes) -> bytes:
+    """Head, body and checksum."""
+    parts = (frame_head(kind, fingerprint), *body)
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return b"".join((*parts, digest.digest()[:CHECKSUM_BYTES]))
+
+
+def open_frame(data: bytes, *wanted: Kind) -> Frame:
+    """Check everything that does not depend on the kind, and that the kind is one of `wanted`.
+
+    Raises
+    ------
+    SerializationError
+    """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"data must be bytes, not {type(data).__name__}")
+    view = memoryview(data if isinstance(data, bytes) else bytes(data))
+    if bytes(view[: len(MAGIC)]) != MAGIC:
+        raise SerializationError("not in vecphe's binary form: the magic bytes are missing")
+    if len(view) < _HEAD.size + CHECKSUM_BYTES:
+        raise SerializationError("truncated: not even a whole head")
+    _, version, kind, fingerprint = _HEAD.unpack_from(view)
+    if version != VERSION:
+        raise SerializationError(f"version {version} of the format is unknown; this is vecphe for version {VERSION}")
+    if kind not in list(Kind):
+        raise SerializationError(f"kind {kind} is unknown")
+    check_kind(Kind(kind), *wanted)
+    if hashlib.sha256(view[:-CHECKSUM_BYTES]).digest()[:CHECKSUM_BYTES] != view[-CHECKSUM_BYTES:]:
+        raise SerializationError("the checksum is wrong: truncated or damaged")
+    return Frame(Kind(kind), fingerprint.hex(), view[_HEAD.size : -CHECKSUM_BYTES])
+
+
+def check_kind(kind: Kind, *wanted: Kind) -> None:
+    """Raise SerializationError, naming the way out, where another kind belongs."""
+    if kind not in wanted:
+        found, loader = _NAMES[kind]
+        raise SerializationError(f"{found} where {_NAMES[wanted[0]][0]} belongs; load it with {loader}")
+
+
+class _Reader:
+    """Takes a body apart; whatever is missing or left over is an error."""
+
+    def __init__(self, body: memoryview) -> None:
+        self._rest = body
+
+    def take(self, length: int, name: str) -> bytes:
+        if length > len(self._rest):
+            raise SerializationError(f"truncated: {name} takes {length} bytes, {len(self._rest)} are left")
+        taken, self._rest = self._rest[:length], self._rest[length:]
+        return bytes(taken)
+
+    def unpack(self, layout: struct.Struct, name: str) -> tuple[Any, ...]:
+        return layout.unpack(self.take(layout.size, name))
+
+    def integer(self, name: str, most_bits: int) -> int:
+        (length,) = self.unpack(_LENGTH, f"the length of {name}")
+        if length > most_bits // 8:
+            raise SerializationError(f"{name} has {length} bytes; at most {most_bits // 8} are allowed")
+        return _minimal(self.take(length, name), name)
+
+    def number(self, name: str) -> Number:
+        length, exponent = self.unpack(_NUMBER, name)
+        number = Number(_minimal(self.take(length, name), name) if length else 0, exponent)
+        if number.mantissa % 2 == 0 and number != Number(0, 0):
+            raise SerializationError(f"the mantissa of {name} must be odd")
+        return number
+
+    def rest(self) -> bytes:
+        return self.take(len(self._rest), "the rest")
+
+    def finish(self) -> None:
+        if len(self._rest):
+            raise SerializationError(f"{len(self._rest)} bytes too many")
+
+
+def _minimal(data: bytes, name: str) -> int:
+    if not data or not data[-1]:
+        raise SerializationError(f"{name} must have no leading zero byte and not be empty")
+    return int.from_bytes(data, "little")
+
+
+def _bytes(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "little")
+
+
+def _pack(layout: struct.Struct, *values: Any) -> bytes:
+    try:
+        return layout.pack(*values)
+    except struct.error as error:
+        raise SerializationError(f"a number does not fit its field: {error}") from None
+
+
+def _pack_number(number: Number) -> bytes:
+    mantissa = _bytes(number.mantissa)
+    return _pack(_NUMBER, len(mantissa), number.exponent) + mantissa
+
+
+def _pack_integer(value: int) -> bytes:
+    data = _bytes(value)
+    return _pack(_LENGTH, len(data)) + data
+
+
+def public_body(n: int) -> bytes:
+    """Body of a public key: n."""
+    return _pack_integer(n)
+
+
+def integer_from_body(body: memoryview) -> int:
+    """The n of a public key."""
+    reader = _Reader(body)
+    n = reader.integer("n", GREATEST_KEY_LENGTH)
+    reader.finish()
+    return n
+
+
+def primes_body(p: int, q: int) -> bytes:
+    """Body of a private key: p and q."""
+    return _pack_integer(p) + _pack_integer(q)
+
+
+def primes_from_body(body: memoryview) -> tuple[int, int]:
+    """The p and q of a private key, p < q."""
+    reader = _Reader(body)
+    p, q = reader.integer("p", GREATEST_KEY_LENGTH // 2), reader.integer("q", GREATEST_KEY_LENGTH // 2)
+    reader.finish()
+    if p >= q:
+        raise SerializationError("the smaller prime must come first")
+    return p, q
+
+
+def sealed_parameters(fields: SealedFields) -> bytes:
+    """The body of a sealed key up to its ciphertext."""
+    return _pack(_SEALED, fields.log2_n, fields.r, fields.p, fields.salt, fields.nonce)
+
+
+def sealed_body(fields: SealedFields) -> bytes:
+    """Body of a private key under a passphrase."""
+    return sealed_parameters(fields) + fields.ciphertext
+
+
+def sealed_from_body(body: memoryview) -> SealedFields:
+    """The parts of a private key under a passphrase."""
+    reader = _Reader(body)
+    log2_n, r, p, salt, nonce = reader.unpack(_SEALED, "the parameters of scrypt and AES-GCM")
+    return SealedFields(log2_n, r, p, salt, nonce, reader.rest())
+
+
+def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
+    """Body of an array: its header and its ciphertexts."""
+    header = _pack(
+        _ARRAY,
+        fields.key_length,
+        _INTEGER * fields.integer | _PACKED * fields.packed,
+        len(fields.shape),
+        fields.fraction_bits,
+        fields.max_terms,
+        fields.scale,
+        fields.terms,
+        fields.width,
+        fields.slots,
+    )
+    shape = b"".join(_pack(_DIMENSION, length) for length in fields.shape)
+    return header + shape + _pack_number(fields.max_abs) + _pack_number(fields.bound), fields.ciphertexts
+
+
+def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
+    """The fields of an array, taken apart; what they mean is checked by `array_format`."""
+    reader = _Reader(body)
+    key_length, flags, dimensions, fraction_bits, max_terms, scale, terms, width, slots = reader.unpack(
+        _ARRAY, "the header"
+    )
+    if flags & ~(_INTEGER | _PACKED):
+        raise SerializationError(f"flags {flags:#04x} are unknown")
+    if dimensions > MAX_DIMENSIONS:
+        raise SerializationError(f"an array has at most {MAX_DIMENSIONS} dimensions, not {dimensions}")
+    return ArrayFields(
+        fingerprint=fingerprint,
+        key_length=key_length,
+        integer=bool(flags & _INTEGER),
+        packed=bool(flags & _PACKED),
+        shape=tuple(reader.unpack(_DIMENSION, "the shape")[0] for _ in range(dimensions)),
+        fraction_bits=fraction_bits,
+        max_terms=max_terms,
+        max_abs=reader.number("max_abs"),
+        scale=scale,
+        terms=terms,
+        bound=reader.number("the bound"),
+        width=width,
+        slots=slots,
+        ciphertexts=reader.rest(),
+    )

@@ -1,0 +1,285 @@
+"""The JSON form: the fields of a binary frame by name, and its checksum. It is read by building that frame again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from vecphe.errors import InvalidCiphertextError, SerializationError
+from vecphe.numbers import GREATEST_KEY_LENGTH
+from vecphe.serialization.fields import ArrayFields, Number, ciphertext_bytes
+from vecphe.serialization.frames import (
+    CHECKSUM_BYTES,
+    Kind,
+    SealedFields,
+    array_body,
+    array_from_body,
+    build_frame,
+    integer_from_body,
+    open_frame,
+    primes_body,
+    primes_from_body,
+    public_body,
+    sealed_body,
+    sealed_from_body,
+)
+
+__all__ = ["frame_from_json", "json_from_frame"]
+
+_FORMAT, _VERSION = "vecphe", 1
+_LONGEST_LITERAL = 20  # digits of 2^64
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
+_HEAD = ("format", "version", "kind", "fingerprint")
+
+
+def json_from_frame(data: bytes) -> str:
+    """The JSON form of a frame made here."""
+    kind, fingerprint, body = open_frame(data, *Kind)
+    head = {"format": _FORMAT, "version": _VERSION, "kind": _KINDS[kind][0], "fingerprint": fingerprint}
+    fields = _KINDS[kind][1](fingerprint, body)
+    return json.dumps({**head, **fields, "checksum": data[-CHECKSUM_BYTES:].hex()}, indent=1) + "\n"
+
+
+def frame_from_json(text: str) -> bytes:
+    """The frame that JSON describes, its head and checksum right; the body is still to be checked.
+
+    Raises
+    ------
+    SerializationError
+        For anything but the JSON form. Never holds more of the text than the name of a field.
+    """
+    content = _parse(text)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise SerializationError('not in vecphe\'s JSON form: it must be an object with "format": "vecphe"')
+    if content.get("version") != _VERSION or type(content["version"]) is not int:
+        raise SerializationError(f"the version of the format is unknown; this is vecphe for version {_VERSION}")
+    names = {name: kind for kind, (name, _, _) in _KINDS.items()}
+    kind = names.get(content["kind"]) if isinstance(content.get("kind"), str) else None
+    if kind is None:
+        raise SerializationError(f"the kind is unknown; it must be one of {', '.join(names)}")
+    fingerprint = _hex(content.get("fingerprint"), "fingerprint", 16)
+    checksum = _hex(content.get("checksum"), "checksum", CHECKSUM_BYTES)
+    fields = {key: value for key, value in content.items() if key not in (*_HEAD, "checksum")}
+    frame = build_frame(kind, fingerprint, *_KINDS[kind][2](fingerprint, fields))
+    if frame[-CHECKSUM_BYTES:].hex() != checksum:
+        raise SerializationError("the checksum is wrong: damaged or edited")
+    return frame
+
+
+# Strict JSON -------------------------------------------------------------------------------------------------------
+
+
+def _parse(text: str) -> Any:
+    if not isinstance(text, str):
+        raise TypeError(f"text must be str, not {type(text).__name__}")
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse
+        )
+    except SerializationError:
+        raise
+    except (ValueError, RecursionError):
+        pass
+    raise SerializationError("not JSON, or nested too deeply")  # here: the first error holds the text
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise SerializationError("a field stands twice")
+    return content
+
+
+def _integer(literal: str) -> int:
+    if len(literal) > _LONGEST_LITERAL or literal == "-0":
+        raise SerializationError("a JSON number is too long; long integers are base64url strings")
+    return int(literal)
+
+
+def _refuse(literal: str) -> Any:
+    raise SerializationError("fractions, exponents, NaN and Infinity do not occur in the form")
+
+
+def _take(content: Any, name: str, *fields: str) -> list[Any]:
+    if not isinstance(content, dict):
+        raise SerializationError(f"{name} must be an object")
+    if unknown := sorted(content.keys() - set(fields)):
+        raise SerializationError(f"{name} has an unknown field {unknown[0][:40]!r}")
+    if missing := [field for field in fields if field not in content]:
+        raise SerializationError(f"{name} lacks the field {missing[0]!r}")
+    return [content[field] for field in fields]
+
+
+def _small(value: Any, name: str, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise SerializationError(f"{name} must be an integer from {least} to {most}")
+    return value
+
+
+def _boolean(value: Any, name: str) -> bool:
+    if type(value) is not bool:
+        raise SerializationError(f"{name} must be true or false")
+    return value
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise SerializationError(f"{name} must be a list")
+    return value
+
+
+def _hex(value: Any, name: str, length: int) -> str:
+    if not isinstance(value, str) or len(value) != 2 * length or not _HEX.fullmatch(value):
+        raise SerializationError(f"{name} must be {2 * length} lower-case hexadecimal digits")
+    return value
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _data(value: Any, name: str, most: int) -> bytes:
+    """Bytes of base64url without padding; only the one spelling that `_text` gives."""
+    if not isinstance(value, str) or len(value) % 4 == 1 or not _BASE64URL.fullmatch(value):
+        raise SerializationError(f"{name} must be base64url without padding")
+    if len(value) > -(-most * 4 // 3):
+        raise SerializationError(f"{name} is longer than {most} bytes")
+    data = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    if _text(data) != value:
+        raise SerializationError(f"{name} must be base64url with unused bits 0")
+    return data
+
+
+def _text_of_integer(value: int) -> str:
+    return _text(value.to_bytes(max((value.bit_length() + 7) // 8, 1), "big"))
+
+
+def _big(value: Any, name: str, most: int) -> int:
+    data = _data(value, name, most)
+    if not data or (data[0] == 0 and len(data) > 1):
+        raise SerializationError(f"{name} must have no leading zero byte and not be empty")
+    return int.from_bytes(data, "big")
+
+
+# The kinds ---------------------------------------------------------------------------------------------------------
+
+Fields = dict[str, Any]
+
+
+def _public_fields(_: str, body: memoryview) -> Fields:
+    return {"n": _text_of_integer(integer_from_body(body))}
+
+
+def _public_body(_: str, fields: Fields) -> tuple[bytes, ...]:
+    (n,) = _take(fields, "a public key", "n")
+    return (public_body(_big(n, "n", GREATEST_KEY_LENGTH // 8)),)
+
+
+def _private_fields(_: str, body: memoryview) -> Fields:
+    p, q = primes_from_body(body)
+    return {"p": _text_of_integer(p), "q": _text_of_integer(q)}
+
+
+def _private_body(_: str, fields: Fields) -> tuple[bytes, ...]:
+    p, q = _take(fields, "a private key", "p", "q")
+    most = GREATEST_KEY_LENGTH // 16
+    return (primes_body(_big(p, "p", most), _big(q, "q", most)),)
+
+
+def _sealed_fields(_: str, body: memoryview) -> Fields:
+    sealed = sealed_from_body(body)
+    return {
+        "scrypt": {"log2_n": sealed.log2_n, "r": sealed.r, "p": sealed.p, "salt": _text(sealed.salt)},
+        "aes_gcm": {"nonce": _text(sealed.nonce), "ciphertext": _text(sealed.ciphertext)},
+    }
+
+
+def _sealed_body(_: str, fields: Fields) -> tuple[bytes, ...]:
+    scrypt, aes_gcm = _take(fields, "an encrypted private key", "scrypt", "aes_gcm")
+    log2_n, r, p, salt = _take(scrypt, "scrypt", "log2_n", "r", "p", "salt")
+    nonce, ciphertext = _take(aes_gcm, "aes_gcm", "nonce", "ciphertext")
+    costs = (_small(log2_n, "log2_n", 0, 255), _small(r, "r", 0, 255), _small(p, "p", 0, 255))
+    salt, nonce = _data(salt, "salt", 16), _data(nonce, "nonce", 12)
+    if (len(salt), len(nonce)) != (16, 12):
+        raise SerializationError("the salt must have 16 bytes and the nonce 12")
+    return (sealed_body(SealedFields(*costs, salt, nonce, _data(ciphertext, "ciphertext", GREATEST_KEY_LENGTH))),)
+
+
+def _number_fields(number: Number) -> Fields:
+    return {"mantissa": _text_of_integer(number.mantissa), "exponent": number.exponent}
+
+
+def _number(value: Any, name: str) -> Number:
+    mantissa, exponent = _take(value, name, "mantissa", "exponent")
+    return Number(_big(mantissa, f"the mantissa of {name}", 255), _small(exponent, f"{name}.exponent", -32768, 32767))
+
+
+def _array_fields(fingerprint: str, body: memoryview) -> Fields:
+    fields = array_from_body(fingerprint, body)
+    width, data = ciphertext_bytes(fields.key_length), fields.ciphertexts
+    return {
+        "key_length": fields.key_length,
+        "integer": fields.integer,
+        "shape": list(fields.shape),
+        "encoding": {
+            "fraction_bits": fields.fraction_bits,
+            "max_terms": fields.max_terms,
+            "max_abs": _number_fields(fields.max_abs),
+        },
+        "scale": fields.scale,
+        "terms": fields.terms,
+        "bound": _number_fields(fields.bound),
+        "layout": {"width": fields.width, "slots": fields.slots} if fields.packed else None,
+        "ciphertexts": [
+            _text_of_integer(int.from_bytes(data[i : i + width], "little")) for i in range(0, len(data), width)
+        ],
+    }
+
+
+def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
+    names = ("key_length", "integer", "shape", "encoding", "scale", "terms", "bound", "layout", "ciphertexts")
+    key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts = _take(
+        content, "an encrypted array", *names
+    )
+    fraction_bits, max_terms, max_abs = _take(encoding, "encoding", "fraction_bits", "max_terms", "max_abs")
+    width, slots = (0, 0) if layout is None else _take(layout, "layout", "width", "slots")
+    key_length = _small(key_length, "key_length", 1, GREATEST_KEY_LENGTH)
+    fields = ArrayFields(
+        fingerprint=fingerprint,
+        key_length=key_length,
+        integer=_boolean(integer, "integer"),
+        packed=layout is not None,
+        shape=tuple(_small(length, "a length of the shape", 0, (1 << 64) - 1) for length in _list(shape, "shape")),
+        fraction_bits=_small(fraction_bits, "fraction_bits", 0, (1 << 16) - 1),
+        max_terms=_small(max_terms, "max_terms", 0, (1 << 64) - 1),
+        max_abs=_number(max_abs, "max_abs"),
+        scale=_small(scale, "scale", 0, (1 << 32) - 1),
+        terms=_small(terms, "terms", 0, (1 << 64) - 1),
+        bound=_number(bound, "bound"),
+        width=_small(width, "layout.width", 0, (1 << 32) - 1),
+        slots=_small(slots, "layout.slots", 0, (1 << 32) - 1),
+        ciphertexts=_ciphertexts(_list(ciphertexts, "ciphertexts"), ciphertext_bytes(key_length)),
+    )
+    return array_body(fields)
+
+
+def _ciphertexts(values: list[Any], width: int) -> bytes:
+    parts = []
+    for value in values:
+        try:
+            parts.append(_big(value, "a ciphertext", width).to_bytes(width, "little"))
+        except SerializationError:
+            raise InvalidCiphertextError from None
+    return b"".join(parts)
+
+
+_KINDS: dict[Kind, tuple[str, Callable[[str, memoryview], Fields], Callable[[str, Fields], tuple[bytes, ...]]]] = {
+    Kind.PUBLIC_KEY: ("public key", _public_fields, _public_body),
+    Kind.PRIVATE_KEY: ("private key", _private_fields, _private_body),
+    Kind.SEALED_PRIVATE_KEY: ("encrypted private key", _sealed_fields, _sealed_body),
+    Kind.ARRAY: ("encrypted array", _array_fields, _array_body),
+}

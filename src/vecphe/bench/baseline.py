@@ -15,6 +15,7 @@ from vecphe.bench.counts import Counts
 from vecphe.bench.environment import Environment, cpu_fields, cpu_model
 from vecphe.bench.results_file import load_json
 from vecphe.errors import SerializationError
+from vecphe.files import replace_file
 
 __all__ = ["Baseline", "EngineRows", "Speed", "changes", "count_changes", "cpu_identity", "load_baseline", "save_baseline"]
 
@@ -107,7 +108,8 @@ def cpu_identity() -> str:
 def save_baseline(path: Path, baseline: Baseline) -> None:
     """Write a baseline; OSError if it cannot be written."""
     content = {"schema": _SCHEMA, "version": _VERSION, **asdict(baseline)}
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    replace_file(path, text.encode("utf-8"), force=True)
 
 
 def load_baseline(path: Path) -> Baseline:

@@ -31,9 +31,10 @@ class Speed:
     Attributes
     ----------
     speed : float
-        What is judged against: the lowest median of several passes, since a pass on a shared machine can be lucky.
+        What is judged against: the lower quartile of the medians of several passes, since one on a shared machine can
+        be lucky, or not.
     highest : float
-        The highest of these medians; how far apart they are says what the machine did meanwhile.
+        The highest of these medians; how far above it is says what the machine did meanwhile.
     seconds : float
         Of one run; reported, never judged.
     reference : float

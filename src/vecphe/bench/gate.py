@@ -294,5 +294,5 @@ def _speed(passes: list[list[Block]]) -> Speed:
     everything = [block for blocks in passes for block in blocks]
     reference = min(block.reference for block in everything)
     quiet = [quiet_blocks(blocks, reference) for blocks in passes]
-    medians = [statistics.median([block.speed for block in blocks]) for blocks in quiet if blocks]
-    return Speed(min(medians), max(medians), min(block.seconds for block in everything), reference)
+    medians = sorted(statistics.median(block.speed for block in blocks) for blocks in quiet if blocks)
+    return Speed(medians[len(medians) // 4], medians[-1], min(block.seconds for block in everything), reference)

@@ -227,3 +227,25 @@ def _gate(
     if tolerance is not None or as_json:
         raise ValueError("--update-baseline judges nothing: leave out --tolerance and --json")
     gate.update(path, counts_only, engine)
+
+
+@app.command()
+def estimate(
+    clients: Annotated[int, typer.Option(help="Number of clients.")],
+    values: Annotated[int, typer.Option(help="Values a client sends.")],
+    key_length: Annotated[int, typer.Option(help="Bits of the Paillier modulus.")] = DEFAULT_KEY_LENGTH,
+    cores: Annotated[int, typer.Option(help="Workers of a party for encryption and decryption.")] = 1,
+    packed: Annotated[bool, typer.Option("--packed/--unpacked", help="Several values a ciphertext, or one.")] = True,
+    bandwidth: Annotated[float, typer.Option(help="Of a link between parties, in Mbit/s.")] = 1000.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Predict time, traffic and memory of a round, from some seconds of calibration on this machine."""
+    from vecphe.cli.plan import print_plan, print_plan_json
+
+    with _errors_in_one_line(VecpheError, ValueError):
+        from vecphe.bench.estimate import Plan, calibrate
+        from vecphe.bench.estimate import estimate as estimated
+
+        plan = Plan(clients, values, key_length, cores, packed, bandwidth)
+        result = estimated(plan, calibrate(plan))
+    (print_plan_json if as_json else print_plan)(result)

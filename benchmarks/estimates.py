@@ -42,8 +42,9 @@ def compare(plan: Plan) -> bool:
     pairs = [(estimate(plan, calibrate(plan)).round, measured(plan, side, vectors)) for _ in range(REPEATS)]
     predicted, actual = (statistics.median(times) for times in zip(*pairs, strict=True))
     error = predicted / actual - 1
+    kind = "packed" if plan.packed else "unpacked"
     print(
-        f"{plan.clients} clients, {plan.values} values, {plan.key_length} bits, {'packed' if plan.packed else 'unpacked'}: "
+        f"{plan.clients} clients, {plan.values} values, {plan.key_length} bits, {kind}: "
         f"predicted {predicted:.3g} s, measured {actual:.3g} s, {100 * error:+.1f} %",
         flush=True,
     )

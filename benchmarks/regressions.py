@@ -64,7 +64,9 @@ def replace(copy: Path, file: str, old: str, new: str) -> None:
 
 def smaller_window(copy: Path) -> None:
     with (copy / "vecphe/randomizers.py").open("a", encoding="utf-8") as file:
-        file.write("\n_chosen = choose_window\n\n\ndef choose_window(*arguments):\n    return _chosen(*arguments) - 1\n")
+        file.write(
+            "\n_chosen = choose_window\n\n\ndef choose_window(*arguments):\n    return _chosen(*arguments) - 1\n"
+        )
 
 
 def doubled_validation(copy: Path) -> None:

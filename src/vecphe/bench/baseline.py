@@ -17,7 +17,16 @@ from vecphe.bench.results_file import load_json
 from vecphe.errors import SerializationError
 from vecphe.files import replace_file
 
-__all__ = ["Baseline", "EngineRows", "Speed", "changes", "count_changes", "cpu_identity", "load_baseline", "save_baseline"]
+__all__ = [
+    "Baseline",
+    "EngineRows",
+    "Speed",
+    "changes",
+    "count_changes",
+    "cpu_identity",
+    "load_baseline",
+    "save_baseline",
+]
 
 _SCHEMA = "vecphe-gate"
 _VERSION = 1

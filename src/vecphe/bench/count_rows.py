@@ -150,7 +150,9 @@ def _validate(m: Material, ciphertexts: list[int]) -> tuple[Counts, Check]:
 def _send(m: Material, array: EncryptedArray) -> tuple[Counts, Check]:
     sent = array.ciphertexts()
     back = m.public_key.from_ciphertexts
-    return {"ciphertexts": len(sent)}, lambda: m.private_key.decrypt(back(sent, integer=True)).sum() == integers(256).sum()
+    return {
+        "ciphertexts": len(sent)
+    }, lambda: m.private_key.decrypt(back(sent, integer=True)).sum() == integers(256).sum()
 
 
 def _round(m: Material, side: Side) -> tuple[Counts, Check]:

@@ -68,8 +68,8 @@ class CountRow:
     prepare : callable
         From `Material` to what `run` starts from; not counted.
     run : callable
-        From the material and what was prepared to what it sees from outside, and a check that is true of a right result;
-        the check is not counted either.
+        From the material and what was prepared to what it sees from outside, and a check that is true of a right
+        result; the check is not counted either.
     """
 
     name: str
@@ -131,7 +131,8 @@ def _times(m: Material, array: EncryptedArray) -> tuple[Counts, Check]:
 
 
 def _matmul(m: Material, array: EncryptedArray) -> tuple[Counts, Check]:
-    return _result(m, matrix(16, 64) @ array, matrix(16, 64).astype(object) @ integers(64).astype(object))
+    product: EncryptedArray = array.__rmatmul__(matrix(16, 64))
+    return _result(m, product, matrix(16, 64).astype(object) @ integers(64).astype(object))
 
 
 def _sum(m: Material, array: EncryptedArray) -> tuple[Counts, Check]:

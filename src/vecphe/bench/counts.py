@@ -91,8 +91,8 @@ def _methods(engine: Engine) -> list[tuple[type, str, str, _Measure]]:
 def counting(engine: Engine) -> Iterator[Counts]:
     """Count what `engine` does in this process while the block runs.
 
-    The counts are complete when the block has ended. Calls inside the engine count too: what is loaded as integers by way
-    of bytes is counted under both names. Nothing else may use the engine meanwhile.
+    The counts are complete when the block has ended. Calls inside the engine count too: what is loaded as integers by
+    way of bytes is counted under both names. Nothing else may use the engine meanwhile.
 
     Parameters
     ----------

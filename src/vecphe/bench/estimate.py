@@ -11,9 +11,9 @@ The model, with c ciphertexts a vector, k clients and w cores::
     latency   = encrypt + k * hop + decrypt             each party on a machine like this, encrypting beforehand
     bytes     = c * 2|n|/8 a hop, k hops; and 8 bytes a value to each client for the mean
 
-Every cost per ciphertext is measured here, on batches large enough that what a call costs once vanishes, and the table is
-the one that the round would use. Scaling to more cores than were measured takes workers to be independent, which threads
-of the native kernel are until memory is the limit.
+Every cost per ciphertext is measured here, on batches large enough that what a call costs once vanishes, and the table
+is the one that the round would use. Scaling to more cores takes workers to be independent, which threads of the native
+kernel are until memory is the limit.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
-
-import numpy as np
 
 from vecphe.arithmetic import AnyRing, Decryptor, Words, engine_for, random_words
 from vecphe.bench.workloads import values as example_values

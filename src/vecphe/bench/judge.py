@@ -1,13 +1,13 @@
 """When a speed counts as regressed.
 
-Only *quiet* blocks count: those in which the reference took at most 3 % longer than at its best, in this run or when the
-baseline was taken. The reference does not change with the library, so what slows it is the machine.
+Only *quiet* blocks count: those in which the reference took at most 3 % longer than at its best, in this run or when
+the baseline was taken. The reference does not change with the library, so what slows it is the machine.
 
-A row has *regressed* if it is slower than the baseline by more than the tolerance with confidence: the upper bound of the
-99 % interval of the median speed of its quiet blocks, divided by the baseline's speed, is below 1 - tolerance, and still
-is when all the blocks are there that may be taken. It has *held* as soon as the lower bound is not below 1 - tolerance.
-Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so. So an undecided
-row errs on the side of passing: a gate that cries wolf is switched off.
+A row has *regressed* if it is slower than the baseline by more than the tolerance with confidence: the upper bound of
+the 99 % interval of the median speed of its quiet blocks, divided by the baseline's speed, is below 1 - tolerance, and
+still is when all the blocks are there that may be taken. It has *held* as soon as the lower bound is not below
+1 - tolerance. Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so.
+So an undecided row errs on the side of passing: a gate that cries wolf is switched off.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Judgement:
 
 
 def quiet_blocks(blocks: Sequence[Block], reference: float | None = None) -> list[Block]:
-    """Blocks in which the reference was about as fast as at its best here, or as `reference` seconds if that is less."""
+    """Blocks whose reference was about as fast as at its best here, or as `reference` seconds if that is less."""
     best = min(block.reference for block in blocks)
     limit = _QUIET * (best if reference is None else min(best, reference))
     return [block for block in blocks if block.reference <= limit]

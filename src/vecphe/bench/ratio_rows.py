@@ -1,10 +1,10 @@
 """Workloads that the gate times against GMP, or against the loop over phe, in the same process.
 
-On a shared machine the same code takes half as long again for seconds at a time, and not by the same factor for vector and
-scalar code, so the median of the quotients of two times wanders by tens of per cent. What stays is how fast each side is
-while nothing disturbs it. A block therefore alternates the two sides, a fraction of a millisecond each, and keeps the
-fastest time of either: its speed is their quotient. Every block has tables, batches and ciphertexts of its own: where
-memory happens to lie changes a time by some per cent, so it is drawn anew each time.
+On a shared machine the same code takes half as long again for seconds at a time, and not by the same factor for vector
+and scalar code, so the median of the quotients of two times wanders by tens of per cent. What stays is how fast each
+side is while nothing disturbs it. A block therefore alternates the two sides, a fraction of a millisecond each, and
+keeps the fastest time of either: its speed is their quotient. Every block has tables, batches and ciphertexts of its
+own: where memory happens to lie changes a time by some per cent, so it is drawn anew each time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -123,7 +124,7 @@ def _gmp_products(m: Material) -> Work:
     operands = [gmpy2.powmod(3, i + 10_000, modulus) for i in range(33)]
 
     def run() -> None:
-        for x, y in zip(operands, operands[1:], strict=False):
+        for x, y in pairwise(operands):
             x * y % modulus
 
     return run
@@ -194,7 +195,7 @@ def _validation(m: Material) -> tuple[Work, Work]:
 def _matmul(m: Material) -> tuple[Work, Work]:
     array, factors = m.prepared_key.encrypt(integers(16)), matrix(16, 16)
     expected = (factors.astype(object) @ integers(16).astype(object)).tolist()
-    _check(m.private_key.decrypt(factors @ array).tolist() == expected)
+    _check(m.private_key.decrypt(array.__rmatmul__(factors)).tolist() == expected)
     return lambda: factors @ array, _gmp_products(m)
 
 

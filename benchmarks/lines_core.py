@@ -12,21 +12,16 @@ from typing import Any
 import numpy as np
 
 import vecphe
-from benchmarks.measure import Measured, once
+from benchmarks.measure import Measured, multiply_add_peak, once
 from vecphe.arithmetic import FixedBase, Words, active_engine, ring_for
 from vecphe.arithmetic.gmp import GmpRing, Pairs
 from vecphe.primes import random_prime_pair
-
-_PEAK_ROUNDS = 400_000  # about a millisecond: as long as the batch it is compared with
-_MULTIPLY_ADDS_PER_ROUND = 16 * 8
 
 
 def kernel() -> Iterator[Measured]:
     """Multiply-adds of the product kernel (10 k^2 a residue, in limbs of 52 bits) against the core's own peak."""
     if active_engine().name != "ifma":
         return
-    from vecphe.arithmetic import _native
-
     for key_length in (2048, 3072):
         p, q = random_prime_pair(key_length)
         ring = ring_for(p * q)
@@ -41,8 +36,7 @@ def kernel() -> Iterator[Measured]:
         rates = []
         for _ in range(31):
             ours = 40 * 64 * 10 * limbs**2 / once(multiply)
-            peak = _PEAK_ROUNDS * _MULTIPLY_ADDS_PER_ROUND / once(lambda: _native.multiply_add(_PEAK_ROUNDS))
-            rates.append((ours, peak))
+            rates.append((ours, multiply_add_peak()))
         share = statistics.median(ours / peak for ours, peak in rates)
         ours, peak = (statistics.median(side) / 1e9 for side in zip(*rates, strict=True))
         name = f"product kernel, {key_length} bits, of the core's IFMA peak"

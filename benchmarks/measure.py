@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from vecphe.arithmetic import active_engine
+_MULTIPLY_ADDS_PER_ROUND = 16 * 8
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,8 @@ def compare_times(times: list[tuple[float, float]]) -> Comparison:
     )
 
 
-def machine() -> str:
-    """Engine and CPU, for the head of every report."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return f"engine {active_engine().name}, CPU {model}, {os.cpu_count()} cores, Python {platform.python_version()}"
+def multiply_add_peak(rounds: int = 400_000) -> float:
+    """Multiply-adds a second that this core's AVX-512 IFMA unit does at most; about a millisecond is measured."""
+    from vecphe.arithmetic import _native
+
+    return rounds * _MULTIPLY_ADDS_PER_ROUND / once(lambda: _native.multiply_add(rounds))

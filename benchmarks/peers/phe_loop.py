@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import phe
 
+from vecphe.bench import workloads
+
 NAME = "phe"
 
 
 class Peer:
     """One key pair of phe with given primes; values keep 112 fraction bits, so exponents are equal."""
+
+    ERROR = 0.0
 
     def __init__(self, n: int, p: int, q: int) -> None:
         self.public_key = phe.PaillierPublicKey(n)
@@ -27,3 +31,9 @@ class Peer:
     @staticmethod
     def multiply(numbers: list[phe.EncryptedNumber], factors: list[int]) -> list[phe.EncryptedNumber]:
         return [number * factor for number, factor in zip(numbers, factors, strict=True)]
+
+
+def make(key_length: int) -> Peer:
+    """On the key that the other benchmarks of this process use."""
+    public_key, private_key = workloads.keypair(key_length)
+    return Peer(public_key.n, private_key.p, private_key.q)

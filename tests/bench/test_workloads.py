@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vecphe.arithmetic import active_engine
 from vecphe.bench import workloads
 
 
@@ -25,3 +26,10 @@ def test_keys_are_made_once_and_work() -> None:
     assert public_key.key_length == 512
     x = workloads.values(3)
     assert private_key.decrypt(public_key.encrypt(x)).tolist() == x.tolist()
+
+
+def test_keys_belong_to_an_engine() -> None:
+    public_key, private_key = workloads.keypair(512, "gmp")
+    assert public_key._source.engine.name == "gmp"
+    assert workloads.keypair(512)[0]._source.engine.name == active_engine().name
+    assert private_key.decrypt(public_key.encrypt([1.5])) == [1.5]

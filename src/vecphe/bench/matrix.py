@@ -60,7 +60,7 @@ class Matrix:
     @classmethod
     def quick(cls, **changes: object) -> Matrix:
         """A matrix that two cores measure within a minute, its report included."""
-        small = {"key_lengths": (1024, 2048, 3072), "clients": (3, 5), "values": (11, 200)}
+        small = {"key_lengths": (1024, 2048, 3072), "clients": (3, 5), "values": (11, 100)}
         limits = {"repeats": 5, "case_seconds": 2.0, "naive_seconds": 0.2}
         return cls(**{**small, **limits, **changes})  # type: ignore[arg-type]
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.arithmetic import active_engine
+from vecphe.bench.environment import use_engine
 from vecphe.errors import InsecureKeyWarning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 
@@ -41,10 +43,30 @@ def integers(count: int, bits: int = 53, seed: int = 0) -> npt.NDArray[np.int64]
     return np.random.default_rng([seed, 3]).integers(1 << (bits - 1), 1 << bits, size=count)
 
 
+def keypair(key_length: int, engine: str | None = None) -> tuple[PublicKey, PrivateKey]:
+    """A key pair of that length in bits, made once a process and engine; short ones are allowed without a warning.
+
+    Parameters
+    ----------
+    key_length : int
+    engine : str, optional
+        Engine that its operations run on; default the active one.
+
+    Returns
+    -------
+    (PublicKey, PrivateKey)
+
+    Raises
+    ------
+    EngineUnavailableError
+        If there is no such engine, or it does not run here.
+    """
+    return _made_keypair(key_length, active_engine().name if engine is None else engine)
+
+
 @cache
-def keypair(key_length: int) -> tuple[PublicKey, PrivateKey]:
-    """A key pair of that length in bits, made once a process; short ones are allowed without a warning."""
-    with warnings.catch_warnings():
+def _made_keypair(key_length: int, engine: str) -> tuple[PublicKey, PrivateKey]:
+    with use_engine(engine), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         return generate_keypair(key_length, insecure=True)
 

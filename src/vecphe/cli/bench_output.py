@@ -126,6 +126,7 @@ class BenchReporter:
         for case in dict.fromkeys(record.case for record in results.records):
             records = [record for record in results.records if record.case == case]
             self._console.print(_record_table(records, COLUMNS[_CASE_COLUMNS:], str(case)))
+            self._say("")
 
     def _print_notes(self, results: Results) -> None:
         if any(record.extrapolated for record in results.records):
@@ -155,7 +156,9 @@ class BenchReporter:
 
 def _record_table(records: Sequence[Record], columns: Sequence[str], title: str) -> Table:
     """The last columns of `COLUMNS` that there are names for, with a line between cases."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )
     for column in columns:
         table.add_column(column, justify="left" if column == "backend" else "right", no_wrap=True)
     for record, following in zip(records, [*records[1:], None], strict=True):

@@ -1,0 +1,1 @@
+"""What users call, by key length, batch and engine."""

@@ -1,0 +1,114 @@
+"""A planted change is found, noise and a slower machine are not one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.bench.made import CASE, ENVIRONMENT, record, results, samples
+
+from vecphe.bench.compare import compare_results, differences, unmatched
+from vecphe.bench.records import PHASES, Record, Results
+from vecphe.bench.statistics import bootstrap_interval
+
+
+def run(slower: float = 1.0, machine: float = 1.0, seed: int = 0, **changes: Any) -> Results:
+    """Twenty cases; encryption `slower` times slower, everything on a machine that is `machine` times slower."""
+    return Results(tuple(_record(i, slower, machine, seed * 1000 + i, changes) for i in range(20)))
+
+
+def _record(i: int, slower: float, machine: float, seed: int, changes: dict[str, Any]) -> Record:
+    made = samples(0.004 * machine, seed=seed)
+    made["round"] = [r + (slower - 1) * e for r, e in zip(made["round"], made["encrypt"], strict=True)]
+    made["encrypt"] = [slower * e for e in made["encrypt"]]
+    reference = [machine * r for r in samples(1.0, seed=seed + 500)["round"]]
+    return record(case=replace(CASE, values=i + 1), samples=made, reference=reference, **changes)
+
+
+def verdicts(before: Results, after: Results, phase: str) -> list[str]:
+    return [change.verdict for change in compare_results(before, after) if change.phase == phase]
+
+
+def test_a_planted_slow_down_is_found_in_its_phase_alone() -> None:
+    before, after = run(), run(1.4, seed=1)
+    assert verdicts(before, after, "encrypt").count("slower") >= 18
+    assert verdicts(before, after, "round").count("slower") >= 18
+    assert set(verdicts(before, after, "add") + verdicts(before, after, "decrypt")) == {"no clear change"}
+    assert verdicts(after, before, "encrypt").count("faster") >= 18
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_noise_is_no_change(seed: int) -> None:
+    assert {change.verdict for change in compare_results(run(), run(seed=seed))} == {"no clear change"}
+
+
+@pytest.mark.parametrize("machine", [0.5, 2.0])
+def test_a_slower_machine_is_no_change(machine: float) -> None:
+    before, after = run(), run(machine=machine, seed=1)
+    changes = compare_results(before, after)
+    assert {change.verdict for change in changes} == {"no clear change"}
+    assert all(0.9 < change.ratio < 1.1 for change in changes if change.phase == "round")
+    assert any(f"{machine:.2f} times as long" in note for note in differences(before, after))
+
+
+def test_work_that_the_machine_slowed_down_less_than_the_loop_is_no_change() -> None:
+    before = results(record())
+    after = results(record(reference=[2.0] * 7))
+    assert {change.verdict for change in compare_results(before, after)} == {"no clear change"}
+
+
+def test_without_the_naive_loop_times_are_compared_as_they_are() -> None:
+    before, after = _without_reference(run()), _without_reference(run(1.4, seed=1))
+    changes = compare_results(before, after)
+    assert not any(change.relative for change in changes)
+    assert verdicts(before, after, "encrypt").count("slower") >= 18
+    assert any("no naive loop" in note for note in differences(before, after))
+
+
+def _without_reference(whole: Results) -> Results:
+    return Results(tuple(replace(made, reference=[]) for made in whole.records))
+
+
+def test_the_naive_loop_itself_is_not_judged() -> None:
+    slow = {phase: [10.0] * 7 for phase in PHASES}
+    changes = compare_results(results(record("naive")), results(record("naive", samples=slow)))
+    assert {change.verdict for change in changes} == {"the machine"}
+
+
+def test_few_samples_are_not_judged() -> None:
+    few = record(samples=samples(0.004, count=4), reference=[1.0] * 4)
+    many = record(samples=samples(0.4), reference=[1.0] * 7)
+    assert {change.verdict for change in compare_results(results(few), results(many))} == {"too few samples"}
+
+
+def test_another_cpu_is_not_judged_but_told() -> None:
+    other = record(environment=replace(ENVIRONMENT, cpu="Other CPU"), samples=samples(0.4))
+    before, after = results(record()), results(other)
+    assert {change.verdict for change in compare_results(before, after)} == {"other CPU"}
+    assert any("different CPUs: Test CPU and Other CPU" in note for note in differences(before, after))
+
+
+def test_what_is_exact_is_told() -> None:
+    unpacked = record(ciphertexts=22, environment=replace(ENVIRONMENT, engine="gmp", target="GMP"))
+    notes = list(differences(results(record()), results(unpacked, complete=False)))
+    assert any("22 ciphertexts instead of 11" in note for note in notes)
+    assert any("different engines: ifma and gmp" in note for note in notes)
+    assert "the second run was interrupted" in notes
+    assert list(differences(results(), results())) == []
+
+
+def test_rows_of_one_file_alone_are_counted() -> None:
+    both, more = record(), record(case=replace(CASE, clients=3))
+    assert unmatched(results(both), results(both, more)) == (0, 1)
+    assert len(compare_results(results(both), results(both, more))) == len(PHASES)
+
+
+def test_intervals_of_medians() -> None:
+    assert bootstrap_interval([5.0, 1.0, 3.0, 2.0, 4.0]) == (1.0, 5.0)
+    low, high = bootstrap_interval([float(i) for i in range(101)])
+    assert 30 < low < 45
+    assert 55 < high < 70
+    assert bootstrap_interval([7.0]) == (7.0, 7.0)
+    with pytest.raises(ValueError, match="samples"):
+        bootstrap_interval([])

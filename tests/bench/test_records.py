@@ -1,0 +1,148 @@
+"""Records, and the files they are kept in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bench.made import CASE, matrix_results, record, results
+
+from vecphe.bench.records import csv_text
+from vecphe.bench.results_file import load_results, results_as_dict, results_from_dict
+from vecphe.errors import SerializationError
+
+
+def test_results_survive_a_file(tmp_path: Path) -> None:
+    whole = matrix_results()
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(results_as_dict(whole)))
+    assert load_results(path) == whole
+
+
+def test_derived_figures() -> None:
+    made = record(samples={phase: [0.5, 0.25, 1.0] for phase in ("encrypt", "add", "decrypt", "round")})
+    made = record(samples=made.samples, reference=[10.0, 10.0, 10.0])
+    assert made.seconds("round") == 0.5
+    assert made.ratios == [20.0, 40.0, 10.0]
+    assert made.speed_up == 20.0
+    assert made.quartiles("add") == (0.375, 0.75)
+    assert record(reference=[]).speed_up is None
+    content = made.as_dict()
+    assert content["seconds_per_value"] == 0.5 / 55
+    assert content["environment"]["cpu"] == "Test CPU"
+
+
+def test_a_record_of_fewer_values_says_so() -> None:
+    assert record("naive", measured_values=2).extrapolated
+    assert record("naive", measured_values=2).as_dict()["extrapolated"] is True
+    assert not record("naive").extrapolated
+
+
+def test_csv_has_a_row_a_record() -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_text(matrix_results().records))))
+    assert len(rows) == 24
+    first = rows[0]
+    assert (first["backend"], first["key_length"], first["extrapolated"]) == ("naive", "1024", "True")
+    assert float(first["round"]) == matrix_results().records[0].seconds("round")
+    assert first["cpu"] == "Test CPU"
+    assert first["version_vecphe"] == "0.1.0"
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The content of a good file with one entry changed; ... removes it."""
+    content: dict[str, Any] = json.loads(json.dumps(results_as_dict(results())))
+    *way, last = path.split(".")
+    place: Any = content
+    for name in way:
+        place = place[int(name)] if isinstance(place, list) else place[name]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("schema", "another"),
+        ("schema", None),
+        ("version", 2),
+        ("version", True),
+        ("complete", 1),
+        ("warnings", "text"),
+        ("warnings", ["\x1b[31mred"]),
+        ("records", {}),
+        ("records", [1]),
+        ("records.0.backend", "fast"),
+        ("records.0.backend", ["packed"]),
+        ("records.0.key_length", 0),
+        ("records.0.key_length", 2048.0),
+        ("records.0.clients", "5"),
+        ("records.0.values", 1 << 80),
+        ("records.0.jobs", ...),
+        ("records.0.measured_values", 12),
+        ("records.0.samples", []),
+        ("records.0.samples.round", ...),
+        ("records.0.samples.round", []),
+        ("records.0.samples.round", [1.0]),
+        ("records.0.samples.encrypt", [0.0] * 7),
+        ("records.0.samples.encrypt", [-1.0] * 7),
+        ("records.0.samples.encrypt", [True] * 7),
+        ("records.0.samples.encrypt", [10**400] * 7),
+        ("records.0.reference", [1.0]),
+        ("records.0.reference", "fast"),
+        ("records.0.bytes_per_value", None),
+        ("records.0.memory", -1),
+        ("records.0.memory", 1.5),
+        ("records.0.date", "yesterday"),
+        ("records.0.date", "2026-01-01"),
+        ("records.0.environment", None),
+        ("records.0.environment.cpu", "x" * 2000),
+        ("records.0.environment.cores", 0),
+        ("records.0.environment.versions", {"vecphe": 1}),
+        ("records.0.environment.versions", []),
+    ],
+)
+def test_a_wrong_entry_is_named(path: str, value: Any) -> None:
+    name = path.split(".")[-1]
+    with pytest.raises(SerializationError, match=rf"\b{name}\b|records"):
+        results_from_dict(changed(path, value))
+
+
+def test_a_case_twice_is_refused() -> None:
+    content = results_as_dict(results(record(), record()))
+    with pytest.raises(SerializationError, match="twice"):
+        results_from_dict(content)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{",
+        b'{"schema": NaN}',
+        b'{"schema": "vecphe-benchmark", "schema": "vecphe-benchmark"}',
+        b"[" * 100_000,
+        b'{"version": 1' + b"0" * 10_000 + b"}",
+    ],
+    ids=["empty", "binary", "list", "cut", "nan", "twice", "deep", "digits"],
+)
+def test_h37_what_is_no_json_object_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "results.json"
+    path.write_bytes(data)
+    with pytest.raises(SerializationError, match=r"results\.json"):
+        load_results(path)
+
+
+def test_find_takes_backend_and_case() -> None:
+    whole = matrix_results()
+    assert whole.find("packed", CASE) is whole.records[-4]
+    assert whole.find("packed", CASE) is not None
+    assert whole.backends == ["naive", "vectorized", "packed"]

@@ -1,0 +1,159 @@
+"""The report: one page that needs nothing else, and pictures that are what they say."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.image
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from tests.bench.made import matrix_results, record, results
+
+from vecphe.bench.plots import draw_all
+from vecphe.bench.records import Case, Results
+from vecphe.bench.report import PAGE, report_files
+
+WHOLE = matrix_results()
+PLOTS = ("time_by_key_length", "time_by_clients", "time_by_values", "speed_up", "phases")
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return report_files(WHOLE)
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, its table and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.alternatives: list[str] = []
+        self.open: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.references += [value or "" for name, value in attrs if name in ("src", "href", "data", "srcset", "action")]
+        if tag == "img":
+            self.alternatives.append(named.get("alt") or "")
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1].append(data)
+
+
+def test_the_page_needs_nothing_but_itself(files: dict[str, bytes]) -> None:
+    text = files[PAGE].decode()
+    page = Page(text)
+    assert page.open == []
+    assert len(page.references) == len(PLOTS)
+    assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
+    assert all(page.alternatives)
+    without_pictures = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]*", "", text)
+    assert not re.search(r"https?:|//|url\(|@import|<script|<link|<iframe", without_pictures)
+
+
+def test_the_page_has_the_pictures_that_are_beside_it(files: dict[str, bytes]) -> None:
+    embedded = [base64.b64decode(r.split(",", 1)[1]) for r in Page(files[PAGE].decode()).references]
+    assert embedded == [files[f"{name}.png"] for name in PLOTS]
+    for data in embedded:
+        picture = matplotlib.image.imread(io.BytesIO(data))
+        assert picture.shape[0] >= 400
+        assert picture.shape[1] >= 700
+        assert len({tuple(pixel) for pixel in picture[::7, ::7].reshape(-1, picture.shape[2]).tolist()}) > 3
+
+
+def test_the_table_has_every_record_and_marks_what_is_extrapolated(files: dict[str, bytes]) -> None:
+    header, *rows = Page(files[PAGE].decode()).rows
+    assert header[3:9] == ["backend", "encrypt", "add", "decrypt", "round", "speed-up"]
+    assert len(rows) == len(WHOLE.records)
+    for row in rows:
+        assert row[7].startswith("~") == (row[3] == "naive"), row
+
+
+def test_what_comes_from_files_is_no_markup(files: dict[str, bytes]) -> None:
+    text = files[PAGE].decode()
+    assert "<b>markup" not in text
+    assert "&lt;b&gt;markup&lt;/b&gt; &amp; co" in text
+
+
+def test_an_interrupted_run_says_so() -> None:
+    assert "interrupted" in report_files(results(complete=False))[PAGE].decode()
+
+
+def test_a_plot_needs_two_points() -> None:
+    alone = draw_all(results(record("naive"), record("packed")))
+    assert [plot.name for plot in alone] == ["speed_up", "phases"]
+    assert draw_all(Results()) == []
+    without = draw_all(results(record("packed", reference=[]), record("packed", Case(2048, 10, 11), reference=[])))
+    assert [plot.name for plot in without] == ["time_by_clients", "phases"]
+
+
+def test_axes_have_names_and_units_and_nothing_overlaps() -> None:
+    for plot in draw_all(WHOLE):
+        FigureCanvasAgg(plot.figure).draw()
+        for axis in plot.figure.axes:
+            assert axis.get_xlabel() or plot.name == "speed_up"
+        assert plot.figure.axes[0].get_ylabel() or plot.name == "phases"
+        boxes = visible_boxes(plot.figure)
+        assert len(boxes) >= 6
+        for i, box in enumerate(boxes):
+            assert box.x0 >= 0
+            assert box.x1 <= plot.figure.bbox.width
+            assert not any(box.overlaps(other) for other in boxes[:i]), plot.name
+
+
+def visible_boxes(figure: Any) -> list[Any]:
+    """Where text stands; labels of ticks beyond the limits of an axis are not drawn."""
+    texts = [figure._suptitle, *(text for legend in figure.legends for text in legend.get_texts())]
+    boxes = []
+    for axis in figure.axes:
+        texts += [axis.xaxis.label, axis.yaxis.label, axis.title]
+        frame = axis.get_window_extent()
+        for label in (*axis.get_xticklabels(), *axis.get_yticklabels()):
+            box = label.get_window_extent()
+            if (
+                label.get_text()
+                and label.get_visible()
+                and (frame.x0 <= (box.x0 + box.x1) / 2 <= frame.x1 or frame.y0 <= (box.y0 + box.y1) / 2 <= frame.y1)
+            ):
+                boxes.append(box)
+    return boxes + [text.get_window_extent() for text in texts if text.get_text()]
+
+
+def test_backends_differ_in_grey_as_well() -> None:
+    from vecphe.bench.plots import _STYLES
+
+    def luminance(color: str) -> float:
+        red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    greys = sorted(luminance(style["color"]) for style in _STYLES.values())
+    assert all(lighter - darker > 0.2 for darker, lighter in pairwise(greys))
+    for name in ("marker", "linestyle", "hatch"):
+        assert len({style[name] for style in _STYLES.values()}) == len(_STYLES)
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'vecphe\[bench\]'"):
+        report_files(WHOLE)
+
+
+def test_no_pyplot_state_is_left() -> None:
+    assert "matplotlib.pyplot" not in sys.modules

@@ -1,0 +1,200 @@
+"""Measuring: what is kept after an interrupt, what is extrapolated, and what is never reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vecphe.arithmetic import active_engine, available_engines
+from vecphe.bench import runner as runner_module
+from vecphe.bench import sides
+from vecphe.bench.environment import Environment, PeakMemory, engine_warning, use_engine
+from vecphe.bench.matrix import Matrix
+from vecphe.bench.records import PHASES, Case
+from vecphe.bench.runner import Runner
+from vecphe.bench.sides import Side
+from vecphe.errors import BenchmarkError, EngineUnavailableError
+
+SMALL = {"key_lengths": (512,), "clients": (3,), "values": (4,), "repeats": 2, "least_repeats": 2}
+
+
+class Silent:
+    """Progress that nobody watches; it can do something after a number of steps."""
+
+    def __init__(self, after: int = -1, action: Callable[[], None] = lambda: None) -> None:
+        self.steps, self.seconds = 0, 0.0
+        self.after, self.action = after, action
+
+    def calibrating(self, key_length: int) -> None: ...
+
+    def started(self, case: Case) -> None: ...
+
+    def advanced(self, seconds: float) -> None:
+        self.steps += 1
+        self.seconds += seconds
+        if self.steps == self.after:
+            self.action()
+
+
+def calibrated(**changes: Any) -> tuple[Runner, float]:
+    runner = Runner(Matrix(**{**SMALL, **changes}))
+    return runner, runner.calibrate(Silent())
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_matrix_gives_a_record_a_case_and_backend() -> None:
+    runner, estimate = calibrated(values=(4, 9))
+    progress = Silent()
+    results = runner.run(progress)
+    assert results.complete
+    assert [(r.backend, r.case.values) for r in results.records] == [
+        (backend, values) for values in (4, 9) for backend in ("naive", "vectorized", "packed")
+    ]
+    assert progress.seconds == pytest.approx(estimate)
+    for record in results.records:
+        assert {len(record.samples[phase]) for phase in PHASES} == {2}
+        assert record.seconds("round") >= record.seconds("encrypt") > 0
+        assert len(record.reference) == 2
+    packed = results.find("packed", Case(512, 3, 9))
+    naive = results.find("naive", Case(512, 3, 9))
+    assert packed is not None
+    assert naive is not None
+    assert packed.reference == naive.samples["round"]
+    assert (packed.ciphertexts, packed.bytes_per_value) == (2, 2 * 128 / 9)  # 8 slots of 58 bits in 511
+    assert (naive.ciphertexts, naive.bytes_per_value, naive.environment.engine) == (9, 128, "phe")
+    assert packed.environment.engine == active_engine().name
+
+
+def test_the_naive_side_is_capped_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, _ = calibrated(values=(400,), backends=("naive", "packed"), naive_seconds=1e-9)
+    seconds = []
+
+    def watched(side: Side, vectors: Any, run: Any = Side.run) -> Any:
+        round_ = run(side, vectors)
+        if side.name == "naive":
+            seconds.append(round_.seconds["round"])
+        return round_
+
+    monkeypatch.setattr(Side, "run", watched)
+    monkeypatch.setattr(runner_module, "_MOST_ROUNDS", 1)
+    naive, packed = runner.run(Silent()).records
+    assert naive.extrapolated
+    assert naive.measured_values == 1
+    assert naive.memory is None
+    assert naive.samples["round"] == [400 * one for one in seconds[-2:]]
+    assert naive.bytes_per_value == 128
+    assert not packed.extrapolated
+    assert packed.reference == naive.samples["round"]
+
+
+def test_the_reference_is_measured_although_its_row_is_not_wanted() -> None:
+    runner, _ = calibrated(backends=("packed",))
+    (record,) = runner.run(Silent()).records
+    assert record.backend == "packed"
+    assert record.speed_up is not None
+
+
+def test_without_phe_there_is_no_speed_up_and_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (runner_module, sides):
+        monkeypatch.setattr(module, "naive_module", lambda: None)
+    runner, _ = calibrated()
+    results = runner.run(Silent())
+    assert results.backends == ["vectorized", "packed"]
+    assert [record.speed_up for record in results.records] == [None, None]
+    assert any("pip install phe" in warning for warning in results.warnings)
+
+
+def test_an_interrupt_keeps_the_cases_that_are_done() -> None:
+    runner, _ = calibrated(values=(4, 9))
+    per_case = 3 + 2 * 3  # warm-ups and samples
+    results = runner.run(Silent(per_case + 1, interrupt))
+    assert not results.complete
+    assert {record.case.values for record in results.records} == {4}
+    assert len(results.records) == 3
+
+
+def test_an_interrupt_keeps_the_samples_that_all_backends_have() -> None:
+    runner, _ = calibrated(repeats=4, least_repeats=4)
+    results = runner.run(Silent(3 + 2 * 3 + 1, interrupt))  # naive has a third sample, the others two
+    assert not results.complete
+    assert [len(record.samples["round"]) for record in results.records] == [2, 2, 2]
+    assert [len(record.reference) for record in results.records] == [2, 2, 2]
+
+
+def test_a_wrong_sum_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, _ = calibrated()
+    decrypt = sides.decrypt_vector
+    monkeypatch.setattr(sides, "decrypt_vector", lambda key, vector: decrypt(key, vector) + 1e-9)
+    with pytest.raises(BenchmarkError, match="wrong sum"):
+        runner.run(Silent())
+    assert runner.results.records == ()
+
+
+def test_another_engine_is_used_and_recorded() -> None:
+    runner, _ = calibrated(engine="gmp", backends=("packed",))
+    (record,) = runner.run(Silent()).records
+    assert record.environment.engine == "gmp"
+    assert "GMP" in record.environment.target
+
+
+def test_use_engine_puts_the_choice_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = active_engine().name
+    with use_engine("gmp"):
+        assert active_engine().name == "gmp"
+    assert active_engine().name == before
+    with pytest.raises(EngineUnavailableError), use_engine("fast"):
+        pass
+
+
+def test_a_fast_engine_that_did_not_run_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    warning = engine_warning(None)
+    assert warning is not None
+    assert warning.startswith("THE FAST ENGINE DID NOT RUN")
+    assert engine_warning("gmp") is None
+    runner = Runner(Matrix(**SMALL))  # type: ignore[arg-type]
+    assert warning in runner.results.warnings
+
+
+@pytest.mark.skipif(dict(available_engines())["ifma"] is not None, reason="the ifma engine does not run here")
+def test_the_fast_engine_needs_no_warning() -> None:
+    with use_engine("ifma"):
+        assert engine_warning(None) is None
+
+
+def test_peak_memory_sees_a_block_and_not_what_was_there() -> None:
+    there = np.ones(4_000_000)
+    with PeakMemory() as peak:
+        block = np.ones(8_000_000)
+        del block
+    if peak.bytes is None:
+        pytest.skip("this system does not tell the peak")
+    assert 60e6 < peak.bytes < 90e6
+    with PeakMemory() as none:
+        pass
+    assert none.bytes is not None
+    assert none.bytes < 4e6
+    assert there.any()
+
+
+def test_the_environment_names_what_it_is() -> None:
+    here = Environment.current("gmp")
+    assert here.cpu
+    assert here.cores >= 1
+    assert {"vecphe", "python", "numpy", "gmpy2"} <= set(here.versions)
+
+
+@pytest.mark.parametrize("name", ["vectorized", "packed", "naive"])
+def test_estimates_are_of_the_right_order(name: str) -> None:
+    side = Side(name, 512, 5)
+    side.prepare(100, 100)
+    side.calibrate()
+    vectors = np.ones((5, 60))
+    measured = min(side.run(vectors).seconds["round"] for _ in range(3))
+    assert measured / 10 < side.estimate(Case(512, 5, 60)) < 20 * measured

@@ -1,0 +1,162 @@
+"""``vecphe bench``: its files, its errors, and what an interrupt leaves."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bench.made import record, results, samples
+
+from vecphe.bench.results_file import load_results, results_as_dict
+
+SMALL = ("bench", "--quick", "--key-lengths", "512", "--clients", "3", "--values", "4,6")
+
+
+def test_a_run_prints_a_table_and_writes_every_file(main_here: Any, tmp_path: Path) -> None:
+    saved, table, report = tmp_path / "results.json", tmp_path / "results.csv", tmp_path / "report"
+    done = main_here(*SMALL, "--save", str(saved), "--csv", str(table), "--report", str(report))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "this takes about" in done.stdout
+    assert "keys of 512 bits are insecure" in done.stdout
+    for column in ("encrypt", "add", "decrypt", "round", "speed-up", "bytes/value"):
+        assert column in done.stdout
+    loaded = load_results(saved)
+    assert loaded.complete
+    assert loaded.backends == ["naive", "vectorized", "packed"]
+    assert len(list(csv.DictReader(table.read_text().splitlines()))) == len(loaded.records) == 6
+    assert {path.name for path in report.iterdir()} == {
+        "index.html",
+        "time_by_values.png",
+        "speed_up.png",
+        "phases.png",
+    }
+    again = main_here(*SMALL, "--save", str(saved))
+    assert again.returncode == 2
+    assert again.stderr == f"error: {saved} exists; use --force to replace it\n"
+    assert load_results(saved) == loaded
+
+
+def test_saving_to_stdout_leaves_nothing_else_there(main_here: Any) -> None:
+    done = main_here(*SMALL, "--backends", "packed", "--save", "-")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["schema"] == "vecphe-benchmark"
+    assert "this takes about" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--key-lengths", "65"], "key_length must be even"),
+        (["--key-lengths", "abc"], "--key-lengths takes positive integers"),
+        (["--clients", "2"], "--clients must be from 3"),
+        (["--values", "-1"], "--values takes positive integers"),
+        (["--backends", "fast"], "--backends: 'fast' is none of naive, vectorized, packed"),
+        (["--engine", "fast"], "--engine: no engine is called 'fast'"),
+        (["--jobs", "0"], "n_jobs == 0"),
+        (["--save", "nowhere/results.json"], "nowhere"),
+        (["--csv", "-"], "--csv takes the name of a file"),
+        (["--report", "nowhere/report"], "--report: nowhere does not exist"),
+        (["--json"], "--json goes with --compare"),
+        (["--compare", "missing.json", "missing.json"], "missing.json"),
+        (["--compare", "a.json", "b.json", "--save", "c.json"], "leave out --save"),
+    ],
+)
+def test_h65_bad_options_are_one_line(main_here: Any, options: list[str], message: str) -> None:
+    done = main_here(*SMALL, *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_report_needs_matplotlib_before_anything_runs(
+    main_here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = main_here(*SMALL, "--report", str(tmp_path / "report"))
+    assert done.returncode == 2
+    assert "pip install 'vecphe[bench]'" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_report_is_not_replaced_unasked(main_here: Any, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    done = main_here(*SMALL, "--report", str(tmp_path))
+    assert (done.returncode, "--force" in done.stderr) == (2, True)
+    assert (tmp_path / "index.html").read_text() == "mine"
+
+
+def test_an_engine_that_was_asked_for_ran(main_here: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    done = main_here(*SMALL, "--backends", "packed", "--engine", "gmp", "--save", str(saved))
+    assert done.stdout.startswith("vecphe bench: engine gmp")
+    assert "DID NOT RUN" not in done.stdout
+    assert {made.environment.engine for made in load_results(saved).records} == {"gmp"}
+
+
+def test_a_slow_engine_that_nobody_asked_for_is_loud(main_here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    done = main_here(*SMALL, "--backends", "packed")
+    assert done.stdout.count("WARNING: THE FAST ENGINE DID NOT RUN") == 2  # before the run, and below its table
+
+
+def test_h60_ctrl_c_keeps_what_was_measured(start_command: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    process = start_command(
+        "bench", "--key-lengths", "512,2048", "--values", "4,4000", "--clients", "3", "--save", str(saved)
+    )
+    for line in process.stdout:
+        if line.startswith("naive encrypts"):
+            break
+    time.sleep(3.0)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "interrupted\n"
+    assert "INTERRUPTED: cases are missing" in stdout
+    kept = load_results(saved)
+    assert not kept.complete
+    assert kept.records[0].case.values == 4
+    assert all(made.case.key_length == 512 or made.case.values == 4 for made in kept.records)
+
+
+def write(path: Path, content: Any) -> str:
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def test_compare_tells_what_changed(main_here: Any, tmp_path: Path) -> None:
+    before = write(tmp_path / "a.json", results_as_dict(results(record(), record("vectorized"))))
+    slow = record(samples=samples(0.008), ciphertexts=22)
+    after = write(tmp_path / "b.json", results_as_dict(results(slow, record("vectorized"))))
+    done = main_here("bench", "--compare", before, after)
+    assert done.returncode == 0
+    assert "slower: packed, 2048 bits, 5 clients, 11 values: encrypt" in done.stdout
+    assert "ratio 2.000" in done.stdout
+    assert "22 ciphertexts instead of 11" in done.stdout
+    assert "no clear change: 4 of 8 times" in done.stdout
+    as_json = json.loads(main_here("bench", "--compare", before, after, "--json").stdout)
+    assert [change["verdict"] for change in as_json["changes"]] == ["slower"] * 4 + ["no clear change"] * 4
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"schema": "vecphe-benchmark", "version": 9}', b"\x00\xff"])
+def test_h63_garbled_files_are_one_line(main_here: Any, tmp_path: Path, content: bytes) -> None:
+    bad, good = tmp_path / "bad.json", write(tmp_path / "good.json", results_as_dict(results()))
+    bad.write_bytes(content)
+    done = main_here("bench", "--compare", good, str(bad))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {bad}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_files_without_a_common_case_cannot_be_compared(main_here: Any, tmp_path: Path) -> None:
+    a = write(tmp_path / "a.json", results_as_dict(results(record())))
+    b = write(tmp_path / "b.json", results_as_dict(results(record("vectorized"))))
+    assert "no case in common" in main_here("bench", "--compare", a, b).stderr

@@ -1,6 +1,6 @@
 """Prints what the native kernel does for one encryption, counted, and how fast that is against the core's own peak.
 
-    python -m benchmarks.operation_counts
+python -m benchmarks.operation_counts
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def machine(
 
 
 def verdict(sampler: Callable[[], Block], tolerance: float = TOLERANCE, most: int = MOST_BLOCKS) -> str:
-    return judge_all({"row": sampler}, {"row": BASELINE}, tolerance, most)["row"].verdict
+    return judge_all({"row": sampler}, {"row": BASELINE}, {"row": tolerance}, most)["row"].verdict
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -70,7 +70,9 @@ def test_a_slow_start_is_outvoted() -> None:
 def test_an_open_row_takes_more_blocks_and_no_others_do() -> None:
     around = itertools.cycle(Block(1 / speed, 4.0) for speed in (0.81, 0.99, 0.85, 0.95, 0.89, 0.91))
     result = judge_all(
-        {"clear": machine(disturbed=0), "open": lambda: next(around)}, {"clear": BASELINE, "open": BASELINE}
+        {"clear": machine(disturbed=0), "open": lambda: next(around)},
+        {"clear": BASELINE, "open": BASELINE},
+        {"clear": 0.1, "open": 0.1},
     )
     assert (result["clear"].verdict, result["clear"].blocks) == ("held", FIRST_BLOCKS)
     assert (result["open"].verdict, result["open"].blocks) == ("open", MOST_BLOCKS)

@@ -82,7 +82,7 @@ def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float) -> Judgeme
 def judge_all(
     samplers: Mapping[str, Callable[[], Block]],
     baselines: Mapping[str, Speed],
-    tolerance: float = TOLERANCE,
+    tolerances: Mapping[str, float],
     most: int = MOST_BLOCKS,
 ) -> dict[str, Judgement]:
     """Measure rows in turn until each has held or has had `most` blocks.
@@ -94,8 +94,8 @@ def judge_all(
     samplers : mapping of str to callable
         Row to a function that measures one more block.
     baselines : mapping of str to Speed
-    tolerance : float
-        Between 0 and 1.
+    tolerances : mapping of str to float
+        Row to the loss of speed that still passes, between 0 and 1.
     most : int
         Blocks a row may have.
 
@@ -111,7 +111,7 @@ def judge_all(
             for row in undecided:
                 blocks[row].append(samplers[row]())
         for row in undecided:
-            judgements[row] = judge(blocks[row], baselines[row], tolerance)
+            judgements[row] = judge(blocks[row], baselines[row], tolerances[row])
         undecided = [row for row in undecided if judgements[row].verdict != "held" and wanted < most]
         wanted = min(wanted + _MORE_BLOCKS, most)
     return judgements

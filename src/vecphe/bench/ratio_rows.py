@@ -58,12 +58,16 @@ class RatioRow:
         What it is compared with, in words.
     make : callable
         From `Material` to (ours, theirs), with fresh memory for ours.
+    slack : float
+        Times the tolerance that the row has: rows whose tables fill the second-level cache feel what a neighbour does
+        to it, and their reference does not. Their speed moved by up to a fifth between passes on a busy machine.
     """
 
     name: str
     key_length: int
     reference: str
     make: Callable[[Material], tuple[Work, Work]]
+    slack: float = 1.0
 
 
 class Sampler:
@@ -209,8 +213,10 @@ RATIO_ROWS: tuple[RatioRow, ...] = (
     RatioRow("speed: product, 2048 bits", 2048, "GMP products", _product),
     RatioRow("speed: validate, 2048 bits", 2048, "GMP products", _validation),
     RatioRow("speed: matmul, 1024 bits", 1024, "GMP products", _matmul),
-    RatioRow("speed: encrypt packed, 1024 bits", 1024, "GMP powers", _encryption(_gmp_power)),
-    RatioRow("speed: encrypt packed, 1024 bits, against phe", 1024, "the loop over phe", _encryption(_phe_encryption)),
+    RatioRow("speed: encrypt packed, 1024 bits", 1024, "GMP powers", _encryption(_gmp_power), 2.0),
+    RatioRow(
+        "speed: encrypt packed, 1024 bits, against phe", 1024, "the loop over phe", _encryption(_phe_encryption), 2.0
+    ),
     RatioRow("speed: decrypt, 1024 bits", 1024, "GMP powers", _decryption),
-    RatioRow("speed: packed round, 1024 bits", 1024, "GMP powers", _round),
+    RatioRow("speed: packed round, 1024 bits", 1024, "GMP powers", _round, 2.0),
 )

@@ -160,3 +160,14 @@ def test_files_without_a_common_case_cannot_be_compared(main_here: Any, tmp_path
     a = write(tmp_path / "a.json", results_as_dict(results(record())))
     b = write(tmp_path / "b.json", results_as_dict(results(record("vectorized"))))
     assert "no case in common" in main_here("bench", "--compare", a, b).stderr
+
+
+def test_h60_ctrl_c_before_anything_was_measured_writes_nothing(start_command: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    process = start_command("bench", "--key-lengths", "8192", "--clients", "3", "--values", "4", "--save", str(saved))
+    assert process.stdout.readline().startswith("vecphe bench: engine ")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "interrupted\n")
+    assert not saved.exists()

@@ -53,7 +53,7 @@ class BenchReporter:
         lists = (matrix.key_lengths, matrix.clients, matrix.values)
         texts = [", ".join(str(number) for number in numbers) for numbers in lists]
         self._say(
-            f"{len(matrix.cases)} cases: keys of {texts[0]} bits; {texts[1]} clients; {texts[2]} values; "
+            f"cases: {len(matrix.cases)}; keys of {texts[0]} bits; {texts[1]} clients; {texts[2]} values; "
             f"backends {', '.join(matrix.backends)}"
         )
         sys.stdout.flush()

@@ -15,10 +15,10 @@ STAMP := $(VENV)/.built-$(NATIVE)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint mutants format bench clean
+.PHONY: help run test test-all fuzz lint mutants format bench gate gate-baseline gate-regressions clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The stamp is written last and the environment is emptied first, so an interrupted install starts over.
 $(INSTALLED): pyproject.toml
@@ -59,6 +59,17 @@ format: $(STAMP) ## Rewrite the sources in the project's format
 
 bench: $(STAMP) ## Measure the speed targets on this machine
 	$(BIN)/python -m benchmarks.targets $(ARGS)
+
+gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it
+	$(BIN)/vecphe bench --check benchmarks/baseline.json $(ARGS)
+
+gate-baseline: $(STAMP) ## Take a new baseline on this machine, which should be quiet: some minutes
+	for engine in ifma gmp; do $(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --engine $$engine || exit; done
+	for engine in ifma256 portable; do \
+		$(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --counts-only --engine $$engine || exit; done
+
+gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see the gate name them: some minutes
+	$(BIN)/python -m benchmarks.regressions $(ARGS)
 
 CHECK_PYTHON := $(BIN)/python
 include src/native/check/check.mk

@@ -10,6 +10,7 @@
 #include "fixed_base.h"
 #include "power.h"
 #include "ring.h"
+#include "tally.h"
 #include "targets/peak.h"
 
 namespace nb = nanobind;
@@ -29,8 +30,41 @@ Bytes to_vector(const nb::bytes& bytes) {
 
 nb::bytes to_bytes(const Bytes& bytes) { return nb::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size()); }
 
+// What was done in all threads since the module was loaded; the GIL guards it.
+Tally totals;
+
+// Adds what a thread did in one call to the totals. Stands outside the release of the GIL.
+struct Tallied {
+    Tallied() { tally = Tally(); }
+    Tallied(const Tallied&) = delete;
+    ~Tallied() {
+        totals.products += tally.products;
+        totals.squares += tally.squares;
+        totals.delayed += tally.delayed;
+        totals.montgomeries += tally.montgomeries;
+        totals.reductions += tally.reductions;
+        totals.looked_up += tally.looked_up;
+        totals.multiply_adds += tally.multiply_adds;
+    }
+};
+
+using WithoutGil = nb::call_guard<Tallied, nb::gil_scoped_release>;
+
+nb::dict counts() {
+    nb::dict d;
+    d["products"] = totals.products;
+    d["squares"] = totals.squares;
+    d["delayed"] = totals.delayed;
+    d["montgomeries"] = totals.montgomeries;
+    d["reductions"] = totals.reductions;
+    d["looked_up"] = totals.looked_up;
+    d["multiply_adds"] = totals.multiply_adds;
+    return d;
+}
+
 template <class F>
 auto without_gil(F&& f) {
+    Tallied tallied;
     nb::gil_scoped_release release;
     return f();
 }
@@ -83,6 +117,7 @@ NB_MODULE(_native, m) {
     m.attr("VERIFY") = false;
 #endif
 
+    m.def("counts", &counts, "What the kernels did since the module was loaded, in lanes; see tally.h.");
     m.def("targets", [] {
         nb::list list;
         for (const TargetStatus& s : targets())
@@ -113,19 +148,19 @@ NB_MODULE(_native, m) {
             }
             return without_gil([&] { return self.concatenate(batches); });
         }, "batches"_a)
-        .def("multiply", &Ring::multiply, nb::call_guard<nb::gil_scoped_release>(), "left"_a, "right"_a)
+        .def("multiply", &Ring::multiply, WithoutGil(), "left"_a, "right"_a)
         .def("multiply_plain", [](const Ring& self, const Batch& batch, const Words& words, const nb::bytes& offset) {
             require_rows(words, batch.count());
             const Bytes shift = to_vector(offset);
             return without_gil([&] { return self.multiply_plain(batch, words.data(), words.shape(1), shift); });
         }, "batch"_a, "words"_a, "offset"_a)
-        .def("product", &Ring::product, nb::call_guard<nb::gil_scoped_release>(), "batch"_a, "outer"_a, "terms"_a,
+        .def("product", &Ring::product, WithoutGil(), "batch"_a, "outer"_a, "terms"_a,
              "inner"_a)
         .def("unit_witness", [](const Ring& self, const Batch& batch) {
             return to_bytes(without_gil([&] { return self.unit_witness(batch); }));
         }, "batch"_a)
-        .def("prefix_products", &Ring::prefix_products, nb::call_guard<nb::gil_scoped_release>(), "batch"_a)
-        .def("invert_from", &Ring::invert_from, nb::call_guard<nb::gil_scoped_release>(), "batch"_a, "prefixes"_a,
+        .def("prefix_products", &Ring::prefix_products, WithoutGil(), "batch"_a)
+        .def("invert_from", &Ring::invert_from, WithoutGil(), "batch"_a, "prefixes"_a,
              "inverse"_a)
         .def("power", [](const Ring& self, const Batch& batch, const Words& exponents, std::size_t bits) {
             require_rows(exponents, batch.count());

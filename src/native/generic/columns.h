@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "../kernel.h"
+#include "../tally.h"
 
 #if defined(__clang__)
 #define VECPHE_UNROLL _Pragma("unroll")
@@ -29,6 +30,11 @@ struct Columns {
 
     static VECPHE_INLINE Reg at(ConstLimbs p, int i) { return V::load(p + i * kLanes); }
     static VECPHE_INLINE void put(Limbs p, int i, Reg x) { V::store(p + i * kLanes, x); }
+
+    // Multiply-adds of this many columns, all lanes of a register.
+    static VECPHE_INLINE void count(int multiply_adds) {
+        tally.multiply_adds += static_cast<std::uint64_t>(multiply_adds) * V::lanes;
+    }
 
     // Window step with accumulators named acc[(u + i) % (B + 1)]: position u + i += x * y[i].
     static VECPHE_INLINE void step(Reg (&acc)[B + 1], const Reg (&y)[B], Reg x, int u) {
@@ -70,16 +76,17 @@ struct Columns {
         for (int i = 0; i <= B; i++) put(t, i, acc[i]);
     }
 
-    // t[0..count + B) += x[0..count) * y[0..B). Reads and rewrites t[count + B].
+    // t[0..length + B) += x[0..length) * y[0..B). Reads and rewrites t[length + B].
     template <bool Fresh = false>
-    static VECPHE_INLINE void rows(Limbs t, ConstLimbs x, int count, ConstLimbs y) {
+    static VECPHE_INLINE void rows(Limbs t, ConstLimbs x, int length, ConstLimbs y) {
         Reg acc[B + 1], row[B];
         VECPHE_UNROLL
         for (int i = 0; i < B; i++) row[i] = at(y, i);
         VECPHE_UNROLL
         for (int i = 0; i <= B; i++) acc[i] = Fresh ? V::zero() : at(t, i);
-        slide<Fresh>(acc, row, t, x, count);
-        finish(acc, t + count * kLanes);
+        slide<Fresh>(acc, row, t, x, length);
+        finish(acc, t + length * kLanes);
+        count(2 * B * length);
     }
 
     // t[0..2B) += x[0..B)^2, column by column: the block fills the registers. Fresh: t is taken as zero.
@@ -102,6 +109,7 @@ struct Columns {
             square = c % 2 ? V::hi(square, row[c / 2], row[c / 2]) : V::lo(square, row[c / 2], row[c / 2]);
             put(t, c, Fresh ? square : V::add(square, at(t, c)));
         }
+        count(B * (B + 1));
     }
 
     // Quotient digits m[0..B) that make t[0..B) vanish mod 2^(52B) once m*n is added. Adds the products of weight
@@ -130,6 +138,7 @@ struct Columns {
             for (int j = 1; j < B - i; j++) acc[i + j + 1] = V::hi(acc[i + j + 1], q, at(n, j));
         }
         V::store(over, acc[B]);
+        count(B * (B + 1));
     }
 
     // The rest of t += m*n for the digits of quotient(), positions B and up.
@@ -150,6 +159,7 @@ struct Columns {
         }
         slide<false>(acc, row, t + B * kLanes, n + B * kLanes, k - B);
         finish(acc, t + k * kLanes);
+        count(B * (2 * k - B - 1));
     }
 };
 

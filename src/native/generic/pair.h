@@ -201,7 +201,25 @@ struct Pair {
         Single q;
         weave_product<true>(p, s, m, k, q.t, o, x, y);
         carry(o + k * kLanes, s.t + k * kLanes, k);
+#if defined(VECPHE_SLOW_PRODUCT)
+        waste(x, y, k);
+#endif
     }
+
+#if defined(VECPHE_SLOW_PRODUCT)
+    // A planted regression that the performance gate has to find by time alone (benchmarks/regressions.py): 1.5k^2 more
+    // multiply-adds, 15 % of the 10k^2 of a product, that no counter sees.
+    static __attribute__((noinline)) void waste(ConstLimbs x, ConstLimbs y, int k) {
+        const Tally before = tally;
+        Double d;
+        clear(d, 0, k);
+        for_blocks<KC>(k, [&](auto b, int i) {
+            if (4 * i < 3 * k) Columns<V, b.value, (KC > 0)>::rows(d.t + i * kLanes, x, k, y + i * kLanes);
+        });
+        __asm__ __volatile__("" : : "r"(&d) : "memory");
+        tally = before;
+    }
+#endif
 
     static void square(const Modulus& m, Limbs o, ConstLimbs x) {
         const int k = limbs(m);

@@ -4,6 +4,7 @@
 
 #include "pair.h"
 #include "select.h"
+#include "../tally.h"
 
 namespace vecphe {
 
@@ -28,6 +29,7 @@ struct Generic {
     }
 
     static void product(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        tally.products += Lanes;
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, x + l, 5, 12, 0, "product: left");
             verify_pair(s, y + l, 5, 12, 0, "product: right");
@@ -36,6 +38,7 @@ struct Generic {
         });
     }
     static void square(const Modulus& m, Limbs o, ConstLimbs x) {
+        tally.squares += Lanes;
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, x + l, 5, 12, 0, "square: operand");
             P::square(s, o + l, x + l);
@@ -43,6 +46,7 @@ struct Generic {
         });
     }
     static void montgomery(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        tally.montgomeries += Lanes;
         each(m, [&](const Modulus& s, int l) {
             verify<V>(s, m.k, x + l, 0, 0, "montgomery: left");
             verify<V>(s, m.k, y + l, 0, 0, "montgomery: right");
@@ -51,6 +55,7 @@ struct Generic {
         });
     }
     static void montgomery_minus(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs z) {
+        tally.montgomeries += Lanes;
         each(m, [&](const Modulus& s, int l) {
             verify<V>(s, m.k, x + l, 5, 0, "montgomery_minus: left");
             verify<V>(s, m.k, y + l, 0, 0, "montgomery_minus: right");
@@ -60,6 +65,7 @@ struct Generic {
         });
     }
     static void delayed(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
+        tally.delayed += Lanes;
         each(m, [&](const Modulus& s, int l) {
             verify<V>(s, m.k, x + l, 5, 0, "delayed: left");
             verify<V>(s, m.k, y + l, 5, 0, "delayed: right");
@@ -68,6 +74,7 @@ struct Generic {
         });
     }
     static void delayed_product(const Modulus& m, Limbs o, ConstLimbs v, ConstLimbs w) {
+        tally.delayed += Lanes;
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, v + l, 5, 0, 0, "delayed_product: left");
             verify_pair(s, w + l, 5, 0, 0, "delayed_product: right");
@@ -76,6 +83,7 @@ struct Generic {
         });
     }
     static void reduce(const Modulus& m, Limbs o, ConstLimbs p, ConstLimbs t) {
+        tally.reductions += Lanes;
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, p + l, 0, 0, 0, "reduce: operand");
             P::reduce(s, o + l, p + l, t ? t + l : nullptr);
@@ -106,10 +114,13 @@ struct Generic {
     }
     static void select_shared(Limbs o, int group_columns, ConstLimbs row, int entries, int columns, ConstLimbs digits,
                               int groups, bool add) {
+        tally.looked_up += static_cast<std::uint64_t>(Lanes) * static_cast<std::uint64_t>(groups * columns) *
+                           static_cast<std::uint64_t>(entries);
         for (int lane = 0; lane < Lanes; lane += V::lanes)
             Select<V>::shared(o + lane, group_columns, row, entries, columns, digits + lane, groups, add);
     }
     static void select_private(Limbs o, ConstLimbs table, int entries, int columns, ConstLimbs digits) {
+        tally.looked_up += static_cast<std::uint64_t>(Lanes) * static_cast<std::uint64_t>(columns * entries);
         for (int lane = 0; lane < Lanes; lane += V::lanes)
             Select<V>::by_lane(o + lane, table + lane, entries, columns, digits + lane);
     }

@@ -170,6 +170,10 @@ class Engine(ABC):
     def describe(self) -> dict[str, Any]:
         """Target, lanes, version: for ``vecphe info``."""
 
+    def counts(self) -> dict[str, int]:
+        """What the engine's kernels did in this process so far, by name; empty where nothing counts."""
+        return {}
+
     def known_answers(self) -> bool:
         """Whether what is particular to this engine computes right; part of the self-test."""
         return True

@@ -149,7 +149,7 @@ class NativeRing(Ring[_native.Batch]):
         witness = self.native.unit_witness(batch)
         step = len(witness) // 8
         products = (mpz.from_bytes(witness[i : i + step], "little") for i in range(0, len(witness), step))  # by lane
-        return gcd(math.prod(products), self.n) == 1  # one gcd costs as much as several products
+        return bool(gcd(math.prod(products), self.n) == 1)  # one gcd costs as much as several products
 
     def multiply(self, left: _native.Batch, right: _native.Batch) -> _native.Batch:
         return self.native.multiply(left, right)
@@ -276,6 +276,9 @@ class NativeEngine(Engine):
             raise EngineUnavailableError(f"target {target!r}: {listed.get(target, 'not compiled in')}")
         self.target = target
         self.name = "ifma" if target == "ifma512" else target
+
+    def counts(self) -> dict[str, int]:
+        return _native.counts()
 
     def known_answers(self) -> bool:
         return known_answers(self.target)

@@ -153,13 +153,33 @@ def bench(
     compare: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Run nothing: print what changed between two saved files.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="With --compare, print JSON.")] = False,
+    check: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Run the gate: exit 1 if anything is worse than this baseline.")
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="With --check, loss of speed that still passes. [default: 0.10]")
+    ] = None,
+    counts_only: Annotated[
+        bool, typer.Option("--counts-only", help="With --check, compare exact counts and no speeds.")
+    ] = False,
+    update_baseline: Annotated[
+        bool, typer.Option("--update-baseline", help="With --check, write what is measured into the baseline.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --compare or --check, print JSON.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Measure rounds of encrypted sums over key lengths, clients and vector lengths, against a loop over phe."""
     from vecphe.cli.bench import Outputs, compare_files, make_matrix, run_matrix
 
     with errors_in_one_line(VecpheError, ValueError, OSError):
+        if check is not None:
+            others = (key_lengths, clients, values, backends, jobs, save, csv, report, compare)
+            if quick or any(option is not None for option in others):
+                raise ValueError("--check has its own workloads: leave out the options of the matrix and its results")
+            _gate(check, tolerance, counts_only, update_baseline, engine, as_json)
+            return
+        if tolerance is not None or counts_only or update_baseline:
+            raise ValueError("--tolerance, --counts-only and --update-baseline go with --check FILE")
         if compare is not None:
             if save or csv or report:
                 raise ValueError("--compare runs nothing: leave out --save, --csv and --report")
@@ -171,6 +191,42 @@ def bench(
         results = run_matrix(matrix, Outputs(save, csv, report, force))
     if not results.complete:
         raise KeyboardInterrupt
+
+
+def _gate(
+    path: Path, tolerance: float | None, counts_only: bool, update_baseline: bool, engine: str | None, as_json: bool
+) -> None:
+    from vecphe.cli import gate
+
+    if not update_baseline:
+        if not gate.check(path, tolerance, counts_only, engine, as_json):
+            raise typer.Exit(1)
+        return
+    if tolerance is not None or as_json:
+        raise ValueError("--update-baseline judges nothing: leave out --tolerance and --json")
+    gate.update(path, counts_only, engine)
+
+
+@app.command()
+def estimate(
+    clients: Annotated[int, typer.Option(help="Number of clients.")],
+    values: Annotated[int, typer.Option(help="Values a client sends.")],
+    key_length: Annotated[int, typer.Option(help="Bits of the Paillier modulus.")] = DEFAULT_KEY_LENGTH,
+    cores: Annotated[int, typer.Option(help="Workers of a party for encryption and decryption.")] = 1,
+    packed: Annotated[bool, typer.Option("--packed/--unpacked", help="Several values a ciphertext, or one.")] = True,
+    bandwidth: Annotated[float, typer.Option(help="Of a link between parties, in Mbit/s.")] = 1000.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Predict time, traffic and memory of a round, from some seconds of calibration on this machine."""
+    from vecphe.cli.plan import print_plan, print_plan_json
+
+    with errors_in_one_line(VecpheError, ValueError):
+        from vecphe.bench.estimate import Plan, calibrate
+        from vecphe.bench.estimate import estimate as estimated
+
+        plan = Plan(clients, values, key_length, cores, packed, bandwidth)
+        result = estimated(plan, calibrate(plan))
+    (print_plan_json if as_json else print_plan)(result)
 
 
 for _command in (crypt.keygen, crypt.encrypt, crypt.add, crypt.decrypt, crypt.inspect):

@@ -1,4 +1,8 @@
-"""A rough guess, before anything runs, at how long it will take."""
+"""A rough guess, before anything runs, at how long `vecphe run` will take.
+
+`vecphe estimate` measures what this one assumes (vecphe.bench.estimate), but makes a key and tables for it: that takes
+longer than many a run of this command, so here a probe of some milliseconds scales figures of another machine.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,277 @@
+"""Time, traffic and memory of a round that is too large to try, from a short calibration on this machine.
+
+The model, with c ciphertexts a vector, k clients and w cores::
+
+    set-up    = key pair + tables                       once a key, for k*c encryptions
+    encrypt   = c * (serial_e + parallel_e / w)         encoding is serial, randomizers and products are not
+    add       = c * add_1
+    decrypt   = c * (serial_d + parallel_d / w)
+    round     = k * encrypt + (k - 1) * add + decrypt   all parties on this machine, one after the other
+    hop       = c * (load and check + add + store) + bytes / bandwidth
+    latency   = encrypt + k * hop + decrypt             each party on a machine like this, encrypting beforehand
+    bytes     = c * 2|n|/8 a hop, k hops; and 8 bytes a value to each client for the mean
+
+Every cost per ciphertext is measured here, on batches large enough that what a call costs once vanishes, and the table
+is the one that the round would use. Scaling to more cores takes workers to be independent, which threads of the native
+kernel are until memory is the limit.
+"""
+
+from __future__ import annotations
+
+import statistics
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+from vecphe.arithmetic import AnyRing, Decryptor, Words, engine_for, random_words
+from vecphe.bench.workloads import values as example_values
+from vecphe.encoding import UNPACKED, FixedPoint
+from vecphe.errors import InsecureKeyWarning
+from vecphe.keys import PrivateKey, PublicKey, generate_keypair
+from vecphe.numbers import check_key_length
+from vecphe.packing import SlotLayout
+
+__all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate"]
+
+_MOST_CLIENTS = 10**6
+_MOST_VALUES = 10**12
+_MOST_CORES = 4096
+_SAMPLE_SECONDS = 0.2  # of encryption in the calibration
+_FEWEST, _MOST_SAMPLED = 16, 1024  # ciphertexts
+_MOST_DECRYPTED = 64  # ciphertexts
+_REPEATS = 5
+_VECTORS_HELD = 3  # the sum, the own vector, and their sum
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to estimate.
+
+    Attributes
+    ----------
+    clients, values, key_length : int
+    cores : int
+        Workers for encryption and decryption.
+    packed : bool
+    bandwidth : float
+        Of a link, in Mbit/s.
+    """
+
+    clients: int
+    values: int
+    key_length: int
+    cores: int = 1
+    packed: bool = True
+    bandwidth: float = 1000.0
+
+    def check(self) -> None:
+        """Raise InvalidKeyError or ValueError, named after the option of the command line, for what makes no sense."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureKeyWarning)
+            check_key_length(self.key_length, insecure=True)
+        for option, most in (("clients", _MOST_CLIENTS), ("values", _MOST_VALUES), ("cores", _MOST_CORES)):
+            number = getattr(self, option)
+            if not 1 <= number <= most:
+                raise ValueError(f"--{option} must be from 1 to {most}, not {number}")
+        if not 0 < self.bandwidth < 1e9:
+            raise ValueError(f"--bandwidth must be positive, in Mbit/s, not {self.bandwidth:g}")
+
+    @property
+    def encoding(self) -> FixedPoint:
+        """That of the protocol's backends."""
+        return FixedPoint(max_terms=self.clients) if self.packed else UNPACKED
+
+    @property
+    def slots(self) -> int:
+        """Values a ciphertext."""
+        return SlotLayout.for_key(self.encoding, self.key_length).slots if self.packed else 1
+
+    @property
+    def ciphertexts(self) -> int:
+        """Ciphertexts a vector."""
+        return -(-self.values // self.slots)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What was measured: seconds once, and seconds and bytes a ciphertext.
+
+    Attributes
+    ----------
+    engine : str
+    key_seconds, table_seconds : float
+        The first varies by a factor of two: primes are found by chance.
+    table_bytes : int
+    encode, randomize, add, decrypt, decode, load, store : float
+    resident_bytes : float
+    """
+
+    engine: str
+    key_seconds: float
+    table_seconds: float
+    table_bytes: int
+    encode: float
+    randomize: float
+    add: float
+    decrypt: float
+    decode: float
+    load: float
+    store: float
+    resident_bytes: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Predictions: seconds, bytes.
+
+    Attributes
+    ----------
+    plan : Plan
+    costs : Costs
+    ciphertexts : int
+        A vector.
+    setup : float
+    encrypt, add, decrypt : float
+        Of one vector.
+    round : float
+        All parties on this machine, without set-up.
+    hop : float
+        From one client's machine to the next, transfer and check included.
+    latency : float
+        Of a round with every party on a machine of its own.
+    bytes_per_hop, bytes_total : int
+    memory : int
+        Of one client: tables, plaintexts and three encrypted vectors.
+    """
+
+    plan: Plan
+    costs: Costs
+    ciphertexts: int
+    setup: float
+    encrypt: float
+    add: float
+    decrypt: float
+    round: float
+    hop: float
+    latency: float
+    bytes_per_hop: int
+    bytes_total: int
+    memory: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def estimate(plan: Plan, costs: Costs) -> Estimate:
+    """The model, from measured costs."""
+    c, k = plan.ciphertexts, plan.clients
+    encrypt = c * (costs.encode + costs.randomize / plan.cores)
+    decrypt = c * (costs.decode + costs.decrypt / plan.cores)
+    add = c * costs.add
+    bytes_per_hop = c * 2 * ((plan.key_length + 7) // 8)
+    hop = c * (costs.load + costs.add + costs.store) + bytes_per_hop * 8 / (plan.bandwidth * 1e6)
+    return Estimate(
+        plan=plan,
+        costs=costs,
+        ciphertexts=c,
+        setup=costs.key_seconds + costs.table_seconds,
+        encrypt=encrypt,
+        add=add,
+        decrypt=decrypt,
+        round=k * encrypt + (k - 1) * add + decrypt,
+        hop=hop,
+        latency=encrypt + k * hop + decrypt,
+        bytes_per_hop=bytes_per_hop,
+        bytes_total=k * (bytes_per_hop + 8 * plan.values),
+        memory=round(costs.table_bytes + _VECTORS_HELD * (c * costs.resident_bytes + 8 * plan.values)),
+    )
+
+
+def calibrate(plan: Plan) -> Costs:
+    """Measure the costs of a plan on one core of this machine: some seconds.
+
+    Raises
+    ------
+    InvalidKeyError, ValueError
+        If the plan makes no sense.
+    LayoutMismatchError
+        If no value fits a plaintext of that key.
+    """
+    plan.check()
+    slots = plan.slots
+    started = perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyWarning)
+        public_key, private_key = generate_keypair(plan.key_length, insecure=True)
+    key_seconds = perf_counter() - started
+    started = perf_counter()
+    public_key.prepare(plan.clients * plan.ciphertexts)
+    table_seconds = perf_counter() - started
+    count = _sample_size(public_key, plan)
+    numbers = example_values(min(count * slots, plan.values))
+    return _costs(plan, public_key, private_key, numbers, key_seconds, table_seconds)
+
+
+def _sample_size(public_key: PublicKey, plan: Plan) -> int:
+    """Ciphertexts that take about a fifth of a second to encrypt."""
+    public_key._source.draw(_FEWEST)
+    once = _seconds(lambda: public_key._source.draw(_FEWEST), 3)
+    return min(max(int(_FEWEST * _SAMPLE_SECONDS / once), _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
+
+
+def _costs(
+    plan: Plan, public_key: PublicKey, private_key: PrivateKey, numbers: Any, key_seconds: float, table_seconds: float
+) -> Costs:
+    source, ring = public_key._source, public_key._source.ring
+    array = public_key.encrypt(numbers, packed=plan.packed, encoding=plan.encoding)
+    count, residues = array.n_ciphertexts, array.residues
+    words = random_words(count, plan.key_length - 1)
+    data = ring.store_bytes(residues)
+    fewer = numbers[: min(count, _MOST_DECRYPTED) * plan.slots]
+    few = public_key.encrypt(fewer, packed=plan.packed, encoding=plan.encoding)
+    format = few.format
+    offset = format.layout.offset if format.layout else format.bound
+    decrypted = private_key._decryptor.decrypt(ring, few.residues, offset)
+    decoder = PrivateKey._from_numbers(public_key, private_key._numbers)
+    decoder._decryptor = _Decrypted(decrypted)
+
+    def load() -> None:
+        ring.all_units(ring.load_bytes(data))
+
+    return Costs(
+        engine=engine_for(public_key.n).name,
+        key_seconds=key_seconds,
+        table_seconds=table_seconds,
+        table_bytes=public_key.table_bytes,
+        encode=_seconds(lambda: array.format.plaintexts(plan.encoding.encode(numbers))) / count,
+        randomize=_seconds(lambda: source.encrypt(words, 0)) / count,
+        add=_seconds(lambda: array + array) / count,
+        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, offset)) / few.n_ciphertexts,
+        decode=_seconds(lambda: decoder.decrypt(few)) / few.n_ciphertexts,
+        load=_seconds(load) / count,
+        store=_seconds(lambda: ring.store_bytes(residues)) / count,
+        resident_bytes=ring.resident_bytes(residues) / count,
+    )
+
+
+class _Decrypted(Decryptor):
+    """Has decrypted already: what is left of decrypting an array is decoding."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
+        return self._words
+
+
+def _seconds(work: Callable[[], object], repeats: int = _REPEATS) -> float:
+    """Median of some runs."""
+    times = []
+    for _ in range(repeats):
+        started = perf_counter()
+        work()
+        times.append(perf_counter() - started)
+    return statistics.median(times)

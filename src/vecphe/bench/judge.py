@@ -1,0 +1,117 @@
+"""When a speed counts as regressed.
+
+Only *quiet* blocks count: those in which the reference took at most 3 % longer than at its best, in this run or when
+the baseline was taken. The reference does not change with the library, so what slows it is the machine.
+
+A row has *regressed* if it is slower than the baseline by more than the tolerance with confidence: the upper bound of
+the 99 % interval of the median speed of its quiet blocks, divided by the baseline's speed, is below 1 - tolerance, and
+still is when all the blocks are there that may be taken. It has *held* as soon as the lower bound is not below
+1 - tolerance. Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so.
+So an undecided row errs on the side of passing: a gate that cries wolf is switched off.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vecphe.bench.baseline import Speed
+from vecphe.bench.ratio_rows import Block
+from vecphe.bench.statistics import bootstrap_interval
+
+__all__ = ["CONFIDENCE", "MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks"]
+
+TOLERANCE = 0.10
+CONFIDENCE = 0.99
+FIRST_BLOCKS = 16
+MOST_BLOCKS = 64
+LEAST_QUIET = 8  # with fewer, the interval of a median is the whole range
+_MORE_BLOCKS = 8
+_QUIET = 1.03
+
+Verdict = Literal["held", "regressed", "open"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Verdict on one row, and the speed relative to the baseline's with its interval.
+
+    Attributes
+    ----------
+    verdict : {"held", "regressed", "open"}
+    relative, low, high : float or None
+        None where no block was quiet.
+    seconds : float
+        Of one run at its best: reported, never judged.
+    blocks, quiet : int
+    """
+
+    verdict: Verdict
+    relative: float | None
+    low: float | None
+    high: float | None
+    seconds: float
+    blocks: int
+    quiet: int
+
+
+def quiet_blocks(blocks: Sequence[Block], reference: float | None = None) -> list[Block]:
+    """Blocks whose reference was about as fast as at its best here, or as `reference` seconds if that is less."""
+    best = min(block.reference for block in blocks)
+    limit = _QUIET * (best if reference is None else min(best, reference))
+    return [block for block in blocks if block.reference <= limit]
+
+
+def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float) -> Judgement:
+    """The verdict that these blocks give."""
+    quiet = [block.speed for block in quiet_blocks(blocks, baseline.reference)]
+    seconds = min(block.seconds for block in blocks)
+    if not quiet:
+        return Judgement("open", None, None, None, seconds, len(blocks), 0)
+    low, high = (bound / baseline.speed for bound in bootstrap_interval(quiet, CONFIDENCE))
+    least = 1 - tolerance
+    verdict: Verdict = "open"
+    if len(quiet) >= LEAST_QUIET:
+        verdict = "held" if low >= least else "regressed" if high < least else "open"
+    relative = statistics.median(quiet) / baseline.speed
+    return Judgement(verdict, relative, low, high, seconds, len(blocks), len(quiet))
+
+
+def judge_all(
+    samplers: Mapping[str, Callable[[], Block]],
+    baselines: Mapping[str, Speed],
+    tolerances: Mapping[str, float],
+    most: int = MOST_BLOCKS,
+) -> dict[str, Judgement]:
+    """Measure rows in turn until each has held or has had `most` blocks.
+
+    In turn, so that every row sees the same stretches of the machine's day.
+
+    Parameters
+    ----------
+    samplers : mapping of str to callable
+        Row to a function that measures one more block.
+    baselines : mapping of str to Speed
+    tolerances : mapping of str to float
+        Row to the loss of speed that still passes, between 0 and 1.
+    most : int
+        Blocks a row may have.
+
+    Returns
+    -------
+    dict of str to Judgement
+    """
+    blocks: dict[str, list[Block]] = {row: [] for row in samplers}
+    judgements: dict[str, Judgement] = {}
+    undecided, wanted = list(samplers), min(FIRST_BLOCKS, most)
+    while undecided:
+        for _ in range(wanted - len(blocks[undecided[0]])):
+            for row in undecided:
+                blocks[row].append(samplers[row]())
+        for row in undecided:
+            judgements[row] = judge(blocks[row], baselines[row], tolerances[row])
+        undecided = [row for row in undecided if judgements[row].verdict != "held" and wanted < most]
+        wanted = min(wanted + _MORE_BLOCKS, most)
+    return judgements

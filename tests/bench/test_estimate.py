@@ -1,0 +1,109 @@
+"""The cost model, and the command that calibrates it. benchmarks/estimates.py holds it against measured rounds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from vecphe.bench.estimate import Costs, Plan, calibrate, estimate
+from vecphe.bench.sides import Side
+from vecphe.bench.workloads import gradients
+from vecphe.cli.app import app
+from vecphe.errors import InvalidKeyError
+
+COSTS = Costs(
+    engine="ifma",
+    key_seconds=1.0,
+    table_seconds=2.0,
+    table_bytes=1000,
+    encode=0.25,
+    randomize=8.0,
+    add=0.5,
+    decrypt=16.0,
+    decode=0.125,
+    load=0.0625,
+    store=0.03125,
+    resident_bytes=600.0,
+)
+
+
+def test_the_model_by_hand() -> None:
+    plan = Plan(clients=10, values=100, key_length=2048, cores=4, packed=False, bandwidth=8.0)
+    e = estimate(plan, COSTS)
+    assert e.ciphertexts == 100
+    assert e.setup == 3.0
+    assert e.encrypt == 100 * (0.25 + 8 / 4)
+    assert e.add == 50.0
+    assert e.decrypt == 100 * (0.125 + 16 / 4)
+    assert e.round == 10 * e.encrypt + 9 * e.add + e.decrypt
+    assert e.bytes_per_hop == 100 * 512
+    assert e.hop == pytest.approx(100 * (0.0625 + 0.5 + 0.03125) + 51200 / 1e6)
+    assert e.latency == pytest.approx(e.encrypt + 10 * e.hop + e.decrypt)
+    assert e.bytes_total == 10 * (51200 + 800)
+    assert e.memory == 1000 + 3 * (60_000 + 800)
+
+
+def test_ciphertexts_and_bytes_are_those_of_a_round() -> None:
+    plan = Plan(clients=5, values=333, key_length=1024)
+    total = Side("packed", 1024, 5).run(gradients(5, 333)).total
+    e = estimate(plan, COSTS)
+    assert (e.ciphertexts, e.bytes_per_hop) == (total.n_ciphertexts, len(total.to_bytes()))
+    plain = Side("vectorized", 1024, 5).run(gradients(5, 7)).total
+    e = estimate(Plan(5, 7, 1024, packed=False), COSTS)
+    assert (e.ciphertexts, e.bytes_per_hop) == (plain.n_ciphertexts, len(plain.to_bytes()))
+
+
+def test_more_work_takes_longer_and_more_cores_less() -> None:
+    plan = Plan(clients=100, values=10**6, key_length=3072)
+    base = estimate(plan, COSTS)
+    assert estimate(replace(plan, cores=8), COSTS).round < base.round / 4
+    assert estimate(replace(plan, clients=200), COSTS).latency > base.latency
+    assert estimate(replace(plan, packed=False), COSTS).bytes_total > 20 * base.bytes_total
+    assert estimate(replace(plan, bandwidth=1.0), COSTS).hop > base.hop
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_calibration_measures_every_cost(packed: bool) -> None:
+    costs = calibrate(Plan(clients=3, values=300, key_length=512, packed=packed))
+    assert all(value > 0 for name, value in vars(costs).items() if name not in ("engine", "table_bytes"))
+    assert costs.randomize > costs.add
+    assert costs.decrypt > costs.add
+
+
+@pytest.mark.parametrize(
+    ("plan", "error", "message"),
+    [
+        (Plan(0, 1, 2048), ValueError, "--clients must be from 1"),
+        (Plan(3, 0, 2048), ValueError, "--values must be from 1"),
+        (Plan(3, 1, 2048, cores=0), ValueError, "--cores must be from 1"),
+        (Plan(3, 10**13, 2048), ValueError, "--values must be from 1"),
+        (Plan(3, 1, 2047), InvalidKeyError, "key_length"),
+        (Plan(3, 1, 2048, bandwidth=0), ValueError, "--bandwidth must be positive"),
+        (Plan(3, 1, 2048, bandwidth=float("nan")), ValueError, "--bandwidth must be positive"),
+    ],
+)
+def test_plans_that_make_no_sense(plan: Plan, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        calibrate(plan)
+
+
+def test_the_command() -> None:
+    arguments = ["estimate", "--clients", "1000", "--values", "10000000", "--key-length", "1024", "--cores", "64"]
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["ciphertexts"] == -(-(10**7) // Plan(1000, 10**7, 1024).slots)
+    assert found["plan"]["cores"] == 64
+    assert found["latency"] > 1000 * found["hop"]
+    text = CliRunner().invoke(app, [*arguments, "--unpacked"]).stdout
+    assert "one value a ciphertext, 10000000 ciphertexts a vector" in text
+    assert "bytes a hop              2.56 GB" in text
+
+
+def test_the_command_refuses_in_one_line() -> None:
+    result = CliRunner().invoke(app, ["estimate", "--clients", "0", "--values", "5"])
+    assert result.exit_code == 2
+    assert result.stderr == "error: --clients must be from 1 to 1000000, not 0\n"

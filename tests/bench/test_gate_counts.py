@@ -1,0 +1,141 @@
+"""Counts: equal on every run, and changed by what they are there to see."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+import vecphe.randomizers
+from vecphe.arithmetic import active_engine, available_engines, engine_named
+from vecphe.bench.count_rows import COUNT_ROWS, CountRow, Material, count_row
+from vecphe.bench.counts import Counts, counting
+from vecphe.bench.environment import use_engine
+from vecphe.bench.workloads import integers
+from vecphe.errors import BenchmarkError
+from vecphe.federated import PackedBackend
+
+ROWS = {row.name: row for row in COUNT_ROWS}
+ENGINES = [name for name, why_not in available_engines() if why_not is None]
+
+
+@cache
+def material(engine: str) -> Material:
+    """One key for each engine: prime search and tables take longer than what is counted."""
+    return Material()
+
+
+def counts_of(name: str) -> Counts:
+    return count_row(ROWS[name], material(active_engine().name))
+
+
+@pytest.fixture(params=[name for name in ("ifma", "gmp") if name in ENGINES])
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    with use_engine(request.param):
+        yield request.param
+
+
+@pytest.mark.parametrize("name", ["encrypt 1000 packed", "decrypt 64"])
+def test_counts_are_equal_on_every_run_and_for_every_key(engine: str, name: str) -> None:
+    assert counts_of(name) == count_row(ROWS[name], Material())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(ROWS))
+def test_all_counts_are_equal_five_times(engine: str, name: str) -> None:
+    counts = [counts_of(name) for _ in range(5)]
+    assert all(again == counts[0] for again in counts)
+
+
+@pytest.mark.skipif("ifma" not in ENGINES, reason="needs IFMA to compare with")
+@pytest.mark.parametrize("name", ["matmul 16x64", "encrypt 1000 packed"])
+def test_targets_of_the_kernel_do_the_same(name: str) -> None:
+    found = []
+    for engine in ("ifma", "ifma256", "portable"):
+        with use_engine(engine):
+            found.append(counts_of(name))
+    ifma, ifma256, portable = found
+    assert ifma == ifma256
+    del ifma["kernel.multiply_adds"], portable["kernel.multiply_adds"]  # squares are cut into blocks of other sizes
+    assert ifma == portable
+
+
+def test_a_doubled_validation_shows(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = counts_of("validate 256")
+    ring = type(engine_named(engine).ring(15))
+    once = ring.all_units
+
+    def twice(self: Any, batch: Any) -> bool:
+        return once(self, batch) and once(self, batch)
+
+    monkeypatch.setattr(ring, "all_units", twice)
+    after = counts_of("validate 256")
+    if engine == "gmp":  # whose operations are not counted one by one: the interface sees the same call
+        assert after == before
+    else:
+        assert after["kernel.montgomeries"] > before["kernel.montgomeries"]
+    monkeypatch.undo()
+
+    keys = vecphe.keys.PublicKey
+
+    def validating_twice(self: Any, ciphertexts: Any, **options: Any) -> Any:
+        checked = list(ciphertexts)
+        if not self._source.ring.all_units(self._source.ring.load(checked)):
+            raise AssertionError
+        return original(self, checked, **options)
+
+    original = keys.from_ciphertexts
+    monkeypatch.setattr(keys, "from_ciphertexts", validating_twice)
+    assert counts_of("validate 256")["ring.all_units"] == 2 * before["ring.all_units"]
+
+
+def test_a_smaller_window_shows(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = counts_of("tables for 1000"), counts_of("encrypt 1000 packed")
+    choose = vecphe.randomizers.choose_window
+    monkeypatch.setattr(vecphe.randomizers, "choose_window", lambda *arguments: choose(*arguments) - 1)
+    tables, encryptions = counts_of("tables for 1000"), counts_of("encrypt 1000 packed")
+    assert tables["ring.fixed_base.entries"] < before[0]["ring.fixed_base.entries"]
+    assert encryptions["fixed_base.power_secret.steps"] > before[1]["fixed_base.power_secret.steps"]
+    if engine != "gmp":
+        assert tables["table_bytes"] < before[0]["table_bytes"]
+        assert encryptions["kernel.delayed"] != before[1]["kernel.delayed"]
+
+
+def test_packing_switched_off_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "packed round, 5 clients, 1000 values"
+    packed = counts_of(name)
+    monkeypatch.setattr(PackedBackend, "packed", False)
+    monkeypatch.setattr("vecphe.bench.sides.Side.ciphertexts", lambda self, values: values)
+    plain = counts_of(name)
+    assert packed["ciphertexts"] < 40
+    assert plain["ciphertexts"] == 1000
+    assert plain["wire_bytes"] == 1000 * 512
+    assert plain["wire_bytes"] / packed["wire_bytes"] == plain["ciphertexts"] / packed["ciphertexts"]
+
+
+def test_what_is_patched_is_put_back() -> None:
+    ring = active_engine().ring(15)
+    before = {name: value for name, value in vars(type(ring)).items() if callable(value)}
+    with pytest.raises(ZeroDivisionError), counting(active_engine()):
+        _ = 1 / 0
+    assert {name: value for name, value in vars(type(ring)).items() if callable(value)} == before
+
+
+def test_only_the_block_is_counted() -> None:
+    key = material(active_engine().name).public_key
+    array = key.encrypt(integers(3))
+    with counting(active_engine()) as counts:
+        array + array
+    assert counts["ring.multiply"] == 3
+    with counting(active_engine()) as nothing:
+        pass
+    assert nothing == {}
+
+
+def test_a_wrong_result_has_no_counts() -> None:
+    row = CountRow("wrong", lambda m: None, lambda m, _: ({}, lambda: False))
+    with warnings.catch_warnings(), pytest.raises(BenchmarkError, match="wrong: decrypted to a wrong result"):
+        count_row(row, material(active_engine().name))

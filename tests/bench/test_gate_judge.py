@@ -1,0 +1,104 @@
+"""The decision rule on synthetic blocks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from vecphe.bench.baseline import Speed
+from vecphe.bench.judge import FIRST_BLOCKS, MOST_BLOCKS, TOLERANCE, judge, judge_all, quiet_blocks
+from vecphe.bench.ratio_rows import Block
+
+BASELINE = Speed(speed=4.0, highest=4.04, seconds=1.0, reference=4.0)
+
+
+def machine(
+    factor: float = 1.0, noise: float = 0.01, disturbed: float = 0.3, seed: int = 0, slowed: float = 1.5
+) -> Callable[[], Block]:
+    """Blocks of code that takes `factor` times as long, on a machine that is disturbed a part of the time."""
+    rng = np.random.default_rng(seed)
+
+    def block() -> Block:
+        seconds = factor * (1 + noise * rng.exponential())
+        reference = 4.0 * (1 + 0.002 * rng.exponential())
+        if rng.random() < disturbed:  # slower, and not by the same factor on either side
+            seconds *= slowed * rng.uniform(0.9, 1.3)
+            reference *= rng.uniform(1.1, slowed)
+        return Block(seconds, reference)
+
+    return block
+
+
+def verdict(sampler: Callable[[], Block], tolerance: float = TOLERANCE, most: int = MOST_BLOCKS) -> str:
+    return judge_all({"row": sampler}, {"row": BASELINE}, {"row": tolerance}, most)["row"].verdict
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_unchanged_code_holds_on_a_noisy_machine(seed: int) -> None:
+    assert verdict(machine(seed=seed)) == "held"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fifteen_per_cent_more_time_is_a_regression(seed: int) -> None:
+    assert verdict(machine(1.15, seed=seed)) == "regressed"
+
+
+def test_faster_code_holds() -> None:
+    assert verdict(machine(0.7)) == "held"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_machine_that_is_never_quiet_raises_no_alarm(seed: int) -> None:
+    assert verdict(machine(disturbed=1.0, seed=seed)) != "regressed"
+
+
+def test_a_slow_start_is_outvoted() -> None:
+    """For as long as the first blocks take, something slows this library alone."""
+    slow, normal, taken = machine(1.3, disturbed=0), machine(disturbed=0), []
+
+    def block() -> Block:
+        taken.append(1)
+        return slow() if len(taken) <= FIRST_BLOCKS else normal()
+
+    assert verdict(block) == "held"
+    assert len(taken) > FIRST_BLOCKS
+
+
+def test_an_open_row_takes_more_blocks_and_no_others_do() -> None:
+    around = itertools.cycle(Block(1 / speed, 4.0) for speed in (0.81, 0.99, 0.85, 0.95, 0.89, 0.91))
+    result = judge_all(
+        {"clear": machine(disturbed=0), "open": lambda: next(around)},
+        {"clear": BASELINE, "open": BASELINE},
+        {"clear": 0.1, "open": 0.1},
+    )
+    assert (result["clear"].verdict, result["clear"].blocks) == ("held", FIRST_BLOCKS)
+    assert (result["open"].verdict, result["open"].blocks) == ("open", MOST_BLOCKS)
+
+
+def test_the_bounds_decide_and_not_the_median() -> None:
+    around = [Block(1.0, 4.0 * speed) for speed in np.linspace(0.80, 0.98, 20)]
+    judgement = judge(around, Speed(4.0, 4.0, 1.0, 3.0), 0.1)  # all disturbed: the baseline's reference was faster
+    assert (judgement.verdict, judgement.quiet, judgement.relative) == ("open", 0, None)
+    steady = [Block(1 / speed, 4.0) for speed in np.linspace(0.80, 0.98, 20)]
+    judgement = judge(steady, BASELINE, 0.1)
+    assert judgement.verdict == "open"
+    assert judgement.relative is not None
+    assert judgement.relative < 0.9
+    assert judge(steady, BASELINE, 0.05).verdict == "regressed"
+
+
+def test_too_few_quiet_blocks_decide_nothing() -> None:
+    blocks = [Block(2.0, 4.0)] * 7 + [Block(2.0, 5.0)] * 57
+    assert judge(blocks, BASELINE, 0.1).verdict == "open"
+    assert judge([Block(2.0, 4.0), *blocks], BASELINE, 0.1).verdict == "regressed"
+
+
+def test_quiet_is_measured_by_the_reference() -> None:
+    blocks = [Block(1.0, 4.0), Block(9.0, 4.11), Block(1.0, 4.13)]
+    assert quiet_blocks(blocks) == blocks[:2]
+    assert quiet_blocks(blocks, 4.2) == blocks[:2]
+    assert quiet_blocks(blocks, 3.9) == blocks[:1]
+    assert quiet_blocks(blocks, 3.0) == []

@@ -283,7 +283,7 @@ def with_numbers(data: bytes, max_abs: bytes | None, bound: bytes | None) -> byt
         number(b"", 5),
         number(b"\x02", 3),
         number(b"\x01\x00", 3),
-        number(b"\x01", 1024),
+        number(b"\x01", 14000),
         number(b"\x01", 32767),
         number(b"\x01", -1075),
         number(b"\x01", -1074),

@@ -22,9 +22,7 @@ MUTANTS = [
         "        for x0 in batch.x0[:-1]:\n            product",
         (UNITS,),
     ),
-    Mutant(
-        (31,), NATIVE, "return all(gcd(product, self.n) == 1 for", "return any(gcd(product, self.n) == 1 for", (UNITS,)
-    ),
+    Mutant((31,), NATIVE, "gcd(math.prod(products), self.n) == 1", "gcd(next(products), self.n) == 1", (UNITS,)),
     Mutant(
         (31,),
         NATIVE,

@@ -70,8 +70,8 @@ def smaller_window(copy: Path) -> None:
 
 
 def doubled_validation(copy: Path) -> None:
-    test = "if not ring.all_units(residues):"
-    replace(copy, "keys.py", test, test[:-1] + " or not ring.all_units(residues):")
+    test = "if not self.all_units(batch):"
+    replace(copy, "arithmetic/engine.py", test, f"{test[:-1]} or not self.all_units(batch):")
 
 
 def packing_off(copy: Path) -> None:
@@ -96,7 +96,7 @@ PLANTS = (
         ("tables for 1000", "encrypt 256", "encrypt 1000 packed", "packed round, 5 clients, 1000 values"),
         smaller_window,
     ),
-    Plant("validation", ("validate 256",), doubled_validation),
+    Plant("validation", ("validate 256", "receive 256"), doubled_validation),
     Plant("packing", ("packed round, 5 clients, 1000 values",), packing_off),
     Plant("product", ("speed: product, 2048 bits",), slow_product, options=(), others=True),
 )

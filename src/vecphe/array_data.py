@@ -242,7 +242,8 @@ class ArrayData:
     @classmethod
     def _restored(cls, source: RandomizerSource, data: bytes) -> Self:
         shape, format, ciphertexts = array_from_frame(source.numbers, data)
-        return cls(source, source.checked(ciphertexts), shape, format, Freshness())
+        residues = source.ring.checked(source.ring.load_bytes(ciphertexts))
+        return cls(source, residues, shape, format, Freshness())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._restored, (self._source, self.to_bytes())

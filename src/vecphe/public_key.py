@@ -288,9 +288,7 @@ class PublicKey:
         if len(values) != format.n_ciphertexts(count):
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
         ring = self._source.ring
-        residues = ring.load(values)
-        if not ring.all_units(residues):
-            raise InvalidCiphertextError
+        residues = ring.checked(ring.load(values))
         return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
 
 

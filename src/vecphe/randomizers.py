@@ -23,7 +23,7 @@ from threading import Lock
 from typing import Any, Literal, get_args
 
 from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_for
-from vecphe.errors import InvalidCiphertextError, InvalidKeyError, InvalidPlaintextError
+from vecphe.errors import InvalidKeyError, InvalidPlaintextError
 from vecphe.numbers import PublicNumbers, check_public_number
 from vecphe.parallel import chunk_bounds, effective_jobs, run_tasks
 
@@ -102,13 +102,6 @@ class RandomizerSource:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restored_source, (self.numbers.n, self.scheme)
-
-    def checked(self, ciphertexts: bytes) -> Any:
-        """A batch of canonical bytes from outside; InvalidCiphertextError unless all are in Z*_{n^2}."""
-        residues = self.ring.load_bytes(ciphertexts)
-        if not self.ring.all_units(residues):
-            raise InvalidCiphertextError
-        return residues
 
     @property
     def table_bytes(self) -> int:

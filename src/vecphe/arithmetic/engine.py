@@ -20,6 +20,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.errors import InvalidCiphertextError
+
 __all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Words"]
 
 Words: TypeAlias = npt.NDArray[np.uint64]
@@ -80,6 +82,12 @@ class Ring(ABC, Generic[Batch]):
     @abstractmethod
     def all_units(self, batch: Batch) -> bool:
         """Whether every residue is coprime to n (true for an empty batch)."""
+
+    def checked(self, batch: Batch) -> Batch:
+        """The batch, which came from outside; raise InvalidCiphertextError unless all of it is in Z*_{n^2}."""
+        if not self.all_units(batch):
+            raise InvalidCiphertextError
+        return batch
 
     @abstractmethod
     def multiply(self, left: Batch, right: Batch) -> Batch:

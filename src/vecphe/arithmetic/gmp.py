@@ -327,8 +327,7 @@ class GmpDecryptor(Decryptor):
         self._p_inverse = invert(self._p, self._q)
 
     def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
-        if not ring.all_units(batch):
-            raise InvalidCiphertextError
+        ring.checked(batch)
         n = ring.n
         plaintexts = [(self._decrypt(mpz(c)) + offset) % n for c in ring.store(batch)]
         return words_from_integers(plaintexts, ring.plaintext_words)

@@ -149,11 +149,16 @@ def _validate(m: Material, ciphertexts: list[int]) -> tuple[Counts, Check]:
 
 
 def _send(m: Material, array: EncryptedArray) -> tuple[Counts, Check]:
-    sent = array.ciphertexts()
-    back = m.public_key.from_ciphertexts
-    return {
-        "ciphertexts": len(sent)
-    }, lambda: m.private_key.decrypt(back(sent, integer=True)).sum() == integers(256).sum()
+    data = array.to_bytes()
+    seen = {"ciphertexts": array.n_ciphertexts, "wire_bytes": len(data)}
+    return (
+        seen,
+        lambda: m.private_key.decrypt(EncryptedArray.from_bytes(m.public_key, data)).sum() == (integers(256).sum()),
+    )
+
+
+def _receive(m: Material, data: bytes) -> tuple[Counts, Check]:
+    return _result(m, EncryptedArray.from_bytes(m.public_key, data), integers(256))
 
 
 def _round(m: Material, side: Side) -> tuple[Counts, Check]:
@@ -174,4 +179,5 @@ COUNT_ROWS: tuple[CountRow, ...] = (
     CountRow("decrypt 64", _encrypted(64), _decrypt),
     CountRow("validate 256", lambda m: _encrypted(256)(m).ciphertexts(), _validate),
     CountRow("send 256", _encrypted(256), _send),
+    CountRow("receive 256", lambda m: _encrypted(256)(m).to_bytes(), _receive),
 )

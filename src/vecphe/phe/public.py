@@ -16,7 +16,6 @@ from vecphe.array import EncryptedArray
 from vecphe.array_functions import signed_power
 from vecphe.errors import (
     InsecureKeyWarning,
-    InvalidCiphertextError,
     InvalidKeyError,
     InvalidPlaintextError,
     KeyMismatchError,
@@ -200,10 +199,7 @@ class PaillierPublicKey:
 
     def _loaded(self, ciphertext: int) -> Any:
         """The batch of one ciphertext from outside, known to be in Z*_{n^2}."""
-        residue = self._ring.load([ciphertext])
-        if not self._ring.all_units(residue):
-            raise InvalidCiphertextError
-        return residue
+        return self._ring.checked(self._ring.load([ciphertext]))
 
     def _power(self, residue: Any, plaintext: int) -> Any:
         """The residue to an integer mod n, those in the negative range by its inverse."""

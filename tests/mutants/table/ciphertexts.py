@@ -13,7 +13,7 @@ RERANDOMISED = "test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
 FRESH = "test_array.py::test_h39_fresh_arrays_leave_as_they_are"
 
 MUTANTS = [
-    Mutant((31,), KEYS, "        if not ring.all_units(residues):\n", "        if False:\n", (OUTSIDE, ANYWHERE)),
+    Mutant((31,), "arithmetic/engine.py", "if not self.all_units(batch):", "if False:", (OUTSIDE, ANYWHERE)),
     Mutant((31,), GMP, "        return bool(gcd(product, n) == 1)\n", "        return bool(product)\n", (UNITS,)),
     Mutant(
         (31,),

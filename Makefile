@@ -15,7 +15,7 @@ STAMP := $(VENV)/.built-$(NATIVE)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint mutants format bench gate gate-baseline gate-regressions clean
+.PHONY: help run test test-all fuzz lint mutants format bench results documents gate gate-baseline gate-regressions clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,18 @@ bench: $(STAMP) ## Measure the speed targets on this machine
 
 gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it
 	$(BIN)/vecphe bench --check benchmarks/baseline.json $(ARGS)
+
+RESULTS := benchmarks/results
+results: $(STAMP) ## Measure again what the documents' tables are made of: about half an hour, on a quiet machine
+	-$(BIN)/python -m benchmarks.targets --save $(RESULTS)/targets.json
+	$(BIN)/vecphe bench --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
+	$(BIN)/python -m benchmarks.time_profile --save $(RESULTS)/profile.json
+	$(BIN)/python -m benchmarks.operation_counts --save $(RESULTS)/operation_counts.json
+	-$(MAKE) gate-regressions ARGS="--save $(RESULTS)/regressions.json"
+	$(MAKE) documents
+
+documents: $(STAMP) ## Write the tables of README.md and docs/performance.md from the saved results
+	$(BIN)/python -m benchmarks.documents
 
 gate-baseline: $(STAMP) ## Take a new baseline on this machine, which should be quiet: some minutes
 	for engine in ifma gmp; do $(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --engine $$engine || exit; done

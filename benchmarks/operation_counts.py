@@ -1,16 +1,19 @@
-"""Prints what the native kernel does for one encryption, counted, and how fast that is against the core's own peak.
+"""What the native kernel does for one encryption, counted, and how fast that is against the core's own peak.
 
-python -m benchmarks.operation_counts
+python -m benchmarks.operation_counts [--save FILE]
 """
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
 from time import perf_counter
+from typing import Any
 
+from benchmarks.saved import provenance, save, stamped, table
 from vecphe.arithmetic import _native, active_engine, random_words
 from vecphe.bench.count_rows import Material
 from vecphe.bench.counts import counting
-from vecphe.bench.environment import machine_line
 
 COUNT = 512
 WINDOW = 8  # of a long run
@@ -29,29 +32,56 @@ def seconds(work: object) -> float:
     return perf_counter() - started
 
 
+def measured(key_length: int) -> dict[str, Any]:
+    """Counts and the fastest seconds of one encryption."""
+    m = Material(key_length)
+    ring, bits = m.engine.ring(m.n), key_length // 2
+    table = ring.fixed_base(pow(3, 1000, m.n), bits, WINDOW)
+    exponents, plaintexts = random_words(COUNT, bits), random_words(COUNT, key_length - 1)
+
+    def encrypt() -> object:
+        return ring.multiply_plain(table.power_secret(exponents), plaintexts, 0)
+
+    with counting(active_engine()) as counts:
+        encrypt()
+    return {
+        "key_length": key_length,
+        "steps": round(counts["kernel.delayed"] / COUNT),
+        "multiply_adds": round(counts["kernel.multiply_adds"] / COUNT),
+        "limbs": -(-(key_length + 12) // 52),
+        "seconds": min(seconds(encrypt) for _ in range(12)) / COUNT,
+    }
+
+
 def main() -> None:
-    print(machine_line())
-    core = peak()
-    print(f"peak of one core: {core / 1e9:.1f} G multiply-adds a second\n")
-    print("| key | products in the table's steps | multiply-adds | of k^2 | at the peak | measured | share |")
-    print("|---|---|---|---|---|---|---|")
-    for key_length in KEY_LENGTHS:
-        m = Material(key_length)
-        ring, bits = m.engine.ring(m.n), key_length // 2
-        table = ring.fixed_base(pow(3, 1000, m.n), bits, WINDOW)
-        exponents, plaintexts = random_words(COUNT, bits), random_words(COUNT, key_length - 1)
-        with counting(active_engine()) as counts:
-            ring.multiply_plain(table.power_secret(exponents), plaintexts, 0)
-        best = min(
-            seconds(lambda: ring.multiply_plain(table.power_secret(exponents), plaintexts, 0))  # noqa: B023
-            for _ in range(12)
-        )
-        adds, k = counts["kernel.multiply_adds"] / COUNT, -(-(key_length + 12) // 52)
-        least = adds / core
-        print(
-            f"| {key_length} | {counts['kernel.delayed'] / COUNT:.0f} | {adds:,.0f} | {adds / k**2:.0f} "
-            f"| {least * 1e6:.1f} us | {best / COUNT * 1e6:.1f} us | {100 * least * COUNT / best:.0f} % |"
-        )
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write what was measured as JSON")
+    arguments = parser.parse_args()
+    content = stamped("operation-counts", peak=peak(), window=WINDOW, rows=[measured(k) for k in KEY_LENGTHS])
+    print("\n".join(as_table(content)))
+    if arguments.save:
+        save(arguments.save, content)
+
+
+def as_table(content: dict[str, Any]) -> list[str]:
+    """Markdown lines of a saved run."""
+    core = content["peak"]
+    header = ["key", "steps of a power", "multiply-adds", "of k^2", "at the peak", "measured", "share of the peak"]
+    rows = [
+        [
+            str(row["key_length"]),
+            str(row["steps"]),
+            f"{row['multiply_adds']:,}",
+            f"{row['multiply_adds'] / row['limbs'] ** 2:.0f}",
+            f"{1e6 * row['multiply_adds'] / core:.1f} us",
+            f"{1e6 * row['seconds']:.1f} us",
+            f"{100 * row['multiply_adds'] / core / row['seconds']:.0f} %",
+        ]
+        for row in content["rows"]
+    ]
+    lead = provenance(content, "python -m benchmarks.operation_counts")
+    tables = f"One core, tables of window {content['window']};"
+    return [lead, tables, f"the core's peak: {core / 1e9:.1f} G multiply-adds a second.", "", *table(header, rows)]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Plants regressions in a copy of the package, one at a time, and sees the gate name the right rows.
 
-    python -m benchmarks.regressions [--baseline FILE] [NAME...]
+    python -m benchmarks.regressions [--baseline FILE] [--save FILE] [NAME...]
 
 A gate that has never failed may not be able to. The working tree is not touched: every planted copy lies in a temporary
 directory. Without --baseline the unchanged copy takes one first, as on a pull request; that is two minutes, and the
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import vecphe
+from benchmarks.saved import provenance, save, stamped, table
 from vecphe.arithmetic import _native
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +48,7 @@ class Plant:
     """
 
     name: str
+    what: str
     rows: tuple[str, ...] | None
     change: Callable[[Path], None] = lambda copy: None
     environment: dict[str, str] = field(default_factory=dict)
@@ -89,16 +91,32 @@ def slow_product(copy: Path) -> None:
 
 
 PLANTS = (
-    Plant("nothing", (), options=()),
-    Plant("engine", None, environment={"VECPHE_ENGINE": "gmp"}, options=()),
+    Plant("nothing", "nothing", (), options=()),
+    Plant(
+        "engine",
+        "`VECPHE_ENGINE=gmp` against the baseline of the native engine",
+        None,
+        environment={"VECPHE_ENGINE": "gmp"},
+        options=(),
+    ),
     Plant(
         "window",
+        "a table window one smaller",
         ("tables for 1000", "encrypt 256", "encrypt 1000 packed", "packed round, 5 clients, 1000 values"),
         smaller_window,
     ),
-    Plant("validation", ("validate 256", "receive 256"), doubled_validation),
-    Plant("packing", ("packed round, 5 clients, 1000 values",), packing_off),
-    Plant("product", ("speed: product, 2048 bits",), slow_product, options=(), others=True),
+    Plant(
+        "validation", "ciphertexts from outside validated twice", ("validate 256", "receive 256"), doubled_validation
+    ),
+    Plant("packing", "packing switched off", ("packed round, 5 clients, 1000 values",), packing_off),
+    Plant(
+        "product",
+        "15 % more multiply-adds in the product kernel, which no counter sees",
+        ("speed: product, 2048 bits",),
+        slow_product,
+        options=(),
+        others=True,
+    ),
 )
 
 
@@ -137,7 +155,8 @@ def complaints(plant: Plant, report: dict[str, Any], status: int) -> list[str]:
     return wrong
 
 
-def replay(plant: Plant, directory: Path, baseline: Path) -> bool:
+def replay(plant: Plant, directory: Path, baseline: Path) -> dict[str, Any]:
+    """What the gate said: whether it was right, and its lines."""
     copy = planted_copy(directory, plant)
     result = gate(copy, baseline, "--json", *plant.options, **plant.environment)
     if not result.stdout.startswith("{"):
@@ -145,20 +164,35 @@ def replay(plant: Plant, directory: Path, baseline: Path) -> bool:
     report = json.loads(result.stdout)
     wrong = complaints(plant, report, result.returncode)
     print(f"\n{plant.name}: {'; '.join(wrong) or 'as it should be'}")
+    said = []
     for finding in report["findings"]:
         speeds = finding["row"].startswith("speed: ") and plant.rows is not None
         if (finding["status"] == "failed" and plant.rows is not None) or speeds:
-            print(f"  {finding['status']}: {finding['row']}: {finding['text']}")
+            said.append(f"{finding['status']}: {finding['row']}: {finding['text']}")
     if plant.rows is None:
-        print(f"  {len(report['findings'])} rows, each: {report['findings'][0]['text']}")
-    sys.stdout.flush()
-    return not wrong
+        said.append(f"{len(report['findings'])} rows failed, each: {report['findings'][0]['text']}")
+    print("\n".join(f"  {line}" for line in said), flush=True)
+    return {"name": plant.name, "what": plant.what, "wrong": wrong, "said": said}
+
+
+def as_table(content: dict[str, Any]) -> list[str]:
+    """Markdown lines of a saved replay."""
+    rows = [
+        [plant["what"], "<br>".join(plant["said"]) or "all rows have held", "; ".join(plant["wrong"]) or "yes"]
+        for plant in content["plants"]
+    ]
+    return [
+        provenance(content, "make gate-regressions"),
+        "",
+        *table(["planted", "what the gate says", "as it should be"], rows),
+    ]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help=f"which of {', '.join(plant.name for plant in PLANTS)} (default: all)")
     parser.add_argument("--baseline", type=Path, help="baseline of the unchanged code, taken on this machine")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write what the gate said as JSON")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - {plant.name for plant in PLANTS}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -168,12 +202,15 @@ def main() -> int:
         baseline = arguments.baseline
         if baseline is None:
             baseline = directory / "baseline.json"
-            unchanged = planted_copy(directory, Plant("unchanged", ()))
+            unchanged = planted_copy(directory, Plant("unchanged", "nothing", ()))
             result = gate(unchanged, baseline, "--update-baseline")
             print(result.stdout or result.stderr, flush=True)
-        caught = [replay(plant, directory, baseline.resolve()) for plant in plants]
-    print(f"\n{sum(caught)} of {len(plants)} as they should be")
-    return 0 if all(caught) else 1
+        replayed = [replay(plant, directory, baseline.resolve()) for plant in plants]
+    if arguments.save:
+        save(arguments.save, stamped("regressions", plants=replayed))
+    right = sum(not plant["wrong"] for plant in replayed)
+    print(f"\n{right} of {len(plants)} as they should be")
+    return 0 if right == len(plants) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""The documents' tables come from saved results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import documents, targets
+from benchmarks.measure import Measured
+from benchmarks.saved import load, save, stamped, with_section
+from vecphe.errors import SerializationError
+
+LINES = [
+    targets.Line(Measured("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us"), 150),
+    targets.Line(Measured("setup", "set-up", 0.5, "s", at_most=True), 0.3),
+    targets.Line(Measured("jobs", "two workers", 1.8, "x"), None),
+]
+
+
+def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = tmp_path / "saved.json"
+    monkeypatch.setattr(targets, "measured_lines", lambda wanted: iter(LINES))
+    monkeypatch.setattr(sys, "argv", ["targets", "--save", str(saved)])
+    assert targets.main() == 1  # one target is missed
+    content = load(saved, "targets")
+    text = "\n".join(targets.as_table(content))
+    assert text.startswith("Measured by `make bench` on ")
+    assert "| encrypt something | 163 x | >= 150 | 1 us against 2 us |" in text
+    assert "| set-up | 0.5 s | <= 0.3 (missed) |  |" in text
+    assert "| two workers | 1.8 x | - |  |" in text
+    assert content["machine"] in text
+    assert content["environment"]["versions"]["vecphe"] in text
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "other.json", stamped("profile"))
+    with pytest.raises(SerializationError, match=r"other\.json is no file of results of the kind vecphe-targets"):
+        load(tmp_path / "other.json", "targets")
+
+
+def test_a_section_is_replaced_and_nothing_else() -> None:
+    text = "before\n<!-- x -->\nold\n<!-- end of x -->\nafter\n"
+    assert with_section(text, "x", ["new", "lines"]) == text.replace("old", "new\nlines")
+    for bad in ("no markers", text + "<!-- x -->"):
+        with pytest.raises(SerializationError, match="once"):
+            with_section(bad, "x", [])
+
+
+def test_the_documents_say_what_was_saved() -> None:
+    assert documents.stale_documents(write=False) == []

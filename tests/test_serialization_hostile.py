@@ -407,7 +407,7 @@ def key_frame(kind: int, n: int, *numbers: int) -> bytes:
     return reseal(data, 0)
 
 
-def test_h6_a_long_n_is_refused_before_any_arithmetic() -> None:
+def test_h06_a_long_n_is_refused_before_any_arithmetic() -> None:
     n = (1 << 10**6) - 1
     data = key_frame(1, n, n)
     with cheap(0.2), pytest.raises(SerializationError, match="longer than 2048"):
@@ -434,7 +434,7 @@ def test_the_fingerprint_must_be_that_of_the_key(keypair: Keypair) -> None:
             load(data, insecure=True)
 
 
-def test_h7_h8_bad_private_numbers(keypair: Keypair) -> None:
+def test_h07_h08_bad_private_numbers(keypair: Keypair) -> None:
     n, p, q = keypair[0].n, keypair[1].p, keypair[1].q
     with pytest.raises(SerializationError, match="smaller prime"):
         PrivateKey.from_bytes(key_frame(2, n, q, p), insecure=True)

@@ -11,9 +11,7 @@ import pytest
 from tests.mutants.model import ROOT, SOURCE, TESTS, Mutant, StaleMutantError, function_names, load_table
 
 TABLE = load_table()
-ROWS = {*range(1, 48), 58, 59, 60, *range(63, 69)}
-# Rows with a test but without a planted fault. This list may only shrink.
-ROWS_WITHOUT_MUTANT: set[int] = {35, 36, 38}
+ROWS = {*range(1, 48), *range(56, 61), *range(63, 69)}
 
 
 def rows_with_tests() -> set[int]:
@@ -36,7 +34,7 @@ def test_every_row_with_a_test_has_a_mutant() -> None:
     tested, planted = rows_with_tests() & ROWS, {row for mutant in TABLE for row in mutant.rows}
     assert len(tested) > 40
     assert planted <= tested
-    assert tested - planted == ROWS_WITHOUT_MUTANT, "add mutants, or take rows off the list"
+    assert tested == planted
 
 
 def test_each_mutant_stands_there_once() -> None:

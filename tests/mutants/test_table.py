@@ -81,6 +81,7 @@ def test_the_replay_tells_what_became_of_each_mutant(tmp_path: Path) -> None:
         check=False,
         cwd=ROOT,
     )
-    verdicts = re.findall(r"^\[.*?\] (\w+)", done.stdout, re.MULTILINE)
-    assert verdicts == list(EDITS.values()), done.stdout + done.stderr
+    told = {name.strip(): verdict for verdict, name in re.findall(r"^\[.*?\] (\w+) +(.*)$", done.stdout, re.MULTILINE)}
+    mutants = {Mutant((15,), "public_key.py", *edit, ("",)): verdict for edit, verdict in EDITS.items()}
+    assert told == {mutant.name.strip(): verdict for mutant, verdict in mutants.items()}, done.stdout + done.stderr
     assert done.returncode == 1

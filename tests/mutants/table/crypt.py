@@ -25,8 +25,8 @@ MUTANTS = [
     Mutant(
         (28, 34),
         CRYPT,
-        '            except VecpheError as error:\n                raise ValueError(f"{_shown(source)}: {error}") from None\n',
-        '            except VecpheError as error:\n                raise ValueError(f"{error}") from None\n',
+        '                raise ValueError(f"{_shown(source)}: {error}") from None\n',
+        '                raise ValueError(f"{error}") from None\n',
         (SUMS,),
     ),
     Mutant(

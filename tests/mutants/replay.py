@@ -122,6 +122,7 @@ def _environment(copy: Path) -> dict[str, str]:
 def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None:
     """Body of a forked process: pytest on the copy, its outcome to a file."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
     os.chdir(ROOT)
     os.environ.update(_environment(copy))
     sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != SOURCE)]

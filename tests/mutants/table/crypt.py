@@ -175,13 +175,6 @@ MUTANTS = [
         (f"{TESTS}test_h67_passphrases_that_are_wrong_are_not_shown",),
     ),
     Mutant(
-        (67,),
-        FILES,
-        "        if private:\n",
-        "        if False:\n",
-        ("test_files.py::test_pipes_are_written_and_read_but_take_no_private_content",),
-    ),
-    Mutant(
         (14, 67),
         STREAMS,
         '        raise ValueError(f"{path}: {error}") from None\n',

@@ -268,7 +268,7 @@ MUTANTS = [
         (65,),
         "cli/app.py",
         "        fail(error.format_message())\n    except click.Abort:",
-        "        print(error.format_message())\n    except click.Abort:",
+        "        print(error.format_message())\n        status = 1\n    except click.Abort:",
         ("cli/test_pheutil.py::test_h63_h65_h66_errors_are_one_line",),
     ),
     Mutant(

@@ -459,6 +459,10 @@ def test_h14_no_message_holds_a_secret(frames: Frames, keypair: Keypair) -> None
         with pytest.raises(VecpheError) as caught:
             load(reseal(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]))
         shown.append(caught.value)
+    for length in range(29):  # then digits of p are the length of q
+        with pytest.raises(VecpheError) as caught:
+            load(reseal(data[:HEAD] + struct.pack("<I", length) + data[HEAD + 4 :]))
+        shown.append(caught.value)
     for position in range(len(text)):
         for broken in (
             text[:position],

@@ -281,6 +281,11 @@ def test_h21_the_range_is_used_to_its_end(keypair: Keypair) -> None:
     for beyond in (lambda: whole + c, lambda: c - whole, lambda: whole * 3, lambda: whole * -3, lambda: c + 1):
         with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
             beyond()
+    one = public_key.encrypt([1], encoding=FixedPoint(0, 1))
+    limit = public_key.n // 3 - 1  # odd or even, so that halves may not reach it
+    assert private_key.decrypt(one * limit).tolist() == [limit]
+    with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
+        one * (limit + 1)
 
 
 def test_h21_differences_and_reshaped_sums_count_too(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import joblib
 import numpy as np
@@ -41,12 +42,20 @@ def test_h43_bad_n_jobs(keypair: tuple[PublicKey, PrivateKey], n_jobs: object, e
         private_key.decrypt(c, n_jobs=n_jobs)  # type: ignore[arg-type]
 
 
-def _encrypt_inside_worker(n: int, engine: str, x: np.ndarray) -> tuple[str, int, list[int]]:
+def _encrypt_inside_worker(n: int, engine: str, x: np.ndarray) -> tuple[str, int, set[int], list[int]]:
     os.environ["VECPHE_ENGINE"] = engine
     warnings.simplefilter("ignore")
     ciphertexts = PublicKey(n, insecure=True).encrypt(x, n_jobs=2).ciphertexts()
     backend = type(joblib.parallel.get_active_backend()[0]).__name__
-    return backend, len(multiprocessing.active_children()) + _children_of(os.getpid()), ciphertexts
+    others = {pid for workers in WORKERS for pid in run_tasks(_pid, [()] * 4, 2, workers)} - {os.getpid()}
+    return backend, len(multiprocessing.active_children()) + _children_of(os.getpid()), others, ciphertexts
+
+
+WORKERS: tuple[Literal["threads", "processes"], ...] = ("threads", "processes")
+
+
+def _pid() -> int:
+    return os.getpid()
 
 
 def _children_of(pid: int) -> int:
@@ -61,9 +70,10 @@ def test_h43_inside_another_worker_no_processes_are_started(keypair: tuple[Publi
         joblib.delayed(_encrypt_inside_worker)(public_key.n, engine, x) for _ in range(2)
     )
     assert len(results) == 2
-    for backend, children, ciphertexts in results:
+    for backend, children, others, ciphertexts in results:
         assert backend in ("ThreadingBackend", "SequentialBackend")
         assert children == 0
+        assert others == set()
         assert private_key.decrypt(public_key.from_ciphertexts(ciphertexts)).tolist() == x.tolist()
 
 
@@ -74,6 +84,17 @@ def test_h43_n_jobs_counts_as_joblib_does() -> None:
     assert effective_jobs(3) == 3
     assert effective_jobs(1) == 1
     assert effective_jobs(None, 10, 20) == 1
+
+
+def test_h43_the_engine_hints_and_joblib_chooses_the_backend() -> None:
+    mine = {os.getpid()}
+    assert set(run_tasks(_pid, [()] * 4, 2, "threads")) == mine
+    assert mine.isdisjoint(run_tasks(_pid, [()] * 4, 2, "processes"))
+    for workers in WORKERS:
+        with joblib.parallel_config(backend="threading", n_jobs=2):
+            assert set(run_tasks(_pid, [()] * 4, None, workers)) == mine
+        with joblib.parallel_config(backend="loky", n_jobs=2):
+            assert mine.isdisjoint(run_tasks(_pid, [()] * 4, None, workers))
 
 
 def test_joblib_configuration_is_respected() -> None:

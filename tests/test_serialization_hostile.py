@@ -407,7 +407,7 @@ def key_frame(kind: int, n: int, *numbers: int) -> bytes:
     return reseal(data, 0)
 
 
-def test_h6_a_long_n_is_refused_before_any_arithmetic() -> None:
+def test_h06_a_long_n_is_refused_before_any_arithmetic() -> None:
     n = (1 << 10**6) - 1
     data = key_frame(1, n, n)
     with cheap(0.2), pytest.raises(SerializationError, match="longer than 2048"):
@@ -434,7 +434,7 @@ def test_the_fingerprint_must_be_that_of_the_key(keypair: Keypair) -> None:
             load(data, insecure=True)
 
 
-def test_h7_h8_bad_private_numbers(keypair: Keypair) -> None:
+def test_h07_h08_bad_private_numbers(keypair: Keypair) -> None:
     n, p, q = keypair[0].n, keypair[1].p, keypair[1].q
     with pytest.raises(SerializationError, match="smaller prime"):
         PrivateKey.from_bytes(key_frame(2, n, q, p), insecure=True)
@@ -458,6 +458,10 @@ def test_h14_no_message_holds_a_secret(frames: Frames, keypair: Keypair) -> None
     for position in range(HEAD, len(data) - CHECKSUM):
         with pytest.raises(VecpheError) as caught:
             load(reseal(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]))
+        shown.append(caught.value)
+    for length in range(29):  # then digits of p are the length of q
+        with pytest.raises(VecpheError) as caught:
+            load(reseal(data[:HEAD] + struct.pack("<I", length) + data[HEAD + 4 :]))
         shown.append(caught.value)
     for position in range(len(text)):
         for broken in (

@@ -127,7 +127,7 @@ def test_h63_h65_h66_errors_are_one_line(ours, main_here, tmp_path, monkeypatch,
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("unbuffered", ["", pytest.param("1", marks=pytest.mark.slow)], ids=["buffered", "unbuffered"])
 def test_h68_a_reader_that_left_causes_no_traceback(ours, tmp_path, unbuffered):
     ours("genpkey", "--keysize", 512, tmp_path / "key")
     reading, writing = os.pipe()

@@ -26,6 +26,7 @@ def test_h60_ctrl_c_ends_a_run_with_130(start_command):
     assert stderr == "interrupted\n"
 
 
+@pytest.mark.slow  # `vecphe keygen` is interrupted in the same search in test_crypt
 def test_h60_ctrl_c_in_key_generation(start_command):
     process = start_command("run", "--backend", "packed", "--key-length", "8192")
     process.stdout.readline()
@@ -78,9 +79,16 @@ def test_h60_ctrl_c_leaves_no_worker_processes(start_command, monkeypatch, wide_
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("work", ["encrypt", "decrypt"])
-def test_h60_ctrl_c_ends_a_batch(n_jobs, work):
+@pytest.mark.parametrize(
+    ("work", "n_jobs"),
+    [
+        ("encrypt", 1),
+        ("decrypt", 2),
+        pytest.param("encrypt", 2, marks=pytest.mark.slow),
+        pytest.param("decrypt", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_h60_ctrl_c_ends_a_batch(work, n_jobs):
     script = (
         "import sys, numpy, vecphe\n"
         "work, n_jobs = sys.argv[1], int(sys.argv[2])\n"
@@ -110,9 +118,20 @@ def test_h60_ctrl_c_ends_a_batch(n_jobs, work):
 SHORT_RUN = ["run", "--backend", "packed", "--key-length", "256", "--insecure", "--iterations", "2"]
 
 
-@pytest.mark.parametrize("args", [["info"], ["--help"], SHORT_RUN, [*SHORT_RUN, "--json", "-"]])
-@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
-def test_h68_a_reader_that_left_causes_no_traceback(args, unbuffered):
+@pytest.mark.parametrize(
+    ("unbuffered", "args"),
+    [
+        ("", ["info"]),
+        ("1", ["--help"]),
+        ("1", SHORT_RUN),
+        ("", [*SHORT_RUN, "--json", "-"]),
+        pytest.param("1", ["info"], marks=pytest.mark.slow),
+        pytest.param("", ["--help"], marks=pytest.mark.slow),
+        pytest.param("", SHORT_RUN, marks=pytest.mark.slow),
+        pytest.param("1", [*SHORT_RUN, "--json", "-"], marks=pytest.mark.slow),
+    ],
+)
+def test_h68_a_reader_that_left_causes_no_traceback(unbuffered, args):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -140,9 +159,9 @@ def test_h68_a_reader_that_leaves_after_a_line_causes_no_traceback(start_command
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("place", ["stdout", "--json"])
-def test_h58_a_full_disk_is_one_line(command, place):
+def test_h58_a_full_disk_is_one_line(main_here, place):
     if place == "--json":
-        done = command(*SHORT_RUN, "--json", "/dev/full")
+        done = main_here(*SHORT_RUN, "--json", "/dev/full")
         stderr = done.stderr
     else:
         with open("/dev/full", "w") as full:
@@ -176,15 +195,15 @@ def test_h58_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_errors_are_one_line(command):
-    done = command("run", "--clients", "2")
+def test_errors_are_one_line(main_here):
+    done = main_here("run", "--clients", "2")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_info_names_the_engine(command):
-    done = command("info")
+def test_info_names_the_engine(main_here):
+    done = main_here("info")
     assert done.returncode == 0
     assert f"\nengine: {active_engine().name}\n" in done.stdout
     assert "key of 3072 bits: strength 128 bits (default)" in done.stdout
@@ -236,9 +255,24 @@ def test_names_that_stdout_cannot_show_are_replaced(command, foreign_names):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize(("args", "status"), [(["info"], 0), (["--version"], 0), (SHORT_RUN, 0), (["run", "--x"], 2)])
-def test_closed_streams_cause_no_traceback(closed, args, status):
+COMMANDS = [(["info"], 0), (["--version"], 0), (SHORT_RUN, 0), (["run", "--x"], 2)]
+CLOSED = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"]
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "closed"),
+    [
+        # Each command and each way once; all pairs are slow.
+        *((*command, closed) for command, closed in zip(COMMANDS, CLOSED, strict=True)),
+        *(
+            pytest.param(*command, closed, marks=pytest.mark.slow)
+            for i, command in enumerate(COMMANDS)
+            for j, closed in enumerate(CLOSED)
+            if i != j
+        ),
+    ],
+)
+def test_closed_streams_cause_no_traceback(args, status, closed):
     call = shlex.join([sys.executable, "-m", "vecphe.cli", *args])
     done = subprocess.run(["sh", "-c", f"{call} {closed}"], capture_output=True, text=True, check=False)
     assert done.returncode == status

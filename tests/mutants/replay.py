@@ -19,9 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ import pytest
 from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_table
 
 _TIMEOUT = 120.0  # seconds for the tests of one mutant
+_AT_ONCE = min(os.cpu_count() or 1, 2)  # mutants; more would disturb tests that measure time
+_FORK = multiprocessing.get_context("fork")
 _BROKEN = (ImportError, NameError, SyntaxError)
 _NATIVE = "vecphe.arithmetic._native"
 # Processes that a test starts import the package anew: without this the finder of an editable install, which stands
@@ -119,6 +122,7 @@ def _environment(copy: Path) -> dict[str, str]:
 def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None:
     """Body of a forked process: pytest on the copy, its outcome to a file."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
     os.chdir(ROOT)
     os.environ.update(_environment(copy))
     sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != SOURCE)]
@@ -140,23 +144,36 @@ def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None
     os._exit(0)  # threads of an interrupted test must not hold it up
 
 
-def run_tests(copy: Path, node_ids: Sequence[str], stop_early: bool, timeout: float) -> Outcome | None:
-    """Run tests on a copy in a process of their own; None if they take too long."""
-    child = multiprocessing.get_context("fork").Process(target=_run_in_child, args=(copy, node_ids, stop_early))
-    child.start()
-    child.join(timeout)
-    if child.exitcode is None:
-        os.killpg(child.pid or 0, signal.SIGKILL)
-        child.join()
-        return None
-    path = copy / "outcome.json"
-    if not path.exists():
-        return Outcome(broken=[f"pytest died: {_tail(copy)}"])
-    content = json.loads(path.read_text(encoding="utf-8"))
-    outcome = Outcome(set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"])
-    if not Path(outcome.imported_from).is_relative_to(copy) and not outcome.broken:
-        outcome.broken.append(f"not the copy was tested, but {outcome.imported_from or 'nothing'}: {_tail(copy)}")
-    return outcome
+class Run:
+    """Tests on a copy, in a process of their own that has `timeout` seconds."""
+
+    def __init__(self, copy: Path, node_ids: Sequence[str], stop_early: bool, timeout: float) -> None:
+        self.child = _FORK.Process(target=_run_in_child, args=(copy, node_ids, stop_early))
+        self.child.start()
+        self.deadline = time.monotonic() + timeout
+        self._copy = copy
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `outcome` has nothing to wait for."""
+        return not self.child.is_alive() or time.monotonic() >= self.deadline
+
+    def outcome(self) -> Outcome | None:
+        """Wait for the outcome; None if it takes too long."""
+        self.child.join(max(self.deadline - time.monotonic(), 0))
+        if self.child.exitcode is None:
+            os.killpg(self.child.pid or 0, signal.SIGKILL)
+            self.child.join()
+            return None
+        path = self._copy / "outcome.json"
+        if not path.exists():
+            return Outcome(broken=[f"pytest died: {_tail(self._copy)}"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        outcome = Outcome(set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"])
+        source = outcome.imported_from
+        if not Path(source).is_relative_to(self._copy) and not outcome.broken:
+            outcome.broken.append(f"not the copy was tested, but {source or 'nothing'}: {_tail(self._copy)}")
+        return outcome
 
 
 def _tail(copy: Path) -> str:
@@ -174,23 +191,34 @@ def check_processes(copy: Path) -> None:
         raise RuntimeError(f"processes do not import the copy, but {done.stdout or done.stderr}")
 
 
-def replay(mutant: Mutant, copies: Copies) -> tuple[str, str]:
-    """Verdict on a mutant ("caught" is the good one), and what there is to say about it."""
-    try:
-        copy = copies.make(mutant)
-    except StaleMutantError as error:
-        return "STALE", str(error)
-    try:
-        outcome = run_tests(copy, mutant.node_ids, True, _TIMEOUT)
-        if outcome is None:
-            return "TIMED OUT", f"no verdict in {_TIMEOUT:g} s"
-        if missing := [name for name in mutant.node_ids if name not in outcome.failed]:
-            if outcome.broken:
-                return "BROKEN", outcome.broken[0]
-            return "SURVIVED", f"does not fail: {', '.join(missing)}"
-        return "caught", ""
-    finally:
-        shutil.rmtree(copy)
+def replay(mutants: Iterable[Mutant], copies: Copies) -> Iterator[tuple[Mutant, str, str]]:
+    """Of each mutant, as it is told: its verdict ("caught" is the good one), and what there is to say about it."""
+    waiting, running = deque(mutants), dict[Mutant, tuple[Path, Run]]()
+    while waiting or running:
+        while waiting and len(running) < _AT_ONCE:
+            mutant = waiting.popleft()
+            try:
+                copy = copies.make(mutant)
+            except StaleMutantError as error:
+                yield mutant, "STALE", str(error)
+            else:
+                running[mutant] = copy, Run(copy, mutant.node_ids, True, _TIMEOUT)
+        children = [run.child.sentinel for _, run in running.values()]
+        wait(children, timeout=min((run.deadline for _, run in running.values()), default=0) - time.monotonic())
+        for mutant in [mutant for mutant, (_, run) in running.items() if run.is_over]:
+            copy, run = running.pop(mutant)
+            yield mutant, *_verdict(mutant, run.outcome())
+            shutil.rmtree(copy)
+
+
+def _verdict(mutant: Mutant, outcome: Outcome | None) -> tuple[str, str]:
+    if outcome is None:
+        return "TIMED OUT", f"no verdict in {_TIMEOUT:g} s"
+    if missing := [name for name in mutant.node_ids if name not in outcome.failed]:
+        if outcome.broken:
+            return "BROKEN", outcome.broken[0]
+        return "SURVIVED", f"does not fail: {', '.join(missing)}"
+    return "caught", ""
 
 
 def check_baseline(mutants: Iterable[Mutant], copies: Copies) -> list[str]:
@@ -198,7 +226,7 @@ def check_baseline(mutants: Iterable[Mutant], copies: Copies) -> list[str]:
     node_ids = sorted({name for mutant in mutants for name in mutant.node_ids})
     copy = copies.make()
     check_processes(copy)
-    outcome = run_tests(copy, node_ids, False, 20 * _TIMEOUT)
+    outcome = Run(copy, node_ids, False, 20 * _TIMEOUT).outcome()
     if outcome is None:
         return ["the tests take too long"]
     wrong = [f"{name} fails without any fault" for name in sorted(outcome.failed)]
@@ -230,8 +258,8 @@ def _can_be_told(mutant: Mutant) -> bool:
 
 
 def _preload() -> None:
-    """Import once, before the forks, what takes long and is not under test."""
-    for name in ("gmpy2", "joblib", "numpy", "rich.console", "sklearn.datasets", "typer"):
+    """Import once, before many forks, what takes long and is not under test."""
+    for name in ("gmpy2", "joblib", "numpy", "phe", "rich.console", "sklearn.datasets", "typer.testing"):
         importlib.import_module(name)
 
 
@@ -249,7 +277,8 @@ def main() -> int:
     if not mutants:
         print("no mutant fits", file=sys.stderr)
         return 1
-    _preload()
+    if len(mutants) > 8:
+        _preload()
     with tempfile.TemporaryDirectory(prefix="vecphe-mutants-") as directory:
         return _replay_all(mutants, Copies(Path(directory)))
 
@@ -261,8 +290,7 @@ def _replay_all(mutants: list[Mutant], copies: Copies) -> int:
         print(*wrong, sep="\n")
         return 1
     verdicts = Counter[str]()
-    for number, mutant in enumerate(mutants, 1):
-        verdict, remark = replay(mutant, copies)
+    for number, (mutant, verdict, remark) in enumerate(replay(mutants, copies), 1):
         verdicts[verdict] += 1
         print(f"[{number:3}/{len(mutants)}] {verdict:9} {mutant.name}", flush=True)
         if remark:

@@ -78,6 +78,7 @@ def test_every_way_to_encrypt_is_random(djn_sides: Sides) -> None:
     public = djn_sides.public
     number = public.encrypt(0, r_value=1)
     assert number.ciphertext(be_secure=False) == 1
+    assert number.ciphertext() != 1
     seen = {public.encrypt(0).ciphertext() for _ in range(20)} | {public.raw_encrypt(0) for _ in range(20)}
     for _ in range(20):
         number.obfuscate()

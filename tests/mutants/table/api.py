@@ -1,4 +1,4 @@
-"""Arrays, workers, engines: rows 41 to 47."""
+"""Arrays, workers, engines: rows 41 to 47, and 56."""
 
 from tests.mutants.model import Mutant
 
@@ -7,6 +7,7 @@ SHAPES = "test_array.py::test_h41_shapes"
 TYPES = "test_array.py::test_h42_products_powers_and_comparisons_are_type_errors"
 JOBS = "test_parallel.py::test_h43_bad_n_jobs"
 WORKER = "test_parallel.py::test_h43_inside_another_worker_no_processes_are_started"
+BACKEND = "test_parallel.py::test_h43_the_engine_hints_and_joblib_chooses_the_backend"
 ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
 EXPONENTS = "arithmetic/test_engines.py::test_h47_exponents_of_every_length"
 
@@ -159,4 +160,32 @@ MUTANTS = [
     Mutant((47,), NATIVE, "last = np.arange(len(prefixes) - 8, len(prefixes))", "last = np.arange(8)", (ENGINES,)),
     Mutant((47,), NATIVE, "    if bits <= 64:\n", "    if bits <= 65:\n", (EXPONENTS,)),
     Mutant((47,), "arithmetic/words.py", "count=min(bits, 8 * data.shape[1]),", "count=min(bits, 64),", (EXPONENTS,)),
+    Mutant(
+        (43,),
+        "parallel.py",
+        "joblib.Parallel(n_jobs=n_jobs, prefer=workers)",
+        'joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing")',
+        (BACKEND,),
+    ),
+    Mutant(
+        (43,),
+        "parallel.py",
+        "joblib.Parallel(n_jobs=n_jobs, prefer=workers)",
+        'joblib.Parallel(n_jobs=n_jobs, backend="loky")',
+        (BACKEND, WORKER),
+    ),
+    Mutant(
+        (43,),
+        "parallel.py",
+        "joblib.Parallel(n_jobs=n_jobs, prefer=workers)",
+        "joblib.Parallel(n_jobs=n_jobs)",
+        (BACKEND,),
+    ),
+    Mutant(
+        (56,),
+        "parallel.py",
+        "except (joblib.externals.loky.process_executor.BrokenProcessPool, EOFError) as error:",
+        "except EOFError as error:",
+        ("test_parallel.py::test_h56_a_killed_worker_is_a_typed_error_and_the_next_call_works",),
+    ),
 ]

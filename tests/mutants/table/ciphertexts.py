@@ -11,6 +11,7 @@ OTHER_KEY = "test_array.py::test_h34_arrays_of_another_key"
 TWICE = "test_array.py::test_h39_no_randomizer_leaves_twice"
 RERANDOMISED = "test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
 FRESH = "test_array.py::test_h39_fresh_arrays_leave_as_they_are"
+GOLDEN = "test_interop.py::test_h40_golden_numbers_of_phe"
 
 MUTANTS = [
     Mutant((31,), "arithmetic/engine.py", "if not self.all_units(batch):", "if False:", (OUTSIDE, ANYWHERE)),
@@ -152,13 +153,43 @@ MUTANTS = [
         "interop.py",
         "    exponent = -array.format.fraction_bits // _BITS\n",
         "    exponent = -array.encoding.fraction_bits // 8\n",
-        ("test_interop.py::test_h40_golden_numbers_of_phe",),
+        (GOLDEN,),
     ),
     Mutant(
         (40,),
         "interop.py",
         "[1 << shift for shift in shifts])",
         "[1 << max(shifts)] * len(shifts))",
-        ("test_interop.py::test_h40_golden_numbers_of_phe",),
+        (GOLDEN,),
+    ),
+    Mutant(
+        (39,),
+        "interop.py",
+        "array.ciphertexts(rerandomize=rerandomize)",
+        "array.ciphertexts(rerandomize=False)",
+        ("test_interop.py::test_h39_what_is_not_fresh_leaves_rerandomised",),
+    ),
+    Mutant((40,), "interop.py", "least = min([0, *exponents])", "least = min([0, *exponents[:1]])", (GOLDEN,)),
+    Mutant((40,), "interop.py", "integer=bool(flat) and min(exponents) >= 0", "integer=False", (GOLDEN,)),
+    Mutant(
+        (40,),
+        "interop.py",
+        "bound=limit if max_abs is None else array.bound",
+        "bound=limit",
+        ("test_interop.py::test_max_abs_gives_room_to_compute_and_is_checked",),
+    ),
+    Mutant(
+        (40,),
+        "interop.py",
+        "number.ciphertext(False) for",
+        "number.ciphertext() for",
+        ("test_interop.py::test_reading_does_not_change_their_numbers",),
+    ),
+    Mutant(
+        (33,),
+        "interop.py",
+        "if isinstance(exponent, bool) or not",
+        "if not",
+        ("test_interop.py::test_exponents_that_are_no_ints",),
     ),
 ]

@@ -7,6 +7,7 @@ PUBLIC = "test_jwk.py::test_h12_malformed_public_keys"
 PRIVATE = "test_jwk.py::test_h12_malformed_private_keys"
 
 NO_JSON = "test_jwk.py::test_h12_h37_what_is_no_json_object"
+TOO_LONG = "test_jwk.py::test_h12_keys_that_are_too_long"
 
 MUTANTS = [
     Mutant((37,), JWK, "    except (ValueError, RecursionError):\n", "    except RecursionError:\n", (NO_JSON,)),
@@ -32,4 +33,9 @@ MUTANTS = [
         "if False:",
         ("test_jwk.py::test_h13_a_public_key_is_no_private_one",),
     ),
+    Mutant((12,), JWK, "    if len(text) > GREATEST_TEXT:\n", "    if False:\n", (TOO_LONG,)),
+    Mutant((12,), JWK, "    if len(text) > _GREATEST_NUMBER:\n", "    if False:\n", (PUBLIC,)),
+    Mutant((12,), JWK, " or len(text) % 4 == 1:", ":", (PUBLIC,)),
+    Mutant((12,), JWK, 'if "decrypt" not in fields["key_ops"]:', "if False:", (PRIVATE,)),
+    Mutant((12, 37), JWK, "    if not isinstance(key, dict):\n", "    if key is None:\n", (NO_JSON,)),
 ]

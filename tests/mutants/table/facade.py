@@ -125,7 +125,13 @@ MUTANTS = [
         "randomizer = self._ring.load([pow(r_value, self._n, self._n**2)])",
         (ROOT,),
     ),
-    Mutant((31,), PUBLIC, "        if not self._ring.all_units(residue):\n", "        if False:\n", (UNIFORM,)),
+    Mutant(
+        (31,),
+        PUBLIC,
+        "self._ring.checked(self._ring.load([ciphertext]))",
+        "self._ring.load([ciphertext])",
+        (UNIFORM,),
+    ),
     Mutant(
         (31, 32),
         PUBLIC,

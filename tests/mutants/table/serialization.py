@@ -94,9 +94,9 @@ MUTANTS = [
     ),
     Mutant(
         (31, 32),
-        "randomizers.py",
-        "        if not self.ring.all_units(residues):\n",
-        "        if False:\n",
+        "array_data.py",
+        "source.ring.checked(source.ring.load_bytes(ciphertexts))",
+        "source.ring.load_bytes(ciphertexts)",
         (f"{HOSTILE}test_h31_h32_bad_ciphertexts_look_all_the_same",),
     ),
     Mutant(

@@ -37,9 +37,7 @@ def check_writable(path: PathLike, *, force: bool = False) -> None:
             raise NotADirectoryError(f"{directory} is not a directory")
 
 
-def replace_file(
-    path: PathLike, data: bytes, *, force: bool = False, private: bool = False, mode: int = 0o666
-) -> None:
+def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: bool = False, mode: int = 0o666) -> None:
     """Write a file, whole or not at all: whatever fails, what was at `path` is still there.
 
     Parameters

@@ -157,7 +157,7 @@ def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
 def _encoding(fields: ArrayFields) -> FixedPoint:
     if fields.max_abs.mantissa.bit_length() > BOUND_BITS:
         raise SerializationError(
-            f"max_abs has an odd part of more than {BOUND_BITS} bits; encrypt with a rounder one, such as a power of two"
+            f"max_abs has an odd part of more than {BOUND_BITS} bits; encrypt with a rounder one, say a power of two"
         )
     max_abs = fields.max_abs.real("max_abs")
     try:

@@ -15,7 +15,7 @@ from vecphe.packing import SlotLayout
 
 __all__ = ["Format", "checked_encoding", "format_for", "is_sprawling"]
 
-_GREATEST_EMPTY = 1 << 24
+_GREATEST_EMPTY = 1 << 16
 
 
 def is_sprawling(shape: tuple[int, ...]) -> bool:

@@ -285,7 +285,7 @@ class PublicKey:
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
         if is_sprawling(shape):
-            raise LayoutMismatchError("shape is too large for an empty array: its other lengths multiply to over 2^24")
+            raise LayoutMismatchError("shape is too large for an empty array: its other lengths multiply to over 2^16")
         count = int(np.prod(shape, dtype=object))
         if len(values) != format.n_ciphertexts(count):
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")

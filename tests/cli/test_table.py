@@ -167,15 +167,15 @@ def test_h63_hostile_headers_of_npy(text):
     assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize("shape", ["(0, 16777217)", f"({2**40}, 0)", f"({2**59}, 0)", f"({2**70}, 0)"])
+@pytest.mark.parametrize("shape", ["(0, 65537)", f"({2**40}, 0)", f"({2**59}, 0)", f"({2**70}, 0)"])
 def test_h35_empty_arrays_of_great_length(shape):
     with pytest.raises(ValueError, match=r"^x: .*shape"):
         parse(header(shaped(shape), b""))
 
 
 def test_an_empty_array_is_an_empty_file():
-    assert parse(header(shaped("(16777216, 0)"), b"")).shape == (1 << 24, 0)
-    assert csv_of_values(np.zeros((1 << 24, 0))) == b""
+    assert parse(header(shaped("(65536, 0)"), b"")).shape == (1 << 16, 0)
+    assert csv_of_values(np.zeros((1 << 16, 0))) == b""
 
 
 def test_integers_that_float64_would_round_are_refused():

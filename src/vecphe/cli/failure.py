@@ -16,7 +16,6 @@ _OPTIONS = {
     "pass insecure=True": "give --insecure",
     "pass force=True": "give --force",
     "n_jobs == 0": "--jobs 0",
-    "n_jobs": "--jobs",
 }
 
 

@@ -145,7 +145,7 @@ def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     if math.prod(max(length, 1) for length in fields.shape) >= 1 << 60:
         raise SerializationError("the shape is too large for an array")
     if is_sprawling(fields.shape):
-        raise SerializationError("the shape is too large for an empty array: its other lengths multiply to over 2^24")
+        raise SerializationError("the shape is too large for an empty array: its other lengths multiply to over 2^16")
     encoding = _encoding(fields)
     layout = _layout(fields, encoding)
     _check_scale(fields)

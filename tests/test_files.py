@@ -116,13 +116,18 @@ def test_reading_stops_at_the_limit(tmp_path: Path) -> None:
         read_file(path, 4)
 
 
-@pytest.mark.parametrize(("private", "wanted"), [(True, 0o600), (False, 0o640)])
+@pytest.mark.parametrize(
+    ("old", "private", "first", "last"),
+    [(None, True, 0o600, 0o600), (0o666, True, 0o600, 0o600), (None, False, 0o640, 0o640),
+     (0o600, False, 0o600, 0o600), (0o664, False, 0o600, 0o664)],
+)  # fmt: skip
 def test_h59_the_mode_is_right_from_creation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private: bool, wanted: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: int | None, private: bool, first: int, last: int
 ) -> None:
     path = tmp_path / "data"
-    path.write_bytes(b"")
-    path.chmod(0o666)
+    if old is not None:
+        path.write_bytes(b"")
+        path.chmod(old)
     seen = []
     write = os.write
 
@@ -136,8 +141,18 @@ def test_h59_the_mode_is_right_from_creation(
         replace_file(path, b"x", force=True, private=private)
     finally:
         os.umask(before)
-    assert seen == [wanted]
-    assert mode(path) == wanted
+    assert seen == [first]
+    assert mode(path) == last
+
+
+def test_a_failure_names_the_file_that_was_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        replace_file(tmp_path / "data", b"x")
+    assert caught.value.filename == str(tmp_path / "data")
 
 
 FAILURES = {"write": errno.ENOSPC, "fsync": errno.EIO, "close": errno.EDQUOT, "replace": errno.EIO}

@@ -200,6 +200,20 @@ def test_h08_imported_primes_have_64_rounds_with_bases_of_the_operating_system(m
     assert len(set(bases)) == len(bases)
 
 
+def test_h08_a_composite_beside_a_prime_is_found_after_a_round_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 rounds of a prime of 8192 bits take eight seconds; a file that is to be refused cannot ask for them."""
+    r, s = random_prime_pair(256)
+    p, _ = random_prime_pair(512)
+    public_key = PublicKey(p * r * s, insecure=True)
+    draw, bounds = primes.secrets.randbelow, list[int]()
+    monkeypatch.setattr(primes.secrets, "randbelow", lambda bound: bounds.append(bound) or draw(bound))
+    for pair in ((p, r * s), (r * s, p)):
+        bounds.clear()
+        with pytest.raises(InvalidKeyError, match="must be primes"):
+            PrivateKey(public_key, *pair)
+        assert len(bounds) <= 2
+
+
 def test_h08_strong_pseudoprimes_are_found() -> None:
     # Strong pseudoprimes to the bases 2, 3, 5, 7 (OEIS A014233) and an Arnault-style Carmichael number.
     for composite in (3215031751, 2152302898747, 3474749660383, 341550071728321, 561):

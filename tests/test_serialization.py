@@ -109,6 +109,13 @@ def test_size(public_key: PublicKey, secure_keypair: Keypair, name: str) -> None
     assert long.bound.bit_length() > 1000
     assert long.bound % 2**500
     assert len(long.to_bytes()) <= 128 + 512 + 8
+    # And max_abs.
+    for packed in (False, True):
+        long = secure_keypair[0].encrypt([1], encoding=FixedPoint(0, (2**128 - 1) << 900, 1), packed=packed)
+        assert len(long.to_bytes()) <= 128 + 512 + 8
+        longer = secure_keypair[0].encrypt([1], encoding=FixedPoint(0, 2**128 + 1, 1), packed=packed)
+        with pytest.raises(SerializationError, match="power of two"):
+            longer.to_bytes()
 
 
 def test_a_long_bound_is_rounded_up(secure_keypair: Keypair) -> None:

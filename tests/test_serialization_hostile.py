@@ -24,6 +24,7 @@ from vecphe import (
     InvalidCiphertextError,
     InvalidKeyError,
     KeyMismatchError,
+    LayoutMismatchError,
     PlaintextOverflowError,
     PrivateKey,
     PublicKey,
@@ -165,6 +166,19 @@ def test_h35_shapes_whose_product_wraps_around(frames: Frames) -> None:
         load(reseal(data[:62] + struct.pack("<QQ", 1 << 63, 0) + data[78:]))
 
 
+@pytest.mark.parametrize("kind", ["unpacked", "packed"])
+def test_h35_empty_arrays_of_great_length(keypair: Keypair, kind: str) -> None:
+    public_key, private_key = keypair
+    data = public_key.encrypt(np.zeros((3, 0)), packed=kind == "packed").to_bytes()
+    for length in ((1 << 16) + 1, 1 << 33, 1 << 40, 1 << 59):
+        with cheap(), pytest.raises(SerializationError, match="empty array"):
+            EncryptedArray.from_bytes(public_key, reseal(data[:62] + struct.pack("<QQ", length, 0) + data[78:]))
+        with cheap(), pytest.raises(LayoutMismatchError, match="empty array"):
+            public_key.from_ciphertexts([], shape=(length, 0), packed=kind == "packed")
+    longest = EncryptedArray.from_bytes(public_key, reseal(data[:62] + struct.pack("<QQ", 1 << 16, 0) + data[78:]))
+    assert private_key.decrypt(longest).shape == (1 << 16, 0)
+
+
 @pytest.mark.parametrize("length", [0, 63, 65, 2048, 2049, 1 << 31, (1 << 32) - 1])
 def test_h35_length_fields_of_keys(frames: Frames, length: int) -> None:
     for kind in ("public", "private"):
@@ -291,6 +305,7 @@ def with_numbers(data: bytes, max_abs: bytes | None, bound: bytes | None) -> byt
         number(b"\x01" + bytes(6) + b"\x01", -3),
         number(b"\xff" * 255, -300),
         number(b"\xff" * 255, 32767),
+        number(b"\x01" * 17, 0),
     ],
     ids=repr,
 )

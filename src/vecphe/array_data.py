@@ -170,7 +170,8 @@ class ArrayData:
         ------
         SerializationError
             If the form has no room for what was done to the array: a scale of more than 2^20 fraction bits, 2^64
-            terms, more than 32 dimensions.
+            terms, more than 32 dimensions, a max_abs whose odd part has more than 128 bits, an empty shape whose
+            other lengths multiply to more than 2^16.
         """
         numbers, ring = self._source.numbers, self._source.ring
         check_storable(numbers, self._shape, self._format)  # before any freshness is spent

@@ -211,15 +211,21 @@ class FixedPoint:
         big = integers_at_scale(flat, self.fraction_bits)
         return words_from_integers([-i for i in big] if negative else big, unit.bit_length() // 64 + 1, signed=True)
 
-    def _check_range(self, values: npt.NDArray[Any], name: str) -> None:
+    def first_outside(self, values: npt.NDArray[Any]) -> tuple[int, ...] | None:
+        """Index of the first value whose magnitude exceeds `max_abs`, or None; `values` as in `encode`."""
         if values.dtype.kind == "f":
             outside = np.abs(values) > min(self.max_abs, sys.float_info.max)
         else:
             info = np.iinfo(values.dtype)
             limit = int(self.max_abs)
             outside = (values > min(limit, info.max)) | (values < max(-limit, info.min))
-        if np.logical_or.reduce(outside, axis=None):
-            index = tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), values.shape))
+        if not np.logical_or.reduce(outside, axis=None):
+            return None
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), values.shape))
+
+    def _check_range(self, values: npt.NDArray[Any], name: str) -> None:
+        index = self.first_outside(values)
+        if index is not None:
             raise PlaintextOverflowError(
                 f"the magnitude of {name} at index {index} exceeds max_abs = {self.max_abs} of the encoding; "
                 "scale the data, or pass encoding=FixedPoint(..., max_abs=...)"

@@ -6,7 +6,8 @@ import errno
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
 __all__ = ["PathLike", "check_writable", "read_file", "replace_file"]
@@ -36,7 +37,7 @@ def check_writable(path: PathLike, *, force: bool = False) -> None:
             raise NotADirectoryError(f"{directory} is not a directory")
 
 
-def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: bool = False) -> None:
+def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: bool = False, mode: int = 0o666) -> None:
     """Write a file, whole or not at all: whatever fails, what was at `path` is still there.
 
     Parameters
@@ -48,25 +49,29 @@ def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: b
         Replace a file that exists.
     private : bool
         The file can be read by its owner alone (mode 0600) from its creation, and must be a regular one.
+    mode : int
+        Permissions of a new file, less the umask. A file that is replaced keeps its own, unless `private`.
 
     Raises
     ------
     FileExistsError, OSError
-        As `check_writable`, and whatever writing meets; no temporary file is left.
+        As `check_writable`, and whatever writing meets, naming `path`; no temporary file is left.
     """
     check_writable(path, force=force)
     if os.path.exists(path) and not os.path.isfile(path):
         if private:
             raise OSError(errno.EINVAL, "not a regular file; a private key is only written to one", str(path))
-        with open(path, "wb", buffering=0) as device:
+        with _naming(path), open(path, "wb", buffering=0) as device:
             _write_all(device.fileno(), data)
         return
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
     temporary = os.path.join(directory, f".vecphe-{secrets.token_hex(8)}.tmp")
     try:
-        _write_new(temporary, data, 0o600 if private else 0o666)
-        _move(temporary, target, force)
+        with _naming(path):
+            kept = None if private else _mode_of(target)
+            _write_new(temporary, data, 0o600 if private or kept is not None else mode, kept)
+            _move(temporary, target, force)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -74,10 +79,31 @@ def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: b
     _sync_directory(directory)
 
 
-def _write_new(path: str, data: bytes, mode: int) -> None:
+@contextmanager
+def _naming(path: PathLike) -> Iterator[None]:
+    """Name the file that the caller knows in what the system says, not a temporary one or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is not None:
+            error.filename, error.filename2 = os.fspath(path), None
+        raise
+
+
+def _mode_of(path: str) -> int | None:
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode) & 0o777
+    except FileNotFoundError:
+        return None
+
+
+def _write_new(path: str, data: bytes, mode: int, final_mode: int | None) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         _write_all(descriptor, data)
+        if final_mode is not None:
+            with suppress(PermissionError):  # a file system without modes
+                os.fchmod(descriptor, final_mode)
         os.fsync(descriptor)
     except BaseException:
         with suppress(OSError):  # the first error is the one to tell
@@ -122,7 +148,7 @@ def _sync_directory(directory: str) -> None:
         os.close(descriptor)
 
 
-def read_file(path: PathLike, most: int | None = None) -> bytes:
+def read_file(path: PathLike, most: int | None = None, check: Callable[[bytes], None] | None = None) -> bytes:
     """The bytes of a file or pipe.
 
     Parameters
@@ -130,6 +156,8 @@ def read_file(path: PathLike, most: int | None = None) -> bytes:
     path : str or path
     most : int, optional
         Refuse to read more bytes than this.
+    check : callable, optional
+        Gets the first bytes (some, none of an empty file) before the others are read, and raises if they are wrong.
 
     Raises
     ------
@@ -140,6 +168,8 @@ def read_file(path: PathLike, most: int | None = None) -> bytes:
         status = os.fstat(file.fileno())
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
             raise OSError(errno.EINVAL, "neither a file nor a pipe", str(path))
+        if check is not None:
+            check(file.peek())
         data = file.read() if most is None else file.read(most + 1)
     if most is not None and len(data) > most:
         raise OSError(errno.EFBIG, f"longer than the {most} bytes that it can have", str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +13,17 @@ from vecphe.encoding import PACKED, UNPACKED, FixedPoint
 from vecphe.errors import PlaintextOverflowError
 from vecphe.packing import SlotLayout
 
-__all__ = ["Format", "checked_encoding", "format_for"]
+__all__ = ["Format", "checked_encoding", "format_for", "is_sprawling"]
+
+_GREATEST_EMPTY = 1 << 16
+
+
+def is_sprawling(shape: tuple[int, ...]) -> bool:
+    """Whether an empty array would become very large where an axis of length 0 is summed, multiplied or listed.
+
+    Such a shape costs its sender nothing: no ciphertext stands behind it.
+    """
+    return math.prod(shape) == 0 and math.prod(max(length, 1) for length in shape) > _GREATEST_EMPTY
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import NoReturn
 from gmpy2 import is_power, is_prime, mpz
 
 from vecphe.errors import InsecureKeyWarning, InvalidKeyError
-from vecphe.primes import has_small_factor, is_probable_prime
+from vecphe.primes import are_probable_primes, has_small_factor
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",
@@ -153,7 +153,7 @@ def check_private_numbers(public: PublicNumbers, p: object, q: object) -> Privat
         raise InvalidKeyError("p and q must be of equal length")
     if abs(p - q) <= 1 << max(p.bit_length() - 100, 2):
         raise InvalidKeyError("p and q are too close to each other: n is easily factored")
-    if not (is_probable_prime(p, _IMPORT_ROUNDS) and is_probable_prime(q, _IMPORT_ROUNDS)):
+    if not are_probable_primes((p, q), _IMPORT_ROUNDS):
         raise InvalidKeyError("p and q must be primes")
     # gcd(n, (p-1)(q-1)) = 1 follows: q = 1 mod p would make q at least 2p + 1, a bit longer than p.
     return PrivateNumbers(min(p, q), max(p, q))

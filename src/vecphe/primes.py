@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 
 from gmpy2 import gcd, is_prime, is_selfridge_prp, is_strong_prp, mpz, primorial
 
-__all__ = ["has_small_factor", "is_probable_prime", "random_prime_pair"]
+__all__ = ["are_probable_primes", "has_small_factor", "is_probable_prime", "random_prime_pair"]
 
 _SMALL_FACTOR_LIMIT = 1 << 20
 
@@ -36,16 +37,23 @@ def is_probable_prime(candidate: int, rounds: int) -> bool:
     -----
     FIPS 186-5, appendix B.3.
     """
-    candidate = mpz(candidate)
-    if candidate < 5:
-        return candidate in (2, 3)
-    if candidate % 2 == 0:
+    return are_probable_primes((candidate,), rounds)
+
+
+def are_probable_primes(candidates: Iterable[int], rounds: int) -> bool:
+    """`is_probable_prime` of all candidates, in turn.
+
+    One round finds almost every composite, so that one among primes is found after a round of each.
+    """
+    large = [mpz(candidate) for candidate in candidates if candidate not in (2, 3)]
+    if any(candidate < 5 or candidate % 2 == 0 for candidate in large):
         return False
     for _ in range(rounds):
-        base = 2 + secrets.randbelow(int(candidate) - 3)
-        if gcd(base, candidate) != 1 or not is_strong_prp(candidate, base):
-            return False
-    return bool(is_selfridge_prp(candidate))
+        for candidate in large:
+            base = 2 + secrets.randbelow(int(candidate) - 3)
+            if gcd(base, candidate) != 1 or not is_strong_prp(candidate, base):
+                return False
+    return all(is_selfridge_prp(candidate) for candidate in large)
 
 
 def _random_prime(bits: int) -> int:

@@ -15,7 +15,7 @@ from vecphe.errors import (
     LayoutMismatchError,
 )
 from vecphe.files import PathLike
-from vecphe.format import checked_encoding, format_for
+from vecphe.format import checked_encoding, format_for, is_sprawling
 from vecphe.freshness import Freshness
 from vecphe.jwk import jwk_text, parse_public_jwk, public_jwk
 from vecphe.numbers import (
@@ -264,7 +264,7 @@ class PublicKey:
         InvalidCiphertextError
             With the same text whatever is wrong with a ciphertext.
         LayoutMismatchError
-            If the number of ciphertexts does not fit the shape.
+            If the number of ciphertexts does not fit the shape, or the shape of an empty array is too large.
         """
         # Bytes iterate as small integers, which are valid ciphertexts of something.
         if isinstance(ciphertexts, (str, bytes, bytearray, memoryview, np.ndarray)) or not isinstance(
@@ -284,6 +284,8 @@ class PublicKey:
             raise LayoutMismatchError(f"shape must be a tuple of non-negative ints, not {shape!r}")
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
+        if is_sprawling(shape):
+            raise LayoutMismatchError("shape is too large for an empty array: its other lengths multiply to over 2^16")
         count = int(np.prod(shape, dtype=object))
         if len(values) != format.n_ciphertexts(count):
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")

@@ -62,7 +62,7 @@ def test_saving_to_stdout_leaves_nothing_else_there(main_here: Any) -> None:
         (["--values", "-1"], "--values takes positive integers"),
         (["--backends", "fast"], "--backends: 'fast' is none of naive, vectorized, packed"),
         (["--engine", "fast"], "--engine: no engine is called 'fast'"),
-        (["--jobs", "0"], "n_jobs == 0"),
+        (["--jobs", "0"], "--jobs 0"),
         (["--save", "nowhere/results.json"], "nowhere"),
         (["--csv", "-"], "--csv takes the name of a file"),
         (["--report", "nowhere/report"], "--report: nowhere does not exist"),

@@ -120,16 +120,19 @@ def test_packed_values_of_another_range(main_here, tmp_path, key_files, data):
     key, pub = key_files
     out = str(tmp_path / "out")
     args = ["encrypt", data, "-k", pub, "-o", out, "--insecure", "--packed"]
-    fails(main_here(*args), "max_abs")
-    fails(main_here(*args, "--max-abs", "nan"), "max_abs")
-    fails(main_here(*args, "--max-abs", "-1"), "max_abs")
+    fails(main_here(*args), "data.csv, line 3, column 2: ", "32768", "--max-abs")
+    fails(main_here(*args, "--max-abs", "nan"), "--max-abs must be positive")
+    fails(main_here(*args, "--max-abs", "-1"), "--max-abs must be positive")
+    fails(main_here(*args, "--max-abs", "1e300"), "do not fit this key", "--max-abs")
     succeeds(main_here(*args, "--max-abs", "1e6"))
     assert EncryptedArray.load(PublicKey.load(pub, insecure=True), out).encoding.max_abs == 1e6
     assert succeeds(main_here("decrypt", out, "-k", key, "--insecure")).endswith(",1000000.0\n")
     integers = tmp_path / "integers.csv"
     integers.write_text("7\n-8\n")
     args = ["encrypt", str(integers), "-k", pub, "-o", out, "--insecure", "--packed", "--force"]
-    fails(main_here(*args, "--max-abs", "7.5"), "max_abs")
+    fails(main_here(*args, "--max-abs", "7.5"), "integers.csv, line 2, column 1: ", "--max-abs")
+    np.save(tmp_path / "x.npy", [[0.5], [1e6]])
+    fails(main_here("encrypt", str(tmp_path / "x.npy"), *args[2:]), "x.npy, index (1, 0): ", "--max-abs")
     succeeds(main_here(*args, "--max-abs", "8"))
     assert succeeds(main_here("decrypt", out, "-k", key, "--insecure")) == "7\n-8\n"
 
@@ -137,9 +140,9 @@ def test_packed_values_of_another_range(main_here, tmp_path, key_files, data):
 def test_short_keys_need_insecure(main_here, tmp_path, key_files, data):
     key, pub = key_files
     out = str(tmp_path / "out.csv")
-    fails(main_here("encrypt", data, "-k", pub, "-o", out), "insecure")
-    fails(main_here("decrypt", data, "-k", key, "-o", out), "insecure")
-    fails(main_here("keygen", "-o", out, "--key-length", "512"), "insecure")
+    fails(main_here("encrypt", data, "-k", pub, "-o", out), "give --insecure")
+    fails(main_here("decrypt", data, "-k", key, "-o", out), "give --insecure")
+    fails(main_here("keygen", "-o", out, "--key-length", "512"), "give --insecure")
     assert not os.path.exists(out)
 
 
@@ -151,7 +154,8 @@ def test_h65_key_lengths(main_here, tmp_path, length):
 
 def test_h65_jobs(main_here, tmp_path, key_files, data):
     fails(
-        main_here("encrypt", data, "-k", key_files[1], "-o", str(tmp_path / "x"), "--insecure", "--jobs", "0"), "n_jobs"
+        main_here("encrypt", data, "-k", key_files[1], "-o", str(tmp_path / "x"), "--insecure", "--jobs", "0"),
+        "--jobs 0",
     )
 
 
@@ -189,8 +193,72 @@ def test_h66_values_that_cannot_be_encrypted(main_here, tmp_path, key_files, val
 def test_h13_keys_in_each_others_place(main_here, tmp_path, key_files, data):
     key, pub = key_files
     out = str(tmp_path / "out.csv")
-    fails(main_here("encrypt", data, "-k", key, "-o", out, "--insecure"), "private key")
-    fails(main_here("decrypt", data, "-k", pub, "-o", out, "--insecure"), "public key")
+    fails(
+        main_here("encrypt", data, "-k", key, "-o", out, "--insecure"), "key: a private key, but --key wants", "public"
+    )
+    fails(
+        main_here("decrypt", data, "-k", pub, "-o", out, "--insecure"), "pub: a public key, but --key wants", "private"
+    )
+    fails(main_here("pubkey", pub, "-o", out, "--insecure"), "pub: a public key, but PRIVATE wants", "private")
+    fails(main_here("decrypt", pub, "-k", key, "-o", out, "--insecure"), "pub: a public key, not an encrypted file")
+    fails(main_here("encrypt", data, "-k", "-", "-o", out, "--insecure"), "a key comes from a file")
+
+
+def test_h63_decrypting_what_is_not_an_encrypted_file(main_here, tmp_path, key_files, data):
+    fails(main_here("decrypt", data, "-k", key_files[0], "--insecure"), "data.csv: not an encrypted file")
+    (tmp_path / "number").write_text('{"v": "12345678901234567890", "e": -32}\n')
+    done = main_here("decrypt", str(tmp_path / "number"), "-k", key_files[0], "--insecure")
+    fails(done, "number: a number that pheutil encrypted", "vecphe pheutil")
+
+
+# Ends that never come, and costs that are too high -----------------------------------------------------------------
+
+LIMITED = (
+    "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)); from vecphe.cli import main; "
+)
+
+
+def with_little_memory(*args, stdin=subprocess.DEVNULL):
+    """Run the command in 1 GiB of address space."""
+    code = f"{LIMITED} sys.argv = ['vecphe', *{args!r}]; sys.exit(main())"
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "VECPHE_ENGINE": "gmp"}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        stdin=stdin, capture_output=True, text=True, check=False, timeout=60, env=environment,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero here")
+def test_h63_input_without_end(tmp_path, key_files):
+    with open("/dev/zero", "rb") as zeros:
+        done = with_little_memory(
+            "encrypt", "-", "-k", key_files[1], "-o", str(tmp_path / "x"), "--insecure", stdin=zeros
+        )
+    fails(done, "standard input: neither UTF-8 text nor")
+    with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as endless:
+        fails(with_little_memory("inspect", "-", stdin=endless.stdout), "standard input: not a key")
+        endless.kill()
+    with subprocess.Popen(["yes", "1"], stdout=subprocess.PIPE) as endless:
+        done = with_little_memory(
+            "encrypt", "-", "-k", key_files[1], "-o", str(tmp_path / "x"), "--insecure", stdin=endless.stdout
+        )
+        endless.kill()
+    fails(done, "not enough memory")
+    assert not (tmp_path / "x").exists()
+
+
+def test_h35_a_key_that_asks_for_more_memory_than_there_is(tmp_path, key_files, monkeypatch):
+    monkeypatch.setattr(passphrase, "LOG2_N", 20)
+    private_key = PrivateKey.load(key_files[0], insecure=True)
+    derive = passphrase._derive_key
+    monkeypatch.setattr(passphrase, "_derive_key", lambda secret, fields: bytes(32))  # 1 GiB here, too
+    private_key.save(tmp_path / "key", passphrase="x")
+    monkeypatch.setattr(passphrase, "_derive_key", derive)
+    (tmp_path / "secret").write_text("x\n")
+    (tmp_path / "secret").chmod(0o600)
+    secret = ["--passphrase-file", str(tmp_path / "secret")]
+    done = with_little_memory("pubkey", str(tmp_path / "key"), "-o", str(tmp_path / "pub"), "--insecure", *secret)
+    fails(done, str(tmp_path / "key") + ": not enough memory")
 
 
 def test_h28_h34_sums_that_make_no_sense(main_here, tmp_path, key_files, other_keypair, data):
@@ -260,6 +328,46 @@ def test_h58_a_full_disk_is_one_line(main_here, key_files, data):
     fails(main_here("encrypt", data, "-k", key_files[1], "-o", "/dev/full", "--insecure"))
 
 
+def test_h58_a_pair_of_which_the_public_half_cannot_be_written(main_here, tmp_path, monkeypatch):
+    from vecphe.cli import streams
+
+    key, pub, write = str(tmp_path / "key"), str(tmp_path / "no" / "pub"), streams.replace_file
+
+    def failing(path, data, **options):
+        if path == pub:
+            raise OSError(28, "No space left on device", pub)
+        write(path, data, **options)
+
+    (tmp_path / "no").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(streams, "replace_file", failing)
+        done = main_here("keygen", "-o", key, "--public", pub, *SHORT)
+    fails(done, f"{pub}: No space left on device", f"whole in {key}", f"vecphe pubkey {key}")
+    succeeds(main_here("pubkey", key, "--out", pub, "--insecure"))
+    assert PublicKey.load(pub, insecure=True) == PrivateKey.load(key, insecure=True).public_key
+
+
+@pytest.mark.parametrize("form", ["binary", "json", "jwk"])
+def test_the_public_key_of_a_private_one(main_here, tmp_path, cheap_passphrases, form):
+    key, pub, again, secret = (str(tmp_path / name) for name in ("key", "key.pub", "again", "secret"))
+    Path(secret).write_text("open sesame\n")
+    option = [] if form == "jwk" else ["--passphrase-file", secret]
+    succeeds(main_here("keygen", "-o", key, "--form", form, *option, *SHORT))
+    succeeds(main_here("pubkey", key, "--out", again, "--form", form, *option, "--insecure"))
+    assert Path(again).read_bytes() == Path(pub).read_bytes()
+    fails(main_here("pubkey", key, "--out", again, *option, "--insecure"), "again exists", "--force")
+
+
+def test_h58_what_the_system_says_names_the_file_and_no_number(main_here, tmp_path, key_files, data, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vecphe.files.os.write", full)
+    done = main_here("encrypt", data, "-k", key_files[1], "-o", str(tmp_path / "out"), "--insecure")
+    fails(done, f"error: {tmp_path / 'out'}: No space left on device")
+    fails(main_here("inspect", str(tmp_path / "missing")), f"error: {tmp_path / 'missing'}: No such file")
+
+
 # Secrets --------------------------------------------------------------------------------------------------------
 
 
@@ -284,6 +392,30 @@ def test_h67_a_private_key_that_others_can_read_is_told(main_here, tmp_path, key
         done = main_here("decrypt", str(tmp_path / "x"), "-k", str(key), "--insecure")
         assert succeeds(done) == "1\n"
         assert ("chmod 600" in done.stderr) == told
+
+
+def test_h67_decrypted_values_are_for_their_owner_unless_the_file_was_there(main_here, tmp_path, key_files):
+    PublicKey.load(key_files[1], insecure=True).encrypt([1]).save(tmp_path / "x")
+    out = tmp_path / "out.csv"
+    call = ["decrypt", str(tmp_path / "x"), "-k", key_files[0], "-o", str(out), "--insecure", "--force"]
+    for mode in (0o600, 0o640, 0o600):
+        succeeds(main_here(*call))
+        if mode != 0o600:
+            out.chmod(mode)
+            succeeds(main_here(*call))
+        assert stat.S_IMODE(out.stat().st_mode) == mode
+        out.unlink()
+
+
+def test_h67_a_passphrase_that_others_can_read_is_told(main_here, tmp_path, cheap_passphrases):
+    secret = tmp_path / "secret"
+    secret.write_text("open sesame\n")
+    for mode, told in [(0o644, True), (0o600, False)]:
+        secret.chmod(mode)
+        done = main_here("keygen", "-o", str(tmp_path / f"{mode}"), *SHORT, "--passphrase-file", str(secret))
+        succeeds(done)
+        assert (f"others can read the passphrase in {secret}" in done.stderr) == told
+        assert "sesame" not in done.stderr
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600])
@@ -412,6 +544,7 @@ def test_h67_passphrases_that_are_none(command, main_here, tmp_path, key_files, 
     fails(main_here(*args, "--passphrase-file", str(secret)), "not encrypted")
     monkeypatch.setenv("VECPHE_PASSPHRASE_FILE", str(secret))
     assert succeeds(main_here(*args)) == "1\n"  # it is there for keys that are
+    fails(main_here("keygen", "-o", key, *SHORT, "--form", "jwk"), "never encrypted", "unset VECPHE_PASSPHRASE_FILE")
 
 
 def test_h67_no_option_takes_a_secret(main_here):

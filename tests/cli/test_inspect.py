@@ -39,6 +39,16 @@ def test_keys(main_here, tmp_path, keypair, form):
         assert facts.get("key_length", 512) == 512
 
 
+def test_h07_a_fingerprint_that_is_not_that_of_the_primes_is_not_shown(main_here, tmp_path, keypair):
+    path = tmp_path / "key"
+    content = json.loads(keypair[1].to_jwk())
+    content["pub"]["n"] = json.loads(vecphe.generate_keypair(512, insecure=True)[0].to_jwk())["n"]
+    path.write_text(json.dumps(content))
+    done = main_here("inspect", str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{path}: p * q" in done.stderr
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"lorem", b"\x00\xff", b'{"kty": "RSA"}', b"{}", b"\x89VECPHE\n"],

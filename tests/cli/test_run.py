@@ -180,7 +180,7 @@ def fails(result, *words):
         (["--key-length", "1024"], "insecure"),
         (["--clients", "2"], "--clients"),
         (["--clients", "400"], "n_clients=400"),
-        (["--jobs", "0"], "n_jobs"),
+        (["--jobs", "0"], "--jobs 0"),
         (["--iterations", "0"], "--iterations"),
         (["--eta", "nan"], "eta"),
         (["--eta", "1e400"], "eta"),

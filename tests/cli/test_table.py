@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 
 import numpy as np
 import pytest
@@ -122,6 +123,71 @@ def test_h63_damaged_npy():
     assert huge != good
     with pytest.raises(ValueError, match="x"):
         parse(huge)
+
+
+def header(text, body=b"\0" * 8):
+    """A .npy file with this header."""
+    text = text.encode("latin1")
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + body
+
+
+def shaped(shape, descr="'<f8'"):
+    return f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{[]: 1}",
+        shaped("(" + "-" * 5000 + "1,)"),
+        shaped("(1,)", "',,'"),
+        shaped("(1,)", "[]"),
+        shaped("(1,)", "'f' * 3"),
+        shaped("(1,)", "[('a',), ('b',)]"),
+        shaped("(1,)", "{'names': ['a']}"),
+        shaped("(1,)", "'M8[99999999999999999999s]'"),
+        shaped("(1,)", f"('<f8', {2**70})"),
+        shaped("(1,)", "[('a', '<f8', (1, 2, 3, -4))]"),
+        shaped("(1,)", "'<f8\0'"),
+        shaped("(1,)")[:-1] + ", 1: 2}",
+        "{" * 150,
+        shaped("(" + "1" * 5000 + ",)"),
+        shaped("(" + "9" * 4000 + "," + "9" * 4000 + ")"),
+        shaped("(True,)"),
+        shaped("(-1, -1)"),
+        shaped("(" + "1," * 70 + ")"),
+    ],
+    ids=lambda text: text[:30] + text[-30:],
+)
+def test_h63_hostile_headers_of_npy(text):
+    with pytest.raises(ValueError, match=r"^x: ") as caught:
+        parse(header(text))
+    assert type(caught.value) is ValueError
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("shape", ["(0, 65537)", f"({2**40}, 0)", f"({2**59}, 0)", f"({2**70}, 0)"])
+def test_h35_empty_arrays_of_great_length(shape):
+    with pytest.raises(ValueError, match=r"^x: .*shape"):
+        parse(header(shaped(shape), b""))
+
+
+def test_an_empty_array_is_an_empty_file():
+    assert parse(header(shaped("(65536, 0)"), b"")).shape == (1 << 16, 0)
+    assert csv_of_values(np.zeros((1 << 16, 0))) == b""
+
+
+def test_integers_that_float64_would_round_are_refused():
+    for text, where in (
+        ("9007199254740993\n1.5\n", "line 1, column 1"),
+        ("a,b\n1.5,2\n3,-9007199254740993\n", "line 3, column 2"),
+    ):
+        with pytest.raises(ValueError, match=f"^x, {where}: an integer beyond"):
+            parse(text)
+    assert parse("9007199254740992\n-9007199254740992\n0.5\n").tolist() == [2.0**53, -(2.0**53), 0.5]
+    assert parse("9007199254740993.0\n").tolist() == [2.0**53]
+    assert parse("9007199254740993\n2\n").tolist() == [2**53 + 1, 2]
 
 
 @pytest.mark.parametrize("values", [[1j], ["1"], [None], np.array([1], dtype="M8[s]"), np.array([1], np.longdouble)])

@@ -32,9 +32,18 @@ def main() -> int:
         return 1
     except OSError as error:
         _drop_stdout()
-        print(f"error: {error}", file=sys.stderr)
+        _tell(error)
+        return 2
+    except MemoryError as error:
+        _tell(error)
         return 2
     return status
+
+
+def _tell(error: Exception) -> None:
+    from vecphe.cli.failure import print_error
+
+    print_error(error)
 
 
 def _repair_streams() -> None:

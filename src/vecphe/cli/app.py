@@ -229,7 +229,7 @@ def estimate(
     (print_plan_json if as_json else print_plan)(result)
 
 
-for _command in (crypt.keygen, crypt.encrypt, crypt.add, crypt.decrypt, crypt.inspect):
+for _command in (crypt.keygen, crypt.pubkey, crypt.encrypt, crypt.add, crypt.decrypt, crypt.inspect):
     app.command()(_command)
 
 

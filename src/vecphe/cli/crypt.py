@@ -1,20 +1,24 @@
-"""The commands that make keys and work with encrypted files: keygen, encrypt, add, decrypt, inspect."""
+"""The commands that make keys and work with encrypted files: keygen, pubkey, encrypt, add, decrypt, inspect."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vecphe.cli.failure import errors_in_one_line
-from vecphe.errors import VecpheError
+from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, VecpheError
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["add", "decrypt", "encrypt", "inspect", "keygen"]
+if TYPE_CHECKING:
+    from vecphe.encoding import FixedPoint
+
+__all__ = ["add", "decrypt", "encrypt", "inspect", "keygen", "pubkey"]
 
 _ERRORS = (VecpheError, ValueError, OSError)
 
@@ -58,7 +62,7 @@ def keygen(
 ) -> None:
     """Make a key pair: a private key that only you can read, and a public one to give away."""
     from vecphe.cli.output import check_writable
-    from vecphe.cli.streams import check_private_place, new_passphrase, write_output, write_private
+    from vecphe.cli.streams import PASSPHRASE_VARIABLE, check_private_place, new_passphrase, write_private
     from vecphe.keys import generate_keypair
     from vecphe.numbers import check_key_length
 
@@ -70,12 +74,49 @@ def keygen(
             check_writable(Path(path), force)
         secret = new_passphrase(passphrase, passphrase_file)
         if secret is not None and form is KeyForm.JWK:
-            raise ValueError("a JSON Web Key is never encrypted; leave out the passphrase, or take another --form")
+            origin = "leave out the passphrase" if passphrase or passphrase_file else f"unset {PASSPHRASE_VARIABLE}"
+            raise ValueError(f"a JSON Web Key is never encrypted; {origin}, or take another --form")
         public_key, private_key = _quietly(generate_keypair, key_length, insecure)
         write_private(out, _key_bytes(private_key, form, passphrase=secret), force)
-        write_output(public_path, _key_bytes(public_key, form), force)
+        _write_public(public_path, _key_bytes(public_key, form), force, out)
     names = {"private key": out, "public key": public_path, "fingerprint": public_key.fingerprint}
     print("\n".join(f"{name}: {value}" for name, value in names.items()), file=sys.stderr if out == "-" else sys.stdout)
+
+
+def _write_public(path: str, data: bytes, force: bool, private_path: str) -> None:
+    """Write the second file of a pair; the first one is there, whatever happens."""
+    from vecphe.cli.streams import write_output
+
+    try:
+        write_output(path, data, force)
+    except OSError as error:
+        place, file = (
+            ("on the standard output", "FILE") if private_path == "-" else (f"in {private_path}", private_path)
+        )
+        raise ValueError(
+            f"{path}: {error.strerror or error}; the private key is whole {place}, "
+            f"and vecphe pubkey {file} --out PUBLIC writes its public key"
+        ) from None
+
+
+def pubkey(
+    private: Annotated[Path, typer.Argument(metavar="PRIVATE", help="File of the private key.")],
+    out: Out,
+    passphrase_file: PassphraseFile = None,
+    form: Annotated[KeyForm, typer.Option(help="binary and json are vecphe's; jwk is what phe's pheutil reads.")] = (
+        KeyForm.BINARY
+    ),
+    force: Force = False,
+    insecure: Insecure = False,
+) -> None:
+    """Write the public key of a private one. A passphrase that is needed and not in a file is asked for."""
+    from vecphe.cli.output import check_writable
+    from vecphe.cli.streams import load_private_key, write_output
+
+    with errors_in_one_line(*_ERRORS):
+        check_writable(Path(out), force)
+        public_key = load_private_key(private, passphrase_file, insecure, "PRIVATE").public_key
+        write_output(out, _key_bytes(public_key, form), force, binary=form is KeyForm.BINARY)
 
 
 def _public_path(out: str, public: str | None) -> str:
@@ -125,21 +166,44 @@ def encrypt(
     """Encrypt the numbers of a CSV or .npy file."""
     from vecphe.cli.output import check_writable
     from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
-    from vecphe.cli.table import parse_values
-    from vecphe.format import checked_encoding
+    from vecphe.cli.table import check_start, parse_values, place
 
     with errors_in_one_line(*_ERRORS):
         check_streams([source])
         check_writable(Path(out), force)
         public_key = load_public_key(key, insecure)
-        values, header = parse_values(read_input(source), _shown(source))
+        name = _shown(source)
+        data = read_input(source, partial(check_start, name=name))
+        values, header = parse_values(data, name)
         if header is not None:
-            print(f"note: {_shown(source)}, line 1 is taken as a header", file=sys.stderr)
-        encoding = checked_encoding(None, packed=packed, integer=values.dtype.kind != "f")
-        if max_abs is not None:
-            encoding = replace(encoding, max_abs=max_abs)
-        array = public_key.encrypt(values, packed=packed, encoding=encoding, n_jobs=jobs)
+            print(f"note: {name}, line 1 is taken as a header", file=sys.stderr)
+        encoding = _encoding(max_abs, packed, values.dtype.kind != "f")
+        outside = encoding.first_outside(values)
+        if outside is not None:
+            raise ValueError(
+                f"{name}, {place(data, header, outside)}: a magnitude beyond {encoding.max_abs}; "
+                "give the largest one with --max-abs"
+            )
+        try:
+            array = public_key.encrypt(values, packed=packed, encoding=encoding, n_jobs=jobs)
+        except (PlaintextOverflowError, LayoutMismatchError):
+            raise ValueError(
+                f"magnitudes up to {encoding.max_abs} do not fit this key of {public_key.key_length} bits; "
+                "give less with --max-abs, or take a longer key"
+            ) from None
         write_output(out, array.to_bytes(), force)
+
+
+def _encoding(max_abs: float | None, packed: bool, integer: bool) -> FixedPoint:
+    from vecphe.format import checked_encoding
+
+    encoding = checked_encoding(None, packed=packed, integer=integer)
+    if max_abs is None:
+        return encoding
+    try:
+        return replace(encoding, max_abs=max_abs)
+    except ValueError:
+        raise ValueError(f"--max-abs must be positive and finite, and at least 1 for integers, not {max_abs}") from None
 
 
 def _shown(path: str) -> str:
@@ -187,7 +251,10 @@ def decrypt(
     force: Force = False,
     insecure: Insecure = False,
 ) -> None:
-    """Decrypt a file to CSV or .npy. A passphrase that is needed and not in a file is asked for."""
+    """Decrypt a file to CSV or .npy. A passphrase that is needed and not in a file is asked for.
+
+    A new file can be read by you alone; one that is replaced keeps its permissions.
+    """
     from vecphe.cli.output import check_writable
     from vecphe.cli.streams import check_streams, load_private_key, read_array, write_output
     from vecphe.cli.table import csv_of_values, npy_of_values
@@ -199,7 +266,7 @@ def decrypt(
         private_key = load_private_key(key, passphrase_file, insecure)
         values = private_key.decrypt(read_array(private_key.public_key, source), n_jobs=jobs)
         data = csv_of_values(values) if form is TableForm.CSV else npy_of_values(values)
-        write_output(out, data, force, binary=form is TableForm.NPY)
+        write_output(out, data, force, binary=form is TableForm.NPY, mode=0o600)
 
 
 def _table_form(out: str, form: TableForm | None) -> TableForm:
@@ -220,11 +287,11 @@ def inspect(
     import json
 
     from vecphe.cli.inspection import facts_of
-    from vecphe.cli.streams import check_streams, naming, read_input
+    from vecphe.cli.streams import check_frame_start, check_streams, naming, read_input
 
     with errors_in_one_line(*_ERRORS):
         check_streams([source])
-        data = read_input(source)
+        data = read_input(source, partial(check_frame_start, name=_shown(source), wanted="a key or an encrypted file"))
         with naming(_shown(source)):
             facts = facts_of(data)
     print(json.dumps(facts, indent=2))

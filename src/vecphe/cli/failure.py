@@ -11,15 +11,36 @@ import typer
 
 __all__ = ["errors_in_one_line", "fail", "one_line", "print_error"]
 
+# What the library tells callers in Python to pass, and the option that is meant.
+_OPTIONS = {
+    "pass insecure=True": "give --insecure",
+    "pass force=True": "give --force",
+    "n_jobs == 0": "--jobs 0",
+}
+
 
 def one_line(text: object) -> str:
     """Text without line breaks."""
     return " ".join(str(text).split())
 
 
-def print_error(text: object) -> None:
-    """Tell an error on stderr."""
-    print(f"error: {one_line(text)}", file=sys.stderr)
+def print_error(error: object) -> None:
+    """Tell an error, or a text, on stderr, in the words of the command line."""
+    print(f"error: {_in_options(one_line(_text(error)))}", file=sys.stderr)
+
+
+def _text(error: object) -> object:
+    if isinstance(error, MemoryError):
+        return "not enough memory for this input"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return error
+
+
+def _in_options(text: str) -> str:
+    for words, option in _OPTIONS.items():
+        text = text.replace(words, option)
+    return text
 
 
 def fail(text: object) -> NoReturn:
@@ -30,10 +51,11 @@ def fail(text: object) -> NoReturn:
 
 @contextmanager
 def errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
-    """End the command where an error of these kinds is raised; a broken pipe is for `main` to answer."""
+    """End the command where an error of these kinds is raised, or memory is short; `main` answers a broken pipe."""
+    caught: tuple[type[Exception], ...] = (*kinds, MemoryError)
     try:
         yield
     except BrokenPipeError:
         raise
-    except kinds as error:
+    except caught as error:
         fail(error)

@@ -49,5 +49,8 @@ def _jwk_facts(data: bytes) -> dict[str, Any]:
     try:
         kind, n = "public key", parse_public_jwk(data)
     except InvalidKeyError:  # perhaps a private one; if not, that is the error to tell
-        kind, n = "private key", parse_private_jwk(data)[0]
+        kind = "private key"
+        n, p, q = parse_private_jwk(data)
+        if p * q != n:
+            raise InvalidKeyError("p * q of the private key is not its n") from None
     return {"kind": f"{kind} (JSON Web Key)", "fingerprint": PublicNumbers(n).fingerprint, "key_length": n.bit_length()}

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import getpass
+import io
+import json
 import os
 import stat
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from vecphe import EncryptedArray, PrivateKey, PublicKey
-from vecphe.errors import SerializationError, VecpheError
+from vecphe.errors import InvalidKeyError, SerializationError, VecpheError
 from vecphe.files import read_file, replace_file
 from vecphe.serialization import KEY_FILE_BYTES, frame_from_json
 from vecphe.serialization.frames import MAGIC, Kind, open_frame
 
 __all__ = [
+    "PASSPHRASE_VARIABLE",
+    "check_frame_start",
     "check_private_place",
     "check_streams",
     "frame_of",
@@ -34,6 +40,12 @@ __all__ = [
 
 PASSPHRASE_VARIABLE = "VECPHE_PASSPHRASE_FILE"
 _LONGEST_PASSPHRASE = 1 << 12  # bytes
+_CONTENTS = {
+    Kind.PUBLIC_KEY: "a public key",
+    Kind.PRIVATE_KEY: "a private key",
+    Kind.SEALED_PRIVATE_KEY: "a private key",
+    Kind.ARRAY: "an encrypted array",
+}
 
 
 def check_streams(inputs: Sequence[str]) -> None:
@@ -45,15 +57,26 @@ def check_streams(inputs: Sequence[str]) -> None:
         raise ValueError("the standard input is closed")
 
 
-def read_input(path: str) -> bytes:
-    """The bytes of a file, or of stdin."""
-    return sys.stdin.buffer.read() if path == "-" else read_file(path)
-
-
-def write_output(path: str, data: bytes, force: bool, *, binary: bool = True) -> None:
-    """Write a file whole or not at all, or to stdout; binary data not to a terminal."""
+def read_input(path: str, check: Callable[[bytes], None]) -> bytes:
+    """The bytes of a file, or of stdin; `check` sees the first of them before a stream without end is read."""
     if path != "-":
-        replace_file(path, data, force=force)
+        return read_file(path, check=check)
+    stream = cast(io.BufferedReader, sys.stdin.buffer)
+    check(stream.peek())
+    return stream.read()
+
+
+def check_frame_start(start: bytes, name: str, wanted: str = "an encrypted file") -> None:
+    """Raise ValueError if a file with these first bytes is in none of vecphe's forms; it may go on without end."""
+    binary, text = start[: len(MAGIC)] == MAGIC[: len(start)], start.lstrip()[:1] in (b"{", b"")
+    if not start or not (binary or text):
+        raise ValueError(f"{name}: not {wanted}" + ("; it is empty" if not start else ""))
+
+
+def write_output(path: str, data: bytes, force: bool, *, binary: bool = True, mode: int = 0o666) -> None:
+    """Write a file whole or not at all, or to stdout; binary data not to a terminal. `mode` is as in `replace_file`."""
+    if path != "-":
+        replace_file(path, data, force=force, mode=mode)
         return
     if binary and sys.stdout.isatty():
         raise ValueError("the standard output is a terminal; redirect it, or name a file with --out")
@@ -61,9 +84,13 @@ def write_output(path: str, data: bytes, force: bool, *, binary: bool = True) ->
 
 
 def _write_stdout(data: bytes) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 def check_private_place(path: str) -> None:
@@ -84,13 +111,16 @@ def write_private(path: str, data: bytes, force: bool) -> None:
         _write_stdout(data)
         return
     replace_file(path, data, force=force, private=True)
-    _warn_if_readable(path)  # some file systems have no modes
+    _warn_if_readable(path, "private key")  # some file systems have no modes
 
 
-def _warn_if_readable(path: str) -> None:
-    status = os.stat(path)
-    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
-        print(f"warning: others can read the private key in {path}; chmod 600 {path}", file=sys.stderr)
+def _warn_if_readable(path: Path | str, content: str) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:  # a pipe that is gone once it is read
+        return
+    if stat.S_ISREG(mode) and mode & 0o077:
+        print(f"warning: others can read the {content} in {path}; chmod 600 {path}", file=sys.stderr)
 
 
 def new_passphrase(ask: bool, file: Path | None) -> str | None:
@@ -121,6 +151,7 @@ def _passphrase_from(file: Path | None) -> str | None:
         passphrase = ""
     if not passphrase:
         raise ValueError(f"{file}: its first line is to be the passphrase, in UTF-8, and is not")
+    _warn_if_readable(file, "passphrase")
     return passphrase
 
 
@@ -143,38 +174,67 @@ def _ask(prompt: str) -> str:
 
 def load_public_key(path: Path, insecure: bool) -> PublicKey:
     """A public key from a file in any of its forms: binary, JSON, JSON Web Key."""
-    data = read_file(path, KEY_FILE_BYTES)
+    data = _read_key(path)
     with naming(path):
         if is_jwk(data):
             return PublicKey.from_jwk(data, insecure=insecure)
-        return PublicKey.from_bytes(frame_of(data), insecure=insecure)
+        return PublicKey.from_bytes(_key_frame(data, "--key", "public", Kind.PUBLIC_KEY), insecure=insecure)
 
 
-def load_private_key(path: Path, passphrase_file: Path | None, insecure: bool) -> PrivateKey:
-    """A private key from a file in any of its forms; asks for a passphrase where it needs one and has none."""
-    data = read_file(path, KEY_FILE_BYTES)
+def _read_key(path: Path) -> bytes:
+    if str(path) == "-":
+        raise ValueError("a key comes from a file, not from - (the standard input): name that file")
+    return read_file(path, KEY_FILE_BYTES)
+
+
+def _key_frame(data: bytes, option: str, wanted: str, *kinds: Kind) -> bytes:
+    frame = frame_of(data)
+    kind = open_frame(frame, *Kind).kind
+    if kind not in kinds:
+        raise InvalidKeyError(f"{_CONTENTS[kind]}, but {option} wants the file of the {wanted} key")
+    return frame
+
+
+def load_private_key(path: Path, passphrase_file: Path | None, insecure: bool, option: str = "--key") -> PrivateKey:
+    """A private key from the file of an option, in any form; asks for a passphrase where it needs one and has none."""
+    data = _read_key(path)
     with naming(path):
-        key = _private_key(data, path, _passphrase_from(passphrase_file), insecure)
-    _warn_if_readable(str(path))
+        key = _private_key(data, path, _passphrase_from(passphrase_file), insecure, option)
+    _warn_if_readable(path, "private key")
     return key
 
 
-def _private_key(data: bytes, path: Path, passphrase: str | None, insecure: bool) -> PrivateKey:
+def _private_key(data: bytes, path: Path, passphrase: str | None, insecure: bool, option: str) -> PrivateKey:
     if is_jwk(data):
         if passphrase is not None:
             raise ValueError(f"{path} is not encrypted; leave out --passphrase-file if you trust it")
         return PrivateKey.from_jwk(data, insecure=insecure)
-    frame = frame_of(data)
-    if passphrase is None and _is_sealed(frame):
+    frame = _key_frame(data, option, "private", Kind.PRIVATE_KEY, Kind.SEALED_PRIVATE_KEY)
+    if passphrase is None and open_frame(frame, *Kind).kind is Kind.SEALED_PRIVATE_KEY:
         passphrase = _passphrase_from(_named_file()) or _ask(f"Passphrase of {path}: ")
     return PrivateKey.from_bytes(frame, passphrase=passphrase, insecure=insecure)
 
 
 def read_array(public_key: PublicKey, path: str) -> EncryptedArray:
     """An encrypted array from a file or stdin, in either form."""
-    data = read_input(path)
-    with naming("standard input" if path == "-" else path):
-        return EncryptedArray.from_bytes(public_key, frame_of(data))
+    name = "standard input" if path == "-" else path
+    data = read_input(path, partial(check_frame_start, name=name))
+    with naming(name):
+        if _is_number_of_phe(data):
+            raise SerializationError("a number that pheutil encrypted; work on it with vecphe pheutil")
+        frame = frame_of(data)
+        kind = open_frame(frame, *Kind).kind
+        if kind is not Kind.ARRAY:
+            raise SerializationError(f"{_CONTENTS[kind]}, not an encrypted file")
+        return EncryptedArray.from_bytes(public_key, frame)
+
+
+def _is_number_of_phe(data: bytes) -> bool:
+    try:
+        content = json.loads(data) if len(data) < KEY_FILE_BYTES and not data.startswith(MAGIC) else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.keys() == {"v", "e"}
 
 
 @contextmanager
@@ -184,15 +244,13 @@ def naming(path: Path | str) -> Iterator[None]:
         yield
     except VecpheError as error:
         raise ValueError(f"{path}: {error}") from None
+    except MemoryError:
+        raise ValueError(f"{path}: not enough memory for what it asks for") from None
 
 
 def is_jwk(data: bytes) -> bool:
     """Whether data is to be tried as a JSON Web Key."""
     return not data.startswith(MAGIC) and b'"kty"' in data
-
-
-def _is_sealed(frame: bytes) -> bool:
-    return open_frame(frame, Kind.PRIVATE_KEY, Kind.SEALED_PRIVATE_KEY).kind is Kind.SEALED_PRIVATE_KEY
 
 
 def frame_of(data: bytes) -> bytes:

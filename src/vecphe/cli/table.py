@@ -12,12 +12,30 @@ import numpy as np
 import numpy.typing as npt
 from gmpy2 import mpz
 
-__all__ = ["csv_of_values", "npy_of_values", "parse_values"]
+from vecphe.format import is_sprawling
+from vecphe.serialization.fields import MAX_DIMENSIONS
+
+__all__ = ["check_start", "csv_of_values", "npy_of_values", "parse_values", "place"]
 
 _NPY_MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_GREATEST_EXACT = 1 << 53  # of the integers that float64 holds without a gap
 _LONGEST = 1000  # characters of a number; the longest exact decimal of a float64 has 1077, and nobody writes it
+
+
+def check_start(start: bytes, name: str) -> None:
+    """Raise ValueError if a file with these first bytes can hold no numbers; it may go on without end."""
+    if b"\0" in start and not start.startswith((_NPY_MAGIC, _ZIP_MAGIC)):
+        raise ValueError(f"{name}: neither UTF-8 text nor a .npy file")
+
+
+def place(data: bytes, header: str | None, index: tuple[int, ...]) -> str:
+    """Where the value at an index stood in the data that `parse_values` read, which gave this header."""
+    if data.startswith(_NPY_MAGIC):
+        return f"index {index}"
+    line, column = (*index, 0)[:2]
+    return f"line {line + 1 + (header is not None)}, column {column + 1}"
 
 
 def parse_values(data: bytes, name: str) -> tuple[npt.NDArray[Any], str | None]:
@@ -58,10 +76,16 @@ def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, _, dtype = read_header(file)
-    except (ValueError, KeyError, EOFError) as error:
-        raise ValueError(f"{name}: not a whole .npy file ({error})") from None
+    except Exception:  # numpy evaluates the header as Python: what that raises has no common base
+        raise ValueError(f"{name}: not a whole .npy file, its header is damaged") from None
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise ValueError(f"{name}: an array of dtype {dtype}; only real numbers of up to 64 bits can be encrypted")
+        raise ValueError(
+            f"{name}: an array of dtype {str(dtype)[:40]}; only real numbers of up to 64 bits can be encrypted"
+        )
+    if len(shape) > MAX_DIMENSIONS or not all(type(length) is int and 0 <= length < 1 << 60 for length in shape):
+        raise ValueError(f"{name}: no shape of an array of at most {MAX_DIMENSIONS} dimensions")
+    if is_sprawling(shape):
+        raise ValueError(f"{name}: a shape too large for an empty array")
     wanted = math.prod(shape) * dtype.itemsize  # before anything of that size is made
     if len(data) - file.tell() != wanted:
         raise ValueError(f"{name}: {len(data) - file.tell()} bytes of numbers where the header tells {wanted}")
@@ -90,7 +114,7 @@ def _parse_csv(data: bytes, name: str) -> tuple[npt.NDArray[Any], str | None]:
         for column, cell in enumerate(row, 1):
             if not _NUMBER.fullmatch(cell) or len(cell) > _LONGEST or not math.isfinite(float(cell)):
                 raise ValueError(f"{name}, line {line}, column {column}: {_why_not(cell)}")
-    return _as_array(rows, width, name), header
+    return _as_array(rows, width, name, first), header
 
 
 def _rows(data: bytes, name: str) -> list[list[str]]:
@@ -126,7 +150,7 @@ def _why_not(cell: str) -> str:
     return f"not a number{hint}"
 
 
-def _as_array(rows: list[list[str]], width: int, name: str) -> npt.NDArray[Any]:
+def _as_array(rows: list[list[str]], width: int, name: str, first: int) -> npt.NDArray[Any]:
     cells = [cell for row in rows for cell in row]
     values: npt.NDArray[Any]
     if all(_INTEGER.fullmatch(cell) for cell in cells):
@@ -136,8 +160,20 @@ def _as_array(rows: list[list[str]], width: int, name: str) -> npt.NDArray[Any]:
             raise ValueError(f"{name}: integers beyond 64 bits; write them as floats, such as 1e30")
         values = np.array(integers, dtype=np.int64 if greatest < 1 << 63 else np.uint64)
     else:
+        _check_exact(rows, name, first)
         values = np.array([float(cell) for cell in cells])
     return values if width == 1 else values.reshape(-1, width)
+
+
+def _check_exact(rows: list[list[str]], name: str, first: int) -> None:
+    """Raise ValueError for integers that would be rounded because other numbers of the table have fractions."""
+    for line, row in enumerate(rows, first):
+        for column, cell in enumerate(row, 1):
+            if _INTEGER.fullmatch(cell) and abs(int(cell)) > _GREATEST_EXACT:
+                raise ValueError(
+                    f"{name}, line {line}, column {column}: an integer beyond 2^53, which is rounded in a table with "
+                    "fractions; write it with a decimal point if you want that, or encrypt the integers on their own"
+                )
 
 
 def csv_of_values(values: npt.NDArray[Any]) -> bytes:
@@ -150,6 +186,8 @@ def csv_of_values(values: npt.NDArray[Any]) -> bytes:
     """
     if values.ndim > 2:
         raise ValueError(f"CSV has two dimensions, the array {values.ndim}; write it as .npy")
+    if not values.size:
+        return b""  # rows without values: as many lines as somebody claims
     rows = values.tolist() if values.ndim == 2 else [[value] for value in values.ravel().tolist()]
     # Python limits the digits of its own integers, gmpy2 does not.
     digits = str if values.dtype != object else lambda value: mpz(value).digits()

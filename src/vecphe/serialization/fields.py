@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from vecphe.encoding import FRACTION_STEP, FixedPoint
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PlaintextOverflowError, SerializationError
-from vecphe.format import Format
+from vecphe.format import Format, is_sprawling
 from vecphe.numbers import PublicNumbers
 from vecphe.packing import SlotLayout
 
@@ -144,6 +144,8 @@ def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
         raise SerializationError(f"an array has at most {MAX_DIMENSIONS} dimensions, not {len(fields.shape)}")
     if math.prod(max(length, 1) for length in fields.shape) >= 1 << 60:
         raise SerializationError("the shape is too large for an array")
+    if is_sprawling(fields.shape):
+        raise SerializationError("the shape is too large for an empty array: its other lengths multiply to over 2^16")
     encoding = _encoding(fields)
     layout = _layout(fields, encoding)
     _check_scale(fields)
@@ -153,6 +155,10 @@ def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
 
 
 def _encoding(fields: ArrayFields) -> FixedPoint:
+    if fields.max_abs.mantissa.bit_length() > BOUND_BITS:
+        raise SerializationError(
+            f"max_abs has an odd part of more than {BOUND_BITS} bits; encrypt with a rounder one, say a power of two"
+        )
     max_abs = fields.max_abs.real("max_abs")
     try:
         return FixedPoint(fields.fraction_bits, max_abs, fields.max_terms)

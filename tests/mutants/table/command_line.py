@@ -14,8 +14,8 @@ MUTANTS = [
     Mutant(
         (58,),
         FILES,
-        "        _write_new(temporary, data, 0o600 if private else 0o666)\n",
-        "        _write_new(temporary, data, 0o600 if private else 0o666)\n        open(target, 'wb').close()\n",
+        "            _move(temporary, target, force)\n",
+        "            open(target, 'wb').close()\n            _move(temporary, target, force)\n",
         (FAILURE,),
     ),
     Mutant(
@@ -38,8 +38,8 @@ MUTANTS = [
     Mutant(
         (59,),
         FILES,
-        "0o600 if private else 0o666)",
-        "0o644 if private else 0o666)",
+        "0o600 if private or kept is not None else mode, kept)",
+        "0o644 if private or kept is not None else mode, kept)",
         ("test_files.py::test_h59_the_mode_is_right_from_creation",),
     ),
     Mutant(

@@ -84,8 +84,8 @@ MUTANTS = [
     Mutant(
         (8,),
         NUMBERS,
-        "if not (is_probable_prime(p, _IMPORT_ROUNDS) and is_probable_prime(q, _IMPORT_ROUNDS)):",
-        "if not is_probable_prime(p, _IMPORT_ROUNDS):",
+        "if not are_probable_primes((p, q), _IMPORT_ROUNDS):",
+        "if not are_probable_primes((p,), _IMPORT_ROUNDS):",
         (
             "test_numbers.py::test_h08_one_composite_factor_is_enough",
             "test_numbers.py::test_h08_imported_primes_have_64_rounds_with_bases_of_the_operating_system",

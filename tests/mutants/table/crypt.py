@@ -60,8 +60,8 @@ MUTANTS = [
     Mutant(
         (59,),
         FILES,
-        "        _write_new(temporary, data, 0o600 if private else 0o666)\n",
-        "        _write_new(temporary, data, 0o666)\n        os.chmod(temporary, 0o600 if private else 0o640)\n",
+        "0o600 if private or kept is not None else mode, kept)",
+        "mode, 0o600 if private else kept)",
         (
             "test_files.py::test_h59_the_mode_is_right_from_creation",
             "test_files.py::test_h59_kill_while_a_key_is_written",
@@ -108,8 +108,8 @@ MUTANTS = [
     Mutant(
         (64,),
         CRYPT,
-        "        check_writable(Path(out), force)\n        public_key = load_public_key(key, insecure)\n        values",
-        "        public_key = load_public_key(key, insecure)\n        values",
+        "        check_writable(Path(out), force)\n        public_key = load_public_key(key, insecure)\n        name",
+        "        public_key = load_public_key(key, insecure)\n        name",
         (OUTPUTS,),
     ),
     Mutant(
@@ -122,8 +122,8 @@ MUTANTS = [
     Mutant(
         (64,),
         STREAMS,
-        "        replace_file(path, data, force=force)\n",
-        "        replace_file(path, data)\n",
+        "        replace_file(path, data, force=force, mode=mode)\n",
+        "        replace_file(path, data, mode=mode)\n",
         (OUTPUTS,),
     ),
     Mutant((65,), CRYPT, "encoding=encoding, n_jobs=jobs)", "encoding=encoding)", (f"{TESTS}test_h65_jobs",)),
@@ -137,7 +137,13 @@ MUTANTS = [
         'return f"not a number: {cell}"',
         ("cli/test_table.py::test_errors_do_not_show_the_values",),
     ),
-    Mutant((67,), STREAMS, "    if stat.S_ISREG(mode) and mode & 0o077:\n", "    if False:\n", (REDIRECTED,)),
+    Mutant(
+        (67,),
+        STREAMS,
+        "    if stat.S_ISREG(mode) and mode & 0o077:\n        raise",
+        "    if False:\n        raise",
+        (REDIRECTED,),
+    ),
     Mutant(
         (67,),
         STREAMS,
@@ -149,8 +155,8 @@ MUTANTS = [
     Mutant(
         (67,),
         STREAMS,
-        "    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:\n",
-        "    if False:\n",
+        "    if stat.S_ISREG(mode) and mode & 0o077:\n        print",
+        "    if False:\n        print",
         (f"{TESTS}test_h67_a_private_key_that_others_can_read_is_told",),
     ),
     Mutant(

@@ -128,6 +128,14 @@ def test_h66_what_is_no_number(keys: tuple[Path, Path], text: str) -> None:
     assert re.fullmatch(r"Error: the plaintext is not a (finite )?number[^\n]*\n", result.stderr)
 
 
+@pytest.mark.parametrize(("text", "number"), [("1_000", "1000.0\n"), (" 1e3 ", "1000.0\n"), ("-0x1", "")])
+def test_numbers_are_read_as_floats_of_python(keys: tuple[Path, Path], tmp_path: Path, text: str, number: str) -> None:
+    result = invoke(OURS, "encrypt", "--output", tmp_path / "c", keys[1], "--", text)
+    assert result.exit_code == (0 if number else 2)
+    if number:
+        assert done(OURS, "decrypt", keys[0], tmp_path / "c") == number
+
+
 def test_a_number_too_large_for_the_key(keys: tuple[Path, Path]) -> None:
     result = invoke(OURS, "encrypt", keys[1], "1e300")
     assert (result.exit_code, result.stdout) == (2, "")

@@ -111,6 +111,8 @@ def test_h07_private_numbers_of_another_key(sides: Sides) -> None:
 def test_h13_a_public_key_is_no_private_one(sides: Sides) -> None:
     with pytest.raises(TypeError, match="must be a PaillierPublicKey"):
         vecphe.phe.PaillierPrivateKey(sides.private, sides.private.p, sides.private.q)
+    with pytest.raises(AttributeError):
+        phe.PaillierPrivateKeyring([sides.phe_public])
     with pytest.raises(TypeError, match="must be a PaillierPrivateKey"):
         vecphe.phe.PaillierPrivateKeyring([sides.public])
     with pytest.raises(TypeError, match="must be a PaillierPublicKey"):

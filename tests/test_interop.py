@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -220,17 +221,47 @@ def test_exponents_too_far_apart(keypair: Keys, unread: Callable[[Any], Any]) ->
     assert keypair[1].decrypt(wide).tolist() == [1.0, 16.0**-100]
 
 
-@pytest.mark.parametrize("exponent", [-395, -268, -128, -127, -1, 0, 1, 126])
+@pytest.mark.parametrize("exponent", [-395, -268, -128, -127, -1, 0, 1, 97, 113])
 def test_extreme_exponents(keypair: Keys, exponent: int) -> None:
     array = from_phe(keypair[0], number_of(keypair[0], exponent=exponent))
-    assert array.bound == keypair[0].n // 3 - 1
+    limit = keypair[0].n // 3 - 1
+    guard = 0 if exponent <= 0 else min(64, limit.bit_length() - 54 - 4 * exponent)
+    assert array.bound == limit >> guard
     assert keypair[1].decrypt(array) == (16**exponent if exponent >= 0 else 16.0**exponent)
+
+
+@pytest.mark.parametrize("exponents", [(0, -115), (115,), (40, -75), (126,)])
+def test_exponents_too_far_apart_for_floats_need_max_abs(
+    keypair: Keys, unread: Callable[[Any], Any], exponents: tuple[int, ...]
+) -> None:
+    """512 bits: 16^115 * 2^53 is beyond n/3."""
+    with pytest.raises(PlaintextOverflowError, match="pass max_abs, use a longer key"):
+        from_phe(keypair[0], [unread(exponent) for exponent in exponents])
+    numbers = [number_of(keypair[0], exponent=exponent) for exponent in exponents]
+    array = from_phe(keypair[0], numbers, max_abs=16 ** max(exponents))
+    assert keypair[1].decrypt(array).tolist() == [16.0**exponent for exponent in exponents]
+
+
+def test_aligned_numbers_that_wrap_around_are_no_results(keypair: Keys, phe_keys: tuple[Any, Any]) -> None:
+    """What exceeds n/3 / 16^spread: phe decrypts most of it to wrong numbers."""
+    limit, half, silent = keypair[0].n // 3 - 1, phe_keys[0].encrypt(0.5), 0
+    assert half.exponent == -14
+    for value in [*(limit - i * 10**140 for i in range(10)), limit >> 55, -(limit >> 3)]:
+        number = phe_keys[0].encrypt(value)
+        with contextlib.suppress(OverflowError):
+            silent += abs(phe_keys[1].decrypt(number + half) / value - 1) > 0.1
+        with pytest.raises(CorruptedAggregateError):
+            keypair[1].decrypt(from_phe(keypair[0], [number, half]))
+    assert silent
+    largest = limit >> 56 + 64
+    aligned = from_phe(keypair[0], [phe_keys[0].encrypt(largest), phe_keys[0].encrypt(-largest), half])
+    assert keypair[1].decrypt(aligned).tolist() == [float(largest), -float(largest), 0.5]
 
 
 def test_max_abs_gives_room_to_compute_and_is_checked(keypair: Keys, phe_keys: tuple[Any, Any]) -> None:
     numbers = [phe_keys[0].encrypt(value) for value in (1.5, -100)]
     with pytest.raises(PlaintextOverflowError):
-        from_phe(keypair[0], numbers) + from_phe(keypair[0], numbers)
+        from_phe(keypair[0], numbers[:1]) + from_phe(keypair[0], numbers[:1])
     narrow = from_phe(keypair[0], numbers, max_abs=100)
     assert keypair[1].decrypt((narrow + narrow) * 2).tolist() == [6.0, -400.0]
     with pytest.raises(CorruptedAggregateError):

@@ -51,6 +51,17 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert result.stdout == "51.5,4.25\n64.0,1.0\n"
 
 
+def test_the_links_lead_somewhere() -> None:
+    pages = [README, *sorted((README.parent / "docs").glob("*.md"))]
+    assert len(pages) > 4
+    for page in pages:
+        links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+        assert not missing, page
+    text = README.read_text(encoding="utf-8")
+    assert all(f"](docs/{page.name})" in text for page in pages[1:])
+
+
 def test_the_example_is_six_lines() -> None:
     first = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert first is not None

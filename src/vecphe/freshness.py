@@ -9,20 +9,30 @@ are the bare ciphertext 1, and ``(c + x) / c`` shows x to whoever sees both.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Lock
+
+from vecphe.forks import ForkSafeLock, generation
 
 __all__ = ["Freshness", "Nonce"]
 
-_LOCK = Lock()
+_LOCK = ForkSafeLock()
 
 
 class Nonce:
-    """One batch of randomizers, all different; `spent` once an array that depends on it has left the process."""
+    """One batch of randomizers, all different; `spent` once an array that depends on it has left the process.
 
-    __slots__ = ("spent",)
+    To a forked child it is spent: the parent has arrays with the same randomizers, and may have sent them.
+    """
+
+    __slots__ = ("_generation", "spent")
 
     def __init__(self) -> None:
         self.spent = False
+        self._generation = generation()
+
+    @property
+    def usable(self) -> bool:
+        """Whether an array may leave that only this batch hides."""
+        return not self.spent and self._generation == generation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,7 @@ class Freshness:
     @property
     def is_fresh(self) -> bool:
         """Whether the array may leave as it is."""
-        return any(not nonce.spent for nonce in self.single)
+        return any(nonce.usable for nonce in self.single)
 
     def spend(self) -> bool:
         """Note that the array leaves; return whether it was fresh. Of two arrays that share a nonce only one is."""

@@ -24,6 +24,8 @@ __all__ = ["from_phe", "to_phe"]
 _BITS = 4  # of a digit in phe's base 16
 _LEAST_EXPONENT = -4096  # the most fraction bits that an encoding takes
 _LEAST_FLOAT, _GREATEST_FLOAT = -1074, 1023  # as powers of two
+_FLOAT_BITS = 53  # of a float's integer; what is aligned must have room for them
+_GUARD_BITS = 64
 _GREATEST_DEPTH = 32  # numpy's limit of dimensions before 2.0
 
 
@@ -86,8 +88,9 @@ def from_phe(public_key: PublicKey, numbers: Any, max_abs: float | None = None) 
     numbers : phe-shaped number, or nested lists, tuples or object arrays of them
         Of any exponents; they may differ. They are read without being changed.
     max_abs : real number, optional
-        What no magnitude exceeds, as their sender promises; it is checked after decryption. Without it the array can
-        hold all that phe's numbers can (n/3), which leaves no room for additions or products: pass it to compute.
+        What no magnitude exceeds, as their sender promises; it is checked after decryption. Pass it to compute:
+        without it the bound is what phe's numbers can hold, n/3, which leaves no room for additions or products, or
+        where exponents differ 2^-64 of it (see Notes).
 
     Returns
     -------
@@ -102,9 +105,19 @@ def from_phe(public_key: PublicKey, numbers: Any, max_abs: float | None = None) 
     InvalidCiphertextError
         If a ciphertext is not in Z*_{n^2}; the text is the same whatever is wrong, and where.
     PlaintextOverflowError
-        If the exponents, or `max_abs` at the least of them, do not fit the key.
+        If the exponents, or `max_abs` at the least of them, do not fit the key; without `max_abs`, also if aligning
+        them leaves no room for the 53 bits of a float.
     SerializationError
         If an exponent is no int.
+
+    Notes
+    -----
+    An array has one exponent, the least of all and 0; other numbers are aligned to it, their integers multiplied by
+    16^spread mod n, as phe does before it adds them. An integer that is beyond n/3 / 16^spread wraps around modulo n,
+    which no one can see in the ciphertext, and is then any residue. phe takes two of three such for a number. Here an
+    aligned array decrypts only within the bound: of wrapped values, 2^-64 of the band lets through about one in 2^64
+    (more for spreads that leave less than 64 bits beside those of a float: one in 2^(what is left)), and `max_abs` its
+    own share of n. A sender who wants to can always choose a value that wraps into the bound, as he can choose any.
     """
     if not isinstance(public_key, PublicKey):
         raise TypeError(
@@ -120,7 +133,12 @@ def from_phe(public_key: PublicKey, numbers: Any, max_abs: float | None = None) 
             f"exponents from {least} to {max(exponents)} have no common scale that fits a {public_key.key_length}-bit "
             "key; convert numbers of such different size apart"
         )
-    encoding = _widest_encoding(limit, -_BITS * least) if max_abs is None else FixedPoint(-_BITS * least, max_abs)
+    if max_abs is None:
+        bound = _bound_of_aligned(limit, max(shifts, default=0), public_key.key_length)
+        encoding = _widest_encoding(bound, -_BITS * least)
+    else:
+        encoding = FixedPoint(-_BITS * least, max_abs)
+        bound = encoding.unit
     array = public_key.from_ciphertexts(
         [number.ciphertext(False) for number in flat],
         shape=shape,
@@ -130,7 +148,20 @@ def from_phe(public_key: PublicKey, numbers: Any, max_abs: float | None = None) 
     residues = array.residues
     if any(shifts):
         residues = array._source.ring.power_vartime(residues, [1 << shift for shift in shifts])
-    return array._derive(residues, bound=limit if max_abs is None else array.bound)
+    return array._derive(residues, bound=bound)
+
+
+def _bound_of_aligned(limit: int, shift: int, key_length: int) -> int:
+    """The band, less a guard where alignment may wrap: a wrapped integer is anywhere, so seldom within the bound."""
+    if not shift:
+        return limit
+    room = limit.bit_length() - 1 - shift
+    if room < _FLOAT_BITS:
+        raise PlaintextOverflowError(
+            f"the exponents are so far apart that floats, aligned to the least, do not fit a {key_length}-bit key; "
+            "pass max_abs, use a longer key, or convert numbers of such different size apart"
+        )
+    return limit >> min(_GUARD_BITS, room - _FLOAT_BITS)
 
 
 def _widest_encoding(limit: int, fraction_bits: int) -> FixedPoint:

@@ -19,11 +19,11 @@ import math
 import secrets
 from collections.abc import Iterable
 from functools import lru_cache
-from threading import Lock
 from typing import Any, Literal, get_args
 
 from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_for
 from vecphe.errors import InvalidKeyError, InvalidPlaintextError
+from vecphe.forks import ForkSafeLock
 from vecphe.numbers import PublicNumbers, check_public_number
 from vecphe.parallel import chunk_bounds, effective_jobs, run_tasks
 
@@ -94,7 +94,7 @@ class RandomizerSource:
         self.engine = engine_for(numbers.n)
         self.ring = ring_for(numbers.n)
         self._bits = exponent_bits(scheme, numbers.n.bit_length())
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
         self._drawn = 0
         self._base: int | None = None
         self._table: FixedBase[Any] | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from click.testing import CliRunner, Result
 from gmpy2 import mpz
 
 import vecphe.phe.command_line
+from vecphe import SerializationError
+from vecphe.phe.command_line import load_encrypted_number, load_public_key, serialise_encrypted
 
 PHE, OURS = phe.command_line.cli, vecphe.phe.command_line.cli
 
@@ -122,6 +126,14 @@ def test_h66_what_is_no_number(keys: tuple[Path, Path], text: str) -> None:
     result = invoke(OURS, "encrypt", keys[1], "--", text)
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.fullmatch(r"Error: the plaintext is not a (finite )?number[^\n]*\n", result.stderr)
+
+
+@pytest.mark.parametrize(("text", "number"), [("1_000", "1000.0\n"), (" 1e3 ", "1000.0\n"), ("-0x1", "")])
+def test_numbers_are_read_as_floats_of_python(keys: tuple[Path, Path], tmp_path: Path, text: str, number: str) -> None:
+    result = invoke(OURS, "encrypt", "--output", tmp_path / "c", keys[1], "--", text)
+    assert result.exit_code == (0 if number else 2)
+    if number:
+        assert done(OURS, "decrypt", keys[0], tmp_path / "c") == number
 
 
 def test_a_number_too_large_for_the_key(keys: tuple[Path, Path]) -> None:
@@ -244,3 +256,40 @@ def test_h38_keys_whose_ciphertexts_have_more_digits_than_ints_may_have(tmp_path
     assert len(json.loads(number.read_text())["v"]) > 4300
     assert done(OURS, "decrypt", private, number) == "2.5\n"
     assert mpz(json.loads(number.read_text())["v"]) > 0
+
+
+def test_streams_without_a_name(keys: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """What a test runner or a notebook puts in the place of the standard streams."""
+    assert not hasattr(sys.stdout, "name")
+    OURS.main(["extract", str(keys[0]), "-"], standalone_mode=False)
+    assert json.loads(capsys.readouterr().out) == json.loads(keys[1].read_text(encoding="utf-8"))
+    with pytest.raises(SerializationError, match="the standard stream is not an encrypted number"):
+        load_encrypted_number(io.BytesIO(b"{}"), vecphe.phe.PaillierPublicKey(15))
+
+
+def test_what_phes_module_has_for_scripts(keys: tuple[Path, Path]) -> None:
+    """Its functions beside the commands."""
+    fields = json.loads(keys[1].read_text(encoding="utf-8"))
+    theirs, ours = phe.command_line.load_public_key(fields), load_public_key(fields)
+    assert ours.n == theirs.n
+    assert load_public_key(json.dumps(fields)) == ours
+    for value, exponent in ((5, -32), (-1.5, -32), (1e-50, phe.EncodedNumber.encode(theirs, 1e-50).exponent)):
+        written = serialise_encrypted(ours.encrypt(value))
+        read = phe.command_line.load_encrypted_number(io.StringIO(written), theirs)
+        back = load_encrypted_number(io.StringIO(phe.command_line.serialise_encrypted(theirs.encrypt(value))), ours)
+        assert load_encrypted_number(io.BytesIO(written.encode()), ours).exponent == exponent
+        private = json.loads(keys[0].read_text(encoding="utf-8"))
+        p, q = (int.from_bytes(vecphe.phe.util.base64url_decode(private[name]), "big") for name in ("p", "q"))
+        assert phe.PaillierPrivateKey(theirs, p, q).decrypt(read) == value
+        assert vecphe.phe.PaillierPrivateKey(ours, p, q).decrypt(back) == value
+        assert read.exponent == back.exponent == exponent
+
+
+def test_the_names_of_phes_modules() -> None:
+    """All public ones, but those that its modules import from elsewhere and what docs/phe.md excepts."""
+    foreign = {"fractions", "hexlify", "log", "os", "phe", "print_function", "random", "sys", "unhexlify"}
+    foreign |= {"Mapping", "urlsafe_b64decode", "urlsafe_b64encode"}
+    excepted = {"paillier": {"getprimeover", "invert", "isqrt", "mulmod", "powmod"}}
+    for module in ("paillier", "encoding", "util", "command_line"):
+        names, ours = ({n for n in dir(getattr(m, module)) if n[0] != "_"} for m in (phe, vecphe.phe))
+        assert names - ours - foreign == excepted.get(module, set())

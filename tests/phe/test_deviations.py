@@ -111,6 +111,8 @@ def test_h07_private_numbers_of_another_key(sides: Sides) -> None:
 def test_h13_a_public_key_is_no_private_one(sides: Sides) -> None:
     with pytest.raises(TypeError, match="must be a PaillierPublicKey"):
         vecphe.phe.PaillierPrivateKey(sides.private, sides.private.p, sides.private.q)
+    with pytest.raises(AttributeError):
+        phe.PaillierPrivateKeyring([sides.phe_public])
     with pytest.raises(TypeError, match="must be a PaillierPrivateKey"):
         vecphe.phe.PaillierPrivateKeyring([sides.public])
     with pytest.raises(TypeError, match="must be a PaillierPublicKey"):
@@ -156,10 +158,26 @@ def test_short_even_lengths(n_length: int) -> None:
         assert private.raw_decrypt(public.raw_encrypt(public.n - 2)) == public.n - 2
 
 
-@pytest.mark.parametrize("n_length", [7, 0, -8, 16385, 64.0, True, "64", None])
-def test_h01_lengths_that_no_key_has(n_length: Any) -> None:
-    with pytest.raises(InvalidKeyError, match="n_length"):
+@pytest.mark.parametrize("n_length", [7, 0, -8, 16385])
+def test_h01_lengths_that_no_key_has(n_length: int) -> None:
+    phe.generate_paillier_keypair(n_length=7)
+    with pytest.raises(InvalidKeyError, match="n_length must be from 8 to 16384"):
         vecphe.phe.generate_paillier_keypair(n_length=n_length)
+
+
+@pytest.mark.parametrize("n_length", [64.0, True, "64", None])
+def test_h01_lengths_are_ints(n_length: Any) -> None:
+    with pytest.raises((TypeError, OverflowError)):
+        phe.generate_paillier_keypair(n_length=n_length)
+    with pytest.raises(TypeError, match="n_length must be an int"):
+        vecphe.phe.generate_paillier_keypair(n_length=n_length)
+
+
+def test_helpers_are_in_util_alone() -> None:
+    for name in ("getprimeover", "invert", "isqrt", "mulmod", "powmod"):
+        assert hasattr(phe.paillier, name)
+        assert not hasattr(vecphe.phe.paillier, name)
+        assert hasattr(vecphe.phe.util, name)
 
 
 @pytest.mark.parametrize("value", [np.int64(-3), np.uint8(5), np.float32(1.5), np.float16(0.5), np.bool_(True)])
@@ -179,6 +197,34 @@ def test_arrays_become_encrypted_arrays(sides: Sides) -> None:
     np.testing.assert_array_equal(sides.private.decrypt(c * 2), 2 * x)
     with pytest.raises(TypeError, match="without precision and r_value"):
         sides.public.encrypt(x, precision=0.1)
+
+
+def test_single_numbers_and_arrays(sides: Sides, djn_sides: Sides) -> None:
+    """A key ring decrypts both; what adds them is told."""
+    ring = vecphe.phe.PaillierPrivateKeyring([sides.private, djn_sides.private])
+    for public in (sides.public, djn_sides.public):
+        assert ring.decrypt(public.encrypt(np.array([1.5, -2.0]))).tolist() == [1.5, -2.0]
+    with pytest.raises(KeyError):
+        vecphe.phe.PaillierPrivateKeyring([sides.private]).decrypt(djn_sides.public.encrypt(np.array([1.5])))
+    with pytest.raises(TypeError, match="not list"):
+        ring.decrypt([])
+    number, array = sides.public.encrypt(3), sides.public.encrypt(np.array([1.5, -2.0]))
+    for use in (
+        lambda: number + array,
+        lambda: array + number,
+        lambda: number - array,
+        lambda: array - number,
+        lambda: number * array,
+        lambda: array * number,
+    ):
+        with pytest.raises(TypeError, match=r"vecphe\.from_phe\(public_key, number, max_abs\)"):
+            use()
+    for use in (lambda: number / array, lambda: array / number):
+        with pytest.raises(TypeError):
+            use()
+    key = vecphe.PublicKey.from_phe(sides.public, insecure=True)
+    total = array + vecphe.from_phe(key, number, max_abs=100)
+    assert sides.private.decrypt(total).tolist() == [4.5, 1.0]
 
 
 def test_a_number_encoded_for_another_key(sides: Sides, djn_sides: Sides) -> None:
@@ -203,6 +249,44 @@ def test_exponents_are_ints(sides: Sides, exponent: Any) -> None:
     phe.EncryptedNumber(sides.phe_public, 5, exponent)
     with pytest.raises(TypeError, match="an exponent must be an int"):
         vecphe.phe.EncryptedNumber(sides.public, 5, exponent)
+    assert sides.phe_public.encrypt(phe.EncodedNumber(sides.phe_public, 1, exponent)).exponent == exponent
+    number, encoded = sides.public.encrypt(5), vecphe.phe.EncodedNumber(sides.public, 1, exponent)
+    for use in (
+        lambda: sides.public.encrypt(encoded),
+        lambda: number + encoded,
+        lambda: number - encoded,
+        lambda: number * encoded,
+        lambda: encoded.decrease_exponent_to(-3),
+    ):
+        with pytest.raises(TypeError, match="an exponent must be an int"):
+            use()
+
+
+@pytest.mark.parametrize("encoding", ["5", 5.0, None, np.int64(5)])
+def test_an_encoding_is_an_int(sides: Sides, encoding: Any) -> None:
+    with pytest.raises(TypeError):
+        sides.phe_public.encrypt(phe.EncodedNumber(sides.phe_public, encoding, 0))
+    number, encoded = sides.public.encrypt(5), vecphe.phe.EncodedNumber(sides.public, encoding, 0)
+    for use in (
+        lambda: sides.public.encrypt(encoded),
+        lambda: number + encoded,
+        lambda: number - encoded,
+        lambda: number * encoded,
+    ):
+        with pytest.raises(TypeError, match=f"encoding must be an int, not {type(encoding).__name__}"):
+            use()
+
+
+def test_products_keep_exponents_in_range(sides: Sides) -> None:
+    one, far = sides.public.encrypt(1), vecphe.phe.EncodedNumber(sides.public, 1, 60000)
+    product = one * far
+    assert pickle.loads(pickle.dumps(product)).exponent == 60000
+    with pytest.raises(InvalidPlaintextError, match="an exponent must be from -65536 to 65536"):
+        _ = product * far
+    product.exponent = 10**8
+    for use in (lambda: product + 1, lambda: product * 1, lambda: product.decrease_exponent_to(0)):
+        with pytest.raises(InvalidPlaintextError, match="an exponent must be from -65536 to 65536"):
+            use()
 
 
 @pytest.mark.parametrize("exponent", [10**9, -(10**9)])
@@ -212,6 +296,10 @@ def test_exponents_whose_powers_fill_the_memory(sides: Sides, exponent: int) -> 
         lambda: vecphe.phe.EncryptedNumber(sides.public, 5, exponent),
         lambda: vecphe.phe.EncodedNumber(sides.public, 5, exponent).decode(),
         lambda: number.decrease_exponent_to(exponent),
+        lambda: sides.public.encrypt(vecphe.phe.EncodedNumber(sides.public, 5, exponent)),
+        lambda: number + vecphe.phe.EncodedNumber(sides.public, 5, exponent),
+        lambda: vecphe.phe.EncodedNumber(sides.public, 5, exponent) - number,
+        lambda: vecphe.phe.EncodedNumber(sides.public, 5, exponent).decrease_exponent_to(0),
         lambda: vecphe.phe.EncodedNumber.encode(sides.public, 5, max_exponent=-(10**9)),
     ):
         with pytest.raises(InvalidPlaintextError, match="an exponent must be from -65536 to 65536"):

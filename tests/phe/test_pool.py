@@ -11,8 +11,8 @@ from tests.phe.conftest import Sides
 
 import vecphe
 import vecphe.phe
+from vecphe import forks
 from vecphe.numbers import PublicNumbers
-from vecphe.phe import pool
 from vecphe.phe.pool import RandomizerPool
 from vecphe.randomizers import RandomizerSource
 
@@ -71,7 +71,7 @@ def test_h57_a_child_uses_none_of_its_parents(djn_sides: Sides) -> None:
     mine = [key.encrypt(0).ciphertext() for _ in range(7)]
     assert len(theirs) == 7
     assert len({*mine, *theirs}) == 14  # encryptions of 0 are the bare randomizers
-    assert pool._forks == 0
+    assert forks.generation() == 0
 
 
 def test_every_way_to_encrypt_is_random(djn_sides: Sides) -> None:

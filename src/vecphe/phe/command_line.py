@@ -29,7 +29,7 @@ from vecphe.phe.paillier import (
     generate_paillier_keypair,
 )
 
-__all__ = ["cli"]
+__all__ = ["cli", "load_encrypted_number", "load_public_key", "serialise_encrypted"]
 
 _EXPONENT = -32  # that of all ciphertexts written, where possible, so that it tells nothing about the number
 _GREATEST_INPUT = 1 << 16  # bytes of a file
@@ -73,7 +73,8 @@ def cli(ctx: click.Context, verbose: bool) -> None:
 
 
 def _say(message: str) -> None:
-    if click.get_current_context().obj:
+    context = click.get_current_context(silent=True)  # none where a function is called from elsewhere
+    if context and context.obj:
         click.echo(message, err=True)
 
 
@@ -122,7 +123,7 @@ def extract(input: IO[bytes], output: IO[str]) -> None:
     n, _, _ = parse_private_jwk(data)
     kid = json.loads(data)["pub"].get("kid")
     output.write(jwk_text(public_jwk(n, kid)) + "\n")
-    _say(f"Public key written to {output.name}")
+    _say(f"Public key written to {_name(output)}")
 
 
 @cli.command()
@@ -135,9 +136,9 @@ def encrypt(public: IO[bytes], plaintext: str, output: IO[str]) -> None:
     It is read as a floating-point number. Put "--" before a negative one. The exponent of the ciphertext is -32
     where that loses nothing.
     """
-    key, number = _public_key(public), _number(plaintext)
+    key, number = load_public_key(_read(public)), _number(plaintext)
     _say("Encrypting")
-    _write_number(key.encrypt(EncodedNumber.encode(key, number, max_exponent=_EXPONENT)), output)
+    click.echo(serialise_encrypted(key.encrypt(EncodedNumber.encode(key, number, max_exponent=_EXPONENT))), file=output)
 
 
 @cli.command()
@@ -149,7 +150,7 @@ def decrypt(private: IO[bytes], ciphertext: IO[bytes], output: IO[str]) -> None:
     n, p, q = parse_private_jwk(_read(private))
     key = PaillierPrivateKey(PaillierPublicKey(n), p, q)
     _say("Decrypting")
-    number = key.decrypt(_encrypted_number(ciphertext, key.public_key))
+    number = key.decrypt(load_encrypted_number(ciphertext, key.public_key))
     click.echo(_digits(number) if isinstance(number, int) else number, file=output)
 
 
@@ -160,10 +161,10 @@ def decrypt(private: IO[bytes], ciphertext: IO[bytes], output: IO[str]) -> None:
 @click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
 def add_encrypted(public: IO[bytes], encrypted_a: IO[bytes], encrypted_b: IO[bytes], output: IO[str]) -> None:
     """Add the encrypted numbers ENCRYPTED_A and ENCRYPTED_B."""
-    key = _public_key(public)
-    a, b = _encrypted_number(encrypted_a, key), _encrypted_number(encrypted_b, key)
+    key = load_public_key(_read(public))
+    a, b = load_encrypted_number(encrypted_a, key), load_encrypted_number(encrypted_b, key)
     _say("Adding")
-    _write_number(a + b, output)
+    click.echo(serialise_encrypted(a + b), file=output)
 
 
 @cli.command("add")
@@ -173,9 +174,9 @@ def add_encrypted(public: IO[bytes], encrypted_a: IO[bytes], encrypted_b: IO[byt
 @click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
 def add_encrypted_to_plaintext(public: IO[bytes], encrypted: IO[bytes], plaintext: str, output: IO[str]) -> None:
     """Add the number PLAINTEXT to the number ENCRYPTED."""
-    number = _encrypted_number(encrypted, _public_key(public))
+    number = load_encrypted_number(encrypted, load_public_key(_read(public)))
     _say("Adding")
-    _write_number(number + _number(plaintext), output)
+    click.echo(serialise_encrypted(number + _number(plaintext)), file=output)
 
 
 @cli.command("multiply")
@@ -185,20 +186,32 @@ def add_encrypted_to_plaintext(public: IO[bytes], encrypted: IO[bytes], plaintex
 @click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
 def multiply_encrypted_to_plaintext(public: IO[bytes], encrypted: IO[bytes], plaintext: str, output: IO[str]) -> None:
     """Multiply the number ENCRYPTED by the number PLAINTEXT."""
-    number = _encrypted_number(encrypted, _public_key(public))
+    number = load_encrypted_number(encrypted, load_public_key(_read(public)))
     _say("Multiplying")
-    _write_number(number * _number(plaintext), output)
+    click.echo(serialise_encrypted(number * _number(plaintext)), file=output)
 
 
-def _read(file: IO[bytes]) -> bytes:
-    data = file.read(_GREATEST_INPUT + 1)
+def _name(file: IO[Any]) -> str:
+    """What a message calls a file: streams put in place of the standard ones may have no name."""
+    return str(getattr(file, "name", "the standard stream"))
+
+
+def _read(file: IO[Any]) -> bytes | str:
+    data: bytes | str = file.read(_GREATEST_INPUT + 1)
     if len(data) > _GREATEST_INPUT:
-        raise _InputError(f"{file.name} is longer than {_GREATEST_INPUT} bytes: neither a key nor a ciphertext")
+        raise _InputError(f"{_name(file)} is longer than {_GREATEST_INPUT} bytes: neither a key nor a ciphertext")
     return data
 
 
-def _public_key(file: IO[bytes]) -> PaillierPublicKey:
-    return PaillierPublicKey(parse_public_jwk(_read(file)))
+def load_public_key(public_key_data: dict[str, Any] | str | bytes) -> PaillierPublicKey:
+    """Public key from its JSON Web Key, as a dict or as JSON text.
+
+    Raises
+    ------
+    SerializationError, InvalidKeyError
+        ValueErrors.
+    """
+    return PaillierPublicKey(parse_public_jwk(public_key_data))
 
 
 def _number(text: str) -> float:
@@ -211,10 +224,22 @@ def _number(text: str) -> float:
     return number
 
 
-def _encrypted_number(file: IO[bytes], public_key: PaillierPublicKey) -> EncryptedNumber:
-    """A ciphertext from a file, checked for its form here and for being one when it is computed with."""
+def load_encrypted_number(enc_number_file: IO[Any], pub: PaillierPublicKey) -> EncryptedNumber:
+    """Encrypted number from an open file, of bytes or text.
+
+    Its form is checked here, and that it is a ciphertext when it is computed with.
+
+    Raises
+    ------
+    SerializationError
+        A ValueError, if the file is not in the form of `serialise_encrypted`.
+    """
+    file = enc_number_file
     try:
-        fields = json.loads(_read(file).decode("utf-8"), object_pairs_hook=_without_duplicates)
+        data = _read(file)
+        fields = json.loads(
+            data.decode("utf-8") if isinstance(data, bytes) else data, object_pairs_hook=_without_duplicates
+        )
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict) or not {"v", "e"} <= fields.keys():
@@ -224,7 +249,7 @@ def _encrypted_number(file: IO[bytes], public_key: PaillierPublicKey) -> Encrypt
         _refuse(file, '"v" to be a string of decimal digits')
     if type(exponent) is not int:
         _refuse(file, '"e" to be an integer')
-    return EncryptedNumber(public_key, int(mpz(digits)), exponent)
+    return EncryptedNumber(pub, int(mpz(digits)), exponent)
 
 
 def _digits(value: int) -> str:
@@ -240,13 +265,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(file: IO[bytes], wanted: str) -> NoReturn:
-    raise SerializationError(f"{file.name} is not an encrypted number: it needs {wanted}")
+    raise SerializationError(f"{_name(file)} is not an encrypted number: it needs {wanted}")
 
 
-def _write_number(number: EncryptedNumber, output: IO[str]) -> None:
-    """Write it re-randomised, at the common exponent where it is not already below."""
-    if number.exponent > _EXPONENT:
-        number = number.decrease_exponent_to(_EXPONENT)
-    elif number.exponent < _EXPONENT:
+def serialise_encrypted(enc: EncryptedNumber) -> str:
+    """Write a number as JSON, re-randomised and at the common exponent where it is not already below."""
+    if enc.exponent > _EXPONENT:
+        enc = enc.decrease_exponent_to(_EXPONENT)
+    elif enc.exponent < _EXPONENT:
         _say(f"The exponent is below {_EXPONENT}")
-    click.echo(json.dumps({"v": _digits(number.ciphertext()), "e": number.exponent}), file=output)
+    return json.dumps({"v": _digits(enc.ciphertext()), "e": enc.exponent})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError
+from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOverflowError
 
 if TYPE_CHECKING:
     from vecphe.phe.paillier import PaillierPublicKey
@@ -153,8 +153,30 @@ def checked_exponent(exponent: Any) -> int:
     return plain
 
 
+def check_encoded(encoded: EncodedNumber, public_key: PaillierPublicKey) -> None:
+    """Refuse an encoded number that cannot be computed with under this key: its attributes can be set to anything.
+
+    Raises
+    ------
+    KeyMismatchError
+    TypeError
+        If its encoding or its exponent is no int.
+    InvalidPlaintextError
+        If its exponent is out of range.
+    """
+    if encoded.public_key != public_key:
+        raise KeyMismatchError("the number was encoded for another key; encode it for this one")
+    if not isinstance(encoded.encoding, int):
+        raise TypeError(
+            f"an EncodedNumber's encoding must be an int, not {type(encoded.encoding).__name__}; "
+            "EncodedNumber.encode makes one of a plain number"
+        )
+    checked_exponent(encoded.exponent)
+
+
 def exponent_factor(exponent: int, new_exponent: int, base: int) -> int:
     """What an encoding is multiplied by when its exponent is lowered."""
+    exponent = checked_exponent(exponent)
     if checked_exponent(new_exponent) > exponent:
         raise InvalidPlaintextError(
             f"exponent {exponent} can only be decreased, not changed to {new_exponent}: that would lose digits"

@@ -24,11 +24,13 @@ def prime_pair(n_length: Any) -> tuple[int, int]:
 
     Raises
     ------
+    TypeError
+        If the length is no int.
     InvalidKeyError
-        If there are none, or the length is no int or too large.
+        If there are none, or it is too large.
     """
     if isinstance(n_length, bool) or not isinstance(n_length, int):
-        raise InvalidKeyError(f"n_length must be an int, not {type(n_length).__name__}")
+        raise TypeError(f"n_length must be an int, not {type(n_length).__name__}")
     if not LEAST_LENGTH <= n_length <= GREATEST_KEY_LENGTH:
         raise InvalidKeyError(f"n_length must be from {LEAST_LENGTH} to {GREATEST_KEY_LENGTH} bits, not {n_length}")
     if n_length < _LISTED:

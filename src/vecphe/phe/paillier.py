@@ -34,6 +34,8 @@ def generate_paillier_keypair(
 
     Raises
     ------
+    TypeError
+        If `n_length` is no int.
     InvalidKeyError
         A ValueError, for lengths that no key can have.
     """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from typing import Any
 
 import numpy as np
 
+from vecphe.forks import generation
 from vecphe.randomizers import RandomizerSource
 
 __all__ = ["RandomizerPool"]
@@ -16,16 +16,6 @@ __all__ = ["RandomizerPool"]
 # group `facade` of the benchmarks), and every one to come costs the call that draws it.
 _LARGEST_BATCH = 64
 _SINGLES = 2  # the first are textbook ones, which batches do not make cheaper
-
-_forks = 0
-
-
-def _count_fork() -> None:
-    global _forks
-    _forks += 1
-
-
-os.register_at_fork(after_in_child=_count_fork)
 
 
 class RandomizerPool:
@@ -38,14 +28,14 @@ class RandomizerPool:
     def __init__(self, source: RandomizerSource) -> None:
         self._source = source
         self._drawn = 0
-        self._ready: tuple[int, deque[Any]] = (_forks, deque())
+        self._ready: tuple[int, deque[Any]] = (generation(), deque())
 
     def take(self) -> Any:
         """A batch of one fresh randomizer."""
         process, ready = self._ready
-        if process != _forks:
+        if process != generation():
             ready = deque()
-            self._ready = _forks, ready
+            self._ready = generation(), ready
         try:
             return ready.popleft()
         except IndexError:

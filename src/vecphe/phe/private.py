@@ -260,14 +260,22 @@ class PaillierPrivateKeyring(Mapping[PaillierPublicKey, PaillierPrivateKey]):
             raise TypeError(f"private_key must be a PaillierPrivateKey, not {type(private_key).__name__}")
         self._keys[private_key.public_key] = private_key
 
-    def decrypt(self, encrypted_number: EncryptedNumber) -> int | float:
-        """Decrypt with the key it was encrypted for.
+    @overload
+    def decrypt(self, encrypted_number: EncryptedNumber) -> int | float: ...
+
+    @overload
+    def decrypt(self, encrypted_number: EncryptedArray) -> npt.NDArray[Any]: ...
+
+    def decrypt(self, encrypted_number: EncryptedNumber | EncryptedArray) -> int | float | npt.NDArray[Any]:
+        """Decrypt with the key it was encrypted for; otherwise as `PaillierPrivateKey.decrypt`.
 
         Raises
         ------
         KeyError
             If that key is not on the ring.
         """
+        if isinstance(encrypted_number, EncryptedArray):
+            return self._keys[PaillierPublicKey(encrypted_number._source.numbers.n)].decrypt(encrypted_number)
         if not isinstance(encrypted_number, EncryptedNumber):
             raise TypeError(f"decrypt takes an EncryptedNumber, not {type(encrypted_number).__name__}")
         return self._keys[encrypted_number.public_key].decrypt(encrypted_number)

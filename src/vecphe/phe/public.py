@@ -22,7 +22,7 @@ from vecphe.errors import (
 )
 from vecphe.keys import PublicKey
 from vecphe.numbers import GREATEST_KEY_LENGTH, SECURE_KEY_LENGTH, PublicNumbers
-from vecphe.phe.encoding import EncodedNumber, checked_exponent, exponent_factor
+from vecphe.phe.encoding import EncodedNumber, check_encoded, checked_exponent, exponent_factor
 from vecphe.phe.pool import RandomizerPool
 from vecphe.randomizers import textbook_randomizers
 
@@ -164,11 +164,14 @@ class PaillierPublicKey:
         ------
         KeyMismatchError
             A ValueError, if it was encoded for another key.
+        TypeError
+            If its encoding or its exponent is no int.
+        InvalidPlaintextError
+            A ValueError, if its exponent is beyond 65536 either way.
         """
-        if encoding.public_key != self:
-            raise KeyMismatchError("the number was encoded for another key; encode it for this one")
+        check_encoded(encoding, self)
         residue = self._encrypted(encoding.encoding, r_value)
-        return EncryptedNumber._of(self, residue, encoding.exponent, r_value is None)
+        return EncryptedNumber._of(self, residue, int(encoding.exponent), r_value is None)
 
     def raw_encrypt(self, plaintext: int, r_value: int | None = None) -> int:
         """Ciphertext of an integer mod n.
@@ -330,18 +333,14 @@ class EncryptedNumber:
     def __add__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
             return self._add_encrypted(other)
-        if isinstance(other, EncodedNumber):
-            return self._add_encoded(other)
-        return self._add_scalar(other)
+        return self._add_encoded(self._encoded(other, self.exponent))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
             return self + other * -1
-        if not isinstance(other, EncodedNumber):
-            other = EncodedNumber.encode(self._public_key, other, max_exponent=self.exponent)
-        return self._add_encoded(_negated(other))
+        return self._add_encoded(_negated(self._encoded(other, self.exponent)))
 
     def __rsub__(self, other: Any) -> EncryptedNumber:
         return self.__mul__(-1).__add__(other)
@@ -349,35 +348,40 @@ class EncryptedNumber:
     def __mul__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
             raise NotImplementedError("a product of two encrypted numbers cannot be computed: Paillier only adds")
-        if not isinstance(other, EncodedNumber):
-            other = EncodedNumber.encode(self._public_key, other)
-        self._check_key(other)
-        residue = self._public_key._power(self._valid(), other.encoding)
-        return EncryptedNumber._of(self._public_key, residue, self.exponent + other.exponent)
+        encoded = self._encoded(other)
+        exponent = checked_exponent(checked_exponent(self.exponent) + encoded.exponent)
+        residue = self._public_key._power(self._valid(), encoded.encoding)
+        return EncryptedNumber._of(self._public_key, residue, exponent)
 
     __rmul__ = __mul__
 
     def __truediv__(self, scalar: Any) -> EncryptedNumber:
-        if isinstance(scalar, (EncryptedNumber, EncodedNumber)):
+        if isinstance(scalar, (EncryptedNumber, EncodedNumber, EncryptedArray)):
             raise TypeError(f"an encrypted number can be divided by a plain number, not by an {type(scalar).__name__}")
         return self.__mul__(1 / scalar)
 
-    def _check_key(self, other: EncryptedNumber | EncodedNumber) -> None:
-        if other.public_key != self._public_key:
-            raise KeyMismatchError("numbers of different keys cannot be combined")
-
-    def _add_scalar(self, scalar: Any) -> EncryptedNumber:
-        return self._add_encoded(EncodedNumber.encode(self._public_key, scalar, max_exponent=self.exponent))
+    def _encoded(self, other: Any, max_exponent: int | None = None) -> EncodedNumber:
+        """A plain operand, encoded for this key."""
+        if isinstance(other, EncryptedArray):
+            raise TypeError(
+                "a single encrypted number and an EncryptedArray cannot be combined as they are, and never multiplied; "
+                "to add them, vecphe.from_phe(public_key, number, max_abs) makes an array of the number, "
+                "vecphe.to_phe(array, vecphe.phe) numbers of the array"
+            )
+        if not isinstance(other, EncodedNumber):
+            return EncodedNumber.encode(self._public_key, other, max_exponent=max_exponent)
+        check_encoded(other, self._public_key)
+        return other
 
     def _add_encoded(self, encoded: EncodedNumber) -> EncryptedNumber:
-        self._check_key(encoded)
         lower = min(self.exponent, encoded.exponent)
         number, encoded = _lowered(self, lower), _lowered(encoded, lower)
         residue = self._public_key._multiplied(number._valid(), encoded.encoding)
         return EncryptedNumber._of(self._public_key, residue, lower)
 
     def _add_encrypted(self, other: EncryptedNumber) -> EncryptedNumber:
-        self._check_key(other)
+        if other.public_key != self._public_key:
+            raise KeyMismatchError("numbers of different keys cannot be combined")
         lower = min(self.exponent, other.exponent)
         left, right = _lowered(self, lower)._valid(), _lowered(other, lower)._valid()
         return EncryptedNumber._of(self._public_key, self._public_key._ring.multiply(left, right), lower)

@@ -82,7 +82,7 @@ MUTANTS = [
         (44,),
         "randomizers.py",
         "        with self._lock:\n            table = self._table\n",
-        "        with Lock():\n            table = self._table\n",
+        "        with ForkSafeLock():\n            table = self._table\n",
         ("test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
     ),
     Mutant(

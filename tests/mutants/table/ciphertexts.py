@@ -174,8 +174,8 @@ MUTANTS = [
     Mutant(
         (40,),
         "interop.py",
-        "bound=limit if max_abs is None else array.bound",
-        "bound=limit",
+        "        bound = encoding.unit\n",
+        "        bound = limit\n",
         ("test_interop.py::test_max_abs_gives_room_to_compute_and_is_checked",),
     ),
     Mutant(

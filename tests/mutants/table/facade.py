@@ -161,7 +161,7 @@ MUTANTS = [
         (f"{DEVIATIONS}test_exponents_are_ints",),
     ),
     Mutant((34,), PUBLIC, "        if other.public_key != self._public_key:\n", "        if False:\n", (OTHER_KEY,)),
-    Mutant((34,), PUBLIC, "        if encoding.public_key != self:\n", "        if False:\n", (OTHER_KEY,)),
+    Mutant((34,), ENCODING, "    if encoded.public_key != public_key:\n", "    if False:\n", (OTHER_KEY,)),
     Mutant(
         (34,),
         PRIVATE,
@@ -202,16 +202,23 @@ MUTANTS = [
     Mutant(
         (39,),
         PUBLIC,
-        "_of(self, residue, encoding.exponent, r_value is None)",
-        "_of(self, residue, encoding.exponent, True)",
+        "_of(self, residue, int(encoding.exponent), r_value is None)",
+        "_of(self, residue, int(encoding.exponent), True)",
         (RANDOM,),
     ),
     Mutant(
         (39, 44), POOL, "return ready.popleft()", "return ready[0] if ready else ready.popleft()", (HANDED_OUT, RANDOM)
     ),
     Mutant((39,), POOL, "        ready.extend(rest)\n", "        ready.extend([first, *rest])\n", (HANDED_OUT,)),
-    Mutant((57,), POOL, "        if process != _forks:\n", "        if False:\n", (FORKED,)),
-    Mutant((57,), POOL, "after_in_child=_count_fork", "after_in_parent=_count_fork", (FORKED,)),
+    Mutant((57,), POOL, "        if process != generation():\n", "        if False:\n", (FORKED,)),
+    Mutant((57,), "forks.py", "after_in_child=_in_child", "after_in_parent=_in_child", (FORKED,)),
+    Mutant(
+        (57,),
+        "forks.py",
+        "        lock._lock = Lock()\n",
+        "        pass\n",
+        ("test_forks.py::test_h57_a_child_forked_under_the_locks_works_and_repeats_nothing",),
+    ),
     Mutant(
         (37, 63), COMMANDS, "    except (ValueError, RecursionError):\n", "    except ValueError:\n", (BAD_NUMBERS,)
     ),

@@ -236,6 +236,13 @@ def test_a_number_encoded_for_another_key(sides: Sides, djn_sides: Sides) -> Non
             use()
 
 
+def test_h34_numbers_of_another_key_are_not_added(sides: Sides, djn_sides: Sides) -> None:
+    number, other = sides.public.encrypt(1), djn_sides.public.encrypt(1)
+    for use in (lambda: number + other, lambda: number - other, lambda: other + number):
+        with pytest.raises(KeyMismatchError):
+            use()
+
+
 def test_encoded_numbers_can_be_subtracted(sides: Sides) -> None:
     encoded = phe.EncodedNumber.encode(sides.phe_public, 2.5)
     with pytest.raises(TypeError):

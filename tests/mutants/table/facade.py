@@ -160,7 +160,13 @@ MUTANTS = [
         "not",
         (f"{DEVIATIONS}test_exponents_are_ints",),
     ),
-    Mutant((34,), PUBLIC, "        if other.public_key != self._public_key:\n", "        if False:\n", (OTHER_KEY,)),
+    Mutant(
+        (34,),
+        PUBLIC,
+        "        if other.public_key != self._public_key:\n",
+        "        if False:\n",
+        (f"{DEVIATIONS}test_h34_numbers_of_another_key_are_not_added",),
+    ),
     Mutant((34,), ENCODING, "    if encoded.public_key != public_key:\n", "    if False:\n", (OTHER_KEY,)),
     Mutant(
         (34,),

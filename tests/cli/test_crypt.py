@@ -315,6 +315,13 @@ def test_h64_outputs_are_not_replaced_unless_forced(main_here, tmp_path, key_fil
         assert out.read_bytes() != b"precious"
 
 
+def test_h64_an_output_that_exists_stops_before_anything_is_read(main_here, tmp_path):
+    out, nothing = tmp_path / "out.csv", str(tmp_path / "nothing")
+    out.write_text("precious")
+    for call in (["encrypt", nothing], ["add", nothing, nothing], ["decrypt", nothing]):
+        fails(main_here(*call, "-k", nothing, "-o", str(out)), "out.csv exists")
+
+
 def test_h64_a_public_key_that_exists_stops_keygen_before_it_writes(main_here, tmp_path):
     (tmp_path / "key.pub").write_text("precious")
     fails(main_here("keygen", "-o", str(tmp_path / "key"), *SHORT), "key.pub exists")

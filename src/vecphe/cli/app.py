@@ -237,7 +237,7 @@ def estimate(
         from vecphe.bench.estimate import estimate as estimated
 
         plan = Plan(clients, values, key_length, cores, packed, bandwidth)
-        result = estimated(plan, calibrate(plan))
+        result = estimated(plan, calibrate(plan, lambda text: print(text, file=sys.stderr, flush=True)))
     (print_plan_json if as_json else print_plan)(result)
 
 

@@ -12,6 +12,7 @@ from vecphe.bench.estimate import Costs, Plan, calibrate, estimate
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients
 from vecphe.cli.app import app
+from vecphe.cli.plan import print_plan
 from vecphe.errors import InvalidKeyError
 
 COSTS = Costs(
@@ -65,9 +66,10 @@ def test_more_work_takes_longer_and_more_cores_less() -> None:
     assert estimate(replace(plan, bandwidth=1.0), COSTS).hop > base.hop
 
 
+@pytest.mark.parametrize("clients", [1, 3])
 @pytest.mark.parametrize("packed", [True, False])
-def test_calibration_measures_every_cost(packed: bool) -> None:
-    costs = calibrate(Plan(clients=3, values=300, key_length=512, packed=packed))
+def test_calibration_measures_every_cost(packed: bool, clients: int) -> None:
+    costs = calibrate(Plan(clients=clients, values=300, key_length=512, packed=packed))
     assert all(value > 0 for name, value in vars(costs).items() if name not in ("engine", "table_bytes"))
     assert costs.randomize > costs.add
     assert costs.decrypt > costs.add
@@ -81,8 +83,8 @@ def test_calibration_measures_every_cost(packed: bool) -> None:
         (Plan(3, 1, 2048, cores=0), ValueError, "--cores must be from 1"),
         (Plan(3, 10**13, 2048), ValueError, "--values must be from 1"),
         (Plan(3, 1, 2047), InvalidKeyError, "key_length"),
-        (Plan(3, 1, 2048, bandwidth=0), ValueError, "--bandwidth must be positive"),
-        (Plan(3, 1, 2048, bandwidth=float("nan")), ValueError, "--bandwidth must be positive"),
+        (Plan(3, 1, 2048, bandwidth=1e-320), ValueError, "--bandwidth must be from 0.001"),
+        (Plan(3, 1, 2048, bandwidth=float("nan")), ValueError, "--bandwidth must be from 0.001"),
     ],
 )
 def test_plans_that_make_no_sense(plan: Plan, error: type[Exception], message: str) -> None:
@@ -101,6 +103,25 @@ def test_the_command() -> None:
     text = CliRunner().invoke(app, [*arguments, "--unpacked"]).stdout
     assert "one value a ciphertext, 10000000 ciphertexts a vector" in text
     assert "bytes a hop              2.56 GB" in text
+
+
+def test_long_times_and_much_traffic_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    print_plan(estimate(Plan(10**6, 10**12, 2048, packed=False), COSTS))
+    text = capsys.readouterr().out
+    assert " years" in text
+    assert "e+" not in text
+    assert " 520,000 PB" in text
+
+
+def test_the_calibration_says_what_it_does() -> None:
+    result = CliRunner().invoke(app, ["estimate", "--clients", "1", "--values", "5", "--key-length", "1024"])
+    assert result.exit_code == 0, result.stderr
+    assert [line.split(" (")[0] for line in result.stderr.splitlines()] == [
+        "making a key pair of 1024 bits: how long that takes is chance",
+        "making tables",
+        "timing 1 ciphertexts",
+    ]
+    assert "making" not in result.stdout
 
 
 def test_the_command_refuses_in_one_line() -> None:

@@ -27,13 +27,14 @@ class Machine:
     """What the gate measures, in place of real work."""
 
     def __init__(self) -> None:
+        self.reference = 4.0
         self.counts: dict[str, dict[str, int]] = {row: dict(counts) for row, counts in COUNTS.items()}
         self.slowdown = 1.0
         self.timed = False
 
     def samplers(self, say: Any) -> dict[str, Callable[[], Block]]:
         self.timed = True
-        return {ROW: lambda: Block(self.slowdown, 4.0)}
+        return {ROW: lambda: Block(self.slowdown, self.reference)}
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
     monkeypatch.setattr(gate, "_count_all", lambda say, used: machine.counts)
     monkeypatch.setattr(gate, "_samplers", machine.samplers)
+    monkeypatch.setattr(gate, "RATIO_ROWS", RATIO_ROWS[:1])
     return machine
 
 
@@ -146,6 +148,63 @@ def test_rows_that_one_side_lacks_fail(machine: Machine, file: Path, rows: Engin
     assert sorted(check_baseline(file).failed) == sorted(["decrypt", "gone", "speed: gone", ROW])
 
 
+def test_a_baseline_without_speeds_fails_a_full_check(machine: Machine, file: Path, rows: EngineRows) -> None:
+    rewrite(file, replace(rows, speeds={}))
+    report = check_baseline(file)
+    assert report.failed == [ROW]
+    assert "is only in this version; --update-baseline" in str(report)
+    rewrite(file, replace(rows, speeds={}, cpu="Some other CPU"))
+    assert check_baseline(file).failed == [ROW]
+    assert check_baseline(file, counts_only=True).ok
+    save_baseline(file, Baseline("ifma9", {"ifma9": rows, active_engine().name: replace(rows, speeds={})}))
+    report = check_baseline(file, engine="active")
+    assert report.ok
+    assert "the baseline has no speeds of engine" in str(report)
+
+
+def test_speeds_alone_are_held_against_other_code(machine: Machine, file: Path, rows: EngineRows) -> None:
+    """As on a pull request, whose counts and rows may differ from those of its merge base."""
+    rewrite(file, replace(rows, counts={"gone": {"a": 1}}, speeds={ROW: SPEED, "speed: gone": SPEED}))
+    assert not check_baseline(file).ok
+    report = check_baseline(file, speeds_only=True)
+    assert [(finding.row, finding.status) for finding in report.findings] == [(ROW, "held")]
+    assert "speed: gone has no counterpart" in str(report)
+    machine.slowdown = 1.3
+    assert check_baseline(file, speeds_only=True).failed == [ROW]
+    with pytest.raises(ValueError, match="leave nothing to compare"):
+        check_baseline(file, speeds_only=True, counts_only=True)
+
+
+def test_a_report_of_undecided_rows_says_so(machine: Machine, file: Path) -> None:
+    machine.reference = 6.0  # far slower than in the baseline: never quiet
+    report = check_baseline(file)
+    assert report.ok
+    assert report.undecided == [ROW]
+    assert report.summary == f"2 held, 1 NOT DECIDED ({ROW})"
+    assert any(warning.startswith("NO SPEED WAS DECIDED") for warning in report.warnings)
+
+
+def test_a_reference_that_is_slower_for_good_is_named(machine: Machine, file: Path) -> None:
+    machine.reference, machine.slowdown = 4.4, 1.1
+    report = check_baseline(file)
+    assert report.summary == "3 held"
+    assert "THE REFERENCE RUNS UP TO 10 % SLOWER THAN WHEN THE BASELINE WAS TAKEN" in str(report)
+    machine.slowdown = 1.3
+    assert check_baseline(file).failed == [ROW]
+    assert "the reference runs 10 % slower than when the baseline was taken" in str(check_baseline(file))
+
+
+def test_a_baseline_of_a_slow_engine_is_said_aloud(
+    machine: Machine, file: Path, rows: EngineRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    save_baseline(file, Baseline("gmp", {"gmp": replace(rows, target="6.3")}))
+    report = check_baseline(file)
+    assert report.ok
+    assert "THE FAST ENGINE DID NOT RUN: " in str(report)
+    assert "THE FAST ENGINE" not in str(check_baseline(file, engine="gmp"))
+
+
 @pytest.mark.parametrize("tolerance", [0.0, 1.0, -0.1, float("nan"), 10])
 def test_a_tolerance_is_a_share(machine: Machine, file: Path, tolerance: float) -> None:
     with pytest.raises(ValueError, match="--tolerance must be between 0 and 1"):
@@ -176,6 +235,17 @@ def test_an_update_of_counts_keeps_the_speeds(machine: Machine, file: Path) -> N
     assert changed == []
     assert baseline.engines[active_engine().name].speeds == {ROW: SPEED}
     assert not machine.timed
+
+
+def test_an_update_of_counts_elsewhere_keeps_the_speeds_and_their_cpu(
+    machine: Machine, file: Path, rows: EngineRows
+) -> None:
+    rewrite(file, replace(rows, cpu="Some other CPU"))
+    machine.counts["new"] = {"b": 1}
+    baseline, changed = updated_baseline(file, counts_only=True)
+    found = baseline.engines[active_engine().name]
+    assert (found.speeds, found.cpu, found.counts["new"]) == ({ROW: SPEED}, "Some other CPU", {"b": 1})
+    assert len(changed) == 1
 
 
 def test_a_first_baseline_requires_the_engine_it_was_made_on(machine: Machine, tmp_path: Path) -> None:
@@ -275,6 +345,36 @@ def test_the_command_exits_with_1_and_names_the_row(machine: Machine, file: Path
     assert [finding["row"] for finding in json.loads(out)["findings"] if finding["status"] == "failed"] == ["add"]
 
 
+def test_the_command_ends_with_what_was_not_decided(machine: Machine, file: Path) -> None:
+    machine.reference = 6.0
+    status, out, _ = run_command("--check", str(file))
+    assert status == 0
+    *_, warning, last = out.splitlines()
+    assert "WARNING: NO SPEED WAS DECIDED" in warning
+    assert last == f"2 held, 1 NOT DECIDED ({ROW})"
+    _, out, _ = run_command("--check", str(file), "--json")
+    assert json.loads(out)["warnings"] == [warning.removeprefix("WARNING: ")]
+
+
+def test_the_command_fails_if_nothing_was_judged(machine: Machine, file: Path, rows: EngineRows) -> None:
+    machine.counts = {}
+    rewrite(file, replace(rows, counts={}, speeds={}))
+    status, out, err = run_command("--check", str(file), "--counts-only")
+    assert status == 1
+    assert out.splitlines()[-1] == "nothing was judged"
+    assert "error: nothing was judged" in err
+
+
+def test_the_workflow_lets_deliberate_changes_of_counts_pass() -> None:
+    """Counts against the committed baseline, speeds against the merge base."""
+    text = (Path(__file__).parents[2] / ".github/workflows/performance.yml").read_text()
+    checks = [line for line in text.splitlines() if "bench --check" in line and "--update-baseline" not in line]
+    assert ["--counts-only" in line for line in checks] == [True, False]
+    assert ["--speeds-only" in line for line in checks] == [False, True]
+    assert "benchmarks/baseline.json" in checks[0]
+    assert "--engine active" in checks[0]
+
+
 def test_the_command_updates_and_says_so(machine: Machine, file: Path) -> None:
     machine.counts["add"]["kernel.products"] = 512
     status, out, _ = run_command("--check", str(file), "--update-baseline", "--counts-only")
@@ -289,7 +389,11 @@ def test_the_command_updates_and_says_so(machine: Machine, file: Path) -> None:
     [
         (("--check", "missing.json"), "missing.json"),
         (("--check", "FILE", "--tolerance", "2"), "--tolerance must be between 0 and 1"),
-        (("--check", "FILE", "--engine", "none"), "no engine is called 'none'"),
+        (("--check", "FILE", "--engine", "none"), "--engine: no engine is called 'none'"),
+        (("--check", "FILE", "--update-baseline", "--engine", "none"), "--engine: no engine is called 'none'"),
+        (("--check", "FILE", "--counts-only", "--speeds-only"), "--counts-only and --speeds-only leave nothing"),
+        (("--check", "FILE", "--update-baseline", "--speeds-only"), "--update-baseline judges nothing"),
+        (("--speeds-only",), "go with --check FILE"),
         (("--check", "FILE", "--quick"), "--check has its own workloads"),
         (("--check", "FILE", "--values", "3"), "--check has its own workloads"),
         (("--check", "FILE", "--update-baseline", "--json"), "--update-baseline judges nothing"),
@@ -326,6 +430,7 @@ def test_rows_that_depend_on_the_caches_have_twice_the_tolerance(
     monkeypatch.setattr(
         gate, "_samplers", lambda say: {row: lambda: Block(machine.slowdown, 4.0) for row in (ROW, loose)}
     )
+    monkeypatch.setattr(gate, "RATIO_ROWS", [row for row in RATIO_ROWS if row.name in (ROW, loose)])
     machine.slowdown = 1.15
     assert check_baseline(file).failed == [ROW]
     machine.slowdown = 1.3

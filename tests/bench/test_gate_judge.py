@@ -11,6 +11,7 @@ import pytest
 from vecphe.bench.baseline import Speed
 from vecphe.bench.judge import FIRST_BLOCKS, MOST_BLOCKS, TOLERANCE, judge, judge_all, quiet_blocks
 from vecphe.bench.ratio_rows import Block
+from vecphe.errors import BenchmarkError
 
 BASELINE = Speed(speed=4.0, highest=4.04, seconds=1.0, reference=4.0)
 
@@ -102,3 +103,54 @@ def test_quiet_is_measured_by_the_reference() -> None:
     assert quiet_blocks(blocks, 4.2) == blocks[:2]
     assert quiet_blocks(blocks, 3.9) == blocks[:1]
     assert quiet_blocks(blocks, 3.0) == []
+
+
+# A reference that is slower for good
+
+
+def slower_for_good(factor: float, drift: float, seed: int = 0) -> Callable[[], Block]:
+    """The machine's whole clock is slower: either side takes `drift` times as long."""
+    usual = machine(factor, seed=seed)
+    return lambda: Block(*(drift * seconds for seconds in usual()))
+
+
+@pytest.mark.parametrize("drift", [1.04, 1.08, 1.2])
+def test_a_slower_reference_is_judged_by_this_run_alone(drift: float) -> None:
+    sampler = slower_for_good(1.0, drift)
+    result = judge_all({"row": sampler}, {"row": BASELINE}, {"row": TOLERANCE})["row"]
+    assert (result.verdict, result.blocks) == ("held", MOST_BLOCKS)
+    assert result.drift == pytest.approx(drift, rel=0.01)
+    assert verdict(slower_for_good(1.15, drift)) == "regressed"
+
+
+def test_what_two_threads_on_a_core_lose_decides_nothing() -> None:
+    assert verdict(slower_for_good(1.15, 1.4)) == "open"
+
+
+def test_this_run_alone_decides_only_if_most_blocks_were_alike() -> None:
+    """Neighbours that come and go leave few blocks near the best."""
+    alike = [Block(2.0, 4.4)] * 31
+    others = [Block(2.0, 5.0)] * 33
+    assert judge([*alike, *others], BASELINE, 0.1, last=True).verdict == "open"
+    assert judge([*alike, Block(2.0, 4.4), *others[1:]], BASELINE, 0.1, last=True).verdict == "regressed"
+
+
+def test_this_run_alone_decides_only_in_the_end_and_in_want_of_quiet_blocks() -> None:
+    slower = [Block(1.0, 4.4)] * MOST_BLOCKS
+    assert judge(slower, BASELINE, 0.1).verdict == "open"
+    quiet = [Block(1.2, 4.0)] * 8
+    judgement = judge([*quiet, *slower], BASELINE, 0.1, last=True)
+    assert (judgement.verdict, judgement.quiet, judgement.drift) == ("regressed", 8, 1.0)
+
+
+def test_a_row_that_cannot_be_measured_leaves_the_others() -> None:
+    def broken() -> Block:
+        raise BenchmarkError("wrong")
+
+    result = judge_all(
+        {"broken": broken, "sound": machine(disturbed=0)},
+        {"broken": BASELINE, "sound": BASELINE},
+        {"broken": 0.1, "sound": 0.1},
+    )
+    assert isinstance(result["broken"], BenchmarkError)
+    assert result["sound"].verdict == "held"

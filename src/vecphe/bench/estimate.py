@@ -38,6 +38,7 @@ __all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate"]
 _MOST_CLIENTS = 10**6
 _MOST_VALUES = 10**12
 _MOST_CORES = 4096
+_BANDWIDTH = (1e-3, 1e6)  # Mbit/s
 _SAMPLE_SECONDS = 0.2  # of encryption in the calibration
 _FEWEST, _MOST_SAMPLED = 16, 1024  # ciphertexts
 _MOST_DECRYPTED = 64  # ciphertexts
@@ -75,8 +76,9 @@ class Plan:
             number = getattr(self, option)
             if not 1 <= number <= most:
                 raise ValueError(f"--{option} must be from 1 to {most}, not {number}")
-        if not 0 < self.bandwidth < 1e9:
-            raise ValueError(f"--bandwidth must be positive, in Mbit/s, not {self.bandwidth:g}")
+        low, high = _BANDWIDTH
+        if not low <= self.bandwidth <= high:
+            raise ValueError(f"--bandwidth must be from {low:g} to {high:.0f} Mbit/s, not {self.bandwidth:g}")
 
     @property
     def encoding(self) -> FixedPoint:
@@ -190,8 +192,14 @@ def estimate(plan: Plan, costs: Costs) -> Estimate:
     )
 
 
-def calibrate(plan: Plan) -> Costs:
-    """Measure the costs of a plan on one core of this machine: some seconds.
+def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
+    """Measure the costs of a plan on one core of this machine: some seconds, with the longest keys some minutes.
+
+    Parameters
+    ----------
+    plan : Plan
+    say : callable
+        Told what is going on.
 
     Raises
     ------
@@ -202,16 +210,19 @@ def calibrate(plan: Plan) -> Costs:
     """
     plan.check()
     slots = plan.slots
+    say(f"making a key pair of {plan.key_length} bits: how long that takes is chance")
     started = perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         public_key, private_key = generate_keypair(plan.key_length, insecure=True)
     key_seconds = perf_counter() - started
+    say(f"making tables (the key pair took {key_seconds:.3g} s)")
     started = perf_counter()
     public_key.prepare(plan.clients * plan.ciphertexts)
     table_seconds = perf_counter() - started
     count = _sample_size(public_key, plan)
     numbers = example_values(min(count * slots, plan.values))
+    say(f"timing {count} ciphertexts (the tables took {table_seconds:.3g} s)")
     return _costs(plan, public_key, private_key, numbers, key_seconds, table_seconds)
 
 
@@ -248,7 +259,7 @@ def _costs(
         table_bytes=public_key.table_bytes,
         encode=_seconds(lambda: array.format.plaintexts(plan.encoding.encode(numbers))) / count,
         randomize=_seconds(lambda: source.encrypt(words, 0)) / count,
-        add=_seconds(lambda: array + array) / count,
+        add=_seconds(lambda: ring.multiply(residues, residues)) / count,
         decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, offset)) / few.n_ciphertexts,
         decode=_seconds(lambda: decoder.decrypt(few)) / few.n_ciphertexts,
         load=_seconds(load) / count,

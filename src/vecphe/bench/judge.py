@@ -8,6 +8,11 @@ the 99 % interval of the median speed of its quiet blocks, divided by the baseli
 still is when all the blocks are there that may be taken. It has *held* as soon as the lower bound is not below
 1 - tolerance. Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so.
 So an undecided row errs on the side of passing: a gate that cries wolf is switched off.
+
+Where the reference is slower for good than when the baseline was taken (another clock, another GMP), no block would
+ever be quiet. If the last blocks leave a row without enough quiet ones, those near this run's own best count instead,
+provided that they are most of all, as they are not while neighbours come and go, and that the reference lost no more
+than a neighbour on the same core costs. The judgement then says by how much the reference is slower.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from typing import Literal
 from vecphe.bench.baseline import Speed
 from vecphe.bench.ratio_rows import Block
 from vecphe.bench.statistics import bootstrap_interval
+from vecphe.errors import VecpheError
 
 __all__ = ["CONFIDENCE", "MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks"]
 
@@ -30,6 +36,7 @@ MOST_BLOCKS = 64
 LEAST_QUIET = 8  # with fewer, the interval of a median is the whole range
 _MORE_BLOCKS = 8
 _QUIET = 1.03
+_MOST_DRIFT = 1.25  # of the reference, to judge by this run alone; two threads that share a core lose more
 
 Verdict = Literal["held", "regressed", "open"]
 
@@ -46,6 +53,8 @@ class Judgement:
     seconds : float
         Of one run at its best: reported, never judged.
     blocks, quiet : int
+    drift : float
+        By which factor the reference is slower than in the baseline, if the quiet blocks are those of this run alone.
     """
 
     verdict: Verdict
@@ -55,6 +64,7 @@ class Judgement:
     seconds: float
     blocks: int
     quiet: int
+    drift: float = 1.0
 
 
 def quiet_blocks(blocks: Sequence[Block], reference: float | None = None) -> list[Block]:
@@ -64,9 +74,21 @@ def quiet_blocks(blocks: Sequence[Block], reference: float | None = None) -> lis
     return [block for block in blocks if block.reference <= limit]
 
 
-def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float) -> Judgement:
-    """The verdict that these blocks give."""
-    quiet = [block.speed for block in quiet_blocks(blocks, baseline.reference)]
+def _chosen_blocks(blocks: Sequence[Block], baseline: Speed, last: bool) -> tuple[list[Block], float]:
+    """Blocks that count, and the drift of the reference if they are quiet by this run alone."""
+    quiet = quiet_blocks(blocks, baseline.reference)
+    drift = min(block.reference for block in blocks) / baseline.reference
+    if last and len(quiet) < LEAST_QUIET and 1 < drift <= _MOST_DRIFT:
+        here = quiet_blocks(blocks)
+        if len(here) >= max(LEAST_QUIET, len(blocks) / 2):
+            return here, drift
+    return quiet, 1.0
+
+
+def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool = False) -> Judgement:
+    """The verdict that these blocks give; `last` if there will be no more."""
+    chosen, drift = _chosen_blocks(blocks, baseline, last)
+    quiet = [block.speed for block in chosen]
     seconds = min(block.seconds for block in blocks)
     if not quiet:
         return Judgement("open", None, None, None, seconds, len(blocks), 0)
@@ -76,7 +98,7 @@ def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float) -> Judgeme
     if len(quiet) >= LEAST_QUIET:
         verdict = "held" if low >= least else "regressed" if high < least else "open"
     relative = statistics.median(quiet) / baseline.speed
-    return Judgement(verdict, relative, low, high, seconds, len(blocks), len(quiet))
+    return Judgement(verdict, relative, low, high, seconds, len(blocks), len(quiet), drift)
 
 
 def judge_all(
@@ -84,7 +106,7 @@ def judge_all(
     baselines: Mapping[str, Speed],
     tolerances: Mapping[str, float],
     most: int = MOST_BLOCKS,
-) -> dict[str, Judgement]:
+) -> dict[str, Judgement | VecpheError]:
     """Measure rows in turn until each has held or has had `most` blocks.
 
     In turn, so that every row sees the same stretches of the machine's day.
@@ -101,17 +123,33 @@ def judge_all(
 
     Returns
     -------
-    dict of str to Judgement
+    dict of str to Judgement or VecpheError
+        The error of a row that could not be measured, or whose result was wrong.
     """
     blocks: dict[str, list[Block]] = {row: [] for row in samplers}
-    judgements: dict[str, Judgement] = {}
-    undecided, wanted = list(samplers), min(FIRST_BLOCKS, most)
+    judgements: dict[str, Judgement | VecpheError] = {}
+    undecided, taken = list(samplers), 0
     while undecided:
-        for _ in range(wanted - len(blocks[undecided[0]])):
-            for row in undecided:
-                blocks[row].append(samplers[row]())
-        for row in undecided:
-            judgements[row] = judge(blocks[row], baselines[row], tolerances[row])
-        undecided = [row for row in undecided if judgements[row].verdict != "held" and wanted < most]
-        wanted = min(wanted + _MORE_BLOCKS, most)
+        wanted = min(taken + _MORE_BLOCKS if taken else FIRST_BLOCKS, most)
+        for _ in range(wanted - taken):
+            errors = _take(undecided, samplers, blocks)
+            judgements |= errors
+            undecided = [row for row in undecided if row not in errors]
+        taken, last = wanted, wanted >= most
+        verdicts = {row: judge(blocks[row], baselines[row], tolerances[row], last) for row in undecided}
+        judgements |= verdicts
+        undecided = [row for row in undecided if verdicts[row].verdict != "held" and not last]
     return judgements
+
+
+def _take(
+    rows: Sequence[str], samplers: Mapping[str, Callable[[], Block]], blocks: Mapping[str, list[Block]]
+) -> dict[str, VecpheError]:
+    """One more block of each row, and the errors of those that gave none."""
+    errors = {}
+    for row in rows:
+        try:
+            blocks[row].append(samplers[row]())
+        except VecpheError as error:
+            errors[row] = error
+    return errors

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -71,26 +71,29 @@ class RatioRow:
 
 
 class Sampler:
-    """Measures one row on the active engine, block by block.
-
-    Raises
-    ------
-    BenchmarkError
-        If its reference is not installed, or a result was wrong.
-    """
+    """Measures one row on the active engine, block by block."""
 
     def __init__(self, row: RatioRow, material: Material) -> None:
         self.row = row
         self._material = material
-        ours, theirs = row.make(material)
-        self._repeats = _repeats(ours), _repeats(theirs)
+
+    @cached_property
+    def _repeats(self) -> tuple[int, int]:
+        ours, theirs = self.row.make(self._material)
+        return _repeats(ours), _repeats(theirs)
 
     def block(self) -> Block:
-        """One more block."""
+        """One more block.
+
+        Raises
+        ------
+        BenchmarkError
+            If its reference is not installed, or a result was wrong.
+        """
+        n_ours, n_theirs = self._repeats
         ours, theirs = self.row.make(self._material)
         ours()
         theirs()
-        n_ours, n_theirs = self._repeats
         fastest_ours = fastest_theirs = math.inf
         for number in range(_PAIRS):
             for side in (number % 2, 1 - number % 2):  # ours - theirs - theirs - ours

@@ -154,13 +154,19 @@ def bench(
         tuple[Path, Path] | None, typer.Option(help="Run nothing: print what changed between two saved files.")
     ] = None,
     check: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Run the gate: exit 1 if anything is worse than this baseline.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Run the gate: exit 1 if a count differs from this baseline or speed is lost."
+        ),
     ] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="With --check, loss of speed that still passes. [default: 0.10]")
     ] = None,
     counts_only: Annotated[
         bool, typer.Option("--counts-only", help="With --check, compare exact counts and no speeds.")
+    ] = False,
+    speeds_only: Annotated[
+        bool, typer.Option("--speeds-only", help="With --check, compare speeds and no counts.")
     ] = False,
     update_baseline: Annotated[
         bool, typer.Option("--update-baseline", help="With --check, write what is measured into the baseline.")
@@ -176,10 +182,10 @@ def bench(
             others = (key_lengths, clients, values, backends, jobs, save, csv, report, compare)
             if quick or any(option is not None for option in others):
                 raise ValueError("--check has its own workloads: leave out the options of the matrix and its results")
-            _gate(check, tolerance, counts_only, update_baseline, engine, as_json)
+            _gate(check, tolerance, counts_only, speeds_only, update_baseline, engine, as_json)
             return
-        if tolerance is not None or counts_only or update_baseline:
-            raise ValueError("--tolerance, --counts-only and --update-baseline go with --check FILE")
+        if tolerance is not None or counts_only or speeds_only or update_baseline:
+            raise ValueError("--tolerance, --counts-only, --speeds-only and --update-baseline go with --check FILE")
         if compare is not None:
             if save or csv or report:
                 raise ValueError("--compare runs nothing: leave out --save, --csv and --report")
@@ -194,16 +200,22 @@ def bench(
 
 
 def _gate(
-    path: Path, tolerance: float | None, counts_only: bool, update_baseline: bool, engine: str | None, as_json: bool
+    path: Path,
+    tolerance: float | None,
+    counts_only: bool,
+    speeds_only: bool,
+    update_baseline: bool,
+    engine: str | None,
+    as_json: bool,
 ) -> None:
     from vecphe.cli import gate
 
     if not update_baseline:
-        if not gate.check(path, tolerance, counts_only, engine, as_json):
+        if not gate.check(path, tolerance, counts_only, speeds_only, engine, as_json):
             raise typer.Exit(1)
         return
-    if tolerance is not None or as_json:
-        raise ValueError("--update-baseline judges nothing: leave out --tolerance and --json")
+    if tolerance is not None or speeds_only or as_json:
+        raise ValueError("--update-baseline judges nothing: leave out --tolerance, --speeds-only and --json")
     gate.update(path, counts_only, engine)
 
 
@@ -225,7 +237,7 @@ def estimate(
         from vecphe.bench.estimate import estimate as estimated
 
         plan = Plan(clients, values, key_length, cores, packed, bandwidth)
-        result = estimated(plan, calibrate(plan))
+        result = estimated(plan, calibrate(plan, lambda text: print(text, file=sys.stderr, flush=True)))
     (print_plan_json if as_json else print_plan)(result)
 
 

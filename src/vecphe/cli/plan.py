@@ -8,6 +8,9 @@ from vecphe.bench.estimate import Estimate
 
 __all__ = ["print_plan", "print_plan_json"]
 
+_DAY = 86_400
+_YEAR = 365.25 * _DAY
+
 
 def print_plan_json(estimate: Estimate) -> None:
     """Print an estimate as JSON: seconds and bytes."""
@@ -40,7 +43,15 @@ def _duration(seconds: float) -> str:
     for limit, unit, size in ((1e-3, "us", 1e-6), (1.0, "ms", 1e-3), (120.0, "s", 1.0), (7200.0, "min", 60.0)):
         if seconds < limit:
             return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 3600:.3g} h" if seconds < 172800 else f"{seconds / 86400:.3g} days"
+    if seconds < _DAY * 2:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / _DAY:.3g} days" if seconds < 2 * _YEAR else f"{_three_digits(seconds / _YEAR)} years"
+
+
+def _three_digits(number: float) -> str:
+    """Three digits that count, written out: no exponent."""
+    rounded = float(f"{number:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
 
 
 def _size(count: float) -> str:
@@ -48,4 +59,4 @@ def _size(count: float) -> str:
         if count < 1000:
             return f"{count:.3g} {unit}"
         count /= 1000
-    return f"{count:.3g} PB"
+    return f"{_three_digits(count)} PB"

@@ -1,0 +1,77 @@
+"""The rows that the gate times: a wrong result, or a reference that is not there, is no speed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vecphe.bench import gate, ratio_rows
+from vecphe.bench.baseline import Baseline, EngineRows, Speed, save_baseline
+from vecphe.bench.count_rows import COUNT_ROWS, Material
+from vecphe.bench.gate import check_baseline
+from vecphe.bench.ratio_rows import RATIO_ROWS, RatioRow, Sampler
+from vecphe.errors import BenchmarkError, CorruptedAggregateError
+
+needs_phe = pytest.mark.skipif(importlib.util.find_spec("phe") is None, reason="needs phe")
+ROWS = [pytest.param(row, id=row.name, marks=[needs_phe] if "against phe" in row.name else []) for row in RATIO_ROWS]
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    return Material(1024)
+
+
+def break_engine(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products lose their second factor, and decryption turns the order around."""
+    monkeypatch.setattr(type(material.engine.ring(material.n)), "multiply", lambda self, left, right: left)
+    decryptor = type(material.private_key._decryptor)
+    decrypt = decryptor.decrypt
+    monkeypatch.setattr(decryptor, "decrypt", lambda self, *arguments: decrypt(self, *arguments)[::-1].copy())
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_wrong_result_has_no_speed(row: RatioRow, material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    row.make(material)[0]()
+    break_engine(material, monkeypatch)
+    # The slots of the round notice before its sum is compared.
+    with pytest.raises(CorruptedAggregateError if "round" in row.name else BenchmarkError):
+        Sampler(row, material).block()
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, material: Material) -> Path:
+    """A baseline of two rows of either kind, one of which needs phe."""
+    counted = [row for row in COUNT_ROWS if row.name in ("add 256", "decrypt 64")]
+    timed = [row for row in RATIO_ROWS if row.name == "speed: decrypt, 1024 bits" or "against phe" in row.name]
+    monkeypatch.setattr(gate, "COUNT_ROWS", counted)
+    monkeypatch.setattr(gate, "RATIO_ROWS", timed)
+    monkeypatch.setattr(gate, "Material", lambda *_: material)
+    speed = Speed(1e-9, 1e-9, 1.0, 1.0)
+    counts: Any = {row.name: {} for row in counted}
+    rows = EngineRows.measured(material.engine, counts, {row.name: speed for row in timed})
+    path = tmp_path / "baseline.json"
+    save_baseline(path, Baseline(material.engine.name, {material.engine.name: rows}))
+    return path
+
+
+def test_without_phe_its_row_fails_and_the_others_are_judged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ratio_rows._phe_key.cache_clear()
+    monkeypatch.setattr(ratio_rows, "naive_module", lambda: None)
+    by_row = {finding.row: finding for finding in check_baseline(file, speeds_only=True).findings}
+    assert "pip install phe" in by_row["speed: encrypt packed, 1024 bits, against phe"].text
+    assert by_row["speed: encrypt packed, 1024 bits, against phe"].status == "failed"
+    assert by_row["speed: decrypt, 1024 bits"].status != "failed"
+
+
+def test_a_wrong_result_fails_its_row(file: Path, material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    decryptor = type(material.private_key._decryptor)
+    decrypt = decryptor.decrypt
+    monkeypatch.setattr(decryptor, "decrypt", lambda self, *arguments: decrypt(self, *arguments)[::-1].copy())
+    by_row = {finding.row: finding for finding in check_baseline(file, counts_only=True).findings}
+    assert by_row["decrypt 64"].status == "failed"
+    assert "wrong result" in by_row["decrypt 64"].text
+    with pytest.raises(BenchmarkError):
+        gate.updated_baseline(file, counts_only=True)

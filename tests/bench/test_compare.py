@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -112,3 +114,21 @@ def test_intervals_of_medians() -> None:
     assert bootstrap_interval([7.0]) == (7.0, 7.0)
     with pytest.raises(ValueError, match="samples"):
         bootstrap_interval([])
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 50, 301])
+def test_the_interval_is_that_of_exact_fractions(n: int) -> None:
+    """Its lower end: the least x_k with P(Binomial(n, k/n) >= half) above the tail."""
+    half = (n + 1) // 2
+    tails = (
+        Fraction(sum(math.comb(n, i) * k**i * (n - k) ** (n - i) for i in range(half, n + 1)), n**n)
+        for k in range(1, n + 1)
+    )
+    k = next(k for k, tail in enumerate(tails, 1) if tail > Fraction(1, 200))
+    assert bootstrap_interval(range(1, n + 1)) == (k, n + 1 - k)
+
+
+def test_as_many_samples_as_a_file_may_have() -> None:
+    low, high = bootstrap_interval([float(i) for i in range(10_000)])
+    assert 5000 - low == pytest.approx(2.576 * 50, rel=0.05)  # the binomial is almost normal: sqrt(n) / 2 a sigma
+    assert high == 9999 - low

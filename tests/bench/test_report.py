@@ -120,6 +120,19 @@ def test_axes_have_names_and_units_and_nothing_overlaps() -> None:
             assert not any(box.overlaps(other) for other in boxes[:i]), plot.name
 
 
+def test_a_speed_up_below_one_is_seen() -> None:
+    slow = record("packed", reference=[0.0004] * 7)  # a tenth of the packed round
+    (plot, _) = draw_all(results(record("vectorized"), slow))
+    (axis,) = plot.figure.axes
+    FigureCanvasAgg(plot.figure).draw()
+    frame = axis.get_window_extent()
+    assert len(axis.patches) == len(axis.texts) == 2
+    for bar, label in zip(axis.patches, axis.texts, strict=True):
+        box = label.get_window_extent()
+        assert bar.get_window_extent().y1 > frame.y0 + 5
+        assert frame.y0 < box.y0 < box.y1 < frame.y1
+
+
 def visible_boxes(figure: Any) -> list[Any]:
     """Where text stands; labels of ticks beyond the limits of an axis are not drawn."""
     texts = [figure._suptitle, *(text for legend in figure.legends for text in legend.get_texts())]

@@ -235,7 +235,8 @@ def _speed_ups(results: Results) -> Plot | None:
         axis.bar_label(bars, labels=[times(s) for _, s in shown], padding=2, fontsize=9)
     axis.set_yscale("log")
     axis.minorticks_off()
-    axis.set_ylim(0.5, 3 * max((bar.get_height() for bar in axis.patches), default=1))  # room for the labels
+    heights = [1.0, *(bar.get_height() for bar in axis.patches)]
+    axis.set_ylim(min(heights) / 2, 3 * max(heights))  # every bar is seen, and has room for its label
     axis.set_xticks(range(len(lengths)), [f"{length} bits" for length in lengths])
     axis.set_ylabel("times faster than the naive loop")
     axis.grid(False, axis="x")

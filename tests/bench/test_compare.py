@@ -92,12 +92,17 @@ def test_another_cpu_is_not_judged_but_told() -> None:
 
 
 def test_what_is_exact_is_told() -> None:
-    unpacked = record(ciphertexts=22, environment=replace(ENVIRONMENT, engine="gmp", target="GMP"))
+    unpacked = record(ciphertexts=2, environment=replace(ENVIRONMENT, engine="gmp", target="GMP"))
     notes = list(differences(results(record()), results(unpacked, complete=False)))
-    assert any("22 ciphertexts instead of 11" in note for note in notes)
+    assert any(note.endswith("2 ciphertexts instead of 11, 93.0909091 bytes a value instead of 512") for note in notes)
     assert any("different engines: ifma and gmp" in note for note in notes)
     assert "the second run was interrupted" in notes
     assert list(differences(results(), results())) == []
+
+
+def test_bytes_alone_that_changed_are_told() -> None:
+    (note,) = differences(results(record()), results(record(bytes_per_value=512.25)))
+    assert note == "packed, 2048 bits, 5 clients, 11 values: 512.25 bytes a value instead of 512"
 
 
 def test_rows_of_one_file_alone_are_counted() -> None:

@@ -54,7 +54,7 @@ def test_csv_has_a_row_a_record() -> None:
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The content of a good file with one entry changed; ... removes it."""
-    content: dict[str, Any] = json.loads(json.dumps(results_as_dict(results())))
+    content: dict[str, Any] = json.loads(json.dumps(results_as_dict(results(record(), record("vectorized")))))
     *way, last = path.split(".")
     place: Any = content
     for name in way:
@@ -97,6 +97,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("records.0.reference", [1.0]),
         ("records.0.reference", "fast"),
         ("records.0.bytes_per_value", None),
+        ("records.0.bytes_per_value", 513.0),
+        ("records.0.ciphertexts", 12),
+        ("records.1.ciphertexts", 10),
         ("records.0.memory", -1),
         ("records.0.memory", 1.5),
         ("records.0.date", "yesterday"),

@@ -5,22 +5,38 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from vecphe import files
+from vecphe.files import PathLike
 
-__all__ = ["check_writable", "write_json"]
+__all__ = ["check_writable", "replace_file", "write_json"]
 
 
 def check_writable(path: Path, force: bool) -> None:
     """Raise ValueError or OSError now for what would fail after the work is done."""
     if str(path) == "-":
         return
-    try:
+    with _naming_the_option(path):
         files.check_writable(path, force=force)
+
+
+@contextmanager
+def _naming_the_option(path: PathLike) -> Iterator[None]:
+    """Say how the command line replaces a file, where the library names its own argument."""
+    try:
+        yield
     except FileExistsError:
         raise ValueError(f"{path} exists; use --force to replace it") from None
+
+
+def replace_file(path: PathLike, data: bytes, *, force: bool, private: bool = False) -> None:
+    """`vecphe.files.replace_file` for commands: a file that exists is a ValueError that names ``--force``."""
+    with _naming_the_option(path):
+        files.replace_file(path, data, force=force, private=private)
 
 
 def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
@@ -33,8 +49,7 @@ def write_json(path: Path, content: dict[str, Any], force: bool) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        check_writable(path, force)
-        files.replace_file(path, text.encode(), force=force)
+        replace_file(path, text.encode(), force=force)
 
 
 def _finite(content: Any) -> Any:

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vecphe import EncryptedArray, PrivateKey, PublicKey
+from vecphe.cli.output import replace_file
 from vecphe.errors import SerializationError, VecpheError
-from vecphe.files import read_file, replace_file
+from vecphe.files import read_file
 from vecphe.serialization import KEY_FILE_BYTES, frame_from_json
 from vecphe.serialization.frames import MAGIC, Kind, open_frame
 

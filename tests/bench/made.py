@@ -21,6 +21,7 @@ def record(backend: str = "packed", case: Case = CASE, **changes: Any) -> Record
     facts: dict[str, Any] = {
         "jobs": 1,
         "measured_values": case.values,
+        "measured_clients": case.clients,
         "samples": samples(seconds * case.values * case.clients / 55),
         "reference": [1.0] * 7,
         "ciphertexts": ciphertexts,

@@ -39,6 +39,7 @@ def test_derived_figures() -> None:
 def test_a_record_of_fewer_values_says_so() -> None:
     assert record("naive", measured_values=2).extrapolated
     assert record("naive", measured_values=2).as_dict()["extrapolated"] is True
+    assert record("naive", measured_clients=4).extrapolated
     assert not record("naive").extrapolated
 
 
@@ -86,6 +87,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("records.0.values", 1 << 80),
         ("records.0.jobs", ...),
         ("records.0.measured_values", 12),
+        ("records.0.measured_clients", 6),
+        ("records.0.measured_clients", ...),
         ("records.0.samples", []),
         ("records.0.samples.round", ...),
         ("records.0.samples.round", []),

@@ -181,6 +181,13 @@ def test_h60_ctrl_c_keeps_what_was_measured(start_command: Any, tmp_path: Path) 
     assert all(made.case.key_length == 512 or made.case.values == 4 for made in kept.records)
 
 
+def test_a_key_that_does_not_fill_its_bytes_can_be_read_again(main_here: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    options = ("--key-lengths", "514", "--clients", "3", "--values", "20", "--save", str(saved))
+    assert main_here("bench", "--quick", *options).returncode == 0
+    assert load_results(saved).records[0].bytes_per_value == 130
+
+
 def write(path: Path, content: Any) -> str:
     path.write_text(json.dumps(content))
     return str(path)

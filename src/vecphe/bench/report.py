@@ -79,8 +79,8 @@ _EXPLANATION = (
     "A round: every client encrypts its vector, the sum passes through all of them, the key holder decrypts it; "
     "encrypting and adding are the sum over all clients. Times are medians. The speed-up is the median ratio to a loop "
     "over phe that was measured in turn, in the same process. A tilde marks times that were scaled up from fewer "
-    "values than the row says. Bytes are those of canonical ciphertexts, a hop and value. Memory is the peak of a "
-    "round beyond what the process had before it."
+    "values or clients than the row says. Bytes are those of canonical ciphertexts, a hop and value. Memory is the peak "
+    "of a round beyond what the process had before it."
 )
 
 

@@ -70,14 +70,17 @@ def test_saving_to_stdout_leaves_nothing_else_there(main_here: Any) -> None:
         (["--json"], "--json goes with --compare"),
         (["--save", "same", "--csv", "./same"], "same and same are the same file"),
         (["--report", ".", "--force", "--csv", "index.html"], "are the same file"),
-        (["--report", ""], "--report"),
+        (["--report", ""], "name a directory"),
         (["--report", "/proc/report"], "/proc"),
         (["--report", "/proc"], "/proc"),
         (["--save", "/proc/results.json"], "no file can be created here: '/proc'"),
         (["--csv", "/proc/results.csv"], "/proc"),
     ],
 )
-def test_h65_bad_options_are_one_line(main_here: Any, options: list[str], message: str) -> None:
+def test_h65_bad_options_are_one_line(
+    main_here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     done = main_here(*SMALL, *options)
     assert done.returncode == 2
     assert message in done.stderr

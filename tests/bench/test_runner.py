@@ -121,7 +121,11 @@ def test_many_clients_are_capped_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cap_leaves_as_many_clients_as_fit() -> None:
     runner, _ = calibrated(clients=(1000,), values=(1,), backends=("naive",))
+    (side,) = runner._sides.values()
+    side._costs = {"encrypt": (0.0, 0.3), "add": (0.0, 0.002), "decrypt": (0.0, 0.1)}  # not those of a busy machine
+    object.__setattr__(runner.matrix, "naive_seconds", 1000.0)
     (whole,) = runner._plan(Case(512, 1000, 1))
+    assert whole.vectors.shape == (1000, 1)
     object.__setattr__(runner.matrix, "naive_seconds", whole.estimate / 10)
     (capped,) = runner._plan(Case(512, 1000, 1))
     assert capped.vectors.shape in ((99, 1), (100, 1))

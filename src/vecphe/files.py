@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
-__all__ = ["PathLike", "check_writable", "read_file", "replace_file"]
+__all__ = ["PathLike", "check_directory", "check_writable", "read_file", "replace_file"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
@@ -35,6 +35,16 @@ def check_writable(path: PathLike, *, force: bool = False) -> None:
             raise FileNotFoundError(f"{directory} does not exist; create this directory first")
         if not os.path.isdir(directory):
             raise NotADirectoryError(f"{directory} is not a directory")
+
+
+def check_directory(directory: PathLike) -> None:
+    """Raise OSError now if no file can be created in a directory: create one, and remove it."""
+    probe = os.path.join(directory, f".vecphe-{secrets.token_hex(8)}.tmp")
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise OSError(error.errno, "no file can be created here", str(directory)) from None
+    os.unlink(probe)
 
 
 def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: bool = False, mode: int = 0o666) -> None:

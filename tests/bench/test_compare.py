@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -90,12 +92,17 @@ def test_another_cpu_is_not_judged_but_told() -> None:
 
 
 def test_what_is_exact_is_told() -> None:
-    unpacked = record(ciphertexts=22, environment=replace(ENVIRONMENT, engine="gmp", target="GMP"))
+    unpacked = record(ciphertexts=2, environment=replace(ENVIRONMENT, engine="gmp", target="GMP"))
     notes = list(differences(results(record()), results(unpacked, complete=False)))
-    assert any("22 ciphertexts instead of 11" in note for note in notes)
+    assert any(note.endswith("2 ciphertexts instead of 11, 93.0909091 bytes a value instead of 512") for note in notes)
     assert any("different engines: ifma and gmp" in note for note in notes)
     assert "the second run was interrupted" in notes
     assert list(differences(results(), results())) == []
+
+
+def test_bytes_alone_that_changed_are_told() -> None:
+    (note,) = differences(results(record()), results(record(bytes_per_value=512.25)))
+    assert note == "packed, 2048 bits, 5 clients, 11 values: 512.25 bytes a value instead of 512"
 
 
 def test_rows_of_one_file_alone_are_counted() -> None:
@@ -112,3 +119,21 @@ def test_intervals_of_medians() -> None:
     assert bootstrap_interval([7.0]) == (7.0, 7.0)
     with pytest.raises(ValueError, match="samples"):
         bootstrap_interval([])
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 50, 301])
+def test_the_interval_is_that_of_exact_fractions(n: int) -> None:
+    """Its lower end: the least x_k with P(Binomial(n, k/n) >= half) above the tail."""
+    half = (n + 1) // 2
+    tails = (
+        Fraction(sum(math.comb(n, i) * k**i * (n - k) ** (n - i) for i in range(half, n + 1)), n**n)
+        for k in range(1, n + 1)
+    )
+    k = next(k for k, tail in enumerate(tails, 1) if tail > Fraction(1, 200))
+    assert bootstrap_interval(range(1, n + 1)) == (k, n + 1 - k)
+
+
+def test_as_many_samples_as_a_file_may_have() -> None:
+    low, high = bootstrap_interval([float(i) for i in range(10_000)])
+    assert 5000 - low == pytest.approx(2.576 * 50, rel=0.05)  # the binomial is almost normal: sqrt(n) / 2 a sigma
+    assert high == 9999 - low

@@ -39,6 +39,7 @@ def test_derived_figures() -> None:
 def test_a_record_of_fewer_values_says_so() -> None:
     assert record("naive", measured_values=2).extrapolated
     assert record("naive", measured_values=2).as_dict()["extrapolated"] is True
+    assert record("naive", measured_clients=4).extrapolated
     assert not record("naive").extrapolated
 
 
@@ -54,7 +55,7 @@ def test_csv_has_a_row_a_record() -> None:
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The content of a good file with one entry changed; ... removes it."""
-    content: dict[str, Any] = json.loads(json.dumps(results_as_dict(results())))
+    content: dict[str, Any] = json.loads(json.dumps(results_as_dict(results(record(), record("vectorized")))))
     *way, last = path.split(".")
     place: Any = content
     for name in way:
@@ -86,6 +87,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("records.0.values", 1 << 80),
         ("records.0.jobs", ...),
         ("records.0.measured_values", 12),
+        ("records.0.measured_clients", 6),
+        ("records.0.measured_clients", ...),
         ("records.0.samples", []),
         ("records.0.samples.round", ...),
         ("records.0.samples.round", []),
@@ -97,6 +100,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("records.0.reference", [1.0]),
         ("records.0.reference", "fast"),
         ("records.0.bytes_per_value", None),
+        ("records.0.bytes_per_value", 513.0),
+        ("records.0.ciphertexts", 12),
+        ("records.1.ciphertexts", 10),
         ("records.0.memory", -1),
         ("records.0.memory", 1.5),
         ("records.0.date", "yesterday"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import re
 import sys
@@ -19,6 +20,7 @@ from vecphe.bench.plots import PLOT_NAMES as PLOTS
 from vecphe.bench.plots import draw_all
 from vecphe.bench.records import Case, Results
 from vecphe.bench.report import PAGE, report_files
+from vecphe.bench.tables import duration
 
 WHOLE = matrix_results()
 
@@ -106,8 +108,27 @@ def test_a_plot_needs_two_points() -> None:
     assert [plot.name for plot in without] == ["time_by_clients", "phases"]
 
 
-def test_axes_have_names_and_units_and_nothing_overlaps() -> None:
-    for plot in draw_all(WHOLE):
+MANY_KEYS = Results(
+    tuple(
+        record(backend, Case(bits, 3, values))
+        for bits in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 16384)
+        for values in (11, 100, 1000, 10_000)
+        for backend in ("naive", "vectorized", "packed")
+    )
+)
+UNEVEN = Results(
+    tuple(
+        record(backend, Case(2048, clients, values))
+        for clients in (3, 4, 5, 10_000)
+        for values in (1, 999_999_997, 999_999_998, 999_999_999)
+        for backend in ("naive", "packed")
+    )
+)
+
+
+@pytest.mark.parametrize("found", [WHOLE, MANY_KEYS, UNEVEN], ids=["few", "many", "uneven"])
+def test_axes_have_names_and_units_and_nothing_overlaps(found: Results) -> None:
+    for plot in draw_all(found):
         FigureCanvasAgg(plot.figure).draw()
         for axis in plot.figure.axes:
             assert axis.get_xlabel() or plot.name == "speed_up"
@@ -118,6 +139,52 @@ def test_axes_have_names_and_units_and_nothing_overlaps() -> None:
             assert box.x0 >= 0
             assert box.x1 <= plot.figure.bbox.width
             assert not any(box.overlaps(other) for other in boxes[:i]), plot.name
+
+
+def test_a_wide_axis_has_a_log_scale() -> None:
+    scales = {
+        plot.name: plot.figure.axes[0].get_xscale() for plot in draw_all(MANY_KEYS) if plot.name.startswith("time")
+    }
+    assert scales == {"time_by_key_length": "log", "time_by_values": "log"}
+    assert draw_all(WHOLE)[0].figure.axes[0].get_xscale() == "linear"
+    assert len(draw_all(MANY_KEYS)[0].figure.axes[0].get_xticks()) >= 4
+
+
+def test_many_rows_leave_no_blank_band() -> None:
+    axis = draw_all(MANY_KEYS)[-1].figure.axes[0]
+    low, high = axis.get_ylim()
+    edges = [edge for bar in axis.patches for edge in (bar.get_y(), bar.get_y() + bar.get_height())]
+    assert len(edges) == 2 * 3 * 36
+    assert 0 < min(edges) - low < 0.5
+    assert 0 < high - max(edges) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(5999, "5999 s"), (7200, "2 h"), (47.9 * 3600, "47.9 h"), (60 * 3600, "2.5 days"), (1e9, "11574 days")],
+)
+def test_long_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_titles_stand_in_the_pictures_alone(files: dict[str, bytes]) -> None:
+    page = Page(files[PAGE].decode())
+    for plot in draw_all(WHOLE):
+        assert html.unescape(files[PAGE].decode()).count(plot.title) == 1
+        assert [text for text in page.alternatives if text.startswith(plot.title)] == [f"{plot.title}. {plot.caption}"]
+
+
+def test_a_speed_up_below_one_is_seen() -> None:
+    slow = record("packed", reference=[0.0004] * 7)  # a tenth of the packed round
+    (plot, _) = draw_all(results(record("vectorized"), slow))
+    (axis,) = plot.figure.axes
+    FigureCanvasAgg(plot.figure).draw()
+    frame = axis.get_window_extent()
+    assert len(axis.patches) == len(axis.texts) == 2
+    for bar, label in zip(axis.patches, axis.texts, strict=True):
+        box = label.get_window_extent()
+        assert bar.get_window_extent().y1 > frame.y0 + 5
+        assert frame.y0 < box.y0 < box.y1 < frame.y1
 
 
 def visible_boxes(figure: Any) -> list[Any]:

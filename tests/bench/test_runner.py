@@ -87,10 +87,49 @@ def test_the_naive_side_is_capped_and_says_so(monkeypatch: pytest.MonkeyPatch) -
     assert naive.extrapolated
     assert naive.measured_values == 1
     assert naive.memory is None
-    assert naive.samples["round"] == [400 * one for one in seconds[-2:]]
+    assert naive.measured_clients == 3
+    assert naive.samples["round"] == pytest.approx([400 * one for one in seconds[-2:]])
     assert naive.bytes_per_value == 128
     assert not packed.extrapolated
     assert packed.reference == naive.samples["round"]
+
+
+def test_many_clients_are_capped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, _ = calibrated(clients=(41,), values=(2,), backends=("naive", "vectorized"), naive_seconds=1e-9)
+    monkeypatch.setattr(runner_module, "_MOST_ROUNDS", 1)
+    run, rounds = Side.run, []
+
+    def watched(side: Side, vectors: Any) -> Any:
+        round_ = run(side, vectors)
+        if side.name == "naive":
+            rounds.append((vectors.shape, round_.seconds))
+        return round_
+
+    monkeypatch.setattr(Side, "run", watched)
+    naive, vectorized = runner.run(Silent()).records
+    assert {shape for shape, _ in rounds} == {(3, 1)}
+    assert (naive.measured_values, naive.measured_clients, naive.memory) == (1, 3, None)
+    factors = {"encrypt": 2 * 41 / 3, "add": 2 * 40 / 2, "decrypt": 2}
+    for phase, factor in factors.items():
+        assert naive.samples[phase] == pytest.approx([factor * seconds[phase] for _, seconds in rounds[-2:]])
+    parts = [sum(naive.samples[phase][i] for phase in factors) for i in range(2)]
+    for i, (_, seconds) in enumerate(rounds[-2:]):
+        rest = seconds["round"] - sum(seconds[phase] for phase in factors)
+        assert naive.samples["round"][i] == pytest.approx(parts[i] + 2 * 41 / 3 * rest)
+    assert (vectorized.measured_clients, vectorized.reference) == (41, naive.samples["round"])
+
+
+def test_the_cap_leaves_as_many_clients_as_fit() -> None:
+    runner, _ = calibrated(clients=(1000,), values=(1,), backends=("naive",))
+    (side,) = runner._sides.values()
+    side._costs = {"encrypt": (0.0, 0.3), "add": (0.0, 0.002), "decrypt": (0.0, 0.1)}  # not those of a busy machine
+    object.__setattr__(runner.matrix, "naive_seconds", 1000.0)
+    (whole,) = runner._plan(Case(512, 1000, 1))
+    assert whole.vectors.shape == (1000, 1)
+    object.__setattr__(runner.matrix, "naive_seconds", whole.estimate / 10)
+    (capped,) = runner._plan(Case(512, 1000, 1))
+    assert capped.vectors.shape in ((99, 1), (100, 1))
+    assert capped.estimate <= whole.estimate / 9
 
 
 def test_the_reference_is_measured_although_its_row_is_not_wanted() -> None:

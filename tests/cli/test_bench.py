@@ -14,6 +14,7 @@ import pytest
 from tests.bench.made import record, results, samples
 
 from vecphe.bench.results_file import load_results, results_as_dict
+from vecphe.cli.bench import Outputs
 
 SMALL = ("bench", "--quick", "--key-lengths", "512", "--clients", "3", "--values", "4,6")
 
@@ -67,17 +68,69 @@ def test_saving_to_stdout_leaves_nothing_else_there(main_here: Any) -> None:
         (["--csv", "-"], "--csv takes the name of a file"),
         (["--report", "nowhere/report"], "--report: nowhere does not exist"),
         (["--json"], "--json goes with --compare"),
-        (["--compare", "missing.json", "missing.json"], "missing.json"),
-        (["--compare", "a.json", "b.json", "--save", "c.json"], "leave out --save"),
+        (["--save", "same", "--csv", "./same"], "same and same are the same file"),
+        (["--report", ".", "--force", "--csv", "index.html"], "are the same file"),
+        (["--report", ""], "name a directory"),
+        (["--report", "/proc/report"], "/proc"),
+        (["--report", "/proc"], "/proc"),
+        (["--save", "/proc/results.json"], "no file can be created here: '/proc'"),
+        (["--csv", "/proc/results.csv"], "/proc"),
     ],
 )
-def test_h65_bad_options_are_one_line(main_here: Any, options: list[str], message: str) -> None:
+def test_h65_bad_options_are_one_line(
+    main_here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     done = main_here(*SMALL, *options)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--key-lengths", "512"],
+        ["--clients", "3"],
+        ["--values", "4"],
+        ["--backends", "packed"],
+        ["--jobs", "1"],
+        ["--quick"],
+        ["--force"],
+        ["--save", "c.json"],
+        ["--csv", "c.csv"],
+        ["--report", "c"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("job", [["--compare", "a.json", "b.json"], ["--check", "a.json"]], ids=lambda job: job[0])
+def test_options_of_the_matrix_are_not_ignored(main_here: Any, job: list[str], option: list[str]) -> None:
+    done = main_here("bench", *job, *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "leave out the options of the matrix and its results" in done.stderr
+
+
+def test_a_comparison_takes_no_engine(main_here: Any) -> None:
+    assert "leave out" in main_here("bench", "--compare", "a.json", "b.json", "--engine", "gmp").stderr
+
+
+def test_a_missing_file_is_named(main_here: Any) -> None:
+    assert "missing.json" in main_here("bench", "--compare", "missing.json", "missing.json").stderr
+
+
+def test_a_file_that_appeared_during_the_run_is_not_advised_in_python(tmp_path: Path) -> None:
+    outputs = Outputs(csv=tmp_path / "x.csv")
+    outputs.check()
+    (tmp_path / "x.csv").write_text("mine")
+    with pytest.raises(ValueError, match=r"x\.csv exists; use --force"):
+        outputs.write(results())
+
+
+def test_the_report_directory_is_there_before_the_run(tmp_path: Path) -> None:
+    Outputs(save=tmp_path / "a", csv=tmp_path / "b", report=tmp_path / "report").check()
+    assert [path.name for path in tmp_path.rglob("*")] == ["report"]
 
 
 def test_a_report_needs_matplotlib_before_anything_runs(
@@ -131,6 +184,13 @@ def test_h60_ctrl_c_keeps_what_was_measured(start_command: Any, tmp_path: Path) 
     assert all(made.case.key_length == 512 or made.case.values == 4 for made in kept.records)
 
 
+def test_a_key_that_does_not_fill_its_bytes_can_be_read_again(main_here: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    options = ("--key-lengths", "514", "--clients", "3", "--values", "20", "--save", str(saved))
+    assert main_here("bench", "--quick", *options).returncode == 0
+    assert load_results(saved).records[0].bytes_per_value == 130
+
+
 def write(path: Path, content: Any) -> str:
     path.write_text(json.dumps(content))
     return str(path)
@@ -138,13 +198,13 @@ def write(path: Path, content: Any) -> str:
 
 def test_compare_tells_what_changed(main_here: Any, tmp_path: Path) -> None:
     before = write(tmp_path / "a.json", results_as_dict(results(record(), record("vectorized"))))
-    slow = record(samples=samples(0.008), ciphertexts=22)
+    slow = record(samples=samples(0.008), ciphertexts=2)
     after = write(tmp_path / "b.json", results_as_dict(results(slow, record("vectorized"))))
     done = main_here("bench", "--compare", before, after)
     assert done.returncode == 0
     assert "slower: packed, 2048 bits, 5 clients, 11 values: encrypt" in done.stdout
     assert "ratio 2.000" in done.stdout
-    assert "22 ciphertexts instead of 11" in done.stdout
+    assert "2 ciphertexts instead of 11" in done.stdout
     assert "no clear change: 4 of 8 times" in done.stdout
     as_json = json.loads(main_here("bench", "--compare", before, after, "--json").stdout)
     assert [change["verdict"] for change in as_json["changes"]] == ["slower"] * 4 + ["no clear change"] * 4

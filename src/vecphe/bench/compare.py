@@ -8,6 +8,7 @@ none of them explains is called a change. The 99 % bootstrap intervals of both m
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -133,14 +134,18 @@ def differences(before: Results, after: Results) -> Iterator[str]:
     old = {record.identity: record for record in before.records}
     for record in after.records:
         was = old.get(record.identity)
-        if was is not None and was.ciphertexts != record.ciphertexts:
-            yield (
-                f"{record.backend}, {record.case}: {record.ciphertexts} ciphertexts instead of {was.ciphertexts}, "
-                f"{record.bytes_per_value:.4g} bytes a value instead of {was.bytes_per_value:.4g}"
-            )
+        if was is not None and (changed := list(_changed_sizes(was, record))):
+            yield f"{record.backend}, {record.case}: {', '.join(changed)}"
     for results, which in ((before, "first"), (after, "second")):
         if not results.complete:
             yield f"the {which} run was interrupted"
+
+
+def _changed_sizes(was: Record, now: Record) -> Iterator[str]:
+    if was.ciphertexts != now.ciphertexts:
+        yield f"{now.ciphertexts} ciphertexts instead of {was.ciphertexts}"
+    if not math.isclose(was.bytes_per_value, now.bytes_per_value):
+        yield f"{now.bytes_per_value:.9g} bytes a value instead of {was.bytes_per_value:.9g}"
 
 
 def _drift(before: Results, after: Results) -> Iterator[str]:

@@ -15,11 +15,11 @@ from vecphe.errors import InsecureKeyWarning
 from vecphe.numbers import check_key_length
 from vecphe.parallel import effective_jobs
 
-__all__ = ["BACKENDS", "Matrix", "parse_backends", "parse_counts"]
+__all__ = ["BACKENDS", "LEAST_CLIENTS", "Matrix", "parse_backends", "parse_counts"]
 
 BACKENDS = ("naive", "vectorized", "packed")
 
-_LEAST_CLIENTS = 3  # as the protocol
+LEAST_CLIENTS = 3  # as the protocol
 _MOST_CLIENTS = 10_000
 _MOST_VALUES = 10**9
 
@@ -43,7 +43,8 @@ class Matrix:
     case_seconds : float
         Time for a case's samples beyond the least. Where a single one takes longer, two have to do.
     naive_seconds : float
-        Cap on one sample of the naive side: it encrypts only so many values, and its times are scaled.
+        Cap on one sample of the naive side: only so many values, and where one value is too many only so many
+        clients, are encrypted, and times are scaled. It holds unless three clients with a value each take longer.
     """
 
     key_lengths: tuple[int, ...] = (1024, 2048, 3072)
@@ -76,7 +77,7 @@ class Matrix:
             warnings.simplefilter("ignore", InsecureKeyWarning)
             for key_length in self.key_lengths:
                 check_key_length(key_length, insecure=True)
-        _check_range("--clients", self.clients, _LEAST_CLIENTS, _MOST_CLIENTS)
+        _check_range("--clients", self.clients, LEAST_CLIENTS, _MOST_CLIENTS)
         _check_range("--values", self.values, 1, _MOST_VALUES)
         engines = dict(available_engines())
         if self.engine is not None and self.engine not in engines:

@@ -6,6 +6,7 @@ matplotlib is imported by `draw_all` alone; it comes with the extra ``bench``.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,8 @@ _PHASE_STYLES: dict[str, dict[str, Any]] = {
     "decrypt": {"color": "#E69F00", "hatch": "//"},
 }
 _MOST_PANELS = 4
+_WIDEST_LINEAR = 8  # a longer axis, last number over first, has a log scale
+_DIGIT = 0.05  # share of an axis that a digit of its labels may take, with room between them
 _PANEL_WIDTH, _HEIGHT = 3.6, 3.6  # inches
 _SETTINGS: dict[Any, Any] = {
     "font.size": 10,
@@ -49,7 +52,7 @@ class Plot:
         Name of its file, without an ending.
     title : str
     caption : str
-        What it shows, for readers who do not see it.
+        What the title leaves open.
     figure : matplotlib.figure.Figure
     """
 
@@ -133,12 +136,10 @@ def _by_values(results: Results) -> Plot | None:
     clients = _middle(_axis(results, "clients"))
     panels = [(f"{bits} bits", Case(bits, clients, 0)) for bits in _spread(_axis(results, "key_length"))]
     title = f"Time of a round against vector length, {clients} clients"
-    return _lines(results, title, "values", "values in a vector", panels, log_x=True)
+    return _lines(results, title, "values", "values in a vector", panels)
 
 
-def _lines(
-    results: Results, title: str, field: str, label: str, panels: Sequence[tuple[str, Case]], *, log_x: bool = False
-) -> Plot | None:
+def _lines(results: Results, title: str, field: str, label: str, panels: Sequence[tuple[str, Case]]) -> Plot | None:
     """A line a backend in each panel: its case with all numbers that `field` takes."""
     numbers = _axis(results, field)
     if len(numbers) < 2:
@@ -150,14 +151,28 @@ def _lines(
         axis.set_yscale("log")
         for backend in results.backends:
             _draw_line(axis, backend, [(x, results.find(backend, replace(case, **{field: x}))) for x in numbers])
+        log_x = numbers[-1] > _WIDEST_LINEAR * numbers[0]
         if log_x:
             axis.set_xscale("log")
         axis.minorticks_off()
-        axis.set_xticks(_spread(numbers), [_short(number) for number in _spread(numbers)])
+        labelled = _labelled(numbers, log_x)
+        axis.set_xticks(labelled, [_short(number) for number in labelled])
         axis.margins(x=0.12)
     axes[0].set_ylabel("seconds a round")
     _finish(figure, axes, title, hollow=any(record.extrapolated for record in results.records))
-    return Plot(f"time_by_{field}", title, f"{title}: medians, with quartiles as bars.", figure)
+    return Plot(f"time_by_{field}", title, "Medians, with quartiles as bars; log scale.", figure)
+
+
+def _labelled(numbers: Sequence[int], log_x: bool) -> list[int]:
+    """First and last, and of the others those whose labels have room between their neighbours'."""
+    places = [math.log(number) if log_x else float(number) for number in numbers]
+    room = _DIGIT * max(len(_short(number)) for number in numbers) * (places[-1] - places[0])
+    chosen, at = [numbers[0]], places[0]
+    for number, place in zip(numbers[1:-1], places[1:-1], strict=True):
+        if place - at >= room and places[-1] - place >= room:
+            chosen.append(number)
+            at = place
+    return [*chosen, numbers[-1]]
 
 
 def _short(number: int) -> str:
@@ -235,14 +250,15 @@ def _speed_ups(results: Results) -> Plot | None:
         axis.bar_label(bars, labels=[times(s) for _, s in shown], padding=2, fontsize=9)
     axis.set_yscale("log")
     axis.minorticks_off()
-    axis.set_ylim(0.5, 3 * max((bar.get_height() for bar in axis.patches), default=1))  # room for the labels
+    heights = [1.0, *(bar.get_height() for bar in axis.patches)]
+    axis.set_ylim(min(heights) / 2, 3 * max(heights))  # every bar is seen, and has room for its label
     axis.set_xticks(range(len(lengths)), [f"{length} bits" for length in lengths])
     axis.set_ylabel("times faster than the naive loop")
     axis.grid(False, axis="x")
     title = f"Speed-up of a round, {clients} clients, {values} values"
     figure.suptitle(title, fontsize=11)
     figure.legend(loc="outside lower center", ncols=len(backends), frameon=False)
-    return Plot("speed_up", title, f"{title}; medians of ratios to the loop over phe, interleaved, log scale.", figure)
+    return Plot("speed_up", title, "Medians of ratios to the loop over phe, interleaved; log scale.", figure)
 
 
 def _phases(results: Results) -> Plot | None:
@@ -262,10 +278,11 @@ def _phases(results: Results) -> Plot | None:
         axis.barh(places, shares, left=left, label=phase, edgecolor="black", height=0.7, **style)
         left = [start + share for start, share in zip(left, shares, strict=True)]
     axis.set_yticks(places, [f"{r.backend}, {r.case.key_length} bits, {duration(r.seconds('round'))}" for r in records])
+    axis.set_ylim(-0.6, len(records) - 0.4)  # margins in shares of the axis would grow with the rows
     axis.set_xlim(0, 100)
     axis.set_xlabel("share of the round's time (%)")
     axis.grid(False, axis="y")
     title = f"Where a round's time goes, {clients} clients, {values} values"
     figure.suptitle(title, fontsize=11)
     figure.legend(loc="outside lower center", ncols=len(_PHASE_STYLES), frameon=False)
-    return Plot("phases", title, f"{title}; encrypting and adding are the sum over all clients.", figure)
+    return Plot("phases", title, "Encrypting and adding are the sum over all clients.", figure)

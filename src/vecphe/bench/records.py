@@ -53,6 +53,8 @@ class Record:
         Workers.
     measured_values : int
         Values a client that were really encrypted; with fewer than ``case.values`` times are extrapolated.
+    measured_clients : int
+        Clients that really encrypted; with fewer than ``case.clients`` too.
     samples : dict of str to list of float
         Seconds of each of `PHASES`, all clients together, one entry a repeat.
     reference : list of float
@@ -75,6 +77,7 @@ class Record:
     case: Case
     jobs: int
     measured_values: int
+    measured_clients: int
     samples: dict[str, list[float]]
     reference: list[float]
     ciphertexts: int
@@ -86,8 +89,8 @@ class Record:
 
     @property
     def extrapolated(self) -> bool:
-        """Whether times were scaled up from fewer values."""
-        return self.measured_values < self.case.values
+        """Whether times were scaled up from fewer values or clients."""
+        return self.measured_values < self.case.values or self.measured_clients < self.case.clients
 
     @property
     def ratios(self) -> list[float]:
@@ -123,6 +126,7 @@ class Record:
             **asdict(self.case),
             "jobs": self.jobs,
             "measured_values": self.measured_values,
+            "measured_clients": self.measured_clients,
             "extrapolated": self.extrapolated,
             "samples": self.samples,
             "median": {phase: self.seconds(phase) for phase in PHASES},

@@ -67,10 +67,12 @@ def _page(results: Results, plots: Sequence[Plot], pictures: Mapping[str, bytes]
     yield "<h2>Results</h2>\n"
     yield from _table(results.records)
     yield f"<p>{_EXPLANATION}</p>\n"
-    for plot in plots:
-        yield f"<h2>{html.escape(plot.title)}</h2>\n<figure>"
+    if plots:
+        yield "<h2>Plots</h2>\n"
+    for plot in plots:  # the title is in the picture, which is a file of its own too
         data = base64.b64encode(pictures[f"{plot.name}.png"]).decode("ascii")
-        yield f'<img alt="{html.escape(plot.caption)}" src="data:image/png;base64,{data}">'
+        text = html.escape(f"{plot.title}. {plot.caption}")
+        yield f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
         yield f"<figcaption>{html.escape(plot.caption)}</figcaption></figure>\n"
     yield "</body>\n</html>\n"
 
@@ -79,8 +81,8 @@ _EXPLANATION = (
     "A round: every client encrypts its vector, the sum passes through all of them, the key holder decrypts it; "
     "encrypting and adding are the sum over all clients. Times are medians. The speed-up is the median ratio to a loop "
     "over phe that was measured in turn, in the same process. A tilde marks times that were scaled up from fewer "
-    "values than the row says. Bytes are those of canonical ciphertexts, a hop and value. Memory is the peak of a "
-    "round beyond what the process had before it."
+    "values or clients than the row says. Bytes are those of canonical ciphertexts, a hop and value. Memory is the "
+    "peak of a round beyond what the process had before it."
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -114,6 +115,7 @@ def _record(content: Any, place: str) -> Record:
         case=case,
         jobs=fields.take("jobs", _is_positive),
         measured_values=fields.take("measured_values", lambda v: _is_positive(v) and v <= case.values),
+        measured_clients=fields.take("measured_clients", lambda v: _is_positive(v) and v <= case.clients),
         samples=phases,
         reference=fields.take("reference", lambda value: value == [] or _is_times(value)),
         ciphertexts=fields.take("ciphertexts", _is_positive),
@@ -126,7 +128,18 @@ def _record(content: Any, place: str) -> Record:
     lengths = {len(times) for times in phases.values()} | ({len(record.reference)} - {0})
     if len(lengths) > 1:
         raise SerializationError(f"{place}samples: not as many of each phase and of the reference")
+    _check_sizes(record, place)
     return record
+
+
+def _check_sizes(record: Record, place: str) -> None:
+    """Sizes follow from the case: a ciphertext has twice the bytes of n, and one value unless values are packed."""
+    values = record.case.values
+    if record.ciphertexts > values or (record.backend != "packed" and record.ciphertexts < values):
+        raise SerializationError(f"{place}ciphertexts has a value that cannot be: a vector has {values} values")
+    width = 2 * -(-record.case.key_length // 8)
+    if not math.isclose(record.bytes_per_value, width * record.ciphertexts / values):
+        raise SerializationError(f"{place}bytes_per_value is not that of {record.ciphertexts} ciphertexts a vector")
 
 
 def _environment(content: Any, place: str) -> Environment:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import active_engine, engine_for
 from vecphe.bench.environment import Environment, PeakMemory, engine_warning, use_engine
-from vecphe.bench.matrix import Matrix
+from vecphe.bench.matrix import LEAST_CLIENTS, Matrix
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.bench.sides import Round, Side
 from vecphe.bench.workloads import gradients, naive_module
@@ -136,13 +136,21 @@ class Runner:
         for name in self._names:
             side = self._sides[self._side_key(name, case)]
             estimate = side.estimate(case, self._workers)
-            values = case.values
+            measured = case
             if name == "naive" and estimate > self.matrix.naive_seconds:
-                values = max(int(values * self.matrix.naive_seconds / estimate), 1)
-                estimate = side.estimate(replace(case, values=values))
+                measured = self._capped(case, side)
+                estimate = side.estimate(measured)
             rounds = min(math.ceil(_LEAST_SAMPLE_SECONDS / max(estimate, 1e-6)), _MOST_ROUNDS)
-            planned.append(_Planned(side, vectors[:, :values], estimate, rounds))
+            planned.append(_Planned(side, vectors[: measured.clients, : measured.values], estimate, rounds))
         return planned
+
+    def _capped(self, case: Case, side: Side) -> Case:
+        """As many values as the cap has time for; where it has none for one value, fewer clients too."""
+        cap = self.matrix.naive_seconds
+        case = replace(case, values=max(int(case.values * cap / side.estimate(case)), 1))
+        if (estimate := side.estimate(case)) > cap:
+            case = replace(case, clients=max(int(case.clients * cap / estimate), LEAST_CLIENTS))
+        return case
 
     def _repeats(self, planned: list[_Planned]) -> int:
         once = sum(plan.estimate * plan.rounds for plan in planned)
@@ -220,18 +228,20 @@ class Runner:
     def _made_record(self, case: Case, plan: _Planned, repeats: int) -> Record:
         if plan.last is None:
             raise RuntimeError("a case without a round cannot be recorded")
-        scale = case.values / plan.measured_values
+        samples = _scaled(plan, case, repeats)
+        is_whole = plan.vectors.shape == (case.clients, case.values)
         return Record(
             backend=plan.side.name,
             case=case,
             jobs=self._workers,
             measured_values=plan.measured_values,
-            samples={phase: [scale * seconds for seconds in plan.samples[phase][:repeats]] for phase in PHASES},
+            measured_clients=len(plan.vectors),
+            samples=samples,
             reference=[],
             ciphertexts=plan.side.ciphertexts(case.values),
             bytes_per_value=plan.last.total.nbytes / plan.measured_values,
             setup=plan.side.setup,
-            memory=plan.memory if scale == 1 else None,
+            memory=plan.memory if is_whole else None,
             date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             environment=self._environment(plan.side),
         )
@@ -241,3 +251,16 @@ class Runner:
         if side.name == "naive":
             return replace(Environment.current("gmp"), engine="phe")
         return Environment.current(engine_for(side.public_key.n).name)
+
+
+def _scaled(plan: _Planned, case: Case, repeats: int) -> dict[str, list[float]]:
+    """Samples of the whole case: k clients encrypt k vectors, add k - 1 of them, and one is decrypted."""
+    clients, values = plan.vectors.shape
+    factors = {"encrypt": case.clients / clients, "add": (case.clients - 1) / (clients - 1), "decrypt": 1.0}
+    taken = {phase: plan.samples[phase][:repeats] for phase in PHASES}
+    samples = {phase: [factors[phase] * case.values / values * t for t in taken[phase]] for phase in factors}
+    parts = [sum(times) for times in zip(*(taken[phase] for phase in factors), strict=True)]
+    whole = [sum(times) for times in zip(*samples.values(), strict=True)]
+    loop = factors["encrypt"] * case.values / values  # what a round takes beyond its phases goes with the clients
+    rest = [loop * (t - part) for t, part in zip(taken["round"], parts, strict=True)]
+    return {**samples, "round": [a + b for a, b in zip(whole, rest, strict=True)]}

@@ -42,7 +42,12 @@ def duration(seconds: float) -> str:
     for factor, unit in ((1e-6, "us"), (1e-3, "ms"), (1.0, "s")):
         if seconds < 999.5 * factor:
             return f"{seconds / factor:.3g} {unit}"
-    return f"{seconds:.0f} s" if seconds < 6000 else f"{seconds / 3600:.3g} h"
+    if seconds < 6000:
+        return f"{seconds:.0f} s"
+    hours = seconds / 3600
+    return (
+        f"{hours:.3g} h" if hours < 48 else f"{hours / 24:.3g} days" if hours < 24 * 999.5 else f"{hours / 24:.0f} days"
+    )
 
 
 def size(count: int) -> str:

@@ -138,6 +138,12 @@ def run(
         raise typer.Exit(1)
 
 
+def _directory(name: str) -> Path:
+    if not name:  # Path("") is the current directory, which nobody meant
+        raise typer.BadParameter("name a directory")
+    return Path(name)
+
+
 @app.command()
 def bench(
     key_lengths: Annotated[str | None, typer.Option(help="Bits, such as 1024,2048,3072.")] = None,
@@ -149,7 +155,10 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="A small matrix: less than a minute on two cores.")] = False,
     save: Annotated[Path | None, typer.Option(help="Write results as JSON; - is stdout.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write a table as CSV.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Directory for a web page with plots.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(parser=_directory, metavar="DIRECTORY", help="Directory for a web page with plots."),
+    ] = None,
     compare: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Run nothing: print what changed between two saved files.")
     ] = None,
@@ -180,15 +189,16 @@ def bench(
     with errors_in_one_line(VecpheError, ValueError, OSError):
         if check is not None:
             others = (key_lengths, clients, values, backends, jobs, save, csv, report, compare)
-            if quick or any(option is not None for option in others):
+            if quick or force or any(option is not None for option in others):
                 raise ValueError("--check has its own workloads: leave out the options of the matrix and its results")
             _gate(check, tolerance, counts_only, speeds_only, update_baseline, engine, as_json)
             return
         if tolerance is not None or counts_only or speeds_only or update_baseline:
             raise ValueError("--tolerance, --counts-only, --speeds-only and --update-baseline go with --check FILE")
         if compare is not None:
-            if save or csv or report:
-                raise ValueError("--compare runs nothing: leave out --save, --csv and --report")
+            ignored = (key_lengths, clients, values, backends, engine, jobs, save, csv, report)
+            if quick or force or any(option is not None for option in ignored):
+                raise ValueError("--compare runs nothing: leave out the options of the matrix and its results")
             compare_files(*compare, as_json=as_json)
             return
         if as_json:

@@ -15,7 +15,7 @@ from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.bench.runner import Runner
 from vecphe.cli.bench_output import BenchReporter
 from vecphe.cli.output import check_writable, write_json
-from vecphe.files import replace_file
+from vecphe.files import check_directory, replace_file
 
 __all__ = ["Outputs", "compare_files", "make_matrix", "run_matrix"]
 
@@ -46,27 +46,49 @@ class Outputs:
         return self.save is not None and str(self.save) == "-"
 
     def check(self) -> None:
-        """Raise OSError or ValueError now for what would fail after the work is done."""
+        """Raise OSError or ValueError now for what would fail after the work is done; create the report's directory."""
         for path in (self.save, self.csv):
             if path is not None:
                 check_writable(path, self.force)
         if self.csv is not None and str(self.csv) == "-":
             raise ValueError("--csv takes the name of a file")
+        self._check_distinct()
         if self.report is not None:
             try:
                 check_matplotlib()
             except ImportError as error:
                 raise ValueError(f"--report: {error}") from None
             self._check_directory(self.report)
+        for path in self._files:
+            if not path.exists() or path.is_file():  # a device or pipe is written to as it is
+                check_directory(path.resolve().parent)
+
+    @property
+    def _files(self) -> list[Path]:
+        return [path for path in (self.save, self.csv) if path is not None and str(path) != "-"]
+
+    def _check_distinct(self) -> None:
+        """Of two results with one name the second would replace the first, or fail."""
+        of_report = (
+            [self.report / name for name in (PAGE, *(f"{plot}.png" for plot in PLOT_NAMES))] if self.report else []
+        )
+        seen: dict[Path, Path] = {}
+        for path in [*of_report, *self._files]:
+            if (first := seen.setdefault(path.resolve(), path)) is not path:
+                raise ValueError(
+                    f"{first} and {path} are the same file; give --save, --csv and --report places of their own"
+                )
 
     def _check_directory(self, directory: Path) -> None:
-        if not directory.is_dir():
-            if directory.exists():
-                raise ValueError(f"--report: {directory} is not a directory")
-            if not directory.parent.is_dir():
-                raise ValueError(f"--report: {directory.parent} does not exist; create this directory first")
-        elif (directory / PAGE).exists() and not self.force:
-            raise ValueError(f"--report: {directory / PAGE} exists; use --force to replace it")
+        if directory.is_dir():
+            if (directory / PAGE).exists() and not self.force:
+                raise ValueError(f"--report: {directory / PAGE} exists; use --force to replace it")
+        elif directory.exists():
+            raise ValueError(f"--report: {directory} is not a directory")
+        elif not directory.parent.is_dir():
+            raise ValueError(f"--report: {directory.parent} does not exist; create this directory first")
+        directory.mkdir(exist_ok=True)
+        check_directory(directory)
 
     def write(self, results: Results) -> None:
         """Write every file that was asked for, each whole or not at all."""
@@ -80,7 +102,6 @@ class Outputs:
     @staticmethod
     def _write_report(directory: Path, files: dict[str, bytes]) -> None:
         """Replace a report that was there, with the pictures that the new one lacks."""
-        directory.mkdir(exist_ok=True)
         for name in PLOT_NAMES:
             if f"{name}.png" not in files:
                 (directory / f"{name}.png").unlink(missing_ok=True)

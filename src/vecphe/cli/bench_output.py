@@ -76,8 +76,8 @@ class BenchReporter:
         self._say(f"this takes about {_rough(seconds)}; Ctrl-C ends it and keeps what was measured")
         if "naive" in matrix.backends:
             self._say(
-                f"naive encrypts as many values as fit in {matrix.naive_seconds:g} s a sample; where that is not all, "
-                "its times are extrapolated and start with ~"
+                f"naive encrypts as many values, of as many clients, as fit in {matrix.naive_seconds:g} s a sample; "
+                "where that is not all, its times are extrapolated and start with ~"
             )
         sys.stdout.flush()
 
@@ -130,7 +130,7 @@ class BenchReporter:
 
     def _print_notes(self, results: Results) -> None:
         if any(record.extrapolated for record in results.records):
-            self._say("~ extrapolated: measured on fewer values, and scaled")
+            self._say("~ extrapolated: measured on fewer values or clients, and scaled")
         for warning in results.warnings:
             self._say(f"WARNING: {warning}")
         if not results.complete:

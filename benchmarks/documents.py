@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 def rounds_table() -> list[str]:
     """Markdown lines of the rounds that `vecphe bench --save` measured."""
     results = load_results(RESULTS / "rounds.json")
-    e = results.records[0].environment
+    e = next(record.environment for record in results.records if record.backend != "naive")
     versions = ", ".join(f"{name} {version}" for name, version in e.versions.items())
     date = min(record.date for record in results.records)[:10]
     return [

@@ -178,7 +178,7 @@ def replay(plant: Plant, directory: Path, baseline: Path) -> dict[str, Any]:
 def as_table(content: dict[str, Any]) -> list[str]:
     """Markdown lines of a saved replay."""
     rows = [
-        [plant["what"], "<br>".join(plant["said"]) or "all rows have held", "; ".join(plant["wrong"]) or "yes"]
+        [plant["what"], "<br>".join(map(_shortened, plant["said"])), "; ".join(plant["wrong"]) or "yes"]
         for plant in content["plants"]
     ]
     return [
@@ -186,6 +186,12 @@ def as_table(content: dict[str, Any]) -> list[str]:
         "",
         *table(["planted", "what the gate says", "as it should be"], rows),
     ]
+
+
+def _shortened(line: str) -> str:
+    """A line of the gate with its first three counts."""
+    parts = line.split("; ")
+    return "; ".join(parts[:3]) + (f" and {len(parts) - 3} more counts" if len(parts) > 3 else "")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.saved import provenance, save, stamped, table
-from vecphe.arithmetic import _native, active_engine, random_words
+from vecphe.arithmetic import active_engine, random_words
 from vecphe.bench.count_rows import Material
 from vecphe.bench.counts import counting
 
@@ -22,6 +22,8 @@ KEY_LENGTHS = (1024, 2048, 3072, 4096)
 
 def peak() -> float:
     """Multiply-adds a second of one core, eight lanes, nothing loaded or stored; the best of many short runs."""
+    from vecphe.arithmetic import _native
+
     rounds = 20_000
     return 8 * 16 * rounds / min(seconds(lambda: _native.multiply_add(rounds)) for _ in range(200))
 

@@ -23,7 +23,6 @@ from typing import Any
 
 import vecphe
 from benchmarks.saved import provenance, save, stamped, table
-from vecphe.arithmetic import _native
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(vecphe.__file__).resolve().parent
@@ -87,7 +86,7 @@ def slow_product(copy: Path) -> None:
     run_quietly(["cmake", "-S", str(ROOT / "src/native"), "-B", str(build), *defines])
     run_quietly(["cmake", "--build", str(build), "--target", "_native"])
     (module,) = build.glob("_native.*.so")
-    shutil.copy(module, copy / "vecphe/arithmetic" / Path(_native.__file__).name)
+    shutil.copy(module, copy / "vecphe/arithmetic" / module.name)
 
 
 PLANTS = (
@@ -130,6 +129,8 @@ def run_quietly(command: list[str]) -> str:
 def planted_copy(directory: Path, plant: Plant) -> Path:
     copy = directory / plant.name / "src"
     shutil.copytree(PACKAGE, copy / "vecphe", ignore=shutil.ignore_patterns("__pycache__"))
+    from vecphe.arithmetic import _native
+
     module = Path(_native.__file__)  # beside the sources, or elsewhere in an editable install
     shutil.copy(module, copy / "vecphe/arithmetic" / module.name)
     plant.change(copy)

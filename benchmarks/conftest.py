@@ -61,8 +61,9 @@ def _record(request: pytest.FixtureRequest) -> None:
     """Put what every record carries into the benchmark's extra_info."""
     if "benchmark" not in request.fixturenames:
         return
-    benchmark = request.getfixturevalue("benchmark")
+    # The engine first: where it does not run, the test is skipped, and a benchmark that is not used would warn.
     used = {name: request.getfixturevalue(name) for name in _PARAMETERS if name in request.fixturenames}
+    benchmark = request.getfixturevalue("benchmark")
     benchmark.extra_info.update(used)
     benchmark.extra_info.update(asdict(Environment.current(used.get("engine"))))
 

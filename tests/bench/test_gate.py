@@ -15,7 +15,7 @@ from vecphe.bench import gate
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_identity, load_baseline, save_baseline
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
-from vecphe.errors import EngineUnavailableError, SerializationError
+from vecphe.errors import SerializationError
 from vecphe.files import replace_file
 
 COUNTS = {"add": {"kernel.products": 256, "ciphertexts": 3}, "decrypt": {"kernel.squares": 77}}
@@ -122,14 +122,11 @@ def test_another_engine_fails_every_row(machine: Machine, file: Path, monkeypatc
 
 
 def test_another_engine_can_be_asked_for(machine: Machine, file: Path, rows: EngineRows) -> None:
-    with (
-        pytest.raises(SerializationError, match="no rows for engine 'gmp', only for")
-        if (active_engine().name != "gmp")
-        else pytest.raises(EngineUnavailableError)
-    ):
-        check_baseline(file, engine="gmp" if active_engine().name != "gmp" else "ifma")
-    speeds = rows.speeds if active_engine().name == "gmp" else {}  # the engine of the baseline must have them
-    rewrite(file, rows, gmp=replace(rows, target="6.3", speeds=speeds))
+    if active_engine().name == "gmp":
+        pytest.skip("gmp is the engine of the baseline here")
+    with pytest.raises(SerializationError, match="no rows for engine 'gmp', only for"):
+        check_baseline(file, engine="gmp")
+    rewrite(file, rows, gmp=replace(rows, target="6.3", speeds={}))
     report = check_baseline(file, engine="gmp")
     assert report.ok, report
 

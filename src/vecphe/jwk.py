@@ -8,13 +8,12 @@ numbers make a key is for `vecphe.numbers` to say. No message holds a value of a
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 from typing import Any
 
 from vecphe.errors import InvalidKeyError, SerializationError
 from vecphe.numbers import GREATEST_KEY_LENGTH
+from vecphe.strict_text import bytes_from_base64url, integer_to_base64url, parse_json, without_duplicates
 
 __all__ = [
     "integer_from_base64url",
@@ -30,13 +29,6 @@ KEY_TYPE = "DAJ"
 ALGORITHM = "PAI-GN1"
 GREATEST_TEXT = 1 << 16  # characters; the longest keys take 7,000, the rest is for comments
 _GREATEST_NUMBER = -(-GREATEST_KEY_LENGTH // 6) + 2  # characters; a leading zero byte, as Java writes, is allowed
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
-
-
-def integer_to_base64url(value: int) -> str:
-    """A non-negative integer as base64url of its shortest big-endian bytes, without padding."""
-    data = value.to_bytes(max((value.bit_length() + 7) // 8, 1), "big")
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def integer_from_base64url(text: object, name: str) -> int:
@@ -52,12 +44,11 @@ def integer_from_base64url(text: object, name: str) -> int:
         raise SerializationError(f"{name} of the key must be a string of base64url")
     if len(text) > _GREATEST_NUMBER:
         raise SerializationError(f"{name} of the key is longer than {GREATEST_KEY_LENGTH} bits")
-    if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
-        raise SerializationError(f"{name} of the key is not base64url without padding")
-    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii") != text:
-        raise SerializationError(f"{name} of the key is not base64url: its last digit has stray bits")
-    return int.from_bytes(data, "big")
+    malformed = f"{name} of the key is not base64url without padding"
+    if not text:
+        raise SerializationError(malformed)
+    stray = f"{name} of the key is not base64url: its last digit has stray bits"
+    return int.from_bytes(bytes_from_base64url(text, malformed, stray), "big")
 
 
 def public_jwk(n: int, kid: str | None = None) -> dict[str, Any]:
@@ -178,21 +169,8 @@ def _fields(key: object) -> dict[str, Any]:
 def _strict_json(text: str | bytes) -> Any:
     if len(text) > GREATEST_TEXT:
         raise SerializationError(f"the key is longer than {GREATEST_TEXT} characters")
-    try:
-        text = text.decode("utf-8") if isinstance(text, bytes) else text
-        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
-    except SerializationError:
-        raise
-    except (ValueError, RecursionError):
-        pass  # raised anew below: the parser's own error carries the text, which may hold p and q
-    raise SerializationError("the key is not JSON text")
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise SerializationError("the key has the same field twice")
-    return fields
+    unique = without_duplicates("the key has the same field twice")
+    return parse_json(text, "the key is not JSON text", object_pairs_hook=unique, parse_constant=_refuse_constant)
 
 
 def _refuse_constant(_: str) -> Any:

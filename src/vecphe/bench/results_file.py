@@ -13,6 +13,7 @@ from vecphe.bench.environment import Environment
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.errors import SerializationError
 from vecphe.files import read_file
+from vecphe.strict_text import without_duplicates
 
 __all__ = ["SCHEMA", "SCHEMA_VERSION", "load_json", "load_results", "results_as_dict", "results_from_dict"]
 
@@ -23,6 +24,7 @@ _MOST_BYTES = 64 << 20
 _MOST_RECORDS = 100_000
 _MOST_SAMPLES = 10_000
 _MOST_TEXT = 1000
+_UNIQUE = without_duplicates("a name stands twice in one object")
 _BACKENDS = ("naive", "vectorized", "packed")
 
 
@@ -49,7 +51,7 @@ def load_json(path: Path) -> dict[str, Any]:
     """
     data = read_file(path, _MOST_BYTES)
     try:
-        content = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        content = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_UNIQUE)
     except (ValueError, RecursionError) as error:
         raise SerializationError(f"{path} is not a JSON file: {str(error)[:100]}") from None
     if not isinstance(content, dict):
@@ -59,13 +61,6 @@ def load_json(path: Path) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return content
 
 
 def load_results(path: Path) -> Results:

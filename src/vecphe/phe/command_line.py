@@ -28,6 +28,7 @@ from vecphe.phe.paillier import (
     PaillierPublicKey,
     generate_paillier_keypair,
 )
+from vecphe.strict_text import parse_json, without_duplicates
 
 __all__ = ["cli", "load_encrypted_number", "load_public_key", "serialise_encrypted"]
 
@@ -237,10 +238,8 @@ def load_encrypted_number(enc_number_file: IO[Any], pub: PaillierPublicKey) -> E
     file = enc_number_file
     try:
         data = _read(file)
-        fields = json.loads(
-            data.decode("utf-8") if isinstance(data, bytes) else data, object_pairs_hook=_without_duplicates
-        )
-    except (ValueError, RecursionError):
+        fields = parse_json(data, "no JSON", object_pairs_hook=without_duplicates("a field stands twice"))
+    except ValueError:
         fields = None
     if not isinstance(fields, dict) or not {"v", "e"} <= fields.keys():
         _refuse(file, 'a JSON object with "v" and "e", each once')
@@ -255,13 +254,6 @@ def load_encrypted_number(enc_number_file: IO[Any], pub: PaillierPublicKey) -> E
 def _digits(value: int) -> str:
     """Decimal digits; Python's own conversion stops at 4300, in either direction."""
     return str(mpz(value))
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field stands twice")
-    return fields
 
 
 def _refuse(file: IO[bytes], wanted: str) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable
@@ -26,12 +25,18 @@ from vecphe.serialization.frames import (
     sealed_body,
     sealed_from_body,
 )
+from vecphe.strict_text import (
+    bytes_from_base64url,
+    bytes_to_base64url,
+    integer_to_base64url,
+    parse_json,
+    without_duplicates,
+)
 
 __all__ = ["frame_from_json", "json_from_frame"]
 
 _FORMAT, _VERSION = "vecphe", 1
 _LONGEST_LITERAL = 20  # digits of 2^64
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 _HEAD = ("format", "version", "kind", "fingerprint")
 
@@ -76,22 +81,14 @@ def frame_from_json(text: str) -> bytes:
 def _parse(text: str) -> Any:
     if not isinstance(text, str):
         raise TypeError(f"text must be str, not {type(text).__name__}")
-    try:
-        return json.loads(
-            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse
-        )
-    except SerializationError:
-        raise
-    except (ValueError, RecursionError):
-        pass
-    raise SerializationError("not JSON, or nested too deeply")  # here: the first error holds the text
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise SerializationError("a field stands twice")
-    return content
+    return parse_json(
+        text,
+        "not JSON, or nested too deeply",
+        object_pairs_hook=without_duplicates("a field stands twice"),
+        parse_int=_integer,
+        parse_float=_refuse,
+        parse_constant=_refuse,
+    )
 
 
 def _integer(literal: str) -> int:
@@ -138,24 +135,14 @@ def _hex(value: Any, name: str, length: int) -> str:
     return value
 
 
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def _data(value: Any, name: str, most: int) -> bytes:
-    """Bytes of base64url without padding; only the one spelling that `_text` gives."""
-    if not isinstance(value, str) or len(value) % 4 == 1 or not _BASE64URL.fullmatch(value):
-        raise SerializationError(f"{name} must be base64url without padding")
+    """Bytes of base64url without padding."""
+    malformed = f"{name} must be base64url without padding"
+    if not isinstance(value, str):
+        raise SerializationError(malformed)
     if len(value) > -(-most * 4 // 3):
         raise SerializationError(f"{name} is longer than {most} bytes")
-    data = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-    if _text(data) != value:
-        raise SerializationError(f"{name} must be base64url with unused bits 0")
-    return data
-
-
-def _text_of_integer(value: int) -> str:
-    return _text(value.to_bytes(max((value.bit_length() + 7) // 8, 1), "big"))
+    return bytes_from_base64url(value, malformed, f"{name} must be base64url with unused bits 0")
 
 
 def _big(value: Any, name: str, most: int) -> int:
@@ -171,7 +158,7 @@ Fields = dict[str, Any]
 
 
 def _public_fields(_: str, body: memoryview) -> Fields:
-    return {"n": _text_of_integer(integer_from_body(body))}
+    return {"n": integer_to_base64url(integer_from_body(body))}
 
 
 def _public_body(_: str, fields: Fields) -> tuple[bytes, ...]:
@@ -181,7 +168,7 @@ def _public_body(_: str, fields: Fields) -> tuple[bytes, ...]:
 
 def _private_fields(_: str, body: memoryview) -> Fields:
     p, q = primes_from_body(body)
-    return {"p": _text_of_integer(p), "q": _text_of_integer(q)}
+    return {"p": integer_to_base64url(p), "q": integer_to_base64url(q)}
 
 
 def _private_body(_: str, fields: Fields) -> tuple[bytes, ...]:
@@ -193,8 +180,8 @@ def _private_body(_: str, fields: Fields) -> tuple[bytes, ...]:
 def _sealed_fields(_: str, body: memoryview) -> Fields:
     sealed = sealed_from_body(body)
     return {
-        "scrypt": {"log2_n": sealed.log2_n, "r": sealed.r, "p": sealed.p, "salt": _text(sealed.salt)},
-        "aes_gcm": {"nonce": _text(sealed.nonce), "ciphertext": _text(sealed.ciphertext)},
+        "scrypt": {"log2_n": sealed.log2_n, "r": sealed.r, "p": sealed.p, "salt": bytes_to_base64url(sealed.salt)},
+        "aes_gcm": {"nonce": bytes_to_base64url(sealed.nonce), "ciphertext": bytes_to_base64url(sealed.ciphertext)},
     }
 
 
@@ -210,7 +197,7 @@ def _sealed_body(_: str, fields: Fields) -> tuple[bytes, ...]:
 
 
 def _number_fields(number: Number) -> Fields:
-    return {"mantissa": _text_of_integer(number.mantissa), "exponent": number.exponent}
+    return {"mantissa": integer_to_base64url(number.mantissa), "exponent": number.exponent}
 
 
 def _number(value: Any, name: str) -> Number:
@@ -235,7 +222,7 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
         "bound": _number_fields(fields.bound),
         "layout": {"width": fields.width, "slots": fields.slots} if fields.packed else None,
         "ciphertexts": [
-            _text_of_integer(int.from_bytes(data[i : i + width], "little")) for i in range(0, len(data), width)
+            integer_to_base64url(int.from_bytes(data[i : i + width], "little")) for i in range(0, len(data), width)
         ],
     }
 

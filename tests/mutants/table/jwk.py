@@ -10,7 +10,13 @@ NO_JSON = "test_jwk.py::test_h12_h37_what_is_no_json_object"
 TOO_LONG = "test_jwk.py::test_h12_keys_that_are_too_long"
 
 MUTANTS = [
-    Mutant((37,), JWK, "    except (ValueError, RecursionError):\n", "    except RecursionError:\n", (NO_JSON,)),
+    Mutant(
+        (37,),
+        "strict_text.py",
+        "    except (ValueError, RecursionError):\n",
+        "    except RecursionError:\n",
+        (NO_JSON,),
+    ),
     Mutant((12,), JWK, 'if fields.get("kty") != KEY_TYPE:', "if False:", (PUBLIC, PRIVATE)),
     Mutant(
         (12,),
@@ -20,9 +26,15 @@ MUTANTS = [
         (PUBLIC, "test_jwk.py::test_h12_holds_without_asserts"),
     ),
     Mutant((12,), JWK, 'for name in ("key_ops", "p", "q", "pub"):', 'for name in ("key_ops", "p", "pub"):', (PRIVATE,)),
-    Mutant((12,), JWK, "if not _BASE64URL.fullmatch(text) or", "if not _BASE64URL.match(text) or", (PUBLIC,)),
     Mutant(
-        (12,), JWK, "    if len(fields) != len(pairs):\n", "    if False:\n", ("test_jwk.py::test_h12_a_doubled_field",)
+        (12,), "strict_text.py", "if not _BASE64URL.fullmatch(text) or", "if not _BASE64URL.match(text) or", (PUBLIC,)
+    ),
+    Mutant(
+        (12,),
+        "strict_text.py",
+        "        if len(content) != len(pairs):\n",
+        "        if False:\n",
+        ("test_jwk.py::test_h12_a_doubled_field",),
     ),
     Mutant((12,), JWK, '.decode("ascii") != text:', '.decode("ascii")[:-1] != text[:-1]:', (PUBLIC,)),
     Mutant((13,), JWK, 'if not {"p", "q", "pub"}.isdisjoint(fields):', "if False:", (PUBLIC,)),
@@ -35,7 +47,7 @@ MUTANTS = [
     ),
     Mutant((12,), JWK, "    if len(text) > GREATEST_TEXT:\n", "    if False:\n", (TOO_LONG,)),
     Mutant((12,), JWK, "    if len(text) > _GREATEST_NUMBER:\n", "    if False:\n", (PUBLIC,)),
-    Mutant((12,), JWK, " or len(text) % 4 == 1:", ":", (PUBLIC,)),
+    Mutant((12,), "strict_text.py", " or len(text) % 4 == 1:", ":", (PUBLIC,)),
     Mutant((12,), JWK, 'if "decrypt" not in fields["key_ops"]:', "if False:", (PRIVATE,)),
     Mutant((12, 37), JWK, "    if not isinstance(key, dict):\n", "    if key is None:\n", (NO_JSON,)),
 ]

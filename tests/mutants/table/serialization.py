@@ -102,8 +102,8 @@ MUTANTS = [
     Mutant(
         (33,),
         TEXT,
-        "if not isinstance(value, str) or len(value) % 4 == 1",
-        "if len(value) % 4 == 1",
+        "    if not isinstance(value, str):\n        raise SerializationError(malformed)\n",
+        "",
         (f"{HOSTILE}test_h33_ciphertexts_of_another_type",),
     ),
     Mutant(
@@ -191,13 +191,13 @@ MUTANTS = [
     ),
     Mutant((37,), TEXT, 'if len(literal) > _LONGEST_LITERAL or literal == "-0":', 'if literal == "-0":', (SPELLING,)),
     Mutant((37,), TEXT, ' or literal == "-0":', ":", (SPELLING,)),
-    Mutant((37,), TEXT, "    if len(content) != len(pairs):\n", "    if False:\n", (SPELLING,)),
-    Mutant((37,), TEXT, "    if _text(data) != value:\n", "    if False:\n", (SPELLING,)),
+    Mutant((37,), "strict_text.py", "        if len(content) != len(pairs):\n", "        if False:\n", (SPELLING,)),
+    Mutant((37,), "strict_text.py", "    if bytes_to_base64url(data) != text:\n", "    if False:\n", (SPELLING,)),
     Mutant((37,), TEXT, ' or type(content["version"]) is not int:', ":", (SPELLING,)),
     Mutant((37,), TEXT, "parse_float=_refuse", "parse_float=float", (SPELLING,)),
     Mutant(
         (37,),
-        TEXT,
+        "strict_text.py",
         "    except (ValueError, RecursionError):\n",
         "    except ValueError:\n",
         (f"{HOSTILE}test_h37_json",),

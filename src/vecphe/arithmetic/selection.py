@@ -16,7 +16,16 @@ from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
-__all__ = ["active_engine", "available_engines", "engine_for", "engine_named", "ring_for", "self_test", "why_not_used"]
+__all__ = [
+    "active_engine",
+    "available_engines",
+    "engine_for",
+    "engine_named",
+    "ring_for",
+    "ring_of",
+    "self_test",
+    "why_not_used",
+]
 
 _NOT_BUILT = (
     "the native kernel was not built: install a C++ compiler (GCC or Clang) and install vecphe from its sources again "
@@ -155,13 +164,14 @@ def engine_for(n: int) -> Engine:
 
 
 @lru_cache(maxsize=32)
-def _ring(engine: Engine, n: int) -> AnyRing:
+def ring_of(engine: Engine, n: int) -> AnyRing:
+    """The ring Z/n^2 on an engine, shared by all objects of a key."""
     return engine.ring(n)
 
 
 def ring_for(n: int) -> AnyRing:
     """The ring Z/n^2 of `engine_for`, shared by all objects of a key."""
-    return _ring(engine_for(n), n)
+    return ring_of(engine_for(n), n)
 
 
 def self_test(engine: Engine) -> bool:

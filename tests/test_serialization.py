@@ -297,7 +297,7 @@ def test_dumping_does_not_consult_n_jobs(public_key: PublicKey, monkeypatch: pyt
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("parallel work asked for")
 
-    monkeypatch.setattr(parallel, "run_tasks", fail)
+    monkeypatch.setattr("vecphe.parallel.run_tasks", fail)
     with joblib.parallel_config(backend="loky", n_jobs=2):
         pickle.loads(pickle.dumps(array))
 

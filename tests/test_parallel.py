@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -297,10 +298,27 @@ def _answer() -> int:
     return 42
 
 
-def test_h56_a_killed_worker_is_a_typed_error_and_the_next_call_works() -> None:
-    with pytest.raises(ParallelError, match="worker process died"):
-        run(_die, [(), ()], 2)
-    assert run(_answer, [(), ()], 2) == [42, 42]
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_h56_a_killed_worker_is_a_typed_error_and_the_next_call_works(backend: str) -> None:
+    with joblib.parallel_config(backend=backend):
+        with pytest.raises(ParallelError, match="worker process died"):
+            run(_die, [(), ()], 2)
+        assert run(_answer, [(), ()], 2) == [42, 42]
+
+
+def _die_late(number: int) -> int:
+    if number == 3:
+        _die()
+    time.sleep(0.1)
+    return number
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_h56_among_workers_that_go_on(backend: str) -> None:
+    with joblib.parallel_config(backend=backend):
+        with pytest.raises(ParallelError, match="worker process died"):
+            run(_die_late, [(number,) for number in range(20)], 2)
+        assert run(_die_late, [(number,) for number in (5, 6, 7)], 2) == [5, 6, 7]
 
 
 def test_errors_of_workers_come_back_as_they_are(engine_keys: tuple[PublicKey, PrivateKey]) -> None:

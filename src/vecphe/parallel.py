@@ -14,9 +14,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from numbers import Integral
-from threading import Condition
+from threading import Condition, Event, Thread
 from types import FunctionType
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
@@ -32,6 +33,7 @@ Result = TypeVar("Result")
 Place: TypeAlias = Literal["threads", "processes", "machines"]
 
 _TASKS_A_JOB = 4  # where there is enough work, so that one slow core does not hold up the rest
+_SECONDS_BETWEEN_LOOKS = 0.2  # at the workers of a pool that does not tell when one of them dies
 _LARGEST_TASK = 16  # times the smallest, which bounds its memory to some megabytes, and the time to an interruption
 
 
@@ -289,11 +291,13 @@ def run_tasks(
 
     call = _ThreadCall(function) if place == "threads" else function
     options = _follow_options(backend) if place == "processes" else {}
+    if place == "processes" and isinstance(backend, joblib.parallel.MultiprocessingBackend):
+        backend = _guarded_kind()(nesting_level=backend.nesting_level, **backend.backend_kwargs)
     try:
         # No array of a megabyte goes through a file, as it would by default.
         run = joblib.Parallel(n_jobs=jobs, backend=backend, max_nbytes=None, **options)
         results: list[Result] = run(joblib.delayed(call)(*task) for task in tasks)
-    except (joblib.externals.loky.process_executor.BrokenProcessPool, EOFError) as error:
+    except (joblib.externals.loky.process_executor.BrokenProcessPool, _WorkerDiedError, EOFError) as error:
         # Not chained: the message of the pool can quote the arguments.
         raise ParallelError(
             f"a worker process died ({type(error).__name__}): out of memory or killed; retry with a lower n_jobs"
@@ -311,6 +315,38 @@ def _follow_options(backend: Any) -> dict[str, Any]:
         "initializer": end_with,
         "initargs": (os.getpid(), given.get("initializer"), given.get("initargs", ())),
     }
+
+
+class _WorkerDiedError(Exception):
+    """A process of a pool of the standard library ended before its task."""
+
+
+@cache
+def _guarded_kind() -> Any:
+    """The multiprocessing backend of joblib, which by itself waits forever for the task of a worker that was killed."""
+    from joblib.parallel import MultiprocessingBackend
+
+    class GuardedBackend(MultiprocessingBackend):  # type: ignore[misc]
+        def configure(self, *args: Any, **options: Any) -> int:
+            workers = super().configure(*args, **options)
+            self._over = Event()
+            Thread(target=_guard, args=(self._pool, self._over), daemon=True, name="vecphe-guard").start()
+            return int(workers)
+
+        def terminate(self) -> None:
+            self._over.set()
+            super().terminate()
+
+    return GuardedBackend
+
+
+def _guard(pool: Any, over: Event) -> None:
+    """Fail what a pool has to do once one of its first workers ends: the pool itself would start another instead."""
+    workers = list(pool._pool)
+    while not over.wait(_SECONDS_BETWEEN_LOOKS):
+        if any(worker.exitcode not in (None, 0) for worker in workers):
+            for result in list(pool._cache.values()):
+                result._set(0, (False, _WorkerDiedError()))
 
 
 class _ThreadCall(Generic[Result]):

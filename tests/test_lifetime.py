@@ -105,7 +105,7 @@ def _ends() -> Iterator[Any]:
                 yield pytest.param(backend, work, sent, engine, marks=marks, id=f"{backend}-{sent.name}-{engine}")
 
 
-@pytest.mark.parametrize(("backend", "work", "sent", "engine"), _ends())
+@pytest.mark.parametrize(("backend", "work", "sent", "engine"), list(_ends()))
 def test_h70_no_worker_outlives_its_parent(
     start: Callable[..., subprocess.Popen[bytes]],
     tmp_path: Path,

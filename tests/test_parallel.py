@@ -287,6 +287,45 @@ def test_a_worker_keeps_one_source_for_a_key(engine_keys: tuple[PublicKey, Priva
     assert {pow(value, phi, public_key.n**2) for value in c.ciphertexts()} == {1}
 
 
+WARNED = """
+import sys
+
+def unbuilt():
+    import sys
+    sys.modules["vecphe.arithmetic._native"] = None  # as where it was not built
+
+unbuilt()
+import joblib, numpy, vecphe
+import vecphe.phe as phe
+
+def here(key):
+    return key.encrypt(numpy.zeros(3)).size
+
+def main(backend):
+    public_key, private_key = vecphe.generate_keypair(512, insecure=True)
+    drop_in = phe.PaillierPublicKey(public_key.n)
+    with joblib.parallel_config(backend=backend, n_jobs=2, initializer=unbuilt):
+        private_key.decrypt(public_key.encrypt(numpy.zeros(600)))
+        assert joblib.Parallel()(joblib.delayed(here)(key) for key in [public_key, drop_in] * 2) == [3] * 4
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_workers_do_not_warn_again(tmp_path: Path, backend: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(WARNED)
+    environment = {name: value for name, value in os.environ.items() if name != "VECPHE_ENGINE"}
+    command = [sys.executable, "-W", "always", str(script), backend]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("many times slower") == 1
+    assert done.stderr.count("(shown once)") == 1
+    assert done.stderr.count("InsecureKeyWarning: ") == 2  # of the key, and of the drop-in's
+
+
 # Workers that die ------------------------------------------------------------------------------------------------
 
 

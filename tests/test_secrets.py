@@ -189,17 +189,22 @@ def test_h13_keys_in_each_others_place(keypair: tuple[PublicKey, PrivateKey]) ->
     assert isinstance(public_key.encrypt(1.0), EncryptedArray)
 
 
-# Says what is opened to be written to, here and in the workers, which read this file as well or are forked.
+# Says what is opened to be written to, in the process and in its workers.
 WATCHED = """
 import os, sys, warnings
 
 def watch(event, arguments):
+    import os
     if event != "open" or type(arguments[0]) is int or arguments[0] == os.devnull:
         return
     if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         os.write(2, f"wrote {arguments[0]}\\n".encode())
 
-sys.addaudithook(watch)
+def start():
+    import sys
+    sys.addaudithook(watch)
+
+start()
 import joblib, numpy as np, vecphe
 from vecphe import parallel
 
@@ -215,7 +220,7 @@ def main(backend):
         return original(function, tasks, backend, place, jobs)
 
     parallel.run_tasks = recorded
-    with joblib.parallel_config(backend=backend, n_jobs=2, max_nbytes=1):
+    with joblib.parallel_config(backend=backend, n_jobs=2, max_nbytes=1, initializer=start):
         c = public_key.encrypt(np.ones((20, 30)))
         total = c.sum() + (np.full((3, 20), 7) @ c).sum()
         assert private_key.decrypt(public_key.from_ciphertexts(total.ciphertexts())) == 600 * 22

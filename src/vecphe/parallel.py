@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +23,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from vecphe.arithmetic import AnyRing, Engine, engine_for, engine_named, ring_of
-from vecphe.errors import EngineFallbackWarning, EngineUnavailableError, ParallelError
+from vecphe.errors import EngineUnavailableError, ParallelError
 from vecphe.lifetime import end_with
 
 __all__ = ["AwayContext", "Context", "chunk_bounds", "effective_jobs", "map_chunks", "part_of", "place_of", "run_tasks"]
@@ -222,9 +221,7 @@ def _away_context(engine_name: str, n: int, share: int, place: Place) -> AwayCon
     except EngineUnavailableError:
         if place == "processes":
             raise
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", EngineFallbackWarning)  # once a machine, for each of its workers
-            engine = engine_for(n)
+        engine = engine_for(n)
     return AwayContext(engine, ring_of(engine, n), share)
 
 

@@ -193,7 +193,8 @@ class PrivateKey:
         ----------
         array : EncryptedArray
         n_jobs : int, optional
-            As in joblib, on this machine only: None is 1, -1 all cores.
+            As in joblib, on this machine only: None is what ``joblib.parallel_config`` says, else 1; -1 all cores.
+            Under a cluster backend None is 1.
 
         Returns
         -------
@@ -209,7 +210,7 @@ class PrivateKey:
         CorruptedAggregateError
             If a value is beyond the array's bound. Never tell the sender which of the two it was.
         ParallelError
-            If `n_jobs` would send the key to another machine.
+            If `n_jobs` could send the key to another machine, or a worker dies.
         """
         if not isinstance(array, EncryptedArray):
             raise TypeError(f"decrypt takes an EncryptedArray, not {type(array).__name__}")

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import math
 import secrets
-import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any, Literal, get_args
 
 from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_of
-from vecphe.errors import EngineFallbackWarning, InvalidKeyError, InvalidPlaintextError
+from vecphe.errors import InvalidKeyError, InvalidPlaintextError
 from vecphe.forks import ForkSafeLock
 from vecphe.numbers import PublicNumbers, check_public_number
 from vecphe.parallel import AwayContext, map_chunks, part_of
@@ -183,12 +182,9 @@ class RandomizerSource:
 def restored_source(n: int, scheme: RandomizerScheme) -> RandomizerSource:
     """Unpickle: one source for each key and process, so that its table is made once.
 
-    The number is validated again, but its strength was decided by whoever made it. Who made it was also warned: each
-    worker of a pool need not be.
+    The number is validated again, but its strength was decided by whoever made it.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EngineFallbackWarning)
-        return RandomizerSource(check_public_number(n, insecure=True, warn=False), scheme)
+    return RandomizerSource(check_public_number(n, insecure=True, warn=False), scheme)
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
+from multiprocessing.process import parent_process
 from types import ModuleType
 from typing import NamedTuple
 
@@ -137,17 +138,25 @@ def why_not_used() -> dict[str, str]:
     return reasons
 
 
+def _warn(message: str) -> None:
+    if parent_process() is None:
+        warnings.warn(message, EngineFallbackWarning, stacklevel=4)
+
+
 @cache
 def _fastest() -> Engine:
-    """The first engine that runs and computes right; warns once where a faster one should have been there."""
+    """The first engine that runs and computes right; warns once where a faster one should have been there.
+
+    Not in each worker again: the process that has started them says it for all.
+    """
     for name, why_not in available_engines():
         if why_not is None:
             try:
                 return _tested(name)
             except EngineUnavailableError as error:
-                warnings.warn(f"{error}; going on with the next one", EngineFallbackWarning, stacklevel=3)
+                _warn(f"{error}; going on with the next one")
         elif why_not == _NOT_BUILT and name == "ifma":
-            warnings.warn(f"computing with gmpy2, many times slower: {why_not}", EngineFallbackWarning, stacklevel=3)
+            _warn(f"computing with gmpy2, many times slower: {why_not}")
     raise EngineUnavailableError("no engine passed its self-test on this machine")
 
 

@@ -165,8 +165,8 @@ def test_h70_whether_the_kernel_tells_or_not(way: str, parent: str) -> None:
         process.kill()
         if way == "looking":
             process.wait()  # what is not waited for still exists to those who only look
-        assert process.stdout.read() == ""
         assert wait_until(lambda: not Path(f"/proc/{worker}").exists(), 10)
+        assert process.stdout.read() == ""
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)

@@ -352,10 +352,11 @@ class GmpEngine(Engine):
     max_key_length = 1 << 20
     tuning = Tuning(
         workers="processes",
-        encrypt_task=256,  # about 0.1 s at 2048 bits; a task costs some milliseconds
-        decrypt_task=32,  # decrypting costs about eight times as much as encrypting
+        # Tasks of about 0.1 s at 2048 bits, where one costs some milliseconds: benchmarks/operations/test_workers.py.
+        encrypt_task=256,
+        decrypt_task=32,
         multiply_task=16384,
-        carry_products=4,
+        carry_products=4,  # storing and loading a residue take as long as 1.4 products, half of it in one process
         entry_cost=1.0,  # measured against the steps of single powers, which miss the cache more than those of batches
         min_window=1,
         max_window=8,  # 2048 bits: 20 MB; one more bit doubles that for 6 % less time a power

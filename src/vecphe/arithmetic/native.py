@@ -261,10 +261,11 @@ class NativeEngine(Engine):
     max_key_length = 8192
     tuning = Tuning(
         workers="threads",
-        encrypt_task=128,  # a few milliseconds at 2048 bits; a task for a thread costs about one
-        decrypt_task=16,  # decrypting costs about eight times as much as encrypting
+        # Tasks of a few milliseconds at 2048 bits, where one costs about one: benchmarks/operations/test_workers.py.
+        encrypt_task=128,
+        decrypt_task=16,
         multiply_task=8192,
-        carry_products=16,
+        carry_products=16,  # a product on vectors takes a tenth of what it takes in gmpy2, a pipe does not
         entry_cost=1.7,  # 6k^2 an entry against 3.5k^2 a step
         min_window=4,  # rows are padded to 16 entries
         max_window=8,  # 2048 bits: 21 MB, and 3 MB for single powers

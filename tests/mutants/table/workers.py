@@ -13,7 +13,6 @@ CHANGED = f"{TESTS}h84_private_numbers_stay_when_a_library_changes_what_is_jobli
 DERIVED = f"{TESTS}h84_what_is_derived_from_a_local_backend_is_not_local"
 CLUSTER = f"{TESTS}a_cluster_gets_bytes_and_no_private_numbers"
 OUTLIVES = "test_lifetime.py::test_h70_no_worker_outlives_its_parent"
-EARLY = "test_lifetime.py::test_h70_nor_does_one_that_has_just_been_started"
 WAYS = "test_lifetime.py::test_h70_whether_the_kernel_tells_or_not"
 
 MUTANTS = [
@@ -93,7 +92,7 @@ MUTANTS = [
         "        return value\n",
         (SAME,),
     ),
-    Mutant((70,), PARALLEL, '        "initializer": end_with,\n', '        "initializer": None,\n', (OUTLIVES, EARLY)),
+    Mutant((70,), PARALLEL, '        "initializer": end_with,\n', '        "initializer": None,\n', (OUTLIVES,)),
     Mutant((70,), LIFETIME, "    os._exit(1)", "    raise SystemExit(1)", (OUTLIVES,)),
     Mutant(
         (70,),

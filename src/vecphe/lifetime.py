@@ -51,6 +51,8 @@ def _wait_by_looking(owner: int) -> None:
 
 
 def _exists(process: int) -> bool:
+    if os.name != "posix":  # there signal 0 is Ctrl-C
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

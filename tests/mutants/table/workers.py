@@ -131,6 +131,6 @@ MUTANTS = [
         "if False:",
         (CHANGED, DERIVED, CLUSTER),
     ),
-    Mutant((84,), PARALLEL, 'if carry and not (private and place == "machines"):', "if carry:", (CHANGED, CLUSTER)),
+    Mutant((84,), PARALLEL, 'if carry and not (private and place == "machines"):', "if carry:", (CLUSTER,)),
     Mutant((84,), "private_key.py", "            private=True,\n", "", (CHANGED, DERIVED, CLUSTER)),
 ]

@@ -21,7 +21,8 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint lock mutants format bench results documents gate gate-baseline gate-regressions clean
+.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench results documents gate gate-baseline \
+	gate-regressions clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +64,11 @@ lint: $(STAMP) ## Check style, types and the direction of imports
 
 mutants: $(STAMP) ## Plant each fault of tests/mutants in a copy, and see its tests fail; ARGS="--rows 16,21" or "--list"
 	$(BIN)/python -m tests.mutants.replay $(ARGS)
+
+COUNT ?= 60
+SEED ?=
+mutants-random: $(STAMP) ## Plant COUNT faults drawn at random, all over the package; SEED=1 draws the same ones again
+	$(BIN)/python -m tests.mutants.sample --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 LOCKER := build/lock
 lock: ## Renew requirements.lock: the newest packages that pyproject.toml allows, for every Python it allows

@@ -286,7 +286,7 @@ def _chosen(arguments: argparse.Namespace) -> list[Mutant]:
     ]
 
 
-def _can_be_told(mutant: Mutant) -> bool:
+def can_be_told(mutant: Fault) -> bool:
     """Whether the faulty file is imported at all: without the kernel its Python side is not."""
     return mutant.file != "arithmetic/native.py" or importlib.util.find_spec(_NATIVE) is not None
 
@@ -305,7 +305,7 @@ def main() -> int:
         for mutant in mutants:
             print(mutant.name, *mutant.tests, sep="\n         ")
         return 0
-    if untold := [mutant for mutant in mutants if not _can_be_told(mutant)]:
+    if untold := [mutant for mutant in mutants if not can_be_told(mutant)]:
         print(f"{len(untold)} mutants of the native engine LEFT OUT: the kernel was not built", file=sys.stderr)
         mutants = [mutant for mutant in mutants if mutant not in untold]
     if not mutants:

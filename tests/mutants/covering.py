@@ -1,0 +1,231 @@
+"""Which tests run which lines of the package: measured once, and again for test files that have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import re
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.mutants.model import ROOT, SOURCE, TESTS
+from tests.mutants.operators import Change
+from tests.mutants.replay import OPTIONS, Copies, Run, enter, function_of
+
+__all__ = ["MARKED", "Covering", "measure"]
+
+MARKED = "not slow"  # the tests of `make test`
+_CACHE = ROOT / "build" / "covering.json"
+_TIMEOUT = 3600.0  # seconds for all tests, measured
+# A process that a test starts says which test it was: pytest keeps its name in the environment.
+_SETTINGS = """\
+[run]
+source = {source}
+data_file = {data}
+parallel = true
+context = ${{PYTEST_CURRENT_TEST-}}
+"""
+_START = "import coverage\ncoverage.process_startup()\n"
+_FORK = multiprocessing.get_context("fork")
+
+
+@dataclass(frozen=True)
+class Covering:
+    """What the tests run.
+
+    Attributes
+    ----------
+    seconds : dict
+        Of each test, as ``path::function``, with coverage measured.
+    tests : dict
+        Of each file below src/vecphe and line, the tests that run it.
+    """
+
+    seconds: dict[str, float]
+    tests: dict[str, dict[int, set[str]]]
+
+    def of(self, change: Change) -> list[list[str]]:
+        """Tests that can see a change, file by file: the one that mirrors the module first, then the fast ones."""
+        return self._in_order(self._found(change), change.file)
+
+    def _found(self, change: Change) -> set[str]:
+        if change.runs_in:
+            return self._running(change.file, change.runs_in)
+        if change.target and (named := self._naming(change.target)):
+            return named
+        module = self._running(change.file, self.tests.get(change.file, {}))
+        folder = "/".join(["tests", *Path(change.file).parts[:-1]])
+        return {test for test in module if test.startswith(f"{folder}/")} or module
+
+    def _running(self, file: str, lines: Iterable[int]) -> set[str]:
+        of_file = self.tests.get(file, {})
+        return {test for line in lines for test in of_file.get(line, ())}
+
+    def _naming(self, target: str) -> set[str]:
+        """Tests that run a line which names something given a value at import."""
+        found, word = set(), re.compile(rf"\b{re.escape(target)}\b")
+        for file in self.tests:
+            text = (SOURCE / "vecphe" / file).read_text(encoding="utf-8").splitlines()
+            found |= self._running(file, (i for i, line in enumerate(text, 1) if word.search(line)))
+        return found
+
+    def _in_order(self, tests: set[str], file: str) -> list[list[str]]:
+        groups = defaultdict(list)
+        for test in sorted(tests, key=lambda test: self.seconds[test]):
+            groups[test.split("::")[0]].append(test)
+        mirror = f"tests/{Path(file).parent / f'test_{Path(file).stem}.py'}"
+        return sorted(groups.values(), key=lambda group: self._rank(group, mirror))
+
+    def _rank(self, group: list[str], mirror: str) -> tuple[bool, float]:
+        return not group[0].startswith(f"{mirror}::"), self.time_of([group])
+
+    def time_of(self, groups: list[list[str]]) -> float:
+        """Seconds that tests took while they were measured."""
+        return sum(self.seconds[test] for group in groups for test in group)
+
+
+def measure(copies: Copies) -> Covering:
+    """What the tests run, from the cache where neither the sources nor the tests have changed."""
+    common = _digest(path for path in [*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")] if not _holds_tests(path))
+    cache = _read(common)
+    digests = {
+        str(path.relative_to(ROOT)): _digest([path]) for path in sorted(TESTS.rglob("*.py")) if _holds_tests(path)
+    }
+    if stale := [file for file, digest in digests.items() if cache.get(file, {}).get("digest") != digest]:
+        print(f"running the tests of {len(stale)} files once, to see which lines each of them runs", flush=True)
+        for file, part in _measured(copies, stale).items():
+            cache[file] = {"digest": digests[file], **part}
+    kept = {file: cache[file] for file in digests}
+    _CACHE.parent.mkdir(exist_ok=True)
+    _CACHE.write_text(json.dumps({"common": common, "files": kept}), encoding="utf-8")
+    return _joined(kept.values())
+
+
+def _holds_tests(path: Path) -> bool:
+    # Those about planted faults run the package in copies of their own.
+    return path.is_relative_to(TESTS) and path.name.startswith("test_") and "mutants" not in path.parts
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() + b"\0" for path in sorted(paths))).hexdigest()
+
+
+def _read(common: str) -> dict[str, Any]:
+    try:
+        cache = json.loads(_CACHE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return cache["files"] if cache["common"] == common else {}
+
+
+def _joined(parts: Iterable[dict[str, Any]]) -> Covering:
+    seconds: dict[str, float] = {}
+    tests: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for part in parts:
+        seconds |= part["seconds"]
+        for test, files in part["lines"].items():
+            for file, lines in files.items():
+                for line in lines:
+                    tests[file][line].add(test)
+    return Covering(seconds, tests)
+
+
+def _measured(copies: Copies, files: list[str]) -> dict[str, dict[str, Any]]:
+    copy = copies.make()
+    child = _FORK.Process(target=_measure_in_child, args=(copy, files))
+    child.start()
+    child.join(_TIMEOUT)
+    if child.exitcode != 0:
+        child.kill()
+        raise RuntimeError(f"the tests could not be measured: {(copy / 'output').read_text()[-2000:]}")
+    content = json.loads((copy / "covering.json").read_text(encoding="utf-8"))
+    _check_failures(copies, content["failed"])
+    parts: dict[str, dict[str, Any]] = {file: {"seconds": {}, "lines": {}} for file in files}
+    for test, seconds in content["seconds"].items():
+        parts[test.split("::")[0]]["seconds"][test] = seconds
+    for test, lines in content["lines"].items():
+        if test in content["seconds"]:
+            parts[test.split("::")[0]]["lines"][test] = lines
+    return parts
+
+
+def _check_failures(copies: Copies, failed: list[str]) -> None:
+    """Raise RuntimeError where a test fails without being measured, too: it would fail on every fault."""
+    if not failed:
+        return
+    outcome = Run(copies.make(), [failed], None, _TIMEOUT, MARKED).outcome()
+    if outcome is None or outcome.failed or outcome.broken:
+        raise RuntimeError(f"tests fail without any fault: {outcome and [*outcome.failed, *outcome.broken]}")
+
+
+class _Recorder:
+    """Pytest plugin: tells coverage which test runs, and how long it takes."""
+
+    def __init__(self, coverage: Any) -> None:
+        self._coverage = coverage
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.failed: set[str] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._coverage.switch_context(function_of(item.nodeid))
+        started = time.perf_counter()
+        try:
+            return (yield)
+        finally:
+            self.seconds[function_of(item.nodeid)] += time.perf_counter() - started
+            self._coverage.switch_context("")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.add(function_of(report.nodeid))
+
+
+def _measure_in_child(copy: Path, files: list[str]) -> None:
+    import coverage
+
+    settings = copy / "coveragerc"
+    settings.write_text(_SETTINGS.format(source=copy / "vecphe", data=copy / "data"), encoding="utf-8")
+    with (copy / "sitecustomize.py").open("a", encoding="utf-8") as site:
+        site.write(_START)
+    enter(copy)
+    measuring = coverage.Coverage(config_file=str(settings))
+    os.environ["COVERAGE_PROCESS_START"] = str(settings)
+    recorder = _Recorder(measuring)
+    measuring.start()
+    pytest.main([*OPTIONS, "-m", MARKED, *files], plugins=[recorder])
+    measuring.stop()
+    measuring.save()
+    measuring.combine(strict=False)
+    content = {
+        "seconds": recorder.seconds,
+        "failed": sorted(recorder.failed),
+        "lines": _lines(measuring.get_data(), copy / "vecphe"),
+    }
+    (copy / "covering.json").write_text(json.dumps(content), encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _lines(data: Any, package: Path) -> dict[str, dict[str, list[int]]]:
+    """Of each test and file, the lines."""
+    lines: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for path in data.measured_files():
+        for line, contexts in data.contexts_by_lineno(path).items():
+            for test in {test for context in contexts if (test := _test_of(context))}:
+                lines[test][str(Path(path).relative_to(package))].append(line)
+    return lines
+
+
+def _test_of(context: str) -> str:
+    """Of a context such as "tests/a.py::test[x] (call)", which is a process's own, or "...|test", which is a test's."""
+    own, _, test = context.rpartition("|")
+    return test or function_of(own.split(" (")[0])

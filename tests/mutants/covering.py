@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import sys
 import time
 from collections import defaultdict
@@ -24,7 +25,7 @@ __all__ = ["MARKED", "Covering", "measure"]
 
 MARKED = "not slow"  # the tests of `make test`
 _CACHE = ROOT / "build" / "covering.json"
-_TIMEOUT = 3600.0  # seconds for all tests, measured
+_TIMEOUT = 1200.0  # seconds for the tests of one file
 # A process that a test starts says which test it was: pytest keeps its name in the environment.
 _SETTINGS = """\
 [run]
@@ -94,24 +95,21 @@ class Covering:
 
 def measure(copies: Copies) -> Covering:
     """What the tests run, from the cache where neither the sources nor the tests have changed."""
-    common = _digest(path for path in [*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")] if not _holds_tests(path))
-    cache = _read(common)
-    digests = {
-        str(path.relative_to(ROOT)): _digest([path]) for path in sorted(TESTS.rglob("*.py")) if _holds_tests(path)
-    }
-    if stale := [file for file, digest in digests.items() if cache.get(file, {}).get("digest") != digest]:
-        print(f"running the tests of {len(stale)} files once, to see which lines each of them runs", flush=True)
-        for file, part in _measured(copies, stale).items():
-            cache[file] = {"digest": digests[file], **part}
-    kept = {file: cache[file] for file in digests}
-    _CACHE.parent.mkdir(exist_ok=True)
-    _CACHE.write_text(json.dumps({"common": common, "files": kept}), encoding="utf-8")
-    return _joined(kept.values())
+    paths = [path for path in [*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")] if "mutants" not in path.parts]
+    common = _digest(path for path in paths if not _holds_tests(path))
+    digests = {str(path.relative_to(ROOT)): _digest([path]) for path in sorted(paths) if _holds_tests(path)}
+    cached = _read(common)
+    parts = {file: part for file, part in cached.items() if digests.get(file) == part["digest"]}
+    missing = [file for file in digests if file not in parts]
+    for number, file in enumerate(missing, 1):
+        print(f"[{number:3}/{len(missing)}] which lines do its tests run: {file}", flush=True)
+        parts[file] = {"digest": digests[file], **_measured(copies, file)}
+        _write({"common": common, "files": parts})
+    return _joined(parts.values())
 
 
 def _holds_tests(path: Path) -> bool:
-    # Those about planted faults run the package in copies of their own.
-    return path.is_relative_to(TESTS) and path.name.startswith("test_") and "mutants" not in path.parts
+    return path.is_relative_to(TESTS) and path.name.startswith("test_")
 
 
 def _digest(paths: Iterable[Path]) -> str:
@@ -126,6 +124,13 @@ def _read(common: str) -> dict[str, Any]:
     return cache["files"] if cache["common"] == common else {}
 
 
+def _write(cache: dict[str, Any]) -> None:
+    _CACHE.parent.mkdir(exist_ok=True)
+    new = _CACHE.with_suffix(".new")
+    new.write_text(json.dumps(cache), encoding="utf-8")
+    new.replace(_CACHE)
+
+
 def _joined(parts: Iterable[dict[str, Any]]) -> Covering:
     seconds: dict[str, float] = {}
     tests: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -138,29 +143,23 @@ def _joined(parts: Iterable[dict[str, Any]]) -> Covering:
     return Covering(seconds, tests)
 
 
-def _measured(copies: Copies, files: list[str]) -> dict[str, dict[str, Any]]:
+def _measured(copies: Copies, file: str) -> dict[str, Any]:
     copy = copies.make()
-    child = _FORK.Process(target=_measure_in_child, args=(copy, files))
+    child = _FORK.Process(target=_measure_in_child, args=(copy, file))
     child.start()
     child.join(_TIMEOUT)
     if child.exitcode != 0:
         child.kill()
-        raise RuntimeError(f"the tests could not be measured: {(copy / 'output').read_text()[-2000:]}")
-    content = json.loads((copy / "covering.json").read_text(encoding="utf-8"))
-    _check_failures(copies, content["failed"])
-    parts: dict[str, dict[str, Any]] = {file: {"seconds": {}, "lines": {}} for file in files}
-    for test, seconds in content["seconds"].items():
-        parts[test.split("::")[0]]["seconds"][test] = seconds
-    for test, lines in content["lines"].items():
-        if test in content["seconds"]:
-            parts[test.split("::")[0]]["lines"][test] = lines
-    return parts
+        raise RuntimeError(f"{file} could not be measured: {(copy / 'output').read_text()[-2000:]}")
+    part = json.loads((copy / "covering.json").read_text(encoding="utf-8"))
+    shutil.rmtree(copy)
+    if failed := part.pop("failed"):
+        _check_failures(copies, failed)
+    return part
 
 
 def _check_failures(copies: Copies, failed: list[str]) -> None:
     """Raise RuntimeError where a test fails without being measured, too: it would fail on every fault."""
-    if not failed:
-        return
     outcome = Run(copies.make(), [failed], None, _TIMEOUT, MARKED).outcome()
     if outcome is None or outcome.failed or outcome.broken:
         raise RuntimeError(f"tests fail without any fault: {outcome and [*outcome.failed, *outcome.broken]}")
@@ -189,7 +188,7 @@ class _Recorder:
             self.failed.add(function_of(report.nodeid))
 
 
-def _measure_in_child(copy: Path, files: list[str]) -> None:
+def _measure_in_child(copy: Path, file: str) -> None:
     import coverage
 
     settings = copy / "coveragerc"
@@ -201,14 +200,18 @@ def _measure_in_child(copy: Path, files: list[str]) -> None:
     os.environ["COVERAGE_PROCESS_START"] = str(settings)
     recorder = _Recorder(measuring)
     measuring.start()
-    pytest.main([*OPTIONS, "-m", MARKED, *files], plugins=[recorder])
+    pytest.main([*OPTIONS, "-m", MARKED, file], plugins=[recorder])
     measuring.stop()
     measuring.save()
     measuring.combine(strict=False)
     content = {
         "seconds": recorder.seconds,
         "failed": sorted(recorder.failed),
-        "lines": _lines(measuring.get_data(), copy / "vecphe"),
+        "lines": {
+            test: lines
+            for test, lines in _lines(measuring.get_data(), copy / "vecphe").items()
+            if test in recorder.seconds
+        },
     }
     (copy / "covering.json").write_text(json.dumps(content), encoding="utf-8")
     sys.stdout.flush()
@@ -226,6 +229,5 @@ def _lines(data: Any, package: Path) -> dict[str, dict[str, list[int]]]:
 
 
 def _test_of(context: str) -> str:
-    """Of a context such as "tests/a.py::test[x] (call)", which is a process's own, or "...|test", which is a test's."""
-    own, _, test = context.rpartition("|")
-    return test or function_of(own.split(" (")[0])
+    """Of a context such as "tests/a.py::test[x] (call)", which a process has, or "...|tests/a.py::test"."""
+    return function_of(context.rpartition("|")[2].split(" (")[0])

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from tests.mutants.model import ROOT, SOURCE, TESTS
 from tests.mutants.operators import Change
-from tests.mutants.replay import OPTIONS, Copies, Run, enter, function_of
+from tests.mutants.replay import OPTIONS, Copies, Run, ends_in_time, enter, function_of
 
 __all__ = ["MARKED", "Covering", "measure"]
 
@@ -147,9 +147,7 @@ def _measured(copies: Copies, file: str) -> dict[str, Any]:
     copy = copies.make()
     child = _FORK.Process(target=_measure_in_child, args=(copy, file))
     child.start()
-    child.join(_TIMEOUT)
-    if child.exitcode != 0:
-        child.kill()
+    if not ends_in_time(child, _TIMEOUT) or child.exitcode:
         raise RuntimeError(f"{file} could not be measured: {(copy / 'output').read_text()[-2000:]}")
     part = json.loads((copy / "covering.json").read_text(encoding="utf-8"))
     shutil.rmtree(copy)

@@ -171,6 +171,17 @@ def _run_in_child(copy: Path, groups: Iterable[Sequence[str]], must_fail: Sequen
     os._exit(0)  # threads of an interrupted test must not hold it up
 
 
+def ends_in_time(child: Any, seconds: float) -> bool:
+    """Wait for a process that has called `enter`; it and all that it started are ended then, or when this one is."""
+    try:
+        child.join(seconds)
+        return child.exitcode is not None
+    finally:
+        if child.exitcode is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.join()
+
+
 class Run:
     """Groups of tests on a copy, one after the other, in a process of their own that has `timeout` seconds."""
 
@@ -194,10 +205,7 @@ class Run:
 
     def outcome(self) -> Outcome | None:
         """Wait for the outcome; None if it takes too long."""
-        self.child.join(max(self.deadline - time.monotonic(), 0))
-        if self.child.exitcode is None:
-            os.killpg(self.child.pid or 0, signal.SIGKILL)
-            self.child.join()
+        if not ends_in_time(self.child, max(self.deadline - time.monotonic(), 0)):
             return None
         path = self._copy / "outcome.json"
         if not path.exists():

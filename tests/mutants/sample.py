@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -90,6 +91,7 @@ def main() -> int:
     if arguments.list or not chosen:
         print(*map(_told, chosen), sep="\n")
         return 0 if chosen else 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started ends with it
     preload()
     with tempfile.TemporaryDirectory(prefix="vecphe-mutants-") as directory:
         return _plant_all(chosen, Copies(Path(directory)))

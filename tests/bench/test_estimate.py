@@ -136,7 +136,7 @@ def test_each_cost_is_that_of_its_own_work(clock: Clock, packed: bool) -> None:
     values_each = Plan(clients=4, values=1, key_length=512, packed=packed).slots
     costs = calibrate(Plan(clients=4, values=90 * values_each, key_length=512, packed=packed))
     assert (clock.sizes["multiply"], clock.sizes["decrypt"]) == ({90}, {64})
-    assert values_each == (7 if packed else 1)
+    assert values_each == (8 if packed else 1)
     assert (costs.key_seconds, costs.table_seconds) == (100, 1000)
     assert (costs.encode, costs.randomize, costs.add) == (19 * values_each, 2**-9 + 3, 2)
     assert (costs.load, costs.store) == (7 + 11, 13)

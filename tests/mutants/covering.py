@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import multiprocessing
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 from tests.mutants.model import ROOT, SOURCE, TESTS
-from tests.mutants.operators import Change
+from tests.mutants.operators import FUNCTION, Change, body_of
 from tests.mutants.replay import OPTIONS, Copies, Run, ends_in_time, enter, function_of
 
 __all__ = ["MARKED", "Covering", "measure"]
@@ -63,8 +64,9 @@ class Covering:
         if change.target and (named := self._naming(change.target)):
             return named
         module = self._running(change.file, self.tests.get(change.file, {}))
-        folder = "/".join(["tests", *Path(change.file).parts[:-1]])
-        return {test for test in module if test.startswith(f"{folder}/")} or module
+        folder = Path("tests", change.file).parent
+        mirror = {test for test in self.seconds if Path(test.split("::")[0]).parent == folder}
+        return module & mirror or module or mirror
 
     def _running(self, file: str, lines: Iterable[int]) -> set[str]:
         of_file = self.tests.get(file, {})
@@ -94,18 +96,26 @@ class Covering:
 
 
 def measure(copies: Copies) -> Covering:
-    """What the tests run, from the cache where neither the sources nor the tests have changed."""
-    paths = [path for path in [*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")] if "mutants" not in path.parts]
-    common = _digest(path for path in paths if not _holds_tests(path))
-    digests = {str(path.relative_to(ROOT)): _digest([path]) for path in sorted(paths) if _holds_tests(path)}
-    cached = _read(common)
-    parts = {file: part for file, part in cached.items() if digests.get(file) == part["digest"]}
+    """What the tests run: measured where the tests, or what they ran of the package, are no longer what they were."""
+    tests = [path for path in sorted(TESTS.rglob("*.py")) if "mutants" not in path.parts]
+    digests = {str(path.relative_to(ROOT)): _digest([path]) for path in tests if _holds_tests(path)}
+    helpers = _digest(path for path in tests if not _holds_tests(path))
+    cached = _read()
+    parts = {file: cached[file] for file in digests if file in cached and _holds(cached[file], digests[file], helpers)}
     missing = [file for file in digests if file not in parts]
     for number, file in enumerate(missing, 1):
         print(f"[{number:3}/{len(missing)}] which lines do its tests run: {file}", flush=True)
-        parts[file] = {"digest": digests[file], **_measured(copies, file)}
-        _write({"common": common, "files": parts})
+        parts[file] = {"digest": digests[file], "helpers": helpers, **_measured(copies, file)}
+        _write(cached | parts)
     return _joined(parts.values())
+
+
+def _holds(part: dict[str, Any], digest: str, helpers: str) -> bool:
+    return (
+        part["digest"] == digest
+        and part["helpers"] == helpers
+        and all(_digest_of_source(file) == then for file, then in part["sources"].items())
+    )
 
 
 def _holds_tests(path: Path) -> bool:
@@ -116,12 +126,16 @@ def _digest(paths: Iterable[Path]) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() + b"\0" for path in sorted(paths))).hexdigest()
 
 
-def _read(common: str) -> dict[str, Any]:
+def _digest_of_source(file: str) -> str:
+    path = SOURCE / "vecphe" / file
+    return _digest([path]) if path.exists() else ""
+
+
+def _read() -> dict[str, Any]:
     try:
-        cache = json.loads(_CACHE.read_text(encoding="utf-8"))
+        return json.loads(_CACHE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return cache["files"] if cache["common"] == common else {}
 
 
 def _write(cache: dict[str, Any]) -> None:
@@ -202,14 +216,12 @@ def _measure_in_child(copy: Path, file: str) -> None:
     measuring.stop()
     measuring.save()
     measuring.combine(strict=False)
+    lines = _lines(measuring.get_data(), copy / "vecphe")
     content = {
         "seconds": recorder.seconds,
         "failed": sorted(recorder.failed),
-        "lines": {
-            test: lines
-            for test, lines in _lines(measuring.get_data(), copy / "vecphe").items()
-            if test in recorder.seconds
-        },
+        "lines": {test: files for test, files in lines.items() if test in recorder.seconds},
+        "sources": {file: _digest_of_source(file) for files in lines.values() for file in files},
     }
     (copy / "covering.json").write_text(json.dumps(content), encoding="utf-8")
     sys.stdout.flush()
@@ -217,13 +229,19 @@ def _measure_in_child(copy: Path, file: str) -> None:
 
 
 def _lines(data: Any, package: Path) -> dict[str, dict[str, list[int]]]:
-    """Of each test and file, the lines."""
+    """Of each test and file, the lines of functions that it runs; the others run when any test imports the module."""
     lines: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for path in data.measured_files():
-        for line, contexts in data.contexts_by_lineno(path).items():
-            for test in {test for context in contexts if (test := _test_of(context))}:
-                lines[test][str(Path(path).relative_to(package))].append(line)
+    for path in map(Path, data.measured_files()):
+        inside = _lines_of_functions(path)
+        for line, contexts in data.contexts_by_lineno(str(path)).items():
+            for test in {_test_of(context) for context in contexts if line in inside} - {""}:
+                lines[test][str(path.relative_to(package))].append(line)
     return lines
+
+
+def _lines_of_functions(path: Path) -> set[int]:
+    functions = (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, FUNCTION))
+    return {line for node in functions for line in body_of(node)}
 
 
 def _test_of(context: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Change", "changes_of"]
+__all__ = ["FUNCTION", "Change", "body_of", "changes_of"]
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -40,7 +40,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 _FUNCTIONS = {"min": "max", "max": "min", "any": "all", "all": "any", "floor": "ceil", "ceil": "floor"}
 _UNWRAPPED = {"abs", "sorted", "reversed", "set", "list", "tuple"}
-_Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ class _Walk:
                 yield from self._statement(statement, name, at_import)
 
     def _statement(self, node: ast.stmt, name: str, at_import: bool) -> Iterator[Change]:
-        if isinstance(node, (*_Function, ast.ClassDef)):
+        if isinstance(node, (*FUNCTION, ast.ClassDef)):
             name = f"{name}.{node.name}"
-        if isinstance(node, _Function):
+        if isinstance(node, FUNCTION):
             at_import = False
-            runs_in = range(node.body[0].lineno, (node.end_lineno or 0) + 1)
+            runs_in = body_of(node)
         else:
             runs_in = range(0) if at_import else range(node.lineno, _end_of_head(node) + 1)
         for old, new in _replacements(node):
@@ -141,12 +141,17 @@ class _Walk:
         return self._starts[line - 1] + column
 
 
+def body_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> range:
+    """Lines that run when a function is called."""
+    return range(node.body[0].lineno, (node.end_lineno or 0) + 1)
+
+
 def _is_left_alone(node: ast.stmt) -> bool:
     if isinstance(node, ast.If):
         return ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'")
     if isinstance(node, ast.Assign):
         return ast.unparse(node.targets[0]) in ("__all__", "__slots__")
-    if isinstance(node, _Function):
+    if isinstance(node, FUNCTION):
         return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
     return isinstance(node, (ast.Import, ast.ImportFrom)) or _is_docstring(node)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.mutants import covering as measuring
@@ -100,13 +101,49 @@ def test_lines_are_those_that_a_test_runs_itself_and_in_processes_that_it_starts
     covering = measuring.measure(Copies(tmp_path))
     here = "tests/test_public_api.py::"
     assert {test.split("::")[0] for test in covering.seconds} == {here.removesuffix("::")}
-    imported = covering.tests["forks.py"]  # before any test in this process, and by a test in another
+    ran = covering.tests["forks.py"]  # at import: before any test in this process, and by a test in another
     lines = (SOURCE / "vecphe" / "forks.py").read_text(encoding="utf-8").splitlines()
-    at_import, in_a_function = lines.index("_generation = 0") + 1, lines.index("    return _generation") + 1
-    assert imported[at_import] == {f"{here}test_the_core_imports_neither_phe_nor_the_command_line"}
-    assert in_a_function not in imported
-    monkeypatch.setattr(measuring, "_measured", None)
-    assert measuring.measure(Copies(tmp_path)) == covering  # from the cache
+    assert ran[lines.index("        self._lock = Lock()") + 1] == {
+        f"{here}test_the_core_imports_neither_phe_nor_the_command_line"
+    }
+    assert lines.index("    return _generation") + 1 not in ran
+    assert lines.index("_generation = 0") + 1 not in ran
+
+
+def test_tests_are_measured_again_once_they_or_what_they_ran_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def measure(copies: Copies, file: str) -> dict[str, Any]:
+        measured.append(file)
+        return {"seconds": {}, "lines": {}, "sources": {"a.py": digests["a.py"]}}
+
+    root, digests = tmp_path / "tests", {"a.py": "1"}
+    root.mkdir()
+    for name in ("test_one.py", "test_two.py", "helper.py"):
+        (root / name).write_text(name, encoding="utf-8")
+    monkeypatch.setattr(measuring, "ROOT", tmp_path)
+    monkeypatch.setattr(measuring, "TESTS", root)
+    monkeypatch.setattr(measuring, "_CACHE", tmp_path / "build" / "cache.json")
+    monkeypatch.setattr(measuring, "_measured", measure)
+    monkeypatch.setattr(measuring, "_digest_of_source", digests.__getitem__)
+
+    def measured_now() -> list[str]:
+        measured.clear()
+        measuring.measure(Copies(tmp_path))
+        return sorted(measured)
+
+    both = ["tests/test_one.py", "tests/test_two.py"]
+    assert measured_now() == both
+    assert measured_now() == []
+    (root / "test_two.py").write_text("changed", encoding="utf-8")
+    assert measured_now() == both[1:]
+    (root / "helper.py").write_text("changed", encoding="utf-8")
+    assert measured_now() == both
+    digests["a.py"] = "2"
+    assert measured_now() == both
+    assert measured_now() == []
 
 
 def test_a_line_has_the_test_that_runs_it(tmp_path: Path) -> None:

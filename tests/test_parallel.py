@@ -538,6 +538,15 @@ def test_h84_what_is_derived_from_a_local_backend_is_not_local(
         private_key.decrypt(c, n_jobs=2)
 
 
+@pytest.mark.parametrize("kind", ["LokyBackend", "MultiprocessingBackend", "ThreadingBackend", "SequentialBackend"])
+def test_h84_nor_is_one_object_that_was_changed(kind: str) -> None:
+    backend = getattr(joblib.parallel, kind)(nesting_level=0)
+    backend.harmless = 1
+    assert place_of(backend) in ("threads", "processes")
+    backend.submit = foreign_function
+    assert place_of(backend) == "machines"
+
+
 AFTER_RAY = """
 import warnings
 import joblib, numpy, ray, vecphe

@@ -17,7 +17,7 @@ from functools import cache
 from itertools import pairwise
 from numbers import Integral
 from threading import Condition, Event, Thread
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -258,7 +258,8 @@ def place_of(backend: Any) -> Place:
     }
     place, used = known.get(type(backend), ("machines", ()))
     parts = [type(backend), *(getattr(sys.modules.get(module), name, None) for module, name in used)]
-    return place if all(map(_is_original, parts)) else "machines"
+    changed = any(isinstance(value, (FunctionType, MethodType)) for value in vars(backend).values())
+    return place if all(map(_is_original, parts)) and not changed else "machines"
 
 
 def _is_original(part: Any) -> bool:

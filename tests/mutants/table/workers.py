@@ -11,6 +11,7 @@ SAME = f"{TESTS}every_operation_gives_the_same_on_every_engine_and_backend"
 KILLED = f"{TESTS}h56_a_killed_worker_is_a_typed_error_and_the_next_call_works"
 CHANGED = f"{TESTS}h84_private_numbers_stay_when_a_library_changes_what_is_joblibs"
 DERIVED = f"{TESTS}h84_what_is_derived_from_a_local_backend_is_not_local"
+OBJECT = f"{TESTS}h84_nor_is_one_object_that_was_changed"
 CLUSTER = f"{TESTS}a_cluster_gets_bytes_and_no_private_numbers"
 OUTLIVES = "test_lifetime.py::test_h70_no_worker_outlives_its_parent"
 WAYS = "test_lifetime.py::test_h70_whether_the_kernel_tells_or_not"
@@ -117,9 +118,8 @@ MUTANTS = [
         (f"{TESTS}h71_no_more_workers_than_tasks", f"{TESTS}h71_two_tasks_start_two_processes"),
     ),
     Mutant((84,), PARALLEL, "known.get(type(backend), ", "known.get(type(backend).__mro__[-3], ", (DERIVED,)),
-    Mutant(
-        (84,), PARALLEL, "return place if all(map(_is_original, parts)) else", "return place if True else", (CHANGED,)
-    ),
+    Mutant((84,), PARALLEL, "if all(map(_is_original, parts)) and not", "if not", (CHANGED,)),
+    Mutant((84,), PARALLEL, "parts)) and not changed else", "parts)) else", (OBJECT,)),
     Mutant((84,), PARALLEL, "_is_at_home, (*part.__mro__, *methods))", "_is_at_home, part.__mro__)", (CHANGED,)),
     Mutant((84,), PARALLEL, "_is_at_home, (*part.__mro__, *methods))", "_is_at_home, (part, *methods))", (CHANGED,)),
     Mutant((84,), PARALLEL, '((own, "MemmappingPool"),)', "()", (CHANGED,)),
@@ -132,5 +132,5 @@ MUTANTS = [
         (CHANGED, DERIVED, CLUSTER),
     ),
     Mutant((84,), PARALLEL, 'if carry and not (private and place == "machines"):', "if carry:", (CLUSTER,)),
-    Mutant((84,), "private_key.py", "            private=True,\n", "", (CHANGED, DERIVED, CLUSTER)),
+    Mutant((84,), "private_key.py", "            private=True,\n", "", (CLUSTER,)),
 ]

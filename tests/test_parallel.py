@@ -141,6 +141,28 @@ def test_chunks_cover_everything_once(count: int, jobs: int) -> None:
     assert len(bounds) == 1 or min(sizes) >= 256 - 1
 
 
+@pytest.mark.parametrize(
+    ("count", "jobs", "sizes"),
+    [
+        (0, 2, [0]),
+        (100, 2, [100]),
+        (101, 2, [101]),
+        (199, 2, [199]),
+        (200, 2, [100, 100]),
+        (399, 2, [133, 133, 133]),
+        (1000, 1, [250] * 4),
+        (1001, 1, [200, 200, 200, 200, 201]),
+        (800, 2, [100] * 8),
+        (1000, 2, [125] * 8),
+        (1000, 3, [100] * 10),
+        (3000, 2, [250] * 12),
+        (110, 1, [110]),
+    ],
+)
+def test_how_work_is_cut(count: int, jobs: int, sizes: list[int]) -> None:
+    assert [stop - start for start, stop in chunk_bounds(count, jobs, 100, 250)] == sizes
+
+
 @pytest.mark.parametrize(("size", "workers"), [(255, 0), (512, 2), (800, 3), (2000, 7), (9000, 24)])
 def test_h71_no_more_workers_than_tasks(
     public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, size: int, workers: int
@@ -266,6 +288,46 @@ def test_sums_that_do_not_pay_for_their_way_stay_in_the_process(
         assert places == ["processes"]
 
 
+def bits(shape: tuple[int, int], length: int) -> np.ndarray:
+    return np.full(shape, (1 << length) - 1)
+
+
+CUTS: dict[str, tuple[Callable[[Any], Any], tuple[int, int, bool], list[Any]]] = {
+    "all": (lambda c: c.sum(), (60, 100, False), [1, 1]),
+    "few sums of many terms": (lambda c: c.sum(axis=1), (20, 34, False), [3, 1]),
+    "many sums of few terms": (lambda c: c.sum(axis=0), (20, 34, False), [1, 3]),
+    "as many sums as terms": (lambda c: c[:, :3].sum(axis=0), (3, 34, False), [1, 3]),
+    "tall matrix": (lambda c: bits((8, 3), 29) @ c, (8, 1, True), [bits((1, 3), 29).tolist(), 20]),
+    "square matrix": (lambda c: bits((3, 3), 4) @ c[:, 0], (3, 34, False), [bits((1, 3), 4).tolist(), 1]),
+    "wide matrix": (lambda c: bits((2, 20), 4) @ c[0], (20, 50, False), [bits((2, 1), 4).tolist(), 1]),
+    "one more bit": (lambda c: bits((2, 20), 5) @ c[0], (20, 25, True), [bits((2, 1), 5).tolist(), 1]),
+    "negative entries": (lambda c: -bits((2, 20), 5) @ c[0], (20, 25, True), [(-bits((2, 1), 5)).tolist(), 1]),
+    "zeros": (lambda c: np.zeros((2, 20), dtype=np.int64) @ c[0], (20, 2000, False), [[[0], [0]], 1]),
+}
+
+
+@pytest.mark.parametrize("case", CUTS)
+def test_what_sums_and_matrices_are_cut_into(
+    keypair: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """Along the longer side, from a number of products on that is worth a task."""
+    engine = keypair[0]._source.engine
+    monkeypatch.setattr(engine, "tuning", replace(engine.tuning, multiply_task=100, carry_products=4))
+    calls: list[Any] = []
+
+    def recorded(context: Any, function: Any, cut: Any, count: int, **options: Any) -> Any:
+        assert options.pop("whole")
+        calls.append(((count, options["least"], options["carry"]), list(cut(0, 1)[1:])))
+        return map_chunks(context, function, cut, count, whole=True, **options)
+
+    monkeypatch.setattr("vecphe.array_functions.map_chunks", recorded)
+    operation, counts, arguments = CUTS[case]
+    x = np.arange(60).reshape(3, 20)
+    c = keypair[0].encrypt(x)
+    assert keypair[1].decrypt(operation(c)).tolist() == operation(x).tolist()
+    assert calls == [(counts, arguments)]
+
+
 def test_small_work_is_not_handed_out(keypair: tuple[PublicKey, PrivateKey], places: list[str]) -> None:
     public_key, private_key = keypair
     with joblib.parallel_config(n_jobs=2):
@@ -358,6 +420,11 @@ def test_h56_among_workers_that_go_on(backend: str) -> None:
         with pytest.raises(ParallelError, match="worker process died"):
             run(_die_late, [(number,) for number in range(20)], 2)
         assert run(_die_late, [(number,) for number in (5, 6, 7)], 2) == [5, 6, 7]
+
+
+def test_h56_a_worker_that_ends_in_order_is_not_missed() -> None:
+    with joblib.parallel_config(backend="multiprocessing", maxtasksperchild=1):
+        assert run(_die_late, [(number,) for number in (4, 5, 6, 7, 8, 9)], 2) == [4, 5, 6, 7, 8, 9]
 
 
 def test_errors_of_workers_come_back_as_they_are(engine_keys: tuple[PublicKey, PrivateKey]) -> None:

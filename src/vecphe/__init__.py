@@ -1,5 +1,8 @@
 """Vectorized Paillier encryption: numpy arrays in, numpy arrays out."""
 
+from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
+
 from vecphe.array import EncryptedArray, concatenate
 from vecphe.encoding import FixedPoint
 from vecphe.errors import (
@@ -54,3 +57,10 @@ __all__ = [
     "generate_keypair",
     "to_phe",
 ]
+
+
+def __getattr__(name: str) -> _ModuleType:
+    """The larger rooms, imported when they are first asked for."""
+    if name in ("federated", "phe"):
+        return _import_module(f"vecphe.{name}")
+    raise AttributeError(f"module 'vecphe' has no attribute {name!r}")

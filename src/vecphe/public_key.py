@@ -307,3 +307,6 @@ def _restore_public_key(source: RandomizerSource) -> PublicKey:
     key = PublicKey.__new__(PublicKey)
     key._numbers, key._source = source.numbers, source
     return key
+
+
+EncryptedArray._key_of = staticmethod(_restore_public_key)

@@ -6,6 +6,7 @@ from types import ModuleType as _ModuleType
 from vecphe.array import EncryptedArray, concatenate
 from vecphe.encoding import FixedPoint
 from vecphe.errors import (
+    BatchTooLargeError,
     CorruptedAggregateError,
     EngineFallbackWarning,
     EngineUnavailableError,
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",
+    "BatchTooLargeError",
     "CorruptedAggregateError",
     "EncryptedArray",
     "EngineFallbackWarning",

@@ -184,7 +184,7 @@ def check_no_matrix(value: Any) -> None:
     elif is_sparse(value) and sys.modules["scipy.sparse"].isspmatrix(value):
         plain = "x.toarray()"
     if plain:
-        raise TypeError(f"* with a {type(value).__name__} means a matrix product: write c @ x, or c * {plain}")
+        raise TypeError(f"* with a {type(value).__name__} means a matrix product: write @ for *, or {plain} for x")
 
 
 def defers_to_operators(caller: FrameType) -> bool:
@@ -282,6 +282,6 @@ def sparse_matrix_power(
             exponents = [entries[i] for i in np.repeat(stored.ravel(), width).tolist()]
             powers = signed_power(ring, ring.take(batch, residues.ravel()), exponents)
             parts.append(ring.product(powers, len(group), length, width))
-            place[group] = done + np.arange(len(group) * width).reshape(-1, width)
+            place[group] = done + np.arange(len(group) * width).reshape(len(group), width)
             done += len(group) * width
     return ring.take(ring.concatenate(parts), place.ravel())

@@ -259,30 +259,33 @@ def test_h74_integers_that_are_floats_go_with_fractions(values: list[Any]) -> No
 
 
 class Frame:
-    """As a data frame: columns of types of their own, which become one for numpy."""
+    """As a pandas DataFrame: columns of types of their own, which become one for numpy."""
 
     def __init__(self, **columns: Any) -> None:
         self.columns = {name: np.asarray(column) for name, column in columns.items()}
         self.dtypes = [column.dtype for column in self.columns.values()]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        if dtype is not None:
-            return np.stack([column.astype(dtype) for column in self.columns.values()], axis=1)
-        return np.stack(list(self.columns.values()), axis=1)
+        common = np.stack(list(self.columns.values()), axis=1)
+        return common if dtype is None else common.astype(dtype)
+
+    def itertuples(self, index: bool = True, name: str | None = "Pandas") -> Any:
+        assert not index  # it would be one value more
+        assert name is None
+        return zip(*(column.tolist() for column in self.columns.values()), strict=True)
 
 
-class ColumnFrame(Frame):
-    """As a polars DataFrame, which makes floats of its columns whatever type is asked for."""
+class PolarsFrame(Frame):
+    """As a polars DataFrame."""
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return super().__array__().astype(dtype or np.float64)
+    itertuples = property()  # has none
 
     def iter_rows(self) -> Any:
         return zip(*(column.tolist() for column in self.columns.values()), strict=True)
 
 
 def frames(**columns: Any) -> list[Any]:
-    found: list[Any] = [Frame(**columns), ColumnFrame(**columns)]
+    found: list[Any] = [Frame(**columns), PolarsFrame(**columns)]
     for library in ("pandas", "polars"):
         try:
             module = __import__(library)
@@ -449,14 +452,14 @@ def test_operands_of_one_dimension(keypair: Keypair) -> None:
     y = np.array([1.0, 2.0, 3.5])
     c, decrypt = keypair[0].encrypt(y), keypair[1].decrypt
     for operand in (range(3), buffers.array("d", [0, 1, 2]), Tensor([0.0, 1, 2]), sp.coo_array([0.0, 1, 2]), [0, 1, 2]):
-        np.testing.assert_allclose(decrypt(c + operand), y + [0, 1, 2])
+        np.testing.assert_allclose(decrypt(c + operand), y + np.arange(3))
         np.testing.assert_allclose(decrypt(c @ operand), y @ [0, 1, 2])
         np.testing.assert_allclose(decrypt(c / [1, 2, 4]), y / [1, 2, 4])
         assert (c @ operand).shape == ()
     assert decrypt(keypair[0].encrypt(range(3))).tolist() == [0, 1, 2]
     for foreign in (None, "12", b"12", bytearray(3), {"a": 1}, object(), {1, 2}):
         for function in (operator.add, operator.sub, operator.mul, operator.matmul, operator.truediv):
-            with pytest.raises(TypeError, match="unsupported operand|can't multiply sequence"):
+            with pytest.raises(TypeError, match=r"unsupported operand|can't multiply sequence"):
                 function(c, foreign)
 
 
@@ -469,8 +472,9 @@ def test_pandas_on_the_left(keypair: Keypair) -> None:
         for function in (operator.add, operator.sub, operator.mul):
             np.testing.assert_allclose(decrypt(function(value, c)), function(plain, y))
             np.testing.assert_allclose(decrypt(function(c, value)), function(y, plain))
-        np.testing.assert_allclose(decrypt(np.multiply(value, c)), plain * y)
-    with pytest.raises(TypeError, match=r"index \(1,\)"):
+        if not isinstance(value, pd.Index):  # which makes an Index of every result
+            np.testing.assert_allclose(decrypt(np.multiply(value, c)), plain * y)
+    with pytest.raises((TypeError, InvalidPlaintextError), match=r"index \(1,\)"):
         c + pd.array([1, None])
 
 
@@ -529,18 +533,17 @@ class Counter:
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dok", "bsr"])
-@pytest.mark.parametrize("dtype", [np.float64, np.int64])
-@pytest.mark.parametrize("kind", [sp.csr_array, sp.csr_matrix])
+@pytest.mark.parametrize(("dtype", "kind"), [(np.float64, sp.csr_matrix), (np.int64, sp.csr_array)])
 def test_only_the_entries_of_a_sparse_matrix_cost(
     keypair: Keypair, monkeypatch: pytest.MonkeyPatch, form: str, dtype: Any, kind: Any
 ) -> None:
     random = np.random.default_rng(3)
-    x = np.zeros((400, 300), dtype=dtype)
-    places = random.choice(x.size, 40, replace=False)
-    x.ravel()[places] = random.integers(1, 100, 40) * random.choice([-1, 1], 40)
+    x = np.zeros((60, 50), dtype=dtype)
+    places = random.choice(x.size, 20, replace=False)
+    x.ravel()[places] = random.integers(1, 100, 20) * random.choice([-1, 1], 20)
     x[7, :5] = [1, 2, 3, 4, -5]
     matrix = kind(x).asformat(form)
-    vector, square = random.integers(-9, 9, 300), random.integers(-9, 9, (300, 2))
+    vector, square = random.integers(-9, 9, 50), random.integers(-9, 9, (50, 2))
     stored = int(np.count_nonzero(x))
     for plain, columns in ((vector, 1), (square, 2)):
         c = keypair[0].encrypt(plain)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, MappingView, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView, Set
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Integral, Number, Real
 from typing import Any
 
@@ -126,18 +126,19 @@ def _ragged(name: str) -> str:
 
 
 def _objects(values: Any) -> npt.NDArray[Any]:
-    """The numbers as they are before numpy, or a data frame, finds a common type for them."""
-    if hasattr(values, "iter_rows"):  # a polars DataFrame, which would have made floats of them for numpy
-        values = list(values.iter_rows())
-    elif isinstance(values, (list, tuple)):
-        values = [
-            _objects(value) if isinstance(value, (list, tuple)) or _is_frame(value) else value for value in values
-        ]
+    """The numbers as they are before numpy finds a common type for them."""
+    if isinstance(values, (list, tuple)):
+        values = [_objects(value) if isinstance(value, (list, tuple)) or _rows_of(value) else value for value in values]
+    elif rows := _rows_of(values):
+        values = list(rows())
     return np.asarray(values, dtype=object)
 
 
-def _is_frame(value: Any) -> bool:
-    return hasattr(value, "dtypes") and hasattr(value, "columns")
+def _rows_of(value: Any) -> Callable[[], Iterable[tuple[Any, ...]]] | None:
+    """What iterates over the rows of a data frame, which has one type for all its columns ready for numpy."""
+    if hasattr(value, "itertuples"):  # pandas
+        return partial(value.itertuples, index=False, name=None)
+    return getattr(value, "iter_rows", None)  # polars
 
 
 _INTEGERS = (int, np.integer, np.bool_)

@@ -16,7 +16,7 @@ from vecphe.errors import CorruptedAggregateError, LayoutMismatchError
 __all__ = ["SlotLayout"]
 
 _MAX_WIDTH = 4096
-_BITS_AT_ONCE = 1 << 23
+_BITS_AT_ONCE = 1 << 21  # what a block takes on the way, in bytes
 _SIGN = np.uint64(1 << 63)
 
 

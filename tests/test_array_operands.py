@@ -312,7 +312,19 @@ def test_h74_data_frames_of_several_integer_types(keypair: Keypair) -> None:
         assert as_plain_array(frame).tolist() == [[2.0, 0.5], [3.0, 1e300]]
 
 
-@pytest.mark.parametrize("divisor", [2**60 + 1, [2**63 + 1, -1], np.uint64(2**64 - 1), 3**80, np.int64(-3), True])
+@pytest.mark.parametrize(
+    "divisor",
+    [
+        2**60 + 1,
+        [2**63 + 1, -1],
+        3537890141242968453,
+        [3697771462597728510, 2726213999444109617],
+        np.uint64(2**64 - 1),
+        3**80,
+        np.int64(-3),
+        True,
+    ],
+)
 def test_h74_divisors_are_not_rounded_before_their_reciprocal(keypair: Keypair, divisor: Any) -> None:
     exact = np.array(divisor, dtype=object)
     c = keypair[0].encrypt(np.ones(exact.shape), encoding=FixedPoint(0, 1))

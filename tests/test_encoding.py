@@ -59,6 +59,7 @@ def test_h16_the_first_index_is_named_before_anything_is_encrypted(
         np.array([1.0], dtype=np.longdouble),
         np.array([(1, 2)], dtype=[("a", int), ("b", int)]),
         [np.ma.masked_array([1.0], [True]), np.ma.masked_array([2.0], [False])],
+        [[np.ma.masked_array([1.0], [True])], [np.ma.masked_array([2.0], [False])]],
     ],
     ids=lambda bad: str(getattr(bad, "dtype", bad))[:30],
 )

@@ -105,7 +105,7 @@ print(public_key.encrypt(x[:300], packed=True).n_ciphertexts)
 
 
 def test_h61_a_batch_beyond_a_limit_is_refused_before_it_is_encrypted() -> None:
-    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True, timeout=50)
     refused, then = done.stdout.splitlines()
     assert refused.startswith("BatchTooLargeError encrypting 30000000 values takes about 39.1 GB, more memory than")
     assert "use packed=True, or encrypt and save it in parts: for i, part in" in refused

@@ -160,7 +160,7 @@ class SlotLayout:
         """
         step = self._rows_at_once
         parts = [
-            self._unpack_rows(words[row : row + step], min(count - row * self.slots, step * self.slots))
+            self._unpack_rows(words[row : row + step], count - row * self.slots)
             for row in range(0, max(len(words), 1), step)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -78,7 +78,7 @@ def failing_operations(public_key: PublicKey, private_key: PrivateKey) -> list[C
         lambda: public_key.encrypt([PLAINTEXT, np.nan]),
         lambda: public_key.encrypt([PLAINTEXT, None]),
         lambda: public_key.encrypt([str(PLAINTEXT)]),
-        lambda: public_key.encrypt(np.array([PLAINTEXT], dtype=object)),
+        lambda: public_key.encrypt(np.array([PLAINTEXT, "1"], dtype=object)),
         lambda: public_key.encrypt([PLAINTEXT + 1j]),
         lambda: packed + PLAINTEXT,
         lambda: packed - secret,

@@ -353,12 +353,10 @@ def concatenate(arrays: Sequence[EncryptedArray], axis: int = 0) -> EncryptedArr
     )
     ring = first._source.ring
     residues = ring.take(ring.concatenate([array._residues for array in arrays]), order.ravel())
-    # Its parts may have left, or share a nonce: never fresh.
-    freshness = Freshness(frozenset(), frozenset().union(*(array._freshness.involved for array in arrays)))
     return first._derive(
         residues,
         order.shape,
-        freshness,
+        Freshness.joined(array._freshness for array in arrays),
         fraction_bits=finest,
         bound=max(array.bound for array in arrays),
         integer=all(array._format.integer for array in arrays),

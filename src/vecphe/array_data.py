@@ -244,7 +244,7 @@ class ArrayData:
     def _restored(cls, source: RandomizerSource, data: bytes) -> Self:
         shape, format, ciphertexts = array_from_frame(source.numbers, data)
         residues = source.ring.checked(source.ring.load_bytes(ciphertexts))
-        return cls(source, residues, shape, format, Freshness())
+        return cls(source, residues, shape, format, Freshness.none())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._restored, (self._source, self.to_bytes())

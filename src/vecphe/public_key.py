@@ -291,7 +291,7 @@ class PublicKey:
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
         ring = self._source.ring
         residues = ring.checked(ring.load(values))
-        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
+        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness.none())
 
 
 def phe_attribute(value: Any, name: str, kind: str) -> Any:

@@ -48,6 +48,8 @@ class Model:
         What no magnitude exceeds.
     single, involved : frozenset of int
         Batches that enter exactly once and hide every residue by itself; all that enter.
+    integer : bool
+        Whether it decrypts to integers.
     """
 
     values: Any
@@ -57,6 +59,7 @@ class Model:
     single: frozenset[int]
     involved: frozenset[int]
     packed: bool = False
+    integer: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", np.asarray(self.values, dtype=object))  # numpy unpacks 0-d results
@@ -127,6 +130,7 @@ OWN: dict[str, Callable[[Any, Any], Any]] = {
     "negative": lambda arrays, pair: arrays.negative(pair),
     "more": lambda arrays, pair: arrays.add_plain(pair, [1, 2, 3, 4, 5, 6], False),
     "repeated": lambda arrays, pair: arrays.add_plain(pair, [1, 2, 3, 4, 5, 6], True),
+    "half more": lambda arrays, pair: arrays.add_plain(pair, [1, 2, 3, 4, 5, 6], False, True),
     "product": lambda arrays, pair: arrays.multiply(pair, [1, 1, 1, 1, 1, 1], False),
     "fraction": lambda arrays, pair: arrays.multiply(pair, [0.5, 1, 1, 1, 1, 1], False),
     "matrix product": lambda arrays, pair: arrays.matmul(pair, [1, 0, 0, 0, 0, 1]),
@@ -162,6 +166,7 @@ class Arrays(RuleBasedStateMachine):
         assert Fraction(array.bound, 1 << array.format.fraction_bits) == model.limit
         assert array.terms == model.terms
         assert array.packed == model.packed
+        assert (decrypted.dtype.kind != "f") == model.integer
         hidden = bool(model.single - self.gone)
         is_fresh = any(array is other for other in self.sent) or hidden
         if freshness._EXACT >= 16 and len(model.involved) <= 16:
@@ -183,7 +188,10 @@ class Arrays(RuleBasedStateMachine):
         batch, self.batches = self.batches, self.batches + 1
         vectors = tuple({(batch, i): 1} for i in range(array.n_ciphertexts))
         own = frozenset({batch})
-        return self.checked(array, Model(fractions(plain), vectors, Fraction(encoding.max_abs), 1, own, own, packed))
+        return self.checked(
+            array,
+            Model(fractions(plain), vectors, Fraction(encoding.max_abs), 1, own, own, packed, plain.dtype.kind == "i"),
+        )
 
     def added(self, left: Any, right: Any, sign: int) -> Any:
         (a, model_a), (b, model_b) = left, right
@@ -209,6 +217,7 @@ class Arrays(RuleBasedStateMachine):
             terms=x.terms + y.terms,
             single=(x.single - y.involved) | (y.single - x.involved),
             involved=x.involved | y.involved,
+            integer=x.integer and y.integer,
         )
         if a.format.fraction_bits != b.format.fraction_bits:  # the coarser one is scaled, which is a product
             coarse = x if a.format.fraction_bits < b.format.fraction_bits else y
@@ -241,8 +250,14 @@ class Arrays(RuleBasedStateMachine):
         vectors = tuple(combined([(v, -1)]) for v in model.vectors)
         return self.checked(-array, replace(model, values=-model.values, vectors=vectors).spoiled())
 
-    @rule(target=pairs, pair=pairs, steps=st.lists(st.integers(-9, 9), min_size=6, max_size=6), repeat=st.booleans())
-    def add_plain(self, pair: Any, steps: list[int], repeat: bool) -> Any:
+    @rule(
+        target=pairs,
+        pair=pairs,
+        steps=st.lists(st.integers(-9, 9), min_size=6, max_size=6),
+        repeat=st.booleans(),
+        halves=st.booleans(),
+    )
+    def add_plain(self, pair: Any, steps: list[int], repeat: bool, halves: bool = False) -> Any:
         array, model = pair
         if not (array.bound.bit_length() < 150):
             return multiple()
@@ -250,9 +265,14 @@ class Arrays(RuleBasedStateMachine):
             return multiple()
         shape = (2, *array.shape) if repeat and not array.packed and array.ndim < 3 else array.shape
         plain = np.resize(steps, shape)
+        if halves and not array.packed:
+            plain = plain / 2
         model = spread(model, shape) if not model.packed else model
         limit = model.limit + Fraction(array.encoding.max_abs)
-        return self.checked(array + plain, replace(model, values=model.values + fractions(plain), limit=limit))
+        model = replace(model, values=model.values + fractions(plain), limit=limit)
+        if array.format.fraction_bits == 0 and (plain % 1).any():  # the array is scaled, which is a product
+            model = replace(model, vectors=tuple(combined([(v, 16)]) for v in model.vectors)).spoiled()
+        return self.checked(array + plain, replace(model, integer=model.integer and plain.dtype.kind == "i"))
 
     @rule(target=pairs, pair=pairs, factors=st.lists(FACTORS, min_size=6, max_size=6), scalar=st.booleans())
     def multiply(self, pair: Any, factors: list[float], scalar: bool) -> Any:
@@ -273,6 +293,7 @@ class Arrays(RuleBasedStateMachine):
         limit = model.limit * max((abs(f) for f in fractions(plain).ravel()), default=Fraction(0))
         vectors = tuple(combined([(v, int(p))]) for v, p in zip(model.vectors, powers, strict=True))
         made = replace(model, values=model.values * exact, vectors=vectors, limit=limit)
+        made = replace(made, integer=model.integer and np.asarray(plain).dtype.kind != "f")
         return self.checked(array * plain, made.spoiled())
 
     @rule(target=pairs, pair=pairs, entries=st.lists(st.integers(-2, 2), min_size=6, max_size=6))
@@ -369,6 +390,7 @@ class Arrays(RuleBasedStateMachine):
             max(model.terms for model in models),
             frozenset(),
             frozenset[int]().union(*(model.involved for model in models)),
+            integer=all(model.integer for model in models),
         )
         return self.checked(vecphe.concatenate([array for array, _ in parts]), made)
 

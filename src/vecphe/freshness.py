@@ -149,7 +149,7 @@ def _untouched(mine: dict[Nonce, int], theirs: dict[Nonce, int]) -> dict[Nonce, 
         if (root := nonce.root) is not nonce:
             members[root] = members.get(root, 0) + 1
     return {
-        nonce: 0 if nonce in theirs or nonce.root in theirs else max(count - members.get(nonce, 0), 0) if members else count
+        nonce: 0 if nonce in theirs or nonce.root in theirs else max(count - members.get(nonce, 0), 0)
         for nonce, count in mine.items()
     }
 

@@ -2,7 +2,7 @@
 
 from tests.mutants.model import Mutant
 
-PUBLIC, PRIVATE, ENCODING, POOL = "phe/public.py", "phe/private.py", "phe/encoding.py", "phe/pool.py"
+PUBLIC, PRIVATE, ENCODING, POOL = "phe/public.py", "phe/private.py", "phe/encoded.py", "phe/pool.py"
 COMMANDS = "phe/command_line.py"
 DEVIATIONS = "phe/test_deviations.py::"
 ROOT = f"{DEVIATIONS}test_h23_r_value_is_a_root_mod_n"

@@ -36,7 +36,7 @@ MUTANTS = [
     Mutant(
         (39,),
         FRESHNESS,
-        "max(count - members.get(nonce, 0), 0) if members else count",
+        "max(count - members.get(nonce, 0), 0)",
         "count",
         (TOUCHED,),
     ),

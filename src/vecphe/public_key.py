@@ -119,6 +119,8 @@ class PublicKey:
         return self._source.table_bytes
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_numbers"):
+            return "PublicKey(no number yet)"
         return f"PublicKey({self.key_length} bits, fingerprint={self.fingerprint})"
 
     def __eq__(self, other: object) -> bool:

@@ -122,6 +122,8 @@ class ArrayData:
         return self._residues
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_exported"):  # the last to be set
+            return f"{type(self).__name__}(nothing yet)"
         form = "packed, " if self.packed else ""
         return (
             f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"

@@ -139,8 +139,8 @@ class PrivateKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a private key refuses to be pickled: it stays in the process that made it. To store it, use key.save(path) "
-            "or key.to_jwk(); to decrypt on several cores, key.decrypt(array, n_jobs=-1)"
+            "a private key refuses to be pickled: it stays in the process that made it. To store it, use "
+            "key.save(path) or key.to_jwk(); to decrypt on several cores, key.decrypt(array, n_jobs=-1)"
         )
 
     def to_bytes(self, *, passphrase: str | bytes | None = None) -> bytes:

@@ -143,7 +143,7 @@ class DecryptionKey(ABC):
         return self._decrypted(vector)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(fingerprint={self.fingerprint[:8]})"
+        return f"{type(self).__name__}(fingerprint={getattr(self, 'fingerprint', 'none yet')[:8]})"
 
     def __copy__(self) -> DecryptionKey:
         return self

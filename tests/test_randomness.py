@@ -15,7 +15,6 @@ import gmpy2
 import pytest
 from tests.phe.conftest import Sides, sides_of
 
-import vecphe
 from vecphe import PrivateKey, PublicKey, primes
 from vecphe.arithmetic import words
 from vecphe.numbers import PublicNumbers

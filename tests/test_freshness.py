@@ -142,13 +142,29 @@ def test_h39_members_that_leave_one_by_one() -> None:
     assert not total.spend()
 
 
+def test_h39_a_member_that_enters_twice_hides_nothing() -> None:
+    """Where it is the only one that has not left."""
+    records = fresh(2 * _EXACT)
+    total = total_of(records)
+    for record in records[1:]:
+        record.spend()
+    assert total.is_fresh
+    assert records[0].is_fresh
+    for touching in (records[0], records[0].spoiled()):
+        assert not total.added(touching).is_fresh
+        assert not touching.added(total).is_fresh
+
+
 def test_h39_of_two_families_that_met_both_have_lost() -> None:
     left, right = fresh(2 * _EXACT), fresh(2 * _EXACT)
     one, two = total_of(left), total_of(right)
     for record in left[1:]:
         record.spend()
-    both = one.added(two)
-    for record in right[1:]:
+    more = fresh(_EXACT)
+    both = total_of([one, two, *more])
+    families = {nonce.root for record in (left[0], right[0]) for nonce in record.singles}
+    assert len(families) == 1
+    for record in (*right[1:], *more):
         record.spend()
     assert both.is_fresh
     assert left[0].spend()

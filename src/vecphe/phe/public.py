@@ -522,13 +522,17 @@ class EncryptedNumber:
 
     def _add_encrypted(self, other: EncryptedNumber) -> EncryptedNumber:
         """The sum with an encrypted number."""
-        if other.public_key != self.public_key:
+        key = self.public_key
+        if other.public_key is not key and other.public_key != key:
             raise KeyMismatchError("numbers of different keys cannot be combined")
-        lower = min(self.exponent, other.exponent)
-        base = _common_base(self._known_base(), other._known_base())
-        left, right = (x if x.exponent == lower else x._lowered(lower, base) for x in (self, other))
-        residue = self.public_key._ring.multiply(left._valid(), right._valid())
-        return EncryptedNumber._of(self.public_key, residue, lower, left._base if base is None else base)
+        left, right, base, lower = self, other, self._base, self.exponent
+        if base != other._base or lower != other.exponent:
+            known = _common_base(self._known_base(), other._known_base())
+            lower = min(lower, other.exponent)
+            left, right = (x if x.exponent == lower else x._lowered(lower, known) for x in (self, other))
+            base = left._base if known is None else known
+        residue = key._context.ring.multiply(left._valid(), right._valid())
+        return EncryptedNumber._of(key, residue, lower, base)
 
     def _raw_add(self, e_a: int, e_b: int) -> int:
         """Ciphertext of the sum of two ciphertexts' plaintexts."""

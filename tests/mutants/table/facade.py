@@ -163,7 +163,7 @@ MUTANTS = [
     Mutant(
         (34,),
         PUBLIC,
-        "        if other.public_key != self.public_key:\n",
+        "        if other.public_key is not key and other.public_key != key:\n",
         "        if False:\n",
         (f"{DEVIATIONS}test_h34_numbers_of_another_key_are_not_added",),
     ),

@@ -8,6 +8,7 @@ FRESH = "test_array.py::test_h39_fresh_arrays_leave_as_they_are"
 RERANDOMISED = "test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
 OWN_PARTS = "test_array.py::test_h39_what_was_made_of_fresh_arrays_is_not_fresh"
 FLAT = "test_freshness.py::test_h76_a_hundred_thousand_additions_into_one_array"
+TWICE = "test_freshness.py::test_h39_a_member_that_enters_twice_hides_nothing"
 MET = "test_freshness.py::test_h39_of_two_families_that_met_both_have_lost"
 FREED = "test_freshness.py::test_h76_what_nothing_names_is_freed"
 TOUCHED = "test_freshness.py::test_h39_a_family_touched_twice_is_not_fresh"
@@ -31,7 +32,7 @@ MUTANTS = [
         FRESHNESS,
         "nonce: 0 if nonce in theirs or nonce.root in theirs else",
         "nonce: 0 if nonce in theirs else",
-        (MEMBERS,),
+        (TWICE,),
     ),
     Mutant(
         (39,),

@@ -66,8 +66,8 @@ def failing_operations(public_key: PublicKey, private_key: PrivateKey) -> list[C
         *(lambda pair=pair: PrivateKey(other_public, *pair) for pair in ((p, q), (float(p), q), (p, None))),
         *(lambda n=n: PublicKey(n, insecure=True) for n in (p, p * p, 3 * p, -p, str(p), [p, q], float(p))),
         *(lambda a=a: PrivateKey(a, p, q) for a in (private_key, private_key._numbers, n, None)),
-        *(lambda dump=dump: dump(private_key) for dump in (pickle.dumps, copy.copy, copy.deepcopy)),
-        *(lambda dump=dump: dump(private_key._numbers) for dump in (pickle.dumps, copy.copy, copy.deepcopy)),
+        *(lambda held=held: pickle.dumps(held) for held in (private_key, private_key._numbers, private_key._decryptor)),
+        lambda: pickle.dumps(copy.deepcopy({"key": private_key})),
         lambda: pickle.dumps({"key": [private_key]}),
         lambda: run_tasks(len, [([private_key],)] * 2, LokyBackend(nesting_level=0), "processes", 2),
     ]

@@ -163,7 +163,7 @@ def test_what_has_no_room_is_refused_before_anything_leaves(public_key: PublicKe
     for array, text in ((fine, "scale"), (many, "terms"), (c.reshape((1,) * 33), "32 dimensions")):
         with pytest.raises(SerializationError, match=text):
             array.to_bytes()
-    assert not any(nonce.spent for nonce in c._freshness.involved)
+    assert c.is_fresh
 
 
 # Freshness ---------------------------------------------------------------------------------------------------------

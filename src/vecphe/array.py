@@ -378,12 +378,10 @@ class EncryptedArray(ArrayData):
         arrays = [array._scaled(finest) for array in arrays]
         ring = first._source.ring
         residues = ring.take(ring.concatenate([array._residues for array in arrays]), order.ravel())
-        # Its parts may have left, or share a nonce: never fresh.
-        freshness = Freshness(frozenset(), frozenset().union(*(array._freshness.involved for array in arrays)))
         joined: EncryptedArray = first._derive(
             residues,
             order.shape,
-            freshness,
+            Freshness.joined(array._freshness for array in arrays),
             fraction_bits=finest,
             bound=max(array.bound for array in arrays),
             integer=all(array._format.integer for array in arrays),

@@ -145,6 +145,8 @@ class ArrayData:
         return self._residues
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_exported"):  # the last to be set
+            return f"{type(self).__name__}(nothing yet)"
         form = "packed, " if self.packed else ""
         return (
             f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
@@ -270,7 +272,7 @@ class ArrayData:
     def _restored(cls, source: RandomizerSource, data: bytes) -> Self:
         shape, format, ciphertexts = array_from_frame(source.numbers, data)
         residues = source.ring.checked(source.ring.load_bytes(ciphertexts))
-        return cls(source, residues, shape, format, Freshness())
+        return cls(source, residues, shape, format, Freshness.none())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # joblib pickles while it hands out tasks of its own: nothing is dispatched meanwhile.

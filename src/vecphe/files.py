@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
-__all__ = ["PathLike", "check_directory", "check_writable", "read_file", "replace_file"]
+__all__ = ["PathLike", "check_directory", "check_writable", "is_open_to_others", "read_file", "replace_file"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
@@ -35,6 +35,17 @@ def check_writable(path: PathLike, *, force: bool = False) -> None:
             raise FileNotFoundError(f"{directory} does not exist; create this directory first")
         if not os.path.isdir(directory):
             raise NotADirectoryError(f"{directory} is not a directory")
+
+
+def is_open_to_others(path: PathLike) -> bool:
+    """Whether others than its owner may read or write a regular file, where the system has such modes."""
+    if os.name != "posix":
+        return False
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # gone since it was read
+        return False
+    return stat.S_ISREG(mode) and bool(mode & 0o077)
 
 
 def check_directory(directory: PathLike) -> None:

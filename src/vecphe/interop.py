@@ -199,6 +199,11 @@ def _checked_exponent(public_key: PublicKey, number: Any, index: int) -> int:
         raise KeyMismatchError(f"number {index} belongs to another key than public_key")
     if isinstance(exponent, bool) or not isinstance(exponent, Integral):
         raise SerializationError(f"the exponent of number {index} must be an int, not {type(exponent).__name__}")
+    # The facade's numbers know what their exponent is one of; phe's do not.
+    if exponent and getattr(number, "_base", None) not in (None, 1 << _BITS):
+        raise SerializationError(
+            f"number {index} was encoded with a BASE other than 16; encrypt it with phe's EncodedNumber to convert it"
+        )
     # Below the second, limit * 16**exponent would be less than every float: no value but 0 could be told.
     least = max(_LEAST_EXPONENT, -((public_key.key_length - 3 - _LEAST_FLOAT) // _BITS))
     greatest = public_key.key_length // _BITS

@@ -121,6 +121,8 @@ class PublicKey:
         return self._source.table_bytes
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_numbers"):
+            return "PublicKey(no number yet)"
         return f"PublicKey({self.key_length} bits, fingerprint={self.fingerprint})"
 
     def __eq__(self, other: object) -> bool:
@@ -315,7 +317,7 @@ class PublicKey:
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
         ring = self._source.ring
         residues = ring.checked(ring.load(values))
-        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
+        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness.none())
 
 
 def _in_parts(packed: bool) -> str:

@@ -124,11 +124,9 @@ def test_h14_private_keys_show_no_secrets_and_stay_in_the_process(sides: Sides) 
     ring = vecphe.phe.PaillierPrivateKeyring([sides.private])
     for shown in (repr(sides.private), str(sides.private), repr(ring), f"{sides.private}"):
         assert not any(str(number) in shown or f"{number:x}" in shown for number in (sides.private.p, sides.private.q))
-    for secret in (sides.private, ring):
-        with pytest.raises(TypeError, match="refuses to be pickled or copied"):
+    for secret in (sides.private, ring, {"key": sides.private}, sides.private.decrypt):
+        with pytest.raises(TypeError, match="refuses to be pickled"):
             pickle.dumps(secret)
-        with pytest.raises(TypeError, match="refuses to be pickled or copied"):
-            copy.deepcopy(secret)
 
 
 def test_h15_keys_compare_with_anything(sides: Sides) -> None:

@@ -116,7 +116,7 @@ class Client:
         self.clock = PhaseClock()
 
     def __repr__(self) -> str:
-        return f"Client({self.name!r})"
+        return f"Client({getattr(self, 'name', None)!r})"
 
     def fit(self, n_iter: int, eta: float = 0.01) -> None:
         """Take `n_iter` steps on the own data alone."""

@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant(
         (67,),
         STREAMS,
-        "    if stat.S_ISREG(mode) and mode & 0o077:\n        print",
+        "    if is_open_to_others(path):\n        print",
         "    if False:\n        print",
         (f"{TESTS}test_h67_a_private_key_that_others_can_read_is_told",),
     ),

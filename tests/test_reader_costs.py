@@ -29,7 +29,7 @@ from vecphe.phe.command_line import load_encrypted_number
 from vecphe.phe.paillier import PaillierPublicKey
 
 SIZE = 150_000  # bytes of an input
-MOST_SECONDS = 20  # of CPU: far beyond what a linear reader takes, and what a quadratic one would
+MOST_SECONDS = 8  # of CPU: far beyond what a linear reader takes, and what a quadratic one would
 
 
 @contextmanager
@@ -151,7 +151,8 @@ JSON_READERS: dict[str, Callable[[Path, PublicKey], object]] = {
 def test_h77_keys_arrays_and_results(tmp_path: Path, public_key: PublicKey, reader: str, content: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(JSON[content])
-    with limited(30 * SIZE + 500_000), pytest.raises((ValueError, OSError, click.ClickException)):
+    factor = 30 if reader in ("results", "baseline") else 16  # those may have many lists
+    with limited(factor * SIZE + 400_000), pytest.raises((ValueError, OSError, click.ClickException)):
         JSON_READERS[reader](path, public_key)
 
 

@@ -123,7 +123,7 @@ def test_h72_no_message_shows_a_cell(tmp_path, place, fault):
     assert len(str(caught.value)) < 300
 
 
-def test_the_longest_name_of_a_group(tmp_path):
+def test_h77_the_longest_name_of_a_group(tmp_path):
     rows = ["x,g,y", *(f"{i},{'mkl'[i % 3] * 80},{i % 2}" for i in range(60))]
     shards = shards_from_table(load_csv(write(tmp_path, "\n".join(rows)), "y", "g"), 3)
     assert sorted(shards.names) == ["k" * 80, "l" * 80, "m" * 80]

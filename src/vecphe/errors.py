@@ -15,6 +15,7 @@
     ├── EngineUnavailableError       (RuntimeError)  an engine that is unknown or does not run here
     ├── ParallelError                (RuntimeError)  workers died, or are not allowed for this work
     ├── ProtocolError                (RuntimeError)  a party broke the protocol, or a guard stopped it
+    │   └── ClientLostError                          a client does not answer
     └── BenchmarkError               (RuntimeError)  a benchmark whose results were wrong, and so have no time
 
     UserWarning
@@ -24,6 +25,7 @@
 
 __all__ = [
     "BenchmarkError",
+    "ClientLostError",
     "CorruptedAggregateError",
     "EngineFallbackWarning",
     "EngineUnavailableError",
@@ -104,6 +106,24 @@ class ParallelError(VecpheError, RuntimeError):
 
 class ProtocolError(VecpheError, RuntimeError):
     """A party of the protocol misbehaved, or a guard refused to go on."""
+
+
+class ClientLostError(ProtocolError):
+    """A client does not answer.
+
+    Attributes
+    ----------
+    client : str
+        Its name.
+    round : int
+    """
+
+    def __init__(self, client: str, round: int) -> None:
+        super().__init__(client, round)
+        self.client, self.round = client, round
+
+    def __str__(self) -> str:
+        return f"round {self.round}: {self.client} does not answer; no sum of this round was decrypted"
 
 
 class BenchmarkError(VecpheError, RuntimeError):

@@ -168,10 +168,10 @@ def test_arguments_of_another_class_are_named(server):
 
 @pytest.mark.parametrize("n_clients", ["3", None, 3.0, True])
 def test_the_number_of_clients_is_an_int(server, n_clients):
-    vector = encrypt_vector(server.pubkey, [1.0])
+    x, y, z = (encrypt_vector(server.pubkey, [value]) for value in (1.0, 2.0, 0.0))
     with pytest.raises(ValueError, match="n_clients must be an int"):
-        server.decrypt_aggregate(vector + vector + vector, n_clients)
-    assert server.decrypt_aggregate(vector + vector + vector, np.int64(3)).tolist() == [1.0]
+        server.decrypt_aggregate(x + y + z, n_clients)
+    assert server.decrypt_aggregate(x + y + z, np.int64(3)).tolist() == [1.0]
 
 
 def test_key_lengths_may_be_numpy_integers(backend):

@@ -20,6 +20,7 @@ from vecphe.array import EncryptedArray
 from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array
 from vecphe.errors import PlaintextOverflowError
 from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
+from vecphe.federated.rounds import Contribution
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers import PublicNumbers, check_key_length
 from vecphe.packing import SlotLayout
@@ -48,6 +49,9 @@ class _NaiveVector(EncryptedVector):
     def ciphertexts(self) -> list[int]:
         # As they are: be_secure=True would change the numbers in place.
         return [number.ciphertext(be_secure=False) for number in self.numbers]
+
+    def _contents(self) -> tuple[Any, ...]:
+        return tuple(self.numbers)
 
     def _added(self, other: _NaiveVector) -> _NaiveVector:
         try:
@@ -137,9 +141,13 @@ class _ArrayVector(EncryptedVector):
     def n_ciphertexts(self) -> int:
         return self.array.n_ciphertexts
 
+    def _contents(self) -> tuple[Any, ...]:
+        return self.array, self.array.residues
+
     @property
-    def is_sum_of_terms(self) -> bool:
-        return self.array.bound == self.array.terms * self.array.encoding.unit
+    def contributions(self) -> tuple[Contribution, ...] | None:
+        honest = self.array.bound == self.array.terms * self.array.encoding.unit
+        return super().contributions if honest else None
 
     def ciphertexts(self) -> list[int]:
         return self.array.ciphertexts()

@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NoReturn
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,10 @@ import numpy.typing as npt
 from vecphe.encoding import as_plain_array
 from vecphe.errors import KeyMismatchError, LayoutMismatchError
 from vecphe.federated.checks import check_instance
+from vecphe.federated.rounds import Contribution, Run, joined
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "Backend",
@@ -49,6 +55,7 @@ class EncryptedVector(ABC):
 
     key: EncryptionKey
     terms: int
+    _record: _Record | None = None  # of what it was made here; a vector with other contents, or from outside, has none
 
     @abstractmethod
     def __len__(self) -> int:
@@ -72,10 +79,34 @@ class EncryptedVector(ABC):
     def _added(self, other: Any) -> EncryptedVector:
         """Sum with a vector of the same class, key and length."""
 
+    def _contents(self) -> tuple[Any, ...]:
+        """The objects that hold its ciphertexts: where one was replaced, the record says nothing about the vector."""
+        return ()
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...] | None:
+        """The encrypted vectors it is the sum of, in the order they were added; a single one twice if any stands twice.
+
+        None for everything that was not made by `encrypt_vector`, sums of such vectors and `from_message`: arrays
+        computed underneath, contents that were replaced, vectors of `from_bytes`.
+        """
+        record = self._record
+        if record is None or len(record.contents) != len(contents := self._contents()):
+            return None
+        same = all(one is other for one, other in zip(record.contents, contents, strict=True))
+        return record.contributions if same else None
+
     @property
     def is_sum_of_terms(self) -> bool:
-        """Whether it records nothing but `terms` summed encryptions: no multiples, nothing added in the clear."""
-        return True  # where a backend does not record it
+        """Whether it is known to be the sum of `terms` encrypted vectors and nothing else."""
+        contributions = self.contributions
+        return contributions is not None and len(contributions) == self.terms
+
+    def _recorded(self, contributions: tuple[Contribution, ...] | None) -> Self:
+        """The vector, just made, with the record of what is in it."""
+        record = None if contributions is None else _Record(contributions, self._contents())
+        object.__setattr__(self, "_record", record)
+        return self
 
     def to_bytes(self) -> bytes:
         """Ciphertexts as little-endian integers of equal width, one after the other."""
@@ -91,7 +122,29 @@ class EncryptedVector(ABC):
             raise LayoutMismatchError(f"backends differ: {self.key.backend} and {other.key.backend}")
         if len(self) != len(other):
             raise LayoutMismatchError(f"lengths differ: {len(self)} and {len(other)} values")
-        return self._added(other)
+        contributions = joined(self.contributions, other.contributions)
+        total: EncryptedVector = self._added(other)
+        return total._recorded(contributions)
+
+    def __copy__(self) -> Self:
+        return self  # nothing that changes a vector is part of its interface
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_record": self.contributions}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        contributions = state.pop("_record")
+        self.__dict__.update(state)
+        self._recorded(contributions)
+
+
+@dataclass(frozen=True)
+class _Record:
+    contributions: tuple[Contribution, ...]
+    contents: tuple[Any, ...]
 
 
 class EncryptionKey(ABC):
@@ -107,11 +160,18 @@ class EncryptionKey(ABC):
         Bits of n.
     fingerprint : str
         Key id.
+    run : Run
+        The run that it was made for.
     """
 
     backend: str
     n: int
     fingerprint: str
+
+    @cached_property
+    def run(self) -> Run:
+        """The run that the key was made for."""
+        return Run()
 
     @property
     def key_length(self) -> int:
@@ -195,7 +255,7 @@ def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVect
     values = as_plain_array(x)
     if values.ndim != 1:
         raise ValueError(f"a vector is needed, not an array of shape {values.shape}")
-    return public_key.encrypt(values)
+    return public_key.encrypt(values)._recorded((public_key.run.contribution(),))
 
 
 def decrypt_vector(private_key: DecryptionKey, x: EncryptedVector) -> Floats:

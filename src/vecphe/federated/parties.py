@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.encoding import as_plain_array
-from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError, ProtocolError
+from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOverflowError, ProtocolError
 from vecphe.federated.backends import backend_named
-from vecphe.federated.checks import check_bool, check_instance, checked_int
+from vecphe.federated.checks import check_bool, check_instance
 from vecphe.federated.clock import PhaseClock
 from vecphe.federated.interface import (
     Backend,
@@ -21,38 +23,18 @@ from vecphe.federated.interface import (
     encrypt_vector,
     sum_encrypted_vectors,
 )
+from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["SERVER_NAME", "Client", "Server", "check_client_count", "checked_rows", "mean_square_error"]
+__all__ = ["SERVER_NAME", "Client", "Server", "checked_rows", "mean_square_error"]
 
 Floats = npt.NDArray[np.float64]
-
-SERVER_NAME = "Server"  # that no client may have
-_LEAST_CLIENTS = 3
 
 
 def mean_square_error(y_pred: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """Mean of the squared differences; infinity if it is too large for a float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
-
-
-def check_client_count(n_clients: int, unsafe_few_clients: bool = False) -> None:
-    """Refuse fewer than 3 clients: one of two gets the other's gradient by a subtraction.
-
-    Raises
-    ------
-    ValueError
-        If `n_clients` is not an int.
-    ProtocolError
-        Unless `unsafe_few_clients` is set.
-    """
-    n_clients = checked_int("n_clients", n_clients)
-    if n_clients < 1 or (n_clients < _LEAST_CLIENTS and not unsafe_few_clients):
-        raise ProtocolError(
-            f"{n_clients} clients are too few: below {_LEAST_CLIENTS} each learns the other's gradient by subtraction; "
-            "unsafe_few_clients=True allows it for benchmarks"
-        )
 
 
 def _real_copy(owner: str, values: Any, name: str) -> Floats:
@@ -102,6 +84,8 @@ class Client:
     ----------
     weights : ndarray
         Shape (features,); zeros at first.
+    round : int
+        The round that its next contribution is for: 1 at first, one more after each `gradient_step`.
     clock : PhaseClock
         Seconds this client spent, by phase.
     """
@@ -113,7 +97,9 @@ class Client:
         self.X, self.y = checked_rows(name, X, y)
         self.pubkey = pubkey
         self.weights: Floats = np.zeros(self.X.shape[1])
+        self.round = 1
         self.clock = PhaseClock()
+        self._party = secrets.token_hex(16)  # which it keeps when it is renamed or copied
 
     def __repr__(self) -> str:
         return f"Client({self.name!r})"
@@ -121,17 +107,21 @@ class Client:
     def fit(self, n_iter: int, eta: float = 0.01) -> None:
         """Take `n_iter` steps on the own data alone."""
         for _ in range(n_iter):
-            self.gradient_step(self.compute_gradient(), eta)
+            self._step(self.compute_gradient(), eta)
 
     def gradient_step(self, gradient: npt.ArrayLike, eta: float = 0.01) -> None:
-        """Change the weights by ``-eta * gradient``.
+        """Change the weights by ``-eta * gradient``, the mean that the server broadcast; the next round begins.
 
         Raises
         ------
         ProtocolError
             If the gradient is of another length, or it, `eta` or the weights after the step are not finite; the
-            weights stay as they are.
+            weights stay as they are, and so does the round.
         """
+        self._step(gradient, eta)
+        self.round += 1
+
+    def _step(self, gradient: npt.ArrayLike, eta: float) -> None:
         with self.clock.measure("step"):
             if not math.isfinite(eta):
                 raise ProtocolError(f"{self.name}: got a step size eta that is not finite")
@@ -186,18 +176,20 @@ class Client:
         TypeError
             If `sum_to` is no encrypted vector.
         ProtocolError
-            If the gradient is not finite or out of the encoding's range, or the client has no key.
+            If the gradient is not finite or out of the encoding's range, the client has no key, or `sum_to` is not
+            the sum of distinct contributions of other clients to this round.
         KeyMismatchError, LayoutMismatchError
             If `sum_to` does not fit the own gradient.
         """
         if self.pubkey is None:
             raise ProtocolError(f"{self.name} has no public key to encrypt with")
+        contribution = Contribution(self.pubkey.run.id, self.round, self._party, self.name)
         if sum_to is not None:
             check_instance("sum_to", sum_to, EncryptedVector)
         gradient = self.compute_gradient()
         try:
             with self.clock.measure("encrypt"):
-                own = encrypt_vector(self.pubkey, gradient)
+                own = encrypt_vector(self.pubkey, gradient)._recorded((contribution,))
         except (InvalidPlaintextError, PlaintextOverflowError) as error:
             raise ProtocolError(
                 f"{self.name}: its gradient cannot be encoded; scale the data or lower eta, or give the backend an "
@@ -206,7 +198,12 @@ class Client:
         if sum_to is None:
             return own
         with self.clock.measure("add"):
-            return sum_encrypted_vectors(sum_to, own)
+            total = sum_encrypted_vectors(sum_to, own)
+        try:
+            check_hop(sum_to, contribution)  # after the addition, which tells more of vectors that do not fit
+        except ProtocolError as error:
+            raise ProtocolError(f"{self.name} adds nothing to the sum that it was sent: {error}") from None
+        return total
 
 
 class Server:
@@ -228,6 +225,8 @@ class Server:
     pubkey : EncryptionKey
         For the clients; it carries the backend.
     privkey : DecryptionKey
+    ledger : Ledger
+        Of which rounds a sum was decrypted, and of whom.
     clock : PhaseClock
         Seconds the server spent, by phase.
     """
@@ -243,20 +242,25 @@ class Server:
         unsafe_few_clients: bool = False,
     ) -> None:
         check_bool("insecure", insecure)
-        self.unsafe_few_clients = unsafe_few_clients
         self.clock = PhaseClock()
         with self.clock.measure("keygen"):
             self.pubkey, self.privkey = backend_named(backend).generate_keys(key_length, insecure)
+        self.ledger = Ledger(self.pubkey.run, unsafe_few_clients)
+
+    def change_members(self, members: Sequence[str] | int) -> None:
+        """Consent to go on with other clients than before; see `Ledger.change_members`."""
+        self.ledger.change_members(members)
 
     def decrypt_aggregate(self, vector: EncryptedVector, n_clients: int) -> Floats:
         """Mean of the gradients of all clients.
 
-        What was summed is what the vector records: this stops mistakes, not a peer that lies about it.
+        That this sum of the round is decrypted, and no other one, is recorded before it is. What was summed is what
+        the vector records: this stops mistakes, not a peer that lies about it.
 
         Parameters
         ----------
         vector : EncryptedVector
-            Sum of one encrypted gradient of each client.
+            Sum of one encrypted gradient of each client, of one round.
         n_clients : int
 
         Returns
@@ -268,15 +272,14 @@ class Server:
         TypeError, ValueError
             If `vector` is no encrypted vector, or `n_clients` no int.
         ProtocolError
-            If there are fewer than 3 clients, or the vector is not the sum of `n_clients` terms and nothing else.
+            If there are fewer than 3 clients, if the vector is not the sum of one contribution of each to one round of
+            this run and nothing else, if a sum of that round was decrypted before, or if the clients are others than
+            in the round before and `change_members` did not consent to it.
         """
         check_instance("vector", vector, EncryptedVector)
-        check_client_count(n_clients, self.unsafe_few_clients)
-        if vector.terms != n_clients:
-            raise ProtocolError(
-                f"refused to decrypt: the sum records {vector.terms} contributions, but there are {n_clients} clients"
-            )
-        if not vector.is_sum_of_terms:
-            raise ProtocolError("refused to decrypt: a multiple, or something in the clear, was mixed into the sum")
+        check_client_count(n_clients, self.ledger.unsafe_few_clients)
+        if vector.key.fingerprint != self.pubkey.fingerprint:
+            raise KeyMismatchError("the vector was encrypted with another key")
+        self.ledger.decide(vector, n_clients)
         with self.clock.measure("decrypt"):
             return decrypt_vector(self.privkey, vector) / n_clients

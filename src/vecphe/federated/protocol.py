@@ -19,19 +19,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.errors import ProtocolError, VecpheError
+from vecphe.errors import ClientLostError, ProtocolError, VecpheError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, checked_int
 from vecphe.federated.clock import PHASES, PhaseClock
 from vecphe.federated.interface import Backend, EncryptedVector, EncryptionKey
 from vecphe.federated.parties import (
-    SERVER_NAME,
     Client,
     Server,
-    check_client_count,
     checked_rows,
     mean_square_error,
 )
+from vecphe.federated.rounds import RingRound, check_client_count, checked_names
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 from vecphe.parallel import effective_jobs
 
@@ -68,6 +67,8 @@ class ProtocolConfig:
         Workers for encryption and decryption, as joblib counts them; the naive backend always has one.
     record_transcript : bool
         Keep every message, with its payload.
+    max_restarts : int
+        How often a round is started anew, with fresh encryptions and the same members, when a client is lost.
     """
 
     n_clients: int = 5
@@ -78,12 +79,13 @@ class ProtocolConfig:
     insecure: bool = False
     n_jobs: int | None = None
     record_transcript: bool = False
+    max_restarts: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("n_clients", "key_length", "n_iter"):
+        for name, least in {"n_clients": 1, "key_length": 1, "n_iter": 1, "max_restarts": 0}.items():
             value = checked_int(name, getattr(self, name))
-            if value < 1:
-                raise ValueError(f"{name} must be positive, not {value}")
+            if value < least:
+                raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
             object.__setattr__(self, name, value)
         for name in ("insecure", "record_transcript"):
             check_bool(name, getattr(self, name))
@@ -181,7 +183,7 @@ class _Transcript:
 
 @contextmanager
 def _hop(number: int, sender: str, receiver: str) -> Iterator[None]:
-    """Errors on a message name its round and both peers; a client's own (ProtocolError) already name it."""
+    """Errors on a message name its round and both peers; those of the rules (ProtocolError) already do."""
     try:
         yield
     except ProtocolError:
@@ -193,7 +195,7 @@ def _hop(number: int, sender: str, receiver: str) -> Iterator[None]:
 def ring_pass(
     clients: Sequence[Client],
     receiver: str = Server.name,
-    number: int = 1,
+    number: int | None = None,
     record: Callable[[int, str, str, str, Callable[[], bytes]], None] | None = None,
 ) -> EncryptedVector:
     """Pass an encrypted sum through all clients, each adding its gradient.
@@ -203,8 +205,8 @@ def ring_pass(
     clients : sequence of Client
     receiver : str
         Who is sent the full sum.
-    number : int
-        Number of the round.
+    number : int, optional
+        Number of the round, which the clients take over; by default the one that the first client is in.
     record : callable, optional
         Called with (round, sender, receiver, kind, function that makes the payload) for every message.
 
@@ -214,30 +216,42 @@ def ring_pass(
 
     Raises
     ------
+    ClientLostError
+        If a client raises OSError, as broken connections and time-outs do. Nothing was decrypted: the round may be
+        run again, with fresh encryptions and the same members.
     ProtocolError
-        If a client stops, or is sent what it cannot add to; it names the peers.
+        If a client stops, is in the ring twice, is sent what it cannot add to, or sends anything but the sum of one
+        contribution of each client so far; it names the peers.
     """
-    total: EncryptedVector | None = None
-    sender = receiver
-    successors = [client.name for client in clients[1:]] + [receiver]
-    for client, successor in zip(clients, successors, strict=True):
-        with _hop(number, sender, client.name):
-            total = client.encrypted_gradient(sum_to=total)
-        sender = client.name
+    if clients and number is None:
+        number = clients[0].round
+    names = [client.name for client in clients]
+    rules = RingRound(_run_of(clients), number or 0, names)
+    total: Any = None
+    for client, sender, successor in zip(clients, [receiver, *names], [*names[1:], receiver], strict=False):
+        client.round = rules.number
+        with _hop(rules.number, sender, client.name):
+            try:
+                total = client.encrypted_gradient(sum_to=total)
+            except OSError as error:  # a connection that broke or timed out
+                raise ClientLostError(client.name, rules.number) from error
+            rules.accept(client.name, total)
         if record is not None:
-            record(number, sender, successor, "encrypted-sum", total.to_bytes)
-    if total is None:
-        raise ProtocolError("a ring needs clients")
-    return total
+            record(rules.number, client.name, successor, "encrypted-sum", total.to_bytes)
+    result: EncryptedVector = total
+    return result
 
 
-def _checked_names(n_clients: int, names: Sequence[str] | None) -> list[str]:
-    names = [f"Hospital {i}" for i in range(1, n_clients + 1)] if names is None else list(names)
-    if not all(isinstance(name, str) and name and name != SERVER_NAME for name in names):
-        raise ValueError(f"names must be non-empty strings other than {SERVER_NAME!r}, not {names!r}")
-    if not len(set(names)) == len(names) == n_clients:
-        raise ValueError(f"names must be {n_clients} different ones, not {names!r}")
-    return names
+def _run_of(clients: Sequence[Client]) -> str:
+    key = clients[0].pubkey if clients else None
+    return "" if key is None else key.run.id  # a client without key says so itself
+
+
+def _names(n_clients: int, names: Sequence[str] | None) -> list[str]:
+    checked = checked_names([f"Hospital {i}" for i in range(1, n_clients + 1)] if names is None else names)
+    if len(checked) != n_clients:
+        raise ValueError(f"names must be {n_clients} different ones, not {checked!r}")
+    return checked
 
 
 def _check_data(
@@ -246,7 +260,7 @@ def _check_data(
     """Names of the clients, after everything that can be wrong with the data."""
     if not len(X) == len(y) == config.n_clients:
         raise ValueError(f"n_clients is {config.n_clients}, but there are {len(X)} blocks X and {len(y)} blocks y")
-    names = _checked_names(len(X), names)
+    names = _names(len(X), names)
     widths = [checked_rows(name, X_own, y_own)[0].shape[1] for name, X_own, y_own in zip(names, X, y, strict=True)]
     widths.append(checked_rows("the test data", X_test, y_test, "_test")[0].shape[1])
     for name, width in zip([*names, "X_test"], widths, strict=True):
@@ -283,6 +297,7 @@ def federated_learning(
     *,
     names: Sequence[str] | None = None,
     unsafe_few_clients: bool = False,
+    unsafe_drop_clients: bool = False,
     on_round: Callable[[int], bool] | None = None,
 ) -> ProtocolResult:
     """Train one linear model on the data of all clients, which share only encrypted gradients.
@@ -299,6 +314,9 @@ def federated_learning(
         Names of the clients, different and other than "Server"; by default "Hospital 1" and so on.
     unsafe_few_clients : bool
         Allow fewer than 3 clients, for benchmarks only: they learn each other's gradients.
+    unsafe_drop_clients : bool
+        Go on without a client that is lost for good, while at least 3 are left: its last gradient becomes computable,
+        from the sums before and after. Otherwise the run ends.
     on_round : callable, optional
         Called with the number of every finished round; the run ends early if it returns False.
 
@@ -310,6 +328,8 @@ def federated_learning(
     ------
     TypeError, ValueError
         If the data or the options are wrong, before a key is made.
+    ClientLostError
+        If a client does not answer, after `max_restarts` more tries.
     ProtocolError
         If a guard stops the run, or it diverges; it names the party or the peers.
     """
@@ -326,7 +346,8 @@ def federated_learning(
         transcript.add(0, server.name, client.name, "public-key", lambda: _modulus_bytes(server.pubkey))
     history = []
     for number in range(1, options.n_iter + 1):
-        total = _run_round(server, clients, options.eta, number, transcript)
+        total, clients = _surviving_sum(server, clients, number, transcript, options.max_restarts, unsafe_drop_clients)
+        _finish_round(server, clients, total, options.eta, transcript)
         history.append(clients[0].weights)
         if on_round is not None and on_round(number) is False:
             break
@@ -346,16 +367,39 @@ def _modulus_bytes(key: EncryptionKey) -> bytes:
     return key.n.to_bytes((key.key_length + 7) // 8, "big")
 
 
-def _run_round(
-    server: Server, clients: Sequence[Client], eta: float, number: int, transcript: _Transcript
-) -> EncryptedVector:
-    total = ring_pass(clients, server.name, number, transcript.add)
+def _surviving_sum(
+    server: Server,
+    clients: list[Client],
+    number: int,
+    transcript: _Transcript,
+    max_restarts: int,
+    unsafe_drop_clients: bool,
+) -> tuple[EncryptedVector, list[Client]]:
+    """The sum of a round, and who is in it: each try starts with fresh encryptions, and none is decrypted here."""
+    tries = 0
+    while True:
+        try:
+            return ring_pass(clients, server.name, number, transcript.add), clients
+        except ClientLostError as error:
+            tries += 1
+            if tries <= max_restarts:
+                continue
+            if not unsafe_drop_clients:
+                raise
+            clients = [client for client in clients if client.name != error.client]
+            server.change_members([client.name for client in clients])
+            tries = 0
+
+
+def _finish_round(
+    server: Server, clients: Sequence[Client], total: EncryptedVector, eta: float, transcript: _Transcript
+) -> None:
+    number = clients[0].round
     with _hop(number, clients[-1].name, server.name):
         mean = server.decrypt_aggregate(total, len(clients))
     for client in clients:
         transcript.add(number, server.name, client.name, "mean-gradient", lambda: mean.astype("<f8").tobytes())
         client.gradient_step(mean, eta)
-    return total
 
 
 def local_learning(

@@ -235,6 +235,14 @@ def test_h75_doubling_a_sum_does_not_double_its_record(parties):
     assert "twice" in refusal(parties.server, total, total.terms)
 
 
+def test_h53_more_terms_than_clients_are_refused():
+    parties = Parties("packed", 4)
+    total = ring_pass(parties.clients)
+    assert "4 contributions, but there are 3" in refusal(parties.server, total, 3)
+    assert "4 contributions, but there are 5" in refusal(parties.server, total, 5)
+    np.testing.assert_allclose(parties.server.decrypt_aggregate(total, 4), parties.mean, rtol=1e-9)
+
+
 def test_h53_terms_that_are_changed_are_not_believed():
     parties = Parties(NaiveBackend(phe))
     total = summed(vectors_of(parties)[:2])
@@ -373,9 +381,10 @@ total = SimpleNamespace(terms=3, contributions=tuple(Contribution("run", 1, name
 child = os.fork()
 try:
     ledger.decide(total, 3)
-    print("decided")
+    verdict = "decided"
 except ProtocolError as error:
-    print(error)
+    verdict = str(error)
+os.write(1, verdict.encode() + b"\\n")
 if child:
     os.waitpid(child, 0)
 """

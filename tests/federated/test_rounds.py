@@ -332,6 +332,17 @@ def test_h54_a_client_that_sends_the_sum_of_an_old_round_is_named(parties):
         ring_pass(clients)
 
 
+def test_h54_a_client_that_missed_a_mean_is_told(parties):
+    server, clients = parties.server, parties.clients
+    mean = server.decrypt_aggregate(ring_pass(clients), 3)
+    for client in clients[::2]:
+        client.gradient_step(mean, 0.1)
+    with pytest.raises(ProtocolError, match=r"B adds nothing to .*of round 2, not 1"):
+        ring_pass(clients)
+    clients[1].gradient_step(mean, 0.1)
+    np.testing.assert_allclose(server.decrypt_aggregate(ring_pass(clients), 3), parties.mean, rtol=1e-9)
+
+
 # One decryption a round ----------------------------------------------------------------------------------------------
 
 
@@ -427,7 +438,12 @@ def test_h55_so_does_another_number_of_vectors_of_no_client():
     total = Sum(tuple(run.contribution() for _ in range(3)))
     with pytest.raises(ProtocolError, match=r"4 clients, and now 3.*change_members\(3\)"):
         ledger.decide(total, 3)
-    ledger.change_members(3)
+    for wrong in (True, 3.0, 2, "ABC"):
+        with pytest.raises((ValueError, TypeError, ProtocolError)):
+            ledger.change_members(wrong)
+        with pytest.raises(ProtocolError, match="fixed"):
+            ledger.decide(total, 3)
+    ledger.change_members(np.int64(3))
     ledger.decide(total, 3)
 
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -19,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.encoding import as_plain_array
-from vecphe.errors import KeyMismatchError, LayoutMismatchError
+from vecphe.errors import KeyMismatchError, LayoutMismatchError, SerializationError
 from vecphe.federated.checks import check_instance
-from vecphe.federated.rounds import Contribution, Run, joined
+from vecphe.federated.rounds import Contribution, Run, distinct_contributions, joined
+from vecphe.federated.wire import checked_place, contributions_from_header, header_of_contributions, pack, unpack
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -109,9 +111,56 @@ class EncryptedVector(ABC):
         return self
 
     def to_bytes(self) -> bytes:
-        """Ciphertexts as little-endian integers of equal width, one after the other."""
-        width = ciphertext_bytes(self.key.n)
-        return b"".join(c.to_bytes(width, "little") for c in self.ciphertexts())
+        """The vector as an encrypted array of docs/format.md, with the number of its terms.
+
+        Which contributions it is the sum of is not in it, so that no server decrypts it; `to_message` has both.
+        """
+        raise TypeError(f"vectors of the backend {self.key.backend} have no form of bytes")
+
+    @staticmethod
+    def from_bytes(key: EncryptionKey, data: bytes) -> EncryptedVector:
+        """A vector of `to_bytes`, everything checked.
+
+        Parameters
+        ----------
+        key : EncryptionKey
+            The one that it was encrypted with.
+        data : bytes
+
+        Raises
+        ------
+        SerializationError
+            If the data are not in this form.
+        KeyMismatchError, LayoutMismatchError
+            If it belongs to another key, or was encrypted in another way than this key does.
+        InvalidCiphertextError
+            With the same text whatever is wrong with a ciphertext.
+        PlaintextOverflowError
+            If it claims a bound or terms beyond the range.
+        """
+        check_instance("key", key, EncryptionKey)
+        return key._vector_from_bytes(data)
+
+    def to_message(self) -> bytes:
+        """What one party sends to the next: the vector, and which contributions it is the sum of (docs/format.md).
+
+        Raises
+        ------
+        ProtocolError
+            If it is not known to be the sum of distinct contributions to one round.
+        """
+        return pack("sum", header_of_contributions(distinct_contributions(self)), self.to_bytes())
+
+    @staticmethod
+    def from_message(key: EncryptionKey, data: bytes) -> EncryptedVector:
+        """A vector of `to_message`; as `from_bytes`. What it says of its contributions is believed."""
+        check_instance("key", key, EncryptionKey)
+        header, (frame,) = unpack(data, "sum", ("run", "round", "clients"), 1)
+        contributions = contributions_from_header(header)
+        vector = key._vector_from_bytes(frame)
+        if vector.terms != len(contributions):
+            raise SerializationError(f"{len(contributions)} clients, but a sum of {vector.terms} terms")
+        return vector._recorded(contributions)
 
     def __add__(self, other: EncryptedVector) -> EncryptedVector:
         if not isinstance(other, EncryptedVector):
@@ -168,10 +217,61 @@ class EncryptionKey(ABC):
     n: int
     fingerprint: str
 
+    _readers: ClassVar[dict[str, type[EncryptionKey]]] = {}
+
+    def __init_subclass__(cls, backends: Sequence[str] = (), **options: Any) -> None:
+        super().__init_subclass__(**options)
+        EncryptionKey._readers.update(dict.fromkeys(backends, cls))  # who reads keys of these backends
+
     @cached_property
     def run(self) -> Run:
         """The run that the key was made for."""
         return Run()
+
+    def to_bytes(self) -> bytes:
+        """The key, how it encrypts, and its run, as the message of docs/format.md that a server hands out."""
+        header = {"run": self.run.id, "round": self.run.round, "backend": self.backend}
+        return pack("key", header, *self._frames())
+
+    @staticmethod
+    def from_bytes(data: bytes, *, insecure: bool = False, n_jobs: int | None = None) -> EncryptionKey:
+        """A key of `to_bytes`, everything checked.
+
+        Parameters
+        ----------
+        data : bytes
+        insecure : bool
+            Accept (and warn about) fewer than 2048 bits.
+        n_jobs : int, optional
+            Workers for encryption, as joblib counts them.
+
+        Raises
+        ------
+        SerializationError
+            If the data are not in this form.
+        InvalidKeyError
+        ValueError
+            If its backend is "naive" and phe is not installed.
+        """
+        header, frames = unpack(data, "key", ("run", "round", "backend"), 2)
+        run = Run(*checked_place(header))
+        kind = EncryptionKey._readers.get(str(header["backend"]))
+        if kind is None:
+            raise SerializationError("the backend of the key is unknown")
+        key = kind._from_frames(header["backend"], frames, insecure, n_jobs)
+        key.__dict__["run"] = run
+        return key
+
+    def _frames(self) -> tuple[bytes, bytes]:
+        """The public key, and an empty array that tells how it encrypts, or nothing."""
+        raise TypeError(f"keys of the backend {self.backend} have no form of bytes")
+
+    @classmethod
+    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> EncryptionKey:
+        raise TypeError(f"keys of the backend {backend} have no form of bytes")
+
+    def _vector_from_bytes(self, data: bytes) -> EncryptedVector:
+        raise TypeError(f"vectors of the backend {self.backend} have no form of bytes")
 
     @property
     def key_length(self) -> int:
@@ -184,7 +284,7 @@ class EncryptionKey(ABC):
 
     @abstractmethod
     def encrypt(self, values: npt.NDArray[Any]) -> EncryptedVector:
-        """Encrypt a vector of numbers."""
+        """Encrypt a vector of numbers; what the key gives is recorded as a contribution of its run."""
 
 
 class DecryptionKey(ABC):
@@ -252,10 +352,10 @@ def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVect
         If a value is not finite or out of the encoding's range.
     """
     check_instance("public_key", public_key, EncryptionKey)
-    values = as_plain_array(x)
+    values = x if isinstance(x, np.ndarray) else as_plain_array(x)  # arrays are copied and checked by the key
     if values.ndim != 1:
         raise ValueError(f"a vector is needed, not an array of shape {values.shape}")
-    return public_key.encrypt(values)._recorded((public_key.run.contribution(),))
+    return public_key.encrypt(values)
 
 
 def decrypt_vector(private_key: DecryptionKey, x: EncryptedVector) -> Floats:

@@ -1,10 +1,11 @@
-"""The parties of the protocol: clients, which have data, and the server, which has the private key."""
+"""The parties of the protocol: clients, which have models, and the server, which has the private key."""
 
 from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,54 +21,193 @@ from vecphe.federated.interface import (
     EncryptedVector,
     EncryptionKey,
     decrypt_vector,
-    encrypt_vector,
     sum_encrypted_vectors,
+)
+from vecphe.federated.models import (
+    CallableModel,
+    GradientModel,
+    LinearRegression,
+    Model,
+    Rows,
+    mean_square_error,
+    real_copy,
 )
 from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["SERVER_NAME", "Client", "Server", "checked_rows", "mean_square_error"]
+__all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 
 Floats = npt.NDArray[np.float64]
 
 
-def mean_square_error(y_pred: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """Mean of the squared differences; infinity if it is too large for a float64."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
+class Party:
+    """Encrypts the updates of a model, whatever that is, and adds them to the sum of the round.
 
+    Parameters
+    ----------
+    name : str
+    model : Model or callable
+        A function that returns a list of arrays stands for `CallableModel` of it.
+    pubkey : EncryptionKey, optional
+        Key that the server hands out; it decides how updates are encrypted.
 
-def _real_copy(owner: str, values: Any, name: str) -> Floats:
-    try:
-        return as_plain_array(values, name).astype(np.float64, copy=False)
-    except (TypeError, InvalidPlaintextError) as error:
-        raise type(error)(f"{owner}: {error}") from None
-
-
-def checked_rows(name: str, X: npt.ArrayLike, y: npt.ArrayLike, suffix: str = "") -> tuple[Floats, Floats]:
-    """Own copies of a party's rows and targets; errors call them by its name, and ``X`` and ``y`` with the suffix.
-
-    Raises
-    ------
-    TypeError
-        For masked arrays, complex numbers, text and objects.
-    ValueError
-        If they are empty, of other than two and one dimensions, of different length or (InvalidPlaintextError)
-        not finite.
+    Attributes
+    ----------
+    model : Model
+    weights : Any
+        Those of the model.
+    round : int
+        The round that its next contribution is for: 1 at first, one more after each mean that it received.
+    clock : PhaseClock
+        Seconds this party spent, by phase.
     """
-    rows, targets = _real_copy(name, X, f"X{suffix}"), _real_copy(name, y, f"y{suffix}")
-    if rows.ndim != 2 or targets.shape != rows.shape[:1]:
-        raise ValueError(
-            f"{name}: X{suffix} must have shape (rows, features) and y{suffix} shape (rows,), "
-            f"not {rows.shape} and {targets.shape}"
+
+    _sends = "update"
+
+    def __init__(
+        self,
+        name: str,
+        model: Model | Callable[[], Sequence[npt.ArrayLike]],
+        pubkey: EncryptionKey | None = None,
+    ) -> None:
+        if pubkey is not None:
+            check_instance("pubkey", pubkey, EncryptionKey)
+        self.name = name
+        self.model: Any = model if hasattr(model, "update") else CallableModel(model)
+        self.pubkey = pubkey
+        self.round = 1
+        self.clock = PhaseClock()
+        self._party = secrets.token_hex(16)  # which it keeps when it is renamed or copied
+        self._shapes: list[tuple[int, ...]] | None = None  # of the arrays it sent last
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    @property
+    def weights(self) -> Any:
+        """The model's weights."""
+        return self.model.weights
+
+    @weights.setter
+    def weights(self, weights: Any) -> None:
+        self.model.weights = weights
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors of the model name the party."""
+        try:
+            yield
+        except ProtocolError as error:
+            raise ProtocolError(f"{self.name}: {error}") from error.__cause__
+
+    def _arrays(self) -> list[npt.NDArray[Any]]:
+        """The model's update, every item an array of real numbers."""
+        with self.clock.measure("gradient"), self._named():
+            arrays = self.model.update()
+        if not isinstance(arrays, (list, tuple)) or not arrays:
+            raise TypeError(f"{self.name}: its model's update must be a list of one or more arrays")
+        try:
+            return [a if type(a) is np.ndarray and a.dtype == np.float64 else as_plain_array(a) for a in arrays]
+        except InvalidPlaintextError:
+            raise self._not_finite() from None
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+
+    def _not_finite(self) -> ProtocolError:
+        return ProtocolError(
+            f"{self.name}: its {self._sends} is not finite; check its data for NaN, or lower eta. It sent nothing"
         )
-    if not rows.size:
-        raise ValueError(f"{name} has no data: X{suffix} has shape {rows.shape}")
-    return rows, targets
+
+    def _flat_update(self) -> Floats:
+        """All numbers of the update, finite, in one dimension; not copied if they are those of a single array."""
+        arrays = self._arrays()
+        flat = arrays[0].ravel() if len(arrays) == 1 else np.concatenate([np.ravel(array) for array in arrays])
+        if not np.isfinite(flat).all():
+            raise self._not_finite()
+        self._shapes = [array.shape for array in arrays]
+        return flat
+
+    def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
+        """The own update encrypted, added to what the predecessor sent.
+
+        Parameters
+        ----------
+        sum_to : EncryptedVector, optional
+            Encrypted sum of the updates of the clients before.
+
+        Returns
+        -------
+        EncryptedVector
+
+        Raises
+        ------
+        TypeError
+            If `sum_to` is no encrypted vector, or the update no list of arrays of real numbers.
+        ProtocolError
+            If the update is not finite or out of the encoding's range, the party has no key, or `sum_to` is not the
+            sum of distinct contributions of other clients to this round.
+        KeyMismatchError, LayoutMismatchError
+            If `sum_to` does not fit the own update.
+        """
+        if self.pubkey is None:
+            raise ProtocolError(f"{self.name} has no public key to encrypt with")
+        contribution = Contribution(self.pubkey.run.id, self.round, self._party, self.name)
+        if sum_to is not None:
+            check_instance("sum_to", sum_to, EncryptedVector)
+        update = self._flat_update()
+        try:
+            with self.clock.measure("encrypt"):
+                own = self.pubkey.encrypt(update)._recorded((contribution,))
+        except (InvalidPlaintextError, PlaintextOverflowError) as error:
+            raise ProtocolError(
+                f"{self.name}: its {self._sends} cannot be encoded; scale the data or lower eta, or give the backend "
+                "an encoding with a larger max_abs. It sent nothing"
+            ) from error
+        if sum_to is None:
+            return own
+        with self.clock.measure("add"):
+            total = sum_encrypted_vectors(sum_to, own)
+        try:
+            check_hop(sum_to, contribution)  # after the addition, which tells more of vectors that do not fit
+        except ProtocolError as error:
+            raise ProtocolError(f"{self.name} adds nothing to the sum that it was sent: {error}") from None
+        return total
+
+    def receive(self, mean: npt.ArrayLike) -> None:
+        """Hand the mean that the server broadcast to the model; the next round begins.
+
+        Parameters
+        ----------
+        mean : array_like
+            Shape (values,): what `Server.decrypt_aggregate` gives.
+
+        Raises
+        ------
+        ProtocolError
+            If it is of another length than what the party sent, not finite, or of no use to the model. The round
+            stays then.
+        """
+        if self._shapes is None:
+            raise ProtocolError(f"{self.name} has sent nothing yet that this could be the mean of")
+        with self.clock.measure("step"), self._named():
+            flat = self._received(mean, (sum(math.prod(shape) for shape in self._shapes),))
+            ends = np.cumsum([math.prod(shape) for shape in self._shapes])[:-1]
+            parts = zip(np.split(flat, ends), self._shapes, strict=True)
+            self.model.apply([part.reshape(shape) for part, shape in parts])
+        self.round += 1
+
+    def _received(self, values: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
+        try:
+            received = real_copy(self.name, values, self._sends)
+        except InvalidPlaintextError as error:
+            raise ProtocolError(f"got a {self._sends} that is not finite") from error
+        if received.shape != shape:
+            raise ProtocolError(f"got a {self._sends} of shape {received.shape}, not {shape}")
+        return received
 
 
-class Client:
-    """A party with rows of its own and a model, which never sends either.
+class Client(Party):
+    """A party with rows of its own and a model that takes steps against gradients; it never sends either.
 
     Parameters
     ----------
@@ -79,30 +219,59 @@ class Client:
     pubkey : EncryptionKey, optional
         Key that the server hands out; it decides how gradients are encrypted. A client that only learns alone
         needs none.
+    model : callable
+        Makes the model of the checked rows and the step size: a `GradientModel`.
+    eta : float
+        Step size for the means of a run; `gradient_step` and `fit` take their own.
 
     Attributes
     ----------
+    X, y : ndarray
+        Own copies.
     weights : ndarray
-        Shape (features,); zeros at first.
-    round : int
-        The round that its next contribution is for: 1 at first, one more after each `gradient_step`.
-    clock : PhaseClock
-        Seconds this client spent, by phase.
+        Zeros at first; shape (features,) for the linear model.
     """
 
-    def __init__(self, name: str, X: npt.ArrayLike, y: npt.ArrayLike, pubkey: EncryptionKey | None = None) -> None:
-        if pubkey is not None:
-            check_instance("pubkey", pubkey, EncryptionKey)
-        self.name = name
-        self.X, self.y = checked_rows(name, X, y)
-        self.pubkey = pubkey
-        self.weights: Floats = np.zeros(self.X.shape[1])
-        self.round = 1
-        self.clock = PhaseClock()
-        self._party = secrets.token_hex(16)  # which it keeps when it is renamed or copied
+    _sends = "gradient"
 
-    def __repr__(self) -> str:
-        return f"Client({self.name!r})"
+    def __init__(
+        self,
+        name: str,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        pubkey: EncryptionKey | None = None,
+        *,
+        model: Callable[[Rows, float], GradientModel] = LinearRegression,
+        eta: float = 0.01,
+    ) -> None:
+        super().__init__(name, model(Rows.checked(name, X, y), eta), pubkey)
+
+    @classmethod
+    def of_rows(
+        cls,
+        name: str,
+        rows: Rows,
+        pubkey: EncryptionKey | None = None,
+        *,
+        model: Callable[[Rows, float], GradientModel] = LinearRegression,
+        eta: float = 0.01,
+    ) -> Client:
+        """A client of rows that were checked and copied before."""
+        client = cls.__new__(cls)
+        Party.__init__(client, name, model(rows, eta), pubkey)
+        return client
+
+    @property
+    def X(self) -> Floats:
+        """The own rows."""
+        rows: Floats = self.model.X
+        return rows
+
+    @property
+    def y(self) -> Floats:
+        """The own targets."""
+        targets: Floats = self.model.y
+        return targets
 
     def fit(self, n_iter: int, eta: float = 0.01) -> None:
         """Take `n_iter` steps on the own data alone."""
@@ -122,23 +291,19 @@ class Client:
         self.round += 1
 
     def _step(self, gradient: npt.ArrayLike, eta: float) -> None:
-        with self.clock.measure("step"):
-            if not math.isfinite(eta):
-                raise ProtocolError(f"{self.name}: got a step size eta that is not finite")
-            try:
-                step = _real_copy(self.name, gradient, "gradient")
-            except InvalidPlaintextError as error:
-                raise ProtocolError(f"{self.name}: got a gradient that is not finite") from error
-            if step.shape != self.weights.shape:
-                raise ProtocolError(f"{self.name}: got a gradient of shape {step.shape}, not {self.weights.shape}")
-            with np.errstate(over="ignore", invalid="ignore"):
-                weights: Floats = self.weights - eta * step
-            if not np.isfinite(weights).all():
-                raise ProtocolError(f"{self.name}: the step would make its weights infinite; lower eta")
-            self.weights = weights
+        with self.clock.measure("step"), self._named():
+            shape = np.shape(self.weights)
+            size = math.prod(shape)
+            flat = self._received(gradient, (size,) if np.shape(gradient) == (size,) else shape)
+            self.model.step(flat.reshape(shape), eta)
+
+    def _flat_update(self) -> Floats:
+        gradient = self.compute_gradient()  # which checks it
+        self._shapes = [gradient.shape]
+        return gradient.ravel()
 
     def compute_gradient(self) -> Floats:
-        """Gradient of half the mean square error on the own rows: ``X.T @ (X @ w - y) / rows``.
+        """Gradient of the model's loss on the own rows; for the linear model ``X.T @ (X @ w - y) / rows``.
 
         Raises
         ------
@@ -146,64 +311,15 @@ class Client:
             If it is not finite.
         """
         with self.clock.measure("gradient"):
-            with np.errstate(over="ignore", invalid="ignore"):
-                gradient: Floats = (self.X @ self.weights - self.y) @ self.X / len(self.X)
+            gradient: Floats = self.model.gradient()
             if not np.isfinite(gradient).all():
-                raise ProtocolError(
-                    f"{self.name}: its gradient is not finite; check its data for NaN, or lower eta. It sent nothing"
-                )
+                raise self._not_finite()
             return gradient
 
     def predict(self, X: npt.ArrayLike) -> Floats:
-        """Predictions for rows, shape (rows,)."""
-        predictions: Floats = _real_copy(self.name, X, "X") @ self.weights
+        """The model's predictions for rows; for the linear model shape (rows,)."""
+        predictions: Floats = self.model.predict(real_copy(self.name, X, "X"))
         return predictions
-
-    def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
-        """The own gradient encrypted, added to what the predecessor sent.
-
-        Parameters
-        ----------
-        sum_to : EncryptedVector, optional
-            Encrypted sum of the gradients of the clients before.
-
-        Returns
-        -------
-        EncryptedVector
-
-        Raises
-        ------
-        TypeError
-            If `sum_to` is no encrypted vector.
-        ProtocolError
-            If the gradient is not finite or out of the encoding's range, the client has no key, or `sum_to` is not
-            the sum of distinct contributions of other clients to this round.
-        KeyMismatchError, LayoutMismatchError
-            If `sum_to` does not fit the own gradient.
-        """
-        if self.pubkey is None:
-            raise ProtocolError(f"{self.name} has no public key to encrypt with")
-        contribution = Contribution(self.pubkey.run.id, self.round, self._party, self.name)
-        if sum_to is not None:
-            check_instance("sum_to", sum_to, EncryptedVector)
-        gradient = self.compute_gradient()
-        try:
-            with self.clock.measure("encrypt"):
-                own = encrypt_vector(self.pubkey, gradient)._recorded((contribution,))
-        except (InvalidPlaintextError, PlaintextOverflowError) as error:
-            raise ProtocolError(
-                f"{self.name}: its gradient cannot be encoded; scale the data or lower eta, or give the backend an "
-                "encoding with a larger max_abs. It sent nothing"
-            ) from error
-        if sum_to is None:
-            return own
-        with self.clock.measure("add"):
-            total = sum_encrypted_vectors(sum_to, own)
-        try:
-            check_hop(sum_to, contribution)  # after the addition, which tells more of vectors that do not fit
-        except ProtocolError as error:
-            raise ProtocolError(f"{self.name} adds nothing to the sum that it was sent: {error}") from None
-        return total
 
 
 class Server:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from vecphe.errors import ProtocolError
 from vecphe.federated.checks import checked_int
 from vecphe.forks import ForkSafeLock, generation
@@ -28,6 +30,7 @@ __all__ = [
     "check_client_count",
     "check_hop",
     "checked_names",
+    "distinct_contributions",
     "joined",
 ]
 
@@ -137,6 +140,8 @@ def checked_names(names: Iterable[str]) -> list[str]:
     ------
     ValueError
     """
+    if isinstance(names, str):
+        raise ValueError(f"names must be a list of them, not the string {names!r}")
     names = list(names)
     if not all(isinstance(name, str) and name and name != SERVER_NAME for name in names):
         raise ValueError(f"names must be non-empty strings other than {SERVER_NAME!r}, not {names!r}")
@@ -145,8 +150,13 @@ def checked_names(names: Iterable[str]) -> list[str]:
     return names
 
 
-def _distinct(total: RecordedSum) -> tuple[Contribution, ...]:
-    """The contributions of a sum, which must be nothing but that: of one run and round, each client's once."""
+def distinct_contributions(total: RecordedSum) -> tuple[Contribution, ...]:
+    """The contributions of a sum, which must be nothing but that: of one run and round, each client's once.
+
+    Raises
+    ------
+    ProtocolError
+    """
     contributions = total.contributions or ()
     for ids in (
         [contribution.party for contribution in contributions],
@@ -183,7 +193,7 @@ def check_hop(total: RecordedSum, own: Contribution) -> None:
     ProtocolError
         Unless the sum consists of distinct contributions to the same round of the same run, without its own.
     """
-    contributions = _distinct(total)
+    contributions = distinct_contributions(total)
     _check_place(contributions, own.run, own.round)
     if any(own.party == c.party or (own.client and own.client == c.client) for c in contributions):
         raise ProtocolError(f"the contribution of {own} is in the sum already; it is added once a round")
@@ -238,7 +248,7 @@ class RingRound:
                 f"{sender} sent its sum of round {self.number} out of order: {self.members[self._sent]} is next"
             )
         try:
-            contributions = _distinct(total)
+            contributions = distinct_contributions(total)
             _check_place(contributions, self.run, self.number)
         except ProtocolError as error:
             raise ProtocolError(f"round {self.number}, {sender}: {error}") from None
@@ -288,8 +298,12 @@ class Ledger:
         ProtocolError
             If they are too few.
         """
-        names = frozenset() if isinstance(members, int) else frozenset(checked_names(members))
-        n_clients = members if isinstance(members, int) else len(names)
+        names: frozenset[str] = frozenset()
+        if isinstance(members, (int, np.integer)):
+            n_clients = checked_int("members", members)
+        else:
+            names = frozenset(checked_names(members))
+            n_clients = len(names)
         check_client_count(n_clients, self.unsafe_few_clients)
         with self._lock:
             self._names, self._n_clients = names, n_clients
@@ -310,7 +324,7 @@ class Ledger:
                 f"refused to decrypt: the sum records {total.terms} contributions, but there are {n_clients} clients"
             )
         try:
-            contributions = _distinct(total)
+            contributions = distinct_contributions(total)
             with self._lock:
                 self._record(contributions)
         except ProtocolError as error:

@@ -3,7 +3,7 @@
 from tests.mutants.model import Mutant
 
 BACKENDS, INTERFACE, PARTIES = "federated/backends.py", "federated/interface.py", "federated/parties.py"
-PROTOCOL, ROUNDS = "federated/protocol.py", "federated/rounds.py"
+PROTOCOL, RING, ROUNDS = "federated/protocol.py", "federated/ring.py", "federated/rounds.py"
 GUARDS, TESTS = "federated/test_guards.py", "federated/test_rounds.py"
 FEW = f"{GUARDS}::test_h48_fewer_than_three_clients_are_refused"
 FEW_SERVER = f"{GUARDS}::test_h53_fewer_than_three_clients_are_refused_by_the_server"
@@ -183,7 +183,7 @@ MUTANTS = [
     ),
     Mutant(
         (54,),
-        PROTOCOL,
+        RING,
         "            rules.accept(client.name, total)\n",
         "",
         (f"{TESTS}::test_h54_a_client_that_sends_the_sum_of_an_old_round_is_named",),
@@ -220,11 +220,48 @@ MUTANTS = [
         "        with self._lock:\n",
         (MEMBERS,),
     ),
-    Mutant((55,), PROTOCOL, "            if not unsafe_drop_clients:\n", "            if False:\n", (LOST,)),
+    Mutant((55,), RING, "            if not unsafe_drop_clients:\n", "            if False:\n", (LOST,)),
     Mutant(
-        (55,), PROTOCOL, "            if tries <= max_restarts:\n", "            if tries < max_restarts:\n", (RESTART,)
+        (55,), RING, "            if tries <= max_restarts:\n", "            if tries < max_restarts:\n", (RESTART,)
     ),
-    Mutant((55,), PROTOCOL, "            if tries <= max_restarts:\n", "            if tries <= 5:\n", (LOST,)),
+    Mutant((55,), RING, "            if tries <= max_restarts:\n", "            if tries <= 5:\n", (LOST,)),
+    Mutant(
+        (75,),
+        INTERFACE,
+        "        if vector.terms != len(contributions):\n",
+        "        if False:\n",
+        ("federated/test_wire.py::test_h36_headers_that_are_not_as_specified_are_refused",),
+    ),
+    Mutant(
+        (35,),
+        "federated/wire.py",
+        "        if length > len(view):\n",
+        "        if False:\n",
+        ("federated/test_wire.py::test_h35_messages_cut_anywhere_or_too_long_are_refused",),
+    ),
+    Mutant(
+        (36,),
+        "federated/wire.py",
+        'header.keys() != {"version", "kind", *fields}',
+        'not header.keys() >= {"version", "kind", *fields}',
+        ("federated/test_wire.py::test_h36_headers_that_are_not_as_specified_are_refused",),
+    ),
+    Mutant(
+        (75,),
+        BACKENDS,
+        '            raise LayoutMismatchError("not a vector, or encrypted in another way than this key does")\n'
+        "        return _ArrayVector(self, array)\n",
+        '            raise LayoutMismatchError("not a vector, or encrypted in another way than this key does")\n'
+        "        return _ArrayVector(self, array)._recorded((self.run.contribution(),) * array.terms)\n",
+        ("federated/test_wire.py::test_h75_bytes_without_a_record_are_not_decrypted",),
+    ),
+    Mutant(
+        (54,),
+        RING,
+        "    if number is not None:\n        for client in clients:\n            client.round = number\n",
+        "    for client in clients:\n        client.round = number or clients[0].round\n",
+        (f"{TESTS}::test_h54_a_client_that_missed_a_mean_is_told",),
+    ),
     Mutant(
         (62,),
         "randomizers.py",

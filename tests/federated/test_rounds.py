@@ -124,6 +124,9 @@ def test_h75_contents_that_were_replaced_are_not_what_the_record_is_about(backen
     total = v0 + v1 + v2
     total.array._residues = other._residues
     assert "mixed into the sum" in refusal(parties.server, total)
+    total = v0 + v1 + v2
+    total.array._format = dataclasses.replace(total.array.format, fraction_bits=total.array.format.fraction_bits - 4)
+    assert "mixed into the sum" in refusal(parties.server, total)
 
 
 def test_h75_numbers_of_phe_that_were_replaced_are_not_either():
@@ -213,6 +216,14 @@ def test_h75_vectors_of_no_client_belong_to_the_round_that_was_open(backend):
     for total in (summed([old[3], *new[:2]]), summed(old[:3]), summed(old[1:])):
         refusal(server, total)
     assert server.decrypt_aggregate(summed(new), 3).tolist() == [2.0]
+
+
+def test_h75_vectors_of_no_client_do_not_stand_for_clients(parties):
+    v0, v1, _ = vectors_of(parties)
+    zeros = [encrypt_vector(parties.server.pubkey, np.zeros(3)) for _ in range(2)]
+    for total in (v0 + zeros[0] + zeros[1], zeros[1] + v0 + v1):
+        assert total.is_sum_of_terms
+        assert "of no client were mixed" in refusal(parties.server, total)
 
 
 def test_h75_a_second_sum_of_a_round_is_refused(parties):

@@ -168,6 +168,8 @@ CHANGES = [
     {"clients": [["ab" * 16, "A"], ["cd" * 16]]},
     {"clients": [["ab" * 16, "A"], ["cd" * 16, ""]]},
     {"clients": [["ab" * 16, "A"], ["cd" * 16, 5]]},
+    {"clients": [["ab" * 16, "A"], ["cd" * 16, "B\x1b[2J"]]},
+    {"clients": [["ab" * 16, "A"], ["cd" * 16, "\ud800"]]},
     {"clients": [["ab" * 16, "A"], ["CD" * 16, "B"]]},
     {"more": 1},
 ]

@@ -174,7 +174,7 @@ class _ArrayVector(EncryptedVector):
         return self.array.n_ciphertexts
 
     def _contents(self) -> tuple[Any, ...]:
-        return self.array, self.array.residues
+        return self.array, self.array.residues, self.array.format
 
     @property
     def contributions(self) -> tuple[Contribution, ...] | None:

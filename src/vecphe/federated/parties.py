@@ -332,7 +332,7 @@ class Server:
     insecure : bool
         Accept keys shorter than 2048 bits.
     backend : str or Backend
-        "packed", "vectorized", or a backend such as ``NaiveBackend(phe)``.
+        "packed", "vectorized", "naive" (which needs phe), or a backend.
     unsafe_few_clients : bool
         Decrypt sums of fewer than 3 clients too.
 

@@ -341,6 +341,11 @@ class Ledger:
                 "next round begins with its gradient_step"
             )
         names = frozenset(contribution.client for contribution in contributions if contribution.client is not None)
+        if names and len(names) != len(contributions):
+            raise ProtocolError(
+                f"vectors of no client were mixed into the sum of {', '.join(sorted(names))}: where clients add, only "
+                "they do"
+            )
         self._check_members(names, len(contributions))
         self._names, self._n_clients = names, len(contributions)
         self._decided = number

@@ -106,6 +106,6 @@ def _is_id(value: Any) -> bool:
 def _client(item: Any) -> tuple[str, str | None]:
     if not isinstance(item, list) or len(item) != 2 or not _is_id(item[0]):
         raise SerializationError("a client must be its id, of 32 hexadecimal digits, and its name or null")
-    if item[1] is not None and not (isinstance(item[1], str) and item[1]):
-        raise SerializationError("the name of a client must be a text that is not empty, or null")
+    if item[1] is not None and not (isinstance(item[1], str) and item[1] and item[1].isprintable()):
+        raise SerializationError("the name of a client must be printable text, not empty, or null")
     return item[0], item[1]

@@ -94,7 +94,13 @@ MUTANTS = [
         "        return record.contributions\n",
         (CONTENTS, f"{TESTS}::test_h75_numbers_of_phe_that_were_replaced_are_not_either"),
     ),
-    Mutant((75,), BACKENDS, "return self.array, self.array.residues\n", "return (self.array,)\n", (CONTENTS,)),
+    Mutant(
+        (75,),
+        BACKENDS,
+        "return self.array, self.array.residues, self.array.format\n",
+        "return self.array, self.array.format\n",
+        (CONTENTS,),
+    ),
     Mutant(
         (75,),
         INTERFACE,
@@ -205,6 +211,13 @@ MUTANTS = [
         "        if False:\n",
         (f"{TESTS}::test_h55_a_forked_process_decides_nothing",),
     ),
+    Mutant(
+        (75,),
+        ROUNDS,
+        "        if names and len(names) != len(contributions):\n",
+        "        if False:\n",
+        (f"{TESTS}::test_h75_vectors_of_no_client_do_not_stand_for_clients",),
+    ),
     Mutant((55,), ROUNDS, "        self._check_members(names, len(contributions))\n", "", (MEMBERS,)),
     Mutant(
         (55,),
@@ -231,13 +244,6 @@ MUTANTS = [
         "        if vector.terms != len(contributions):\n",
         "        if False:\n",
         ("federated/test_wire.py::test_h36_headers_that_are_not_as_specified_are_refused",),
-    ),
-    Mutant(
-        (35,),
-        "federated/wire.py",
-        "        if length > len(view):\n",
-        "        if False:\n",
-        ("federated/test_wire.py::test_h35_messages_cut_anywhere_or_too_long_are_refused",),
     ),
     Mutant(
         (36,),

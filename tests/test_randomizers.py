@@ -66,18 +66,18 @@ def test_window_minimises_the_cost() -> None:
     engine = active_engine()
     windows = [choose_window(engine, 1024, count) for count in (1, 10, 100, 1000, 10**6)]
     assert windows == sorted(windows)
-    assert windows[0] <= max(2, engine.min_window)
-    assert windows[-1] == engine.max_window
+    assert windows[0] <= max(2, engine.tuning.min_window)
+    assert windows[-1] == engine.tuning.max_window
 
 
 def test_h62_tables_have_the_documented_size_and_a_cap() -> None:
     engine = active_engine()
     for length in (2048, 3072, 4096):  # which the cap leaves alone
-        assert choose_window(engine, length // 2, 10**9, length) == engine.max_window == 8
+        assert choose_window(engine, length // 2, 10**9, length) == engine.tuning.max_window == 8
     for length in (6144, 8192, 16384):
         window = choose_window(engine, length // 2, 10**9, length)
-        assert engine.min_window <= window < engine.max_window
-        assert table_size(length // 2, window, length) <= 128 << 20 or window == engine.min_window
+        assert engine.tuning.min_window <= window < engine.tuning.max_window
+        assert table_size(length // 2, window, length) <= 128 << 20 or window == engine.tuning.min_window
         assert table_size(length // 2, window + 1, length) > 128 << 20
     assert 80e6 < table_size(2048, 8, 4096) < 90e6
 

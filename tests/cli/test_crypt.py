@@ -99,7 +99,7 @@ def test_npy_in_and_out(main_here, tmp_path, key_files, packed):
 
 def test_standard_streams(tmp_path, key_files):
     key, pub = key_files
-    run = f"{sys.executable} -m vecphe.cli"
+    run = f"{sys.executable} -m vecphe"
     script = (
         f"printf '%s\\n' -1.5 2 | {run} encrypt - -k {pub} -o - --insecure > one.enc; < one.enc"
         f" {run} add - one.enc -k {pub} -o - --insecure | {run} decrypt - -k {key} --insecure"
@@ -429,7 +429,7 @@ def test_h67_a_passphrase_that_others_can_read_is_told(main_here, tmp_path, chea
 def test_h67_a_private_key_redirected_to_a_file(tmp_path, mode):
     path, pub = tmp_path / "key", tmp_path / "pub"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, mode)
-    call = [sys.executable, "-m", "vecphe.cli", "keygen", "-o", "-", "--public", str(pub), *SHORT]
+    call = [sys.executable, "-m", "vecphe", "keygen", "-o", "-", "--public", str(pub), *SHORT]
     done = subprocess.run(call, stdout=descriptor, stderr=subprocess.PIPE, text=True, check=False)
     os.close(descriptor)
     if mode == 0o600:
@@ -452,7 +452,7 @@ def on_a_terminal(call, *answers):
     """Run the command with a terminal for all streams; the exit status and what the terminal showed."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-m", "vecphe.cli", *call])
+        os.execv(sys.executable, [sys.executable, "-m", "vecphe", *call])
     shown = b""
     pending = [answer.encode() + b"\n" for answer in answers]
     deadline = time.monotonic() + 60
@@ -600,7 +600,7 @@ def test_h68_a_reader_that_left_causes_no_traceback(tmp_path, key_files):
         reading, writing = os.pipe()
         os.close(reading)
         done = subprocess.run(
-            [sys.executable, "-m", "vecphe.cli", *call, "--insecure"],
+            [sys.executable, "-m", "vecphe", *call, "--insecure"],
             stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path,
         )  # fmt: skip
         os.close(writing)
@@ -630,7 +630,7 @@ def test_h60_ctrl_c_in_key_generation(start_command, tmp_path):
 )
 def test_a_closed_standard_input_is_one_line(tmp_path, key_files, args):
     args = [arg.replace("KEY", key_files[0]) for arg in args]
-    call = " ".join([sys.executable, "-m", "vecphe.cli", *args, "--insecure"])
+    call = " ".join([sys.executable, "-m", "vecphe", *args, "--insecure"])
     done = subprocess.run(["sh", "-c", f"{call} <&-"], capture_output=True, text=True, check=False, cwd=tmp_path)
     fails(done, "standard input is closed")
 

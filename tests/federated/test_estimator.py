@@ -122,7 +122,7 @@ class NoTruthValue:
         raise TypeError("boolean value of NA is ambiguous")
 
 
-@pytest.mark.parametrize("missing", [None, np.nan, float("nan"), np.datetime64("NaT"), "", NoTruthValue()])
+@pytest.mark.parametrize("missing", [None, np.nan, float("nan"), np.datetime64("NaT", "s"), "", NoTruthValue()])
 def test_rows_without_label_are_refused(data, missing):
     X, y = data[0][:4], data[1][:4]
     with pytest.raises(ValueError, match="groups has no label for row 2"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -71,3 +72,20 @@ def test_the_replay_tells_what_became_of_each_mutant(tmp_path: Path) -> None:
     mutants = {Mutant((15,), "public_key.py", *edit, ("",)): verdict for edit, verdict in EDITS.items()}
     assert told == {mutant.name.strip(): verdict for mutant, verdict in mutants.items()}, done.stdout + done.stderr
     assert done.returncode == 1
+
+
+def test_a_library_that_installs_a_package_called_tests_does_not_matter(tmp_path: Path) -> None:
+    package = tmp_path / "tests"
+    package.mkdir()
+    (package / "__init__.py").write_text("FOREIGN = True\n", encoding="utf-8")
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False, cwd=cwd,
+        )  # fmt: skip
+
+    elsewhere = run("-c", "import tests; assert tests.FOREIGN", cwd=tmp_path.parent)
+    assert elsewhere.returncode == 0, elsewhere.stderr  # it would be found
+    done = run("-m", "tests.mutants.replay", "--list", cwd=ROOT)
+    assert TABLE[0].node_ids[0].removeprefix("tests/") in done.stdout, done.stderr

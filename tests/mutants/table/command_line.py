@@ -8,6 +8,10 @@ USAGE = "cli/test_run.py::test_h65_h66_usage_errors"
 TABLES = "federated/test_data.py::test_h63_h66_what_is_no_table_is_refused"
 NO_TABLES = "cli/test_run.py::test_h63_files_that_are_no_tables"
 NOTHING_PRIVATE = "cli/test_run.py::test_h67_no_private_number_in_what_is_printed_or_written"
+SIGNALS = "cli/signals.py"
+IMPORTED = "cli/test_signals.py::test_h60_h70_a_signal_while_something_is_imported"
+ENDING = "cli/test_signals.py::test_h60_h70_a_signal_while_the_process_ends"
+WRITING = "cli/test_signals.py::test_h58_h70_a_signal_while_a_file_is_written_leaves_the_old_one"
 READER_LEFT = "cli/test_process.py::test_h68_a_reader_that_left_causes_no_traceback"
 
 MUTANTS = [
@@ -52,8 +56,8 @@ MUTANTS = [
     Mutant(
         (60,),
         "cli/__init__.py",
-        "        return 130\n",
-        "        return 1\n",
+        "        return signals.tell()\n",
+        "        signals.tell()\n        return 1\n",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_run_with_130",),
     ),
     Mutant(
@@ -66,18 +70,36 @@ MUTANTS = [
             "cli/test_process.py::test_h60_ctrl_c_in_key_generation",
         ),
     ),
+    Mutant((60, 70), "cli/__init__.py", "    signals.answer_signals()", "    pass", (IMPORTED,)),
+    Mutant(
+        (60, 70),
+        SIGNALS,
+        "_State.leaving or _is_importing(frame)",
+        "_State.leaving",
+        ("cli/test_signals.py::test_h60_h70_an_import_that_would_swallow_the_interruption",),
+    ),
+    Mutant((60, 70), SIGNALS, "_State.leaving or _is_importing(frame)", "_is_importing(frame)", (ENDING,)),
+    Mutant(
+        (60,),
+        SIGNALS,
+        "        _State.masked = True\n",
+        "        return\n",
+        ("cli/test_signals.py::test_h60_ctrl_c_while_workers_start",),
+    ),
+    Mutant((70,), SIGNALS, '"SIGHUP": "hung up"', '"SIGUSR1": "hung up"', (WRITING,)),
+    Mutant((70,), SIGNALS, '"SIGTERM": "terminated"', '"SIGUSR1": "terminated"', (WRITING,)),
     Mutant(
         (60,),
         "parallel.py",
-        "            task.stop()\n",
+        "            call.stop()\n",
         "            pass\n",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
     ),
     Mutant(
         (60,),
-        "randomizers.py",
-        "_MOST_PER_TASK = 4096",
-        "_MOST_PER_TASK = 1 << 20",
+        "parallel.py",
+        "_LARGEST_TASK = 16 ",
+        "_LARGEST_TASK = 1 << 20 ",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
     ),
     Mutant(

@@ -225,19 +225,11 @@ MUTANTS = [
         "        pass\n",
         ("test_forks.py::test_h57_a_child_forked_under_the_locks_works_and_repeats_nothing",),
     ),
-    Mutant(
-        (37, 63),
-        "strict_text.py",
-        "    except (ValueError, RecursionError):\n",
-        "    except ValueError:\n",
-        (BAD_NUMBERS,),
-    ),
     Mutant((37,), COMMANDS, "not _DIGITS.fullmatch(digits):", "not digits:", (BAD_NUMBERS,)),
     Mutant((37,), COMMANDS, 're.compile(r"[0-9]+")', 're.compile(r"\\d+")', (BAD_NUMBERS,)),
     Mutant(
         (37,), COMMANDS, "if type(exponent) is not int:", "if not isinstance(exponent, (int, float)):", (BAD_NUMBERS,)
     ),
-    Mutant((37,), "strict_text.py", "        if len(content) != len(pairs):\n", "        if False:\n", (BAD_NUMBERS,)),
     Mutant((37,), COMMANDS, "if len(data) > _GREATEST_INPUT:", "if False:", (BAD_NUMBERS,)),
     Mutant(
         (37, 38),

@@ -16,6 +16,7 @@
     ├── ParallelError                (RuntimeError)  workers died, or are not allowed for this work
     ├── BatchTooLargeError           (MemoryError)   more values than there is memory for their ciphertexts
     ├── ProtocolError                (RuntimeError)  a party broke the protocol, or a guard stopped it
+    │   └── ClientLostError                          a client does not answer
     └── BenchmarkError               (RuntimeError)  a benchmark whose results were wrong, and so have no time
 
     UserWarning
@@ -26,6 +27,7 @@
 __all__ = [
     "BatchTooLargeError",
     "BenchmarkError",
+    "ClientLostError",
     "CorruptedAggregateError",
     "EngineFallbackWarning",
     "EngineUnavailableError",
@@ -110,6 +112,24 @@ class BatchTooLargeError(VecpheError, MemoryError):
 
 class ProtocolError(VecpheError, RuntimeError):
     """A party of the protocol misbehaved, or a guard refused to go on."""
+
+
+class ClientLostError(ProtocolError):
+    """A client does not answer.
+
+    Attributes
+    ----------
+    client : str
+        Its name.
+    round : int
+    """
+
+    def __init__(self, client: str, round: int) -> None:
+        super().__init__(client, round)
+        self.client, self.round = client, round
+
+    def __str__(self) -> str:
+        return f"round {self.round}: {self.client} does not answer; no sum of this round was decrypted"
 
 
 class BenchmarkError(VecpheError, RuntimeError):

@@ -34,6 +34,7 @@ RandomizerScheme = Literal["djn", "djn-short", "textbook"]
 # Twice the strength of the longest key (NIST SP 800-57) and at least 32 bits for the ciphertexts of a base.
 _SHORT_EXPONENT_BITS = ((2048, 256), (3072, 320), (8192, 512), (math.inf, 640))
 _TEXTBOOK_FIRST = 2  # encryptions; making the base costs one, the smallest table another
+_MOST_TABLE_BYTES = 128 << 20  # unless the window is the smallest; 4096 bits take 84 MB at most
 
 
 def exponent_bits(scheme: RandomizerScheme, key_length: int) -> int:
@@ -44,16 +45,21 @@ def exponent_bits(scheme: RandomizerScheme, key_length: int) -> int:
     return min(half, next(bits for longest, bits in _SHORT_EXPONENT_BITS if key_length <= longest))
 
 
-def choose_window(engine: Engine, bits: int, count: int) -> int:
+def choose_window(engine: Engine, bits: int, count: int, key_length: int = 0) -> int:
     """Window of the fixed-base table that makes building it plus twice `count` powers cheapest.
 
     What is known to come is the least that a key will be used for. If nothing follows, this costs some per cent more
-    than the best window; if much does, it saves building another table.
+    than the best window; if much does, it saves building another table. Very long keys have smaller windows than the
+    best, for the sake of memory.
     """
-    return min(
-        range(engine.tuning.min_window, engine.tuning.max_window + 1),
-        key=lambda w: -(-bits // w) * ((1 << w) * engine.tuning.entry_cost + 2 * count),
-    )
+    windows = range(engine.tuning.min_window, engine.tuning.max_window + 1)
+    fitting = [w for w in windows if table_size(bits, w, key_length) <= _MOST_TABLE_BYTES] or windows[:1]
+    return min(fitting, key=lambda w: -(-bits // w) * ((1 << w) * engine.tuning.entry_cost + 2 * count))
+
+
+def table_size(bits: int, window: int, key_length: int) -> int:
+    """About how many bytes a fixed-base table takes: 2.5 times the length of n an entry."""
+    return -(-bits // window) * (1 << window) * key_length * 5 // 16
 
 
 def textbook_randomizers(ring: AnyRing, roots: Iterable[int]) -> Any:
@@ -104,7 +110,10 @@ class RandomizerSource:
 
     @property
     def table_bytes(self) -> int:
-        """Memory of the fixed-base table now: about 2^window * bits/window * 2.5 times the length of n."""
+        """Memory of the fixed-base table now: about 2^window * bits/window * 2.5 times the length of n.
+
+        A window that would take more than 128 MiB is not chosen, unless it is the engine's smallest.
+        """
         return self._table.table_bytes if self._table else 0
 
     def prepare(self, count: int) -> None:
@@ -158,7 +167,7 @@ class RandomizerSource:
         table = self._table
         if table is not None and count < 2 * self._sized_for:
             return table
-        window = choose_window(self.engine, self._bits, count)
+        window = choose_window(self.engine, self._bits, count, self.numbers.n.bit_length())
         with self._lock:
             table = self._table
             if table is None or table.window < window:

@@ -12,6 +12,7 @@ from numbers import Integral
 from threading import Condition
 from typing import Any, Generic, Literal, TypeVar
 
+from vecphe.arithmetic import Cancellation
 from vecphe.errors import ParallelError
 
 __all__ = ["chunk_bounds", "effective_jobs", "run_local_tasks", "run_tasks"]
@@ -113,6 +114,7 @@ class _ThreadTask(Generic[Result]):
 
     def __init__(self, function: Callable[..., Result]) -> None:
         self._function = function
+        self._cancellation = Cancellation()
         self._changed = Condition()
         self._running = 0
         self._stopped = False
@@ -123,14 +125,16 @@ class _ThreadTask(Generic[Result]):
                 raise ParallelError("the batch was interrupted")
             self._running += 1
         try:
-            return self._function(*args)
+            with self._cancellation.observed():
+                return self._function(*args)
         finally:
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
 
     def stop(self) -> None:
-        """Start no further call, and wait for those that run: one task each."""
+        """Start no further call, and end those that still run."""
+        self._cancellation.cancel()
         with self._changed:
             self._stopped = True
             self._changed.wait_for(lambda: self._running == 0)

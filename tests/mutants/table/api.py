@@ -11,6 +11,10 @@ BACKEND = "test_parallel.py::test_h43_the_engine_hints_and_joblib_chooses_the_ba
 ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
 EXPONENTS = "arithmetic/test_engines.py::test_h47_exponents_of_every_length"
 
+THREADS = "arithmetic/test_signals.py::test_h78_gmp_work_ends_before_it_is_done"
+SHORT_CALLS = "arithmetic/test_signals.py::test_h78_no_call_of_gmp_is_long"
+CANCELLED = "arithmetic/test_signals.py::test_h78_a_cancelled_thread_ends_and_others_go_on"
+
 MUTANTS = [
     Mutant(
         (41,),
@@ -188,4 +192,9 @@ MUTANTS = [
         "except EOFError as error:",
         ("test_parallel.py::test_h56_a_killed_worker_is_a_typed_error_and_the_next_call_works",),
     ),
+    Mutant((78,), "parallel.py", "        self._cancellation.cancel()\n", "", (THREADS,)),
+    Mutant((78,), GMP, "_MOST_SECRET_WORK = 1 << 37", "_MOST_SECRET_WORK = 1 << 57", (SHORT_CALLS,)),
+    Mutant((78,), GMP, "_MOST_BITS_AT_ONCE = 4096", "_MOST_BITS_AT_ONCE = 1 << 20", (SHORT_CALLS,)),
+    Mutant((78,), NATIVE, "told_of_flags.append(_native.watch)\n", "", (CANCELLED,)),
+    Mutant((78,), "arithmetic/cancellation.py", "            self._watch(None)\n", "            pass\n", (CANCELLED,)),
 ]

@@ -22,7 +22,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from vecphe.arithmetic import AnyRing, Engine, engine_for, engine_named, ring_of
+from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
 from vecphe.lifetime import end_with
 
@@ -356,6 +356,7 @@ class _ThreadCall(Generic[Result]):
 
     def __init__(self, function: Callable[..., Result]) -> None:
         self._function = function
+        self._cancellation = Cancellation()
         self._changed = Condition()
         self._running = 0
         self._stopped = False
@@ -366,14 +367,16 @@ class _ThreadCall(Generic[Result]):
                 raise ParallelError("the batch was interrupted")
             self._running += 1
         try:
-            return self._function(*args)
+            with self._cancellation.observed():
+                return self._function(*args)
         finally:
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
 
     def stop(self) -> None:
-        """Start no further call, and wait for those that run: one task each."""
+        """Start no further call, and end those that still run."""
+        self._cancellation.cancel()
         with self._changed:
             self._stopped = True
             self._changed.wait_for(lambda: self._running == 0)

@@ -1,5 +1,6 @@
 """Residues mod n^2 as batches: the engine interface, the engines and their selection."""
 
+from vecphe.arithmetic.cancellation import Cancellation
 from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
 from vecphe.arithmetic.selection import (
     active_engine,
@@ -14,6 +15,7 @@ from vecphe.arithmetic.words import integers_from_words, random_words, words_fro
 
 __all__ = [
     "AnyRing",
+    "Cancellation",
     "Decryptor",
     "Engine",
     "FixedBase",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gmpy2 import gcd, invert, mpz
 
 from vecphe.arithmetic import _native
+from vecphe.arithmetic.cancellation import told_of_flags
 from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
@@ -28,6 +29,8 @@ _RING_SLACK = 12  # bits of R above n: 16n < R for products, 2048n < R for sums 
 _PRIME_SLACK = 4
 _PORTABLE = "portable"  # for checks: slower than gmp
 _COMPILED_LIMBS = (10, 20, 30, 40, 60, 80)  # kernels_for() in src/native/generic/target.h
+
+told_of_flags.append(_native.watch)
 
 
 def supported_targets() -> list[tuple[str, str | None]]:

@@ -9,6 +9,10 @@ TYPES = "test_array.py::test_h42_products_powers_and_comparisons_are_type_errors
 ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
 EXPONENTS = "arithmetic/test_engines.py::test_h47_exponents_of_every_length"
 
+THREADS = "arithmetic/test_signals.py::test_h78_gmp_work_ends_before_it_is_done"
+SHORT_CALLS = "arithmetic/test_signals.py::test_h78_no_call_of_gmp_is_long"
+CANCELLED = "arithmetic/test_signals.py::test_h78_a_cancelled_thread_ends_and_others_go_on"
+
 MUTANTS = [
     Mutant(
         (41,),
@@ -130,4 +134,9 @@ MUTANTS = [
     Mutant((47,), NATIVE, "last = np.arange(len(prefixes) - 8, len(prefixes))", "last = np.arange(8)", (ENGINES,)),
     Mutant((47,), NATIVE, "    if bits <= 64:\n", "    if bits <= 65:\n", (EXPONENTS,)),
     Mutant((47,), "arithmetic/words.py", "count=min(bits, 8 * data.shape[1]),", "count=min(bits, 64),", (EXPONENTS,)),
+    Mutant((78,), "parallel.py", "        self._cancellation.cancel()\n", "", (THREADS,)),
+    Mutant((78,), GMP, "_MOST_SECRET_WORK = 1 << 37", "_MOST_SECRET_WORK = 1 << 57", (SHORT_CALLS,)),
+    Mutant((78,), GMP, "_MOST_BITS_AT_ONCE = 4096", "_MOST_BITS_AT_ONCE = 1 << 20", (SHORT_CALLS,)),
+    Mutant((78,), NATIVE, "told_of_flags.append(_native.watch)\n", "", (CANCELLED,)),
+    Mutant((78,), "arithmetic/cancellation.py", "            self._watch(None)\n", "            pass\n", (CANCELLED,)),
 ]

@@ -277,7 +277,7 @@ class EncryptedArray(ArrayData):
         bound = self.bound * max((sum(map(abs, row)) for row in rows), default=0)
         self._check_bound(bound)
         if sparse is None:
-            residues = array_functions.matrix_power(self._source.ring, rows, self._residues, self._shape)
+            residues = array_functions.matrix_power(self._source, rows, self._residues, self._shape)
         else:
             residues = array_functions.sparse_matrix_power(
                 self._source.ring,
@@ -305,7 +305,7 @@ class EncryptedArray(ArrayData):
         terms = math.prod(self._shape[i] for i in axes)
         self._check_bound(self.bound * terms)
         moved = self.transpose(kept + axes)
-        residues = self._source.ring.product(moved._residues, math.prod(shape), terms, 1)
+        residues = array_functions.row_products(self._source, moved._residues, math.prod(shape), terms)
         if keepdims:
             shape = tuple(1 if i in axes else length for i, length in enumerate(self._shape))
         freshness = self._freshness if terms else self._freshness.spoiled()  # an empty product is the bare 1

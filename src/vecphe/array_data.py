@@ -162,11 +162,11 @@ class ArrayData:
         """Whether the ciphertexts may leave the process as they are."""
         return self._exported or self._freshness.is_fresh
 
-    def _outgoing(self, rerandomize: bool) -> Any:
+    def _outgoing(self, rerandomize: bool, n_jobs: int | None = None) -> Any:
         """The residues to send: these, or a re-randomised copy where they are not fresh and it is wanted."""
         fresh = self._exported or self._freshness.spend()
         if rerandomize and not fresh:
-            return self._source.rerandomize(self._residues)
+            return self._source.rerandomize(self._residues, n_jobs)
         self._exported = fresh  # what left as it was at the caller's wish is still not fresh
         return self._residues
 
@@ -196,9 +196,13 @@ class ArrayData:
             terms, more than 32 dimensions, a max_abs whose odd part has more than 128 bits, an empty shape whose
             other lengths multiply to more than 2^16.
         """
+        return self._frame(rerandomize)
+
+    def _frame(self, rerandomize: bool, n_jobs: int | None = None) -> bytes:
         numbers, ring = self._source.numbers, self._source.ring
         check_storable(numbers, self._shape, self._format)  # before any freshness is spent
-        return frame_of_array(numbers, self._shape, self._format, ring.store_bytes(self._outgoing(rerandomize)))
+        outgoing = self._outgoing(rerandomize, n_jobs)
+        return frame_of_array(numbers, self._shape, self._format, ring.store_bytes(outgoing))
 
     def to_json(self, *, rerandomize: bool = True) -> str:
         """The JSON form of docs/format.md; as `to_bytes`, half as long again."""
@@ -269,7 +273,8 @@ class ArrayData:
         return cls(source, residues, shape, format, Freshness())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._restored, (self._source, self.to_bytes())
+        # joblib pickles while it hands out tasks of its own: nothing is dispatched meanwhile.
+        return type(self)._restored, (self._source, self._frame(True, n_jobs=1))
 
     def __copy__(self) -> Self:
         copied = type(self)(self._source, self._residues, self._shape, self._format, self._freshness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import AnyRing
 from vecphe.encoding import as_plain_array, is_sparse
 from vecphe.errors import PlaintextOverflowError
+from vecphe.parallel import Context, map_chunks, part_of
 
 __all__ = [
     "NO_COMPARISON",
@@ -31,10 +33,12 @@ __all__ = [
     "normalized_axes",
     "plain_operand",
     "reciprocals",
+    "row_products",
     "signed_power",
     "sparse_matrix_power",
 ]
 
+_DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
 NO_PRODUCT = "a product of two encrypted arrays cannot be computed: Paillier only adds"
 NO_DIVISOR = "division by an encrypted array cannot be computed: Paillier only adds"
 NO_COMPARISON = "encrypted values cannot be compared: only the key holder sees them"
@@ -240,13 +244,73 @@ def signed_power(ring: AnyRing, batch: Any, exponents: Sequence[int]) -> Any:
     return ring.power_vartime(batch, [abs(exponent) for exponent in exponents])
 
 
-def matrix_power(ring: AnyRing, rows: Sequence[Sequence[int]], batch: Any, shape: tuple[int, ...]) -> Any:
-    """Products of powers for an integer matrix times an encrypted vector or matrix of that shape.
+def row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
+    """Products along the last axis of a batch of shape (outer, terms), for sums of the plaintexts."""
+    ring = context.ring
+
+    def rows(start: int, stop: int) -> tuple[Any, int, int]:
+        return part_of(ring, batch, start * terms, stop * terms), stop - start, terms
+
+    def columns(start: int, stop: int) -> tuple[Any, int, int]:
+        indices = np.arange(outer * terms).reshape(outer, terms)[:, start:stop]
+        return ring.take(batch, indices.ravel()) if stop - start < terms else batch, outer, stop - start
+
+    if outer >= terms:
+        return _joined(ring, _shared(context, _row_products, rows, outer, outer * terms, 1))
+    return _multiplied(ring, _shared(context, _row_products, columns, terms, outer * terms, 1))
+
+
+def _row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
+    return context.ring.product(batch, outer, terms, 1)
+
+
+def matrix_power(context: Context, matrix: list[list[int]], batch: Any, shape: tuple[int, ...]) -> Any:
+    """Products of powers for an integer matrix times an encrypted vector or matrix of that shape."""
+    ring, width, depth = context.ring, shape[0], math.prod(shape[1:])
+    bits = max((abs(entry).bit_length() for row in matrix for entry in row), default=0)
+    each = len(matrix) * -(-bits // _DIGIT_BITS)  # products that a residue enters, about
+
+    def rows(start: int, stop: int) -> tuple[Any, list[list[int]], int]:
+        return batch, matrix[start:stop], depth
+
+    def columns(start: int, stop: int) -> tuple[Any, list[list[int]], int]:
+        return part_of(ring, batch, start * depth, stop * depth), [row[start:stop] for row in matrix], depth
+
+    if len(matrix) >= width:
+        return _joined(ring, _shared(context, _matrix_power, rows, len(matrix), width * depth * each, each))
+    return _multiplied(ring, _shared(context, _matrix_power, columns, width, width * depth * each, each))
+
+
+def _shared(
+    context: Context,
+    function: Callable[..., Any],
+    cut: Callable[[int, int], tuple[Any, ...]],
+    count: int,
+    products: int,
+    each: int,
+) -> list[Any]:
+    """Chunks of `count` items, which take that many products in all and that many a residue, over the workers."""
+    tuning = context.engine.tuning
+    least = -(-tuning.multiply_task * count // max(products, 1))
+    carry = each >= tuning.carry_products
+    return map_chunks(context, function, cut, count, least=max(least, 1), whole=True, carry=carry)
+
+
+def _joined(ring: AnyRing, parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else ring.concatenate(parts)
+
+
+def _multiplied(ring: AnyRing, parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else ring.product(ring.concatenate(parts), 1, len(parts), ring.size(parts[0]))
+
+
+def _matrix_power(context: Context, batch: Any, rows: list[list[int]], columns: int) -> Any:
+    """One chunk of it.
 
     Entries of either sign: the product of the negative part is inverted, so no row needs inverses of its own.
     """
-    columns = shape[1] if len(shape) == 2 else 1
-    indices = np.arange(ring.size(batch)).reshape(shape[0], columns)
+    ring = context.ring
+    indices = np.arange(ring.size(batch)).reshape(-1, max(columns, 1))
     positive = [[max(entry, 0) for entry in row] for row in rows]
     negative = [[max(-entry, 0) for entry in row] for row in rows]
     results = []

@@ -210,7 +210,7 @@ class PublicKey:
             Default: exact for floats from 2^-60 to 2^64 and for all integers unpacked, 40 fraction bits and
             magnitudes up to 2^15 (for integers: up to 2^55) packed.
         n_jobs : int, optional
-            As in joblib: None is 1, -1 all cores.
+            As in joblib: None is what ``joblib.parallel_config`` says, else 1; -1 all cores.
 
         Returns
         -------

@@ -111,7 +111,7 @@ class PaillierPublicKey:
         return hash(self._n)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PaillierPublicKey, (self._n,), {"max_int": self.max_int}
+        return _restore_key, (self._n,), {"max_int": self.max_int}
 
     def get_random_lt_n(self) -> int:
         """Return a random number in [1, n), from the operating system."""
@@ -399,6 +399,13 @@ class EncryptedNumber:
         if not 0 <= plaintext < key.n:
             raise InvalidPlaintextError("plaintext must be in [0, n)")
         return key._ring.store(key._power(self._valid(), plaintext))[0]
+
+
+def _restore_key(n: int) -> PaillierPublicKey:
+    """Unpickle: the process that made the key has warned of a short one, so each of its workers does not."""
+    key = PaillierPublicKey.__new__(PaillierPublicKey)
+    key._n = n
+    return key
 
 
 def _restore(public_key: PaillierPublicKey, ciphertext: int, exponent: int) -> EncryptedNumber:

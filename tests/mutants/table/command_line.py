@@ -91,15 +91,15 @@ MUTANTS = [
     Mutant(
         (60,),
         "parallel.py",
-        "            task.stop()\n",
+        "            call.stop()\n",
         "            pass\n",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
     ),
     Mutant(
         (60,),
-        "randomizers.py",
-        "_MOST_PER_TASK = 4096",
-        "_MOST_PER_TASK = 1 << 20",
+        "parallel.py",
+        "_LARGEST_TASK = 16 ",
+        "_LARGEST_TASK = 1 << 20 ",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
     ),
     Mutant(

@@ -147,7 +147,8 @@ def _where(kind: Any, condition: Any, *choices: Any) -> Any:
         return kind._gathered(choices, lambda positions: np.where(mask, *positions), "numpy.where")
     encrypted, plain = (first, second) if isinstance(first, kind) else (second, first)
     kept = mask if encrypted is first else ~mask
-    return encrypted * kept + np.where(kept, 0, plain_operand(plain, "the plain choice x"))
+    values = plain_operand(plain, "the plain choice x")
+    return encrypted * kept + np.where(kept, np.zeros((), values.dtype), values)
 
 
 # What has a definition of its own here, most of it a method of the array.

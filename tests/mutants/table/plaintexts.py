@@ -11,6 +11,7 @@ KINDS = "test_encoding.py::test_h18_what_is_no_real_number"
 EDGE = "test_encoding.py::test_h20_max_abs_is_the_last_value_accepted"
 BOUNDS = "test_array.py::test_h21_bounds_are_checked_before_anything_is_computed"
 MORE_BOUNDS = "test_array.py::test_h21_differences_and_reshaped_sums_count_too"
+HINTS = "test_array_hints.py::test_what_an_error_says_to_write_works"
 OBJECTS = "test_array_operands.py::test_h18_elements_of_object_arrays"
 BIG_INTEGERS = "test_array_operands.py::test_h20_big_integers_up_to_max_abs"
 DEFAULT_HOLDS = "test_array_operands.py::test_h20_the_default_encoding_holds_big_integers"
@@ -39,7 +40,7 @@ MUTANTS = [
     Mutant((17,), ENCODING, "        flat = values.ravel()\n", '        flat = values.ravel(order="K")\n', (ORDERS,)),
     Mutant((18,), ENCODING, 'if kind == "f" and size <= 8:', 'if kind == "f":', (KINDS,)),
     Mutant((18,), ENCODING, 'if kind == "f" and size <= 8:', 'if kind in "fc" and size <= 16:', (KINDS,)),
-    Mutant((18,), ENCODING, "    if isinstance(values, np.ma.MaskedArray):\n", "    if False:\n", (KINDS,)),
+    Mutant((18,), ENCODING, "    if isinstance(values, np.ma.MaskedArray):\n", "    if False:\n", (HINTS,)),
     Mutant((18,), ENCODING, "    if _has_masked(values):\n", "    if False:\n", (KINDS,)),
     Mutant(
         (18,),

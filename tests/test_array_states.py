@@ -120,6 +120,7 @@ class Span:
         return False
 
 
+COPIES: dict[str, Callable[[Any], Any]] = {"+": lambda array: +array, "copy": copy.copy, "deepcopy": copy.deepcopy}
 INDICES: list[Any] = [0, -1, slice(None), slice(1, None), slice(None, None, -1), [0, 0], [-1, 0], None, ..., (..., 0)]
 
 # What is made of an array and then added to it, or subtracted.
@@ -364,13 +365,19 @@ class Arrays(RuleBasedStateMachine):
         if how == "transposed":
             if not (not array.packed or array.ndim < 2):
                 return multiple()
-            made = of_indices(model, np.arange(array.size).reshape(array.shape).T) if array.ndim > 1 else model
-            return self.checked(array.T, made)
+            if array.ndim > 1:
+                return self.checked(array.T, of_indices(model, np.arange(array.size).reshape(array.shape).T))
+            return self.copied(array, array.T, model)
         if how in ("+", "copy", "deepcopy"):
-            same = {"+": lambda a: +a, "copy": copy.copy, "deepcopy": copy.deepcopy}[how](array)
-            return self.checked(same, model)
+            return self.copied(array, COPIES[how](array), model)
         shape = (-1,) if how == "flat" else (array.size, 1)
         return self.checked(array.reshape(shape), replace(model, values=model.values.reshape(shape)))
+
+    def copied(self, array: EncryptedArray, copied: EncryptedArray, model: Model) -> Any:
+        """A copy leaves as the array itself does: who sees both sees one thing twice."""
+        if any(array is other for other in self.sent):
+            self.sent.append(copied)
+        return self.checked(copied, model)
 
     @rule(target=pairs, parts=st.lists(pairs, min_size=1, max_size=3))
     def concatenate(self, parts: list[Any]) -> Any:

@@ -66,8 +66,8 @@ def test_window_minimises_the_cost() -> None:
     engine = active_engine()
     windows = [choose_window(engine, 1024, count) for count in (1, 10, 100, 1000, 10**6)]
     assert windows == sorted(windows)
-    assert windows[0] <= max(2, engine.min_window)
-    assert windows[-1] == engine.max_window
+    assert windows[0] <= max(2, engine.tuning.min_window)
+    assert windows[-1] == engine.tuning.max_window
 
 
 def test_exponent_lengths() -> None:

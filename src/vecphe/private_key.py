@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import Words, engine_named, integers_from_words
+from vecphe.arithmetic import Words, integers_from_words
 from vecphe.array import EncryptedArray
 from vecphe.encoding import decode
 from vecphe.errors import (
@@ -22,7 +22,7 @@ from vecphe.numbers import (
     PrivateNumbers,
     check_private_numbers,
 )
-from vecphe.parallel import chunk_bounds, effective_jobs, run_local_tasks
+from vecphe.parallel import AwayContext, map_chunks, part_of
 from vecphe.public_key import PublicKey, phe_attribute
 from vecphe.serialization import (
     KEY_FILE_BYTES,
@@ -216,7 +216,8 @@ class PrivateKey:
         ----------
         array : EncryptedArray
         n_jobs : int, optional
-            As in joblib, on this machine only: None is 1, -1 all cores.
+            As in joblib, on this machine only: None is what ``joblib.parallel_config`` says, else 1; -1 all cores.
+            Under a cluster backend None is 1.
 
         Returns
         -------
@@ -232,7 +233,7 @@ class PrivateKey:
         CorruptedAggregateError
             If a value is beyond the array's bound. Never tell the sender which of the two it was.
         ParallelError
-            If `n_jobs` would send the key to another machine.
+            If `n_jobs` could send the key to another machine, or a worker dies.
         """
         if not isinstance(array, EncryptedArray):
             raise TypeError(
@@ -250,28 +251,28 @@ class PrivateKey:
         return decode(integers, format.fraction_bits, integer=format.integer).reshape(array.shape)
 
     def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
-        ring, engine = self._public_key._source.ring, self._public_key._source.engine
-        count = array.n_ciphertexts
-        least = max(engine.task_size // 8, 1)  # decrypting costs about eight times as much as encrypting
-        jobs = effective_jobs(n_jobs, count, least)
-        bounds = chunk_bounds(count, jobs, least, 16 * least)
-        if len(bounds) == 1:
-            return self._decryptor.decrypt(ring, array.residues, offset)
-        parts = [ring.take(array.residues, np.arange(start, stop)) for start, stop in bounds]
-        if jobs == 1:
-            return np.concatenate([self._decryptor.decrypt(ring, part, offset) for part in parts])
-        if engine.workers == "threads":
-            tasks = [(ring, part, offset) for part in parts]
-            return np.concatenate(run_local_tasks(self._decryptor.decrypt, tasks, n_jobs, "threads"))
-        remote = [(engine.name, self.p, self.q, ring.store_bytes(part), offset) for part in parts]
-        return np.concatenate(run_local_tasks(_decrypt_in_worker, remote, n_jobs, "processes"))
+        source = self._public_key._source
+        parts = map_chunks(
+            source,
+            lambda context, *chunk: self._decryptor.decrypt(context.ring, *chunk),
+            lambda *edges: (part_of(source.ring, array.residues, *edges), offset),
+            array.n_ciphertexts,
+            n_jobs,
+            least=source.engine.tuning.decrypt_task,
+            away=_DecryptAway(self.p, self.q),
+            private=True,
+        )
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _decrypt_in_worker(engine_name: str, p: int, q: int, data: bytes, offset: int) -> Words:
-    """One task of a local worker process: the one door through which private numbers leave their process."""
-    engine = engine_named(engine_name)
-    ring = engine.ring(p * q)
-    return engine.decryptor(p, q).decrypt(ring, ring.load_bytes(data), offset)
+class _DecryptAway:
+    """Tasks of local worker processes: the one door through which private numbers leave their process."""
+
+    def __init__(self, p: int, q: int) -> None:
+        self._p, self._q = p, q
+
+    def __call__(self, context: AwayContext, batch: Any, offset: int) -> Words:
+        return context.engine.decryptor(self._p, self._q).decrypt(context.ring, batch, offset)
 
 
 def _bounded(integers: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:

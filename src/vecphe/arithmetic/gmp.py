@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from gmpy2 import f_divmod, gcd, invert, mpz, powmod, powmod_sec
 
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
 from vecphe.arithmetic.words import digits_from_words, integers_from_words, words_from_integers
 from vecphe.errors import InvalidCiphertextError
 
@@ -349,12 +349,18 @@ class GmpEngine(Engine):
     """gmpy2 on one core; it holds the GIL, so more cores mean more processes."""
 
     name = "gmp"
-    workers = "processes"
-    entry_cost = 1.0  # measured against the steps of single powers, which miss the cache more than those of batches
     max_key_length = 1 << 20
-    task_size = 256  # about 0.1 s at 2048 bits; a task costs some milliseconds
-    min_window = 1
-    max_window = 8  # 2048 bits: 20 MB; one more bit doubles that for 6 % less time a power
+    tuning = Tuning(
+        workers="processes",
+        # Tasks of about 0.1 s at 2048 bits, where one costs some milliseconds: benchmarks/operations/test_workers.py.
+        encrypt_task=256,
+        decrypt_task=32,
+        multiply_task=16384,
+        carry_products=4,  # storing and loading a residue take as long as 1.4 products, half of it in one process
+        entry_cost=1.0,  # measured against the steps of single powers, which miss the cache more than those of batches
+        min_window=1,
+        max_window=8,  # 2048 bits: 20 MB; one more bit doubles that for 6 % less time a power
+    )
 
     def describe(self) -> dict[str, Any]:
         return {"target": gmpy2.mp_version(), "lanes": 1, "version": gmpy2.version()}

@@ -121,13 +121,16 @@ class PaillierPublicKey:
     _context: _Context
 
     def __init__(self, n: int) -> None:
+        self._adopt(n)
+        _warn_once(self.n.bit_length())
+
+    def _adopt(self, n: int) -> None:
         if isinstance(n, (bool, np.bool_)) or not isinstance(n, Integral):
             raise TypeError(f"n must be an int, not {name_of(n)}")
         n = int(n)
         self._context = _Context(n)
         self.max_int: int = n // 3 - 1
         vars(self).update(n=n, g=n + 1, nsquare=n**2)
-        _warn_once(n.bit_length())
 
     @property
     def n(self) -> int:
@@ -176,8 +179,8 @@ class PaillierPublicKey:
         return dict(vars(self))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of a pickle made here, or by phe under its name for this module."""
-        PaillierPublicKey.__init__(self, state["n"])
+        """Of a pickle made here, or by phe under its name for this module: whoever made it was warned of a short key."""
+        self._adopt(state["n"])
         vars(self).update({name: value for name, value in state.items() if name not in ("n", "g", "nsquare")})
 
     def __copy__(self) -> Self:

@@ -179,7 +179,7 @@ class PaillierPublicKey:
         return dict(vars(self))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of a pickle made here, or by phe under its name for this module: whoever made it was warned of a short key."""
+        """Of a pickle made here, or by phe under its name for this module; its maker was warned of short keys."""
         self._adopt(state["n"])
         vars(self).update({name: value for name, value in state.items() if name not in ("n", "g", "nsquare")})
 

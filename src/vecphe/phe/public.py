@@ -467,14 +467,14 @@ class EncryptedNumber:
     def __add__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
             return self._add_encrypted(other)
-        return self._add_encoded(self._encoded(other, self.exponent))
+        return self._plus(self._encoded(other, self.exponent))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
             return self + other * -1
-        return self._add_encoded(_negated(self._encoded(other, self.exponent)))
+        return self._plus(_negated(self._encoded(other, self.exponent)))
 
     def __rsub__(self, other: Any) -> EncryptedNumber:
         return self.__mul__(-1).__add__(other)
@@ -511,17 +511,25 @@ class EncryptedNumber:
 
     def _add_scalar(self, scalar: float) -> EncryptedNumber:
         """The sum with a plain number."""
-        return self._add_encoded(self._encoded(scalar, self.exponent))
+        return self._plus(self._encoded(scalar, self.exponent))
 
     def _add_encoded(self, encoded: EncodedNumber) -> EncryptedNumber:
         """The sum with an encoded number."""
         check_encoded(encoded, self.public_key)
-        lower = min(self.exponent, encoded.exponent)
-        base = _common_base(self._known_base(), encoded.BASE if encoded.exponent else None)
-        number = self if self.exponent == lower else self._lowered(lower, base)
-        factor = exponent_factor(encoded.exponent, lower, EncodedNumber.BASE if base is None else base)
-        residue = self.public_key._multiplied(number._valid(), encoded.encoding * factor)
-        return EncryptedNumber._of(self.public_key, residue, lower, number._base if base is None else base)
+        return self._plus(encoded)
+
+    def _plus(self, encoded: EncodedNumber) -> EncryptedNumber:
+        """The sum with what `_encoded` gave, or checks of its kind."""
+        key, number, mantissa, base = self.public_key, self, encoded.encoding, self._base
+        if base != encoded.BASE or self.exponent != encoded.exponent:
+            lower = min(self.exponent, encoded.exponent)
+            known = _common_base(self._known_base(), encoded.BASE if encoded.exponent else None)
+            if self.exponent != lower:
+                number = self._lowered(lower, known)
+            mantissa *= exponent_factor(encoded.exponent, lower, EncodedNumber.BASE if known is None else known)
+            base = number._base if known is None else known
+        residue = key._multiplied(number._valid(), mantissa)
+        return EncryptedNumber._of(key, residue, number.exponent, base)
 
     def _add_encrypted(self, other: EncryptedNumber) -> EncryptedNumber:
         """The sum with an encrypted number."""

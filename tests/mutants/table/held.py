@@ -73,8 +73,8 @@ MUTANTS = [
     Mutant(
         (73,),
         PUBLIC,
-        "        check_encoded(encoded, self.public_key)\n        lower",
-        "        lower",
+        "        check_encoded(encoded, self.public_key)\n        return self._plus(encoded)\n",
+        "        return self._plus(encoded)\n",
         (METHODS,),
     ),
     Mutant(

@@ -14,6 +14,7 @@
     ├── SerializationError           (ValueError)    malformed bytes or text
     ├── EngineUnavailableError       (RuntimeError)  an engine that is unknown or does not run here
     ├── ParallelError                (RuntimeError)  workers died, or are not allowed for this work
+    ├── BatchTooLargeError           (MemoryError)   more values than there is memory for their ciphertexts
     ├── ProtocolError                (RuntimeError)  a party broke the protocol, or a guard stopped it
     │   └── ClientLostError                          a client does not answer
     └── BenchmarkError               (RuntimeError)  a benchmark whose results were wrong, and so have no time
@@ -24,6 +25,7 @@
 """
 
 __all__ = [
+    "BatchTooLargeError",
     "BenchmarkError",
     "ClientLostError",
     "CorruptedAggregateError",
@@ -102,6 +104,10 @@ class EngineUnavailableError(VecpheError, RuntimeError):
 
 class ParallelError(VecpheError, RuntimeError):
     """Workers died, or the active joblib backend is not allowed for this work."""
+
+
+class BatchTooLargeError(VecpheError, MemoryError):
+    """There is not enough memory for the ciphertexts of so many values; raised before any is computed."""
 
 
 class ProtocolError(VecpheError, RuntimeError):

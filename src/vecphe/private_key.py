@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,9 +13,10 @@ from vecphe.array import EncryptedArray
 from vecphe.encoding import decode
 from vecphe.errors import (
     CorruptedAggregateError,
+    InsecureKeyWarning,
     KeyMismatchError,
 )
-from vecphe.files import PathLike, check_writable
+from vecphe.files import PathLike, check_writable, is_open_to_others
 from vecphe.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
 from vecphe.numbers import (
     PrivateNumbers,
@@ -52,7 +54,10 @@ class PrivateKey:
 
     def __init__(self, public_key: PublicKey, p: int, q: int) -> None:
         if not isinstance(public_key, PublicKey):
-            raise TypeError(f"public_key must be a PublicKey, not {type(public_key).__name__}")
+            raise TypeError(
+                f"public_key must be a PublicKey, not {type(public_key).__name__}; "
+                "PublicKey.from_phe(key) makes one of a key of phe"
+            )
         self._adopt(public_key, check_private_numbers(public_key._numbers, p, q))
 
     def _adopt(self, public_key: PublicKey, numbers: PrivateNumbers) -> None:
@@ -116,6 +121,8 @@ class PrivateKey:
         return self._numbers.q
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_public_key"):
+            return "PrivateKey(no primes yet)"
         return f"PrivateKey({self._public_key.key_length} bits, fingerprint={self._public_key.fingerprint})"
 
     def __eq__(self, other: object) -> bool:
@@ -124,8 +131,17 @@ class PrivateKey:
     def __hash__(self) -> int:
         return hash((PrivateKey, self._public_key))
 
+    def __copy__(self) -> PrivateKey:
+        return self  # nothing changes a key, and within the process there is no need for another
+
+    def __deepcopy__(self, memo: Any) -> PrivateKey:
+        return self
+
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")
+        raise TypeError(
+            "a private key refuses to be pickled: it stays in the process that made it. To store it, use "
+            "key.save(path) or key.to_jwk(); to decrypt on several cores, key.decrypt(array, n_jobs=-1)"
+        )
 
     def to_bytes(self, *, passphrase: str | bytes | None = None) -> bytes:
         """The binary form of docs/format.md. Secret, and without a passphrase in the clear.
@@ -183,8 +199,15 @@ class PrivateKey:
 
     @classmethod
     def load(cls, path: PathLike, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
-        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
-        return cls.from_bytes(read_frame(path, KEY_FILE_BYTES), passphrase=passphrase, insecure=insecure)
+        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError.
+
+        An InsecureKeyWarning says so where others than its owner can read the file.
+        """
+        key = cls.from_bytes(read_frame(path, KEY_FILE_BYTES), passphrase=passphrase, insecure=insecure)
+        if is_open_to_others(path):
+            text = f"others can read the private key in {path}; chmod 600 {path}"
+            warnings.warn(text, InsecureKeyWarning, stacklevel=2)
+        return key
 
     def decrypt(self, array: EncryptedArray, n_jobs: int | None = None) -> npt.NDArray[Any]:
         """Decrypt an array.
@@ -213,7 +236,10 @@ class PrivateKey:
             If `n_jobs` could send the key to another machine, or a worker dies.
         """
         if not isinstance(array, EncryptedArray):
-            raise TypeError(f"decrypt takes an EncryptedArray, not {type(array).__name__}")
+            raise TypeError(
+                f"decrypt takes an EncryptedArray, not {type(array).__name__}; "
+                "vecphe.from_phe(public_key, numbers) makes one of phe's encrypted numbers"
+            )
         if array.fingerprint != self._public_key.fingerprint:
             raise KeyMismatchError("the array belongs to another key; decrypt it with the private key it was made for")
         format = array.format

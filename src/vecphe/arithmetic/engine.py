@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -135,7 +135,16 @@ class FixedBase(ABC, Generic[Batch]):
 
 
 class Decryptor(ABC):
-    """Private side of a key: discrete logarithms of ciphertexts by CRT."""
+    """Private side of a key: discrete logarithms of ciphertexts by CRT. It holds the primes, in whatever form."""
+
+    def __copy__(self) -> Decryptor:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Decryptor:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a decryptor refuses to be pickled: it holds a private key; to store that, use its save(path)")
 
     @abstractmethod
     def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:

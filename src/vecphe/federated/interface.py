@@ -303,10 +303,20 @@ class DecryptionKey(ABC):
         return self._decrypted(vector)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(fingerprint={self.fingerprint[:8]})"
+        return f"{type(self).__name__}(fingerprint={getattr(self, 'fingerprint', 'none yet')[:8]})"
+
+    def __copy__(self) -> DecryptionKey:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> DecryptionKey:
+        return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("private keys refuse to be pickled or copied")
+        raise TypeError(
+            "a private key refuses to be pickled: it stays with the server that made it; send server.pubkey to the "
+            "clients. Keys that are to be stored are made by vecphe.generate_keypair: they have save(path) and "
+            "to_jwk(), and decrypt(array, n_jobs=-1) uses several cores"
+        )
 
 
 class Backend(ABC):

@@ -81,7 +81,7 @@ class Party:
         self._shapes: list[tuple[int, ...]] | None = None  # of the arrays it sent last
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
+        return f"{type(self).__name__}({getattr(self, 'name', None)!r})"
 
     @property
     def weights(self) -> Any:

@@ -3,6 +3,7 @@
 from tests.mutants.model import Mutant
 
 ARRAY, GMP, NATIVE, SELECTION = "array.py", "arithmetic/gmp.py", "arithmetic/native.py", "arithmetic/selection.py"
+FUNCTIONS = "array_functions.py"
 SHAPES = "test_array.py::test_h41_shapes"
 TYPES = "test_array.py::test_h42_products_powers_and_comparisons_are_type_errors"
 ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
@@ -34,19 +35,19 @@ MUTANTS = [
     Mutant(
         (42,),
         ARRAY,
-        'raise TypeError("encrypted values cannot be compared; decrypt them first")',
-        "return False  # type: ignore",
+        "        raise TypeError(array_functions.NO_COMPARISON)\n",
+        "        return False  # type: ignore\n",
         (TYPES,),
     ),
     Mutant(
         (42,),
         ARRAY,
-        'raise TypeError("an encrypted value has no truth value; decrypt it first")',
+        'raise TypeError("an encrypted value has no truth value: only the key holder sees it")',
         "return True  # type: ignore",
         (TYPES,),
     ),
     Mutant((42,), ARRAY, "    def __array__(self,", "    def _array(self,", (TYPES,)),
-    Mutant((42,), ARRAY, "        if not divisors.all():\n", "        if False:\n", (TYPES,)),
+    Mutant((42,), FUNCTIONS, "    if not divisors.all():\n", "    if False:\n", (TYPES,)),
     Mutant(
         (44,),
         "randomizers.py",

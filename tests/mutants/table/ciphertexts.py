@@ -112,20 +112,6 @@ MUTANTS = [
         "        if False:\n",
         (RERANDOMISED, FRESH, TWICE, "test_interop.py::test_h39_what_is_not_fresh_leaves_rerandomised"),
     ),
-    Mutant(
-        (39,),
-        "freshness.py",
-        "            for nonce in self.involved:\n                nonce.spent = True\n",
-        "",
-        (FRESH,),
-    ),
-    Mutant(
-        (39,),
-        "freshness.py",
-        "single = (self.single - other.involved) | (other.single - self.involved)",
-        "single = self.single | other.single",
-        (FRESH,),
-    ),
     Mutant((39,), "array.py", "len(np.unique(flat)) == len(flat)", "len(flat)", (TWICE,)),
     Mutant(
         (39,),
@@ -133,13 +119,6 @@ MUTANTS = [
         "freshness = self._freshness if terms else self._freshness.spoiled()",
         "freshness = self._freshness",
         ("test_array.py::test_h39_an_empty_sum_is_not_the_bare_one",),
-    ),
-    Mutant(
-        (39,),
-        "freshness.py",
-        "        return Freshness(frozenset(), self.involved)\n",
-        "        return self\n",
-        ("test_array.py::test_h39_what_was_made_of_fresh_arrays_is_not_fresh", RERANDOMISED),
     ),
     Mutant(
         (39,),

@@ -68,9 +68,9 @@ def test_the_key_carries_the_backend(server, backend):
 def test_private_keys_show_nothing_and_stay_here(server):
     key = server.privkey
     assert repr(key).endswith(f"(fingerprint={server.pubkey.fingerprint[:8]})")
-    for leak in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="private keys refuse to be"):
-            leak(key)
+    with pytest.raises(TypeError, match="refuses to be pickled"):
+        pickle.dumps(key)
+    assert copy.copy(key) is copy.deepcopy(key) is key
 
 
 def test_a_server_takes_a_backend_with_options():
@@ -145,7 +145,7 @@ MASKED = np.ma.array([1.0, 2.0], mask=[True, False])
     "values", [MASKED, [1j, 2.0], ["1", "2"], [None, 1.0]], ids=["masked", "complex", "text", "None"]
 )
 def test_what_is_no_real_number_is_refused_and_not_converted(server, values):
-    with pytest.raises(TypeError, match=r"x has dtype|x is a masked array"):
+    with pytest.raises(TypeError, match=r"x has dtype|x is a masked array|x holds an object"):
         encrypt_vector(server.pubkey, values)
     for data in ((np.eye(2), values), ([values, values], [1.0, 2.0])):
         with pytest.raises(TypeError, match=r"Hospital 9: [Xy]"):

@@ -60,10 +60,10 @@ def test_ciphertexts_and_bytes_are_those_of_a_round() -> None:
     plan = Plan(clients=5, values=333, key_length=1024)
     total = Side("packed", 1024, 5).run(gradients(5, 333)).total
     e = estimate(plan, COSTS)
-    assert (e.ciphertexts, e.bytes_per_hop) == (total.n_ciphertexts, len(total.to_bytes()))
+    assert (e.ciphertexts, e.bytes_per_hop) == (total.n_ciphertexts, total.nbytes)
     plain = Side("vectorized", 1024, 5).run(gradients(5, 7)).total
     e = estimate(Plan(5, 7, 1024, packed=False), COSTS)
-    assert (e.ciphertexts, e.bytes_per_hop) == (plain.n_ciphertexts, len(plain.to_bytes()))
+    assert (e.ciphertexts, e.bytes_per_hop) == (plain.n_ciphertexts, plain.nbytes)
 
 
 def test_more_work_takes_longer_and_more_cores_less() -> None:

@@ -44,7 +44,7 @@ def test_the_ifma_engine_runs_where_the_cpu_has_it() -> None:
 
 
 def test_the_order_of_preference() -> None:
-    assert [name for name, _ in available_engines()] == ["ifma", "ifma256", "gmp", "portable"]
+    assert [name for name, _ in available_engines()] == ["ifma", "ifma256", "gmp", "portable", "cuda"]
 
 
 @pytest.mark.parametrize("name", RUNNING)

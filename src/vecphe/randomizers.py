@@ -124,7 +124,7 @@ class RandomizerSource:
         """Ciphertexts of the plaintexts ``(words + offset) mod n``, chunked over joblib."""
         engine = self.engine
         jobs = effective_jobs(n_jobs, len(words), engine.task_size)
-        bounds = chunk_bounds(len(words), jobs, engine.task_size, _MOST_PER_TASK)
+        bounds = chunk_bounds(len(words), jobs, engine.task_size, max(_MOST_PER_TASK, engine.task_size))
         if len(bounds) == 1:
             return self._encrypt(words, offset)
         if jobs == 1:

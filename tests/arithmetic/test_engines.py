@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+from functools import cache
 
 import numpy as np
 import pytest
+from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
 
 from vecphe.arithmetic import (
     Engine,
@@ -16,6 +18,7 @@ from vecphe.arithmetic import (
     random_words,
     words_from_integers,
 )
+from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.errors import InvalidCiphertextError
 from vecphe.primes import random_prime_pair
 
@@ -23,9 +26,21 @@ RUNNING = [name for name, reason in available_engines() if reason is None]
 BATCHES = [0, 1, 7, 8, 9, 15, 16, 17, 1023]
 
 
-@pytest.fixture(params=RUNNING)
+ON_HOST = "cuda on the host"
+
+
+@cache
+def engine_on_host() -> Engine:
+    return CudaEngine(HostDevice())
+
+
+@pytest.fixture(params=[*RUNNING, ON_HOST])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return engine_named(request.param)
+    if request.param != ON_HOST:
+        return engine_named(request.param)
+    if not COMPILER:
+        pytest.skip(NOT_TESTED)
+    return engine_on_host()
 
 
 @pytest.fixture(scope="module")

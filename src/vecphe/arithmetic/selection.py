@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vecphe.arithmetic.cuda import CudaEngine
+from vecphe.arithmetic.cuda_device import why_no_device
 from vecphe.arithmetic.engine import AnyRing, Engine
 from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
@@ -29,6 +31,7 @@ class _Candidate(NamedTuple):
 
     why_not: Callable[[], str | None]
     make: Callable[[], Engine]
+    by_name_only: bool = False
 
 
 @cache
@@ -66,6 +69,7 @@ _ENGINES: dict[str, _Candidate] = {
     "ifma256": _native_candidate("ifma256"),
     "gmp": _Candidate(lambda: None, GmpEngine),
     "portable": _native_candidate("portable"),
+    "cuda": _Candidate(why_no_device, CudaEngine, by_name_only=True),
 }
 
 
@@ -122,6 +126,8 @@ def why_not_used() -> dict[str, str]:
     for name, why_not in available_engines():
         if name == active:
             continue
+        if why_not is None and _ENGINES[name].by_name_only:
+            why_not = f"it runs here, but only where it is asked for: set VECPHE_ENGINE={name}"
         if why_not is None and _passes(name) is None:
             why_not = "its self-test failed on this machine"
         reasons[name] = why_not or (f"VECPHE_ENGINE={chosen} asks for another" if chosen else f"{active} is faster")
@@ -131,7 +137,10 @@ def why_not_used() -> dict[str, str]:
 @cache
 def _fastest() -> Engine:
     """The first engine that runs and computes right; warns once where a faster one should have been there."""
-    for name, why_not in available_engines():
+    for name, candidate in _ENGINES.items():
+        if candidate.by_name_only:
+            continue
+        why_not = candidate.why_not()
         if why_not is None:
             try:
                 return _tested(name)

@@ -1,0 +1,521 @@
+"""The cuda engine: batches that stay in the memory of a GPU, one residue to a group of threads (kernels.cu).
+
+Python prepares the constants of a modulus, and cuts work into pieces whose scratch fits the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gmpy2 import gcd, invert, mpz
+
+from vecphe.arithmetic.cuda_device import Buffer, CupyDevice, Device, Limbs, Shape
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
+from vecphe.arithmetic.words import words_from_integers
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
+
+__all__ = ["SHAPES", "CudaEngine"]
+
+_BITS = 29
+_RING_SLACK = 12  # bits of R above n: sums of 2048 logarithms stay below R
+_PRIME_SLACK = 7
+# Limb counts that are compiled; other moduli take the next one. 20, 36, 56 and 72 limbs are those of the primes of keys
+# of 1024, 2048, 3072 and 4096 bits; 36, 72, 112 and 144 those of n. On an H200 9 limbs a lane are as fast as 18 and
+# faster than 5, and 7 as fast as 14; more than 9 take many times longer to compile.
+SHAPES = (Shape(4, 5), Shape(4, 9), Shape(8, 7), Shape(8, 9), Shape(16, 7), Shape(16, 9))
+_ENTRIES, _WINDOW = 16, 4  # of `power` in kernels.cu
+_ALL_DIGITS = 0xFEDCBA9876543210
+_MOST_SCRATCH = 1 << 28  # words a piece: 1 GiB
+_GROUPS_TO_FILL = 1 << 14  # that keep a GPU busy: rows of a matrix are cut so that there are as many
+
+
+def _shape(bits: int, slack: int) -> Shape:
+    for shape in SHAPES:
+        if bits + slack <= _BITS * shape.lanes * shape.limbs:
+            return shape
+    raise EngineUnavailableError(f"the cuda engine computes with moduli of up to 4096 bits, not {bits}")
+
+
+class Batch:
+    """Residues on the device: pairs of coordinates, 2K words each."""
+
+    __slots__ = ("buffer", "count", "n")
+
+    def __init__(self, n: int, count: int, buffer: Buffer) -> None:
+        self.n, self.count, self.buffer = n, count, buffer
+
+    def __len__(self) -> int:
+        return self.count
+
+
+class _Kernels:
+    """The kernels of one limb count on a device."""
+
+    def __init__(self, device: Device, shape: Shape) -> None:
+        self.device, self.shape, self.k = device, shape, shape.lanes * shape.limbs
+        self.r = 1 << (_BITS * self.k)
+
+    def run(self, kernel: str, count: int, *arguments: Any) -> None:
+        if count:
+            self.device.launch(self.shape, kernel, count, *arguments)
+
+    def repacked(self, words: Buffer, count: int, to: tuple[int, int], of: tuple[int, int]) -> Buffer:
+        """`count` rows of to[0] words of to[1] bits from rows of of[0] words of of[1] bits."""
+        result = self.device.allocate(count * to[0])
+        self.run("repack", count * to[0], result, words, *to, *of)
+        return result
+
+    def unpacked(self, words: Limbs, width: int, bits: int = _BITS) -> Buffer:
+        """Rows of numbers in words of 32 bits as rows of `width` limbs."""
+        return self.repacked(self.device.upload(words), len(words), (width, bits), (words.shape[1], 32))
+
+    def limbs(self, values: Sequence[int]) -> Buffer:
+        """Integers below 2^(32*ceil(29*k/32)), k limbs each; the topmost may be larger than a limb."""
+        rows = [[value >> (_BITS * i) & ((1 << _BITS) - 1) for i in range(self.k - 1)] for value in values]
+        tops = [value >> (_BITS * (self.k - 1)) for value in values]
+        return self.device.upload(np.array([[*row, top] for row, top in zip(rows, tops, strict=True)], np.uint32))
+
+    def constants(self, n: int, prime: Sequence[int] = (0, 0, 0)) -> list[int]:
+        """The rows of a modulus, in the order of kernels.cu; `prime` holds those of a decryptor."""
+        one, cube = divmod(self.r % (n * n), n), divmod(self.r**3 % (n * n), n)
+        return [n, self._bias(n), one[1], one[0], cube[1], cube[0], *prime, -int(invert(n, 1 << _BITS)) % (1 << _BITS)]
+
+    def _bias(self, n: int) -> int:
+        """A multiple of n that is >= 4R, to be given digits that exceed those of any number below 2R."""
+        return -(-4 * self.r // n) * n
+
+    def upload_constants(self, moduli: Sequence[Sequence[int]]) -> Buffer:
+        buffer = self.limbs([value for rows in moduli for value in rows])
+        rows = self.device.download(buffer).reshape(-1, self.k).copy()
+        for bias in rows[1 :: len(moduli[0])]:
+            # The same number, each digit larger by 2^30 at the expense of the one above.
+            bias[0] += np.uint32(1 << 30)
+            bias[1:-1] += np.uint32((1 << 30) - 2)
+            bias[-1] -= np.uint32(2)
+        return self.device.upload(rows)
+
+    def pieces(self, count: int, words: int) -> Iterator[tuple[int, int]]:
+        """Cut `count` items that need `words` words of scratch each."""
+        if count == 0:
+            return
+        room = min(_MOST_SCRATCH, self.device.free_bytes() // 16)
+        step = max(room // words, 1)
+        for start in range(0, count, step):
+            yield start, min(start + step, count)
+
+
+class CudaRing(Ring[Batch]):
+    """Z/n^2 on a device."""
+
+    def __init__(self, n: int, kernels: _Kernels) -> None:
+        super().__init__(n)
+        self.kernels, self._width = kernels, 2 * kernels.k
+        self.constants = kernels.upload_constants([kernels.constants(n)])
+
+    def _batch(self, count: int) -> Batch:
+        return Batch(self.n, count, self.kernels.device.allocate(count * self._width))
+
+    def part(self, batch: Batch, start: int, stop: int | None = None) -> Any:
+        """View of residues of a batch for a launch."""
+        return batch.buffer[slice(start * self._width, None if stop is None else stop * self._width)]
+
+    def _own(self, *batches: Batch) -> None:
+        if any(batch.n != self.n for batch in batches):
+            raise ValueError("the batch is that of another ring")
+
+    def size(self, batch: Batch) -> int:
+        return batch.count
+
+    def resident_bytes(self, batch: Batch) -> int:
+        return 4 * len(batch.buffer)
+
+    def load(self, values: Iterable[int]) -> Batch:
+        width = self.ciphertext_bytes
+        try:
+            return self.load_bytes(b"".join(int(value).to_bytes(width, "little") for value in values))
+        except OverflowError:  # negative, or wider than n^2
+            raise InvalidCiphertextError from None
+
+    def load_bytes(self, data: bytes) -> Batch:
+        width, kernels = self.ciphertext_bytes, self.kernels
+        if len(data) % width:
+            raise InvalidCiphertextError
+        rows = np.frombuffer(data, np.uint8).reshape(-1, width)
+        if not _all_below(rows, self.n_squared):
+            raise InvalidCiphertextError
+        result = self._batch(len(rows))
+        for start, stop in kernels.pieces(len(rows), self._width + width // 4 + 1):
+            limbs = kernels.unpacked(_words32(rows[start:stop]), self._width)
+            kernels.run("load", stop - start, self.part(result, start), limbs, self.constants)
+        return result
+
+    def store(self, batch: Batch) -> list[int]:
+        data, width = self.store_bytes(batch), self.ciphertext_bytes
+        return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
+
+    def store_bytes(self, batch: Batch) -> bytes:
+        self._own(batch)
+        kernels, words = self.kernels, -(-self.ciphertext_bytes // 4)
+        result = np.empty((batch.count, self.ciphertext_bytes), np.uint8)
+        for start, stop in kernels.pieces(batch.count, self._width + words):
+            limbs, count = self.plain_form(batch, start, stop, whole=True), stop - start
+            packed = kernels.repacked(limbs, count, (words, 32), (self._width, _BITS))
+            rows = kernels.device.download(packed).astype("<u4", copy=False).view(np.uint8)
+            result[start:stop] = rows.reshape(count, 4 * words)[:, : self.ciphertext_bytes]
+        return result.tobytes()
+
+    def plain_form(self, batch: Batch, start: int, stop: int, *, whole: bool) -> Buffer:
+        """Residues out of Montgomery scaling: 2k limbs of the number (`whole`), or of its coordinates."""
+        limbs = self.kernels.device.allocate((stop - start) * self._width)
+        self.kernels.run("store", stop - start, limbs, self.part(batch, start), self.constants, int(whole))
+        return limbs
+
+    def ones(self, count: int) -> Batch:
+        one = self.constants[2 * self.kernels.k : 4 * self.kernels.k]
+        return self._gathered(one, np.zeros(count, np.uint32))
+
+    def take(self, batch: Batch, indices: npt.NDArray[np.intp]) -> Batch:
+        self._own(batch)
+        if len(indices) and not 0 <= indices.min() <= indices.max() < batch.count:
+            raise IndexError("index out of range")
+        return self._gathered(batch.buffer, indices.astype(np.uint32))
+
+    def _gathered(self, rows: Any, indices: Limbs) -> Batch:
+        result = self._batch(len(indices))
+        where = self.kernels.device.upload(indices)
+        self.kernels.run("gather", len(indices) * self._width, result.buffer, rows, where, self._width)
+        return result
+
+    def concatenate(self, batches: Sequence[Batch]) -> Batch:
+        self._own(*batches)
+        result, start = self._batch(sum(batch.count for batch in batches)), 0
+        for batch in batches:
+            words = len(batch.buffer)  # as one word of as many bits, copied whole
+            self.kernels.run("repack", words, self.part(result, start), batch.buffer, max(words, 1), 32, words, 32)
+            start += batch.count
+        return result
+
+    def all_units(self, batch: Batch) -> bool:
+        return bool(gcd(self.store(self.product(batch, 1, batch.count, 1))[0], self.n) == 1)
+
+    def _multiply(self, out: Any, count: int, left: Any, right: Any, block: int, span: int, shift: int) -> None:
+        self.kernels.run("multiply", count, out, left, right, self.constants, block, span, shift)
+
+    def multiply(self, left: Batch, right: Batch) -> Batch:
+        self._own(left, right)
+        if left.count != right.count:
+            raise ValueError("batches of different sizes")
+        result = self._batch(left.count)
+        self._multiply(result.buffer, left.count, left.buffer, right.buffer, left.count, left.count, 0)
+        return result
+
+    def multiply_plain(self, batch: Batch, words: Words, offset: int) -> Batch:
+        self._own(batch)
+        if len(words) != batch.count:
+            raise ValueError("as many plaintexts as residues are needed")
+        if 64 * words.shape[1] >= _BITS * self._width:
+            raise ValueError("plaintexts of too many words")
+        kernels, result = self.kernels, self._batch(batch.count)
+        shift = kernels.limbs([offset % self.n])
+        for start, stop in kernels.pieces(batch.count, self._width + 2 * words.shape[1]):
+            limbs = kernels.unpacked(_halves(words[start:stop]), self._width)
+            views = self.part(result, start), self.part(batch, start)
+            kernels.run("multiply_plain", stop - start, *views, limbs, shift, self.constants)
+        return result
+
+    def product(self, batch: Batch, outer: int, terms: int, inner: int) -> Batch:
+        self._own(batch)
+        if outer * terms * inner != batch.count:
+            raise ValueError("the shape is not that of the batch")
+        if terms == 0:
+            return self.ones(outer * inner)
+        while terms > 1:
+            half = (terms + 1) // 2
+            result, block = self._batch(outer * half * inner), half * inner
+            self._multiply(result.buffer, result.count, batch.buffer, batch.buffer, block, terms * inner, block)
+            batch, terms = result, half
+        return batch
+
+    def invert(self, batch: Batch) -> Batch:
+        """By a tree of products: of the inverse of a product, times one factor, remains that of the other."""
+        if batch.count == 0:
+            return batch
+        levels = [batch]
+        while levels[-1].count > 1:
+            below, above = levels[-1], self._batch((levels[-1].count + 1) // 2)
+            self._multiply(above.buffer, above.count, below.buffer, below.buffer, above.count, below.count, above.count)
+            levels.append(above)
+        try:
+            inverse = self.load([int(invert(mpz(self.store(levels.pop())[0]), self.n_squared))])
+        except ZeroDivisionError:
+            raise InvalidCiphertextError from None
+        for level in reversed(levels):
+            half, result = inverse.count, self._batch(level.count)
+            rest = level.count - half
+            high = self.part(level, half) if rest else level.buffer
+            self._multiply(result.buffer, half, inverse.buffer, high, half, rest, 0)
+            self._multiply(self.part(result, half), rest, inverse.buffer, level.buffer, half, half, 0)
+            inverse = result
+        return inverse
+
+    def power_vartime(self, batch: Batch, exponents: Sequence[int]) -> Batch:
+        return self._power(batch, *_exponent_words(exponents))
+
+    def power_secret(self, batch: Batch, exponents: Words) -> Batch:
+        return self._power(batch, exponents, 64 * exponents.shape[1])
+
+    def _power(self, batch: Batch, exponents: Words, bits: int) -> Batch:
+        self._own(batch)
+        if len(exponents) != batch.count:
+            raise ValueError("as many exponents as residues are needed")
+        kernels, result, steps = self.kernels, self._batch(batch.count), -(-bits // _WINDOW)
+        for start, stop in kernels.pieces(batch.count, _ENTRIES * self._width + steps + 2 * exponents.shape[1]):
+            count = stop - start
+            tables = powers_of(kernels, self.part(batch, start), count, self.constants, 1)
+            digits = kernels.unpacked(_halves(exponents[start:stop]), steps, _WINDOW)
+            shape = (1, count, count, 1, count, steps)
+            kernels.run("power", count, self.part(result, start), tables, digits, self.constants, *shape)
+        return result
+
+    def matrix_power_vartime(self, matrix: Sequence[Sequence[int]], batch: Batch) -> Batch:
+        self._own(batch)
+        if any(len(row) != batch.count for row in matrix):
+            raise ValueError("every row of the matrix needs one entry a residue")
+        words, bits = _exponent_words(chain.from_iterable(matrix))
+        if not len(matrix) or not batch.count:
+            return self.ones(len(matrix))
+        grid = words.reshape(len(matrix), batch.count, -1)
+        result = None
+        for start, stop in self.kernels.pieces(batch.count, _ENTRIES * self._width):
+            some = self.take(batch, np.arange(start, stop)) if stop - start < batch.count else batch
+            part = self._straus(grid[:, start:stop], bits, some)
+            result = part if result is None else self.multiply(result, part)
+        assert result is not None
+        return result
+
+    def _straus(self, grid: npt.NDArray[np.uint64], bits: int, batch: Batch) -> Batch:
+        """Columns in segments, so that few rows fill the device too."""
+        kernels, (rows, columns, width), steps = self.kernels, grid.shape, -(-bits // _WINDOW)
+        length = -(-columns // min(columns, -(-_GROUPS_TO_FILL // rows)))
+        segments = -(-columns // length)
+        missing = segments * length - columns
+        bases = self.concatenate([batch, self.ones(missing)]) if missing else batch
+        tables = powers_of(kernels, bases.buffer, len(bases), self.constants, 1)
+        padded = np.pad(grid, ((0, 0), (0, missing), (0, 0)))
+        result = self._batch(rows * segments)
+        for start, stop in kernels.pieces(rows, len(bases) * (steps + 2 * width)):
+            exponents = padded[start:stop].reshape(-1, width)
+            digits = kernels.unpacked(_halves(exponents), steps, _WINDOW)
+            shape = (1, len(bases), segments, length, len(exponents), steps)
+            out = self.part(result, start * segments)
+            kernels.run("power", (stop - start) * segments, out, tables, digits, self.constants, *shape)
+        return self.product(result, rows, segments, 1)
+
+    def fixed_base(self, base: int, bits: int, window: int) -> CudaFixedBase:
+        return CudaFixedBase(self, base, bits, window)
+
+
+def powers_of(kernels: _Kernels, bases: Any, count: int, constants: Buffer, moduli: int) -> Buffer:
+    """Tables for `power`."""
+    tables = kernels.device.allocate(count * _ENTRIES * 2 * kernels.k)
+    kernels.run("powers", count, tables, bases, constants, moduli)
+    return tables
+
+
+def _words32(rows: npt.NDArray[np.uint8]) -> Limbs:
+    width = -(-rows.shape[1] // 4) * 4
+    if width > rows.shape[1]:
+        rows = np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
+    return np.ascontiguousarray(rows).view("<u4").astype(np.uint32, copy=False)
+
+
+def _halves(words: Words) -> Limbs:
+    return np.ascontiguousarray(words, dtype="<u8").view("<u4").astype(np.uint32, copy=False)
+
+
+def _all_below(rows: npt.NDArray[np.uint8], bound: int) -> bool:
+    """Whether all little-endian numbers are below the bound; byte by byte from the top, for those not yet told."""
+    limit = np.frombuffer(bound.to_bytes(rows.shape[1], "little"), np.uint8)
+    equal = np.arange(len(rows))
+    for i in reversed(range(rows.shape[1])):
+        column = rows[equal, i]
+        if (column > limit[i]).any():
+            return False
+        equal = equal[column == limit[i]]
+        if not len(equal):
+            return True
+    return False
+
+
+def _exponent_words(exponents: Iterable[int]) -> tuple[Words, int]:
+    """Public exponents as words, and the length in bits of the longest, at least 1."""
+    integers = [int(exponent) for exponent in exponents]
+    if min(integers, default=0) < 0:
+        raise ValueError("exponents must not be negative")
+    bits = max(max(integers, default=0).bit_length(), 1)
+    return words_from_integers(integers, -(-bits // 64)), bits
+
+
+class CudaFixedBase(FixedBase[Batch]):
+    """Table of powers in logarithmic form; see kernels.cu. The window is cut where the table would not fit."""
+
+    def __init__(self, ring: CudaRing, base: int, bits: int, window: int) -> None:
+        kernels = ring.kernels
+        k, room = kernels.k, kernels.device.free_bytes() // 4
+        while window > 1 and 12 * k * (-(-bits // window) << window) > room:
+            window -= 1
+        self._ring, self.window, self._rows = ring, window, -(-bits // window)
+        entries = self._rows << window
+        self._table = kernels.device.allocate(entries * 2 * k)
+        self.table_bytes = 4 * len(self._table)
+        powers = kernels.limbs(self._squares(base))
+        inverses = kernels.device.allocate(entries * k)
+        one = self._logarithmic(1, 1)
+        self._start(one, inverses, entries)
+        for bit in range(window):
+            views = self._table, inverses, powers, ring.constants
+            kernels.run("grow_table", self._rows << bit, *views, window, bit)
+        kernels.run("close_table", entries, self._table, ring.constants)
+
+    def _start(self, one: list[int], inverses: Buffer, entries: int) -> None:
+        """Entry 0 of each row, the power 1: its number and logarithm, and -R^2 over it."""
+        kernels, ring = self._ring.kernels, self._ring
+        first = kernels.limbs([one[0], one[1], ring.n - one[2]])
+        nothing = kernels.device.upload(np.zeros(entries, np.uint32))
+        kernels.run("gather", entries * 2 * kernels.k, self._table, first, nothing, 2 * kernels.k)
+        kernels.run("gather", entries * kernels.k, inverses, first[slice(2 * kernels.k, None)], nothing, kernels.k)
+
+    def _logarithmic(self, value: int, inverse: int) -> list[int]:
+        """Of a unit: y0 in Montgomery scaling, its logarithm times R^2, and R^2/y0."""
+        n, r = self._ring.n, self._ring.kernels.r
+        high, low = divmod(value * r % self._ring.n_squared, n)
+        inverse = inverse * r % n
+        return [low, high * inverse % n, inverse]
+
+    def _squares(self, base: int) -> list[int]:
+        """Base ** 2^i for each bit of the exponents, in logarithmic form."""
+        n, n_squared = self._ring.n, self._ring.n_squared
+        try:
+            value, inverse = mpz(base), invert(mpz(base), n)
+        except ZeroDivisionError:
+            raise InvalidCiphertextError from None
+        found: list[int] = []
+        for _ in range(self._rows * self.window):
+            found += map(int, self._logarithmic(value, inverse))
+            value, inverse = value * value % n_squared, inverse * inverse % n
+        return found
+
+    def power_secret(self, exponents: Words) -> Batch:
+        ring, kernels = self._ring, self._ring.kernels
+        result = Batch(ring.n, len(exponents), kernels.device.allocate(len(exponents) * 2 * kernels.k))
+        for start, stop in kernels.pieces(len(exponents), self._rows + 2 * exponents.shape[1]):
+            digits = kernels.unpacked(_halves(exponents[start:stop]), self._rows, self.window)
+            views = ring.part(result, start), self._table, digits, ring.constants
+            kernels.run("fixed_base", stop - start, *views, self._rows, self.window)
+        return result
+
+
+class CudaDecryptor(Decryptor):
+    """Halves mod p^2 and mod q^2 of each ciphertext, one after the other; as in src/native/decryptor.cpp."""
+
+    def __init__(self, p: int, q: int, kernels: _Kernels) -> None:
+        self._n, self._kernels = p * q, kernels
+        self._exponent_bits = max(p.bit_length(), q.bit_length())
+        halves = [kernels.constants(a, self._of_prime(a, b)) for a, b in ((p, q), (q, p))]
+        self._constants = kernels.upload_constants(halves)
+        exponents = words_from_integers([p - 1, q - 1], -(-self._exponent_bits // 64))
+        self._steps = -(-self._exponent_bits // _WINDOW)
+        self._digits = kernels.unpacked(_halves(exponents), self._steps, _WINDOW)
+
+    def _of_prime(self, p: int, q: int) -> tuple[int, int, int]:
+        """To take x1*n into the pair mod p^2; the scale of its logarithm; the other prime."""
+        q_inverse = int(invert(q, p))
+        return q * self._kernels.r**3 % p, -q_inverse * q_inverse * self._kernels.r % p, q
+
+    def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
+        if not isinstance(ring, CudaRing) or ring.n != self._n or batch.n != self._n:
+            raise ValueError("the ring is that of another key")
+        plaintexts = np.empty((batch.count, ring.plaintext_words), dtype=np.uint64)
+        device = self._kernels.device
+        shift, wrong = ring.kernels.limbs([offset % ring.n]), device.upload(np.zeros(1, np.uint32))
+        for start, stop in self._kernels.pieces(batch.count, (4 * _ENTRIES + 16) * self._kernels.k):
+            words = device.download(self._decrypted(ring, batch, start, stop, shift, wrong))
+            plaintexts[start:stop] = words.astype("<u4", copy=False).view("<u8").reshape(stop - start, -1)
+            words[:] = 0
+        if device.download(wrong)[0]:
+            plaintexts[:] = 0
+            raise InvalidCiphertextError
+        return plaintexts
+
+    def _decrypted(self, ring: CudaRing, batch: Batch, start: int, stop: int, shift: Buffer, wrong: Buffer) -> Buffer:
+        kernels, k, count = self._kernels, self._kernels.k, stop - start
+        halves = kernels.device.allocate(count * 4 * k)
+        plain = ring.plain_form(batch, start, stop, whole=False)
+        kernels.run("enter_halves", 2 * count, halves, plain, ring.kernels.k, self._constants)
+        tables = powers_of(kernels, halves.memory, 2 * count, self._constants, 2)
+        shape = (2, 2 * count, 2 * count, 1, 2, self._steps)
+        kernels.run("power", 2 * count, halves, tables, self._digits, self._constants, *shape)
+        logs, sums = kernels.device.allocate(count * 2 * k), kernels.device.allocate(count * 2 * k)
+        kernels.run("logarithms", 2 * count, logs, wrong, halves, self._constants)
+        kernels.run("combine", count, sums, logs, self._constants)
+        limbs = kernels.device.allocate(count * ring.kernels.k)
+        ring.kernels.run("finish", count, limbs, sums, 2 * k, shift, ring.constants)
+        return ring.kernels.repacked(limbs, count, (2 * ring.plaintext_words, 32), (ring.kernels.k, _BITS))
+
+
+class CudaEngine(Engine):
+    """An NVIDIA GPU, or what else is given as a device."""
+
+    name = "cuda"
+    workers = "threads"
+    entry_cost = 1.7  # 6k^2 an entry against 3.5k^2 a step
+    min_window = 8  # a smaller table leaves most of the device idle while it is made
+    max_window = 16  # 2048 bits: 2.4 GB, and half the time a power of window 8
+    max_key_length = 4096
+    task_size = 1 << 16  # some tens of milliseconds at 2048 bits
+
+    def __init__(self, device: Device | None = None) -> None:
+        self._device = device or CupyDevice()
+        self._kernels: dict[Shape, _Kernels] = {}
+
+    def describe(self) -> dict[str, Any]:
+        return {**self._device.describe(), "lanes": _GROUPS_TO_FILL}
+
+    def known_answers(self) -> bool:
+        return _known_answer(_Kernels(self._device, SHAPES[0]))
+
+    def _kernels_for(self, bits: int, slack: int) -> _Kernels:
+        """The kernels of the next limb count, tested on first use: compiling all of them would take too long."""
+        shape = _shape(bits, slack)
+        if shape not in self._kernels:
+            kernels = _Kernels(self._device, shape)
+            if not _known_answer(kernels):
+                raise EngineUnavailableError("engine 'cuda' failed its self-test on this machine; do not use it")
+            self._kernels[shape] = kernels
+        return self._kernels[shape]
+
+    def ring(self, n: int) -> CudaRing:
+        return CudaRing(n, self._kernels_for(n.bit_length(), _RING_SLACK))
+
+    def decryptor(self, p: int, q: int) -> CudaDecryptor:
+        return CudaDecryptor(p, q, self._kernels_for(max(p.bit_length(), q.bit_length()), _PRIME_SLACK))
+
+
+def _known_answer(kernels: _Kernels) -> bool:
+    n = 3 ** int((_BITS * kernels.k - _RING_SLACK) / 1.585)  # odd, and just short enough
+    n_squared = n * n
+    ring = CudaRing(n, kernels)
+    values = [(5 << n.bit_length()) + 21, n_squared - 7, 1, n + 2, n_squared - 1]
+    batch, exponents = ring.load(values), words_from_integers([0, 1, 45, 62, 63], 1)
+    plain = ring.multiply_plain(batch, exponents, -1)
+    base = ring.fixed_base(values[3], 6, 2)
+    return (
+        ring.store(ring.multiply(batch, plain))
+        == [v * v * (1 + (int(m) - 1) * n) % n_squared for v, m in zip(values, exponents[:, 0], strict=True)]
+        and ring.store(base.power_secret(exponents)) == [pow(n + 2, int(e), n_squared) for e in exponents[:, 0]]
+        and ring.store(ring.power_vartime(batch, [_ALL_DIGITS] * 5)) == [pow(v, _ALL_DIGITS, n_squared) for v in values]
+    )

@@ -67,7 +67,8 @@ check-gpu: export PYTHONPATH := src:.:$(PYTHONPATH)
 check-gpu: ## Check the cuda engine on this machine's GPU: tests, memory checker, speeds into build/gpu.json; 6 minutes
 	@mkdir -p build
 	@if $(GPU_PYTHON) -c "from vecphe.arithmetic.cuda_device import why_no_device; exit(bool(why_no_device()))"; then \
-		$(GPU_PYTHON) -m pytest --benchmark-disable -q -k "cuda and not host" tests/arithmetic/test_engines.py tests/test_selection.py && \
+		$(GPU_PYTHON) -m pytest --benchmark-disable -q \
+			-k "(cuda and not host and not test_cuda) or on_the_device" tests/arithmetic tests/test_selection.py && \
 		if command -v compute-sanitizer > /dev/null; then \
 			compute-sanitizer --tool memcheck --error-exitcode 9 $(GPU_PYTHON) -m benchmarks.gpu --quick; \
 		else echo "no compute-sanitizer here: MEMORY ACCESSES ARE NOT CHECKED"; fi && \

@@ -214,7 +214,7 @@ def test_keys_compute_with_the_engine_that_the_variable_names(
     monkeypatch.setitem(selection._ENGINES, "cuda", selection._Candidate(lambda: None, lambda: engine, True))
     monkeypatch.setattr(selection, "_passes", selection._passes.__wrapped__)
     assert active_engine().name != "cuda"
-    assert "set VECPHE_ENGINE=cuda" in selection.why_not_used()["cuda"]
+    assert selection.why_not_used()["cuda"].startswith("host is there, but is used only where VECPHE_ENGINE=cuda asks")
     monkeypatch.setenv("VECPHE_ENGINE", "cuda")
     public, private = vecphe.generate_keypair(512, insecure=True)
     assert public._source.engine is engine
@@ -296,6 +296,56 @@ def test_h82_a_forked_child_is_told_to_spawn(fake: Fake, monkeypatch: pytest.Mon
     del batch
     assert memory.any()  # the child leaves the parent's device alone
     monkeypatch.undo()
+
+
+# --- a real GPU, where there is one -----------------------------------------------------------------------------------
+
+ON_DEVICE = """
+import os, vecphe
+from vecphe.arithmetic import engine_named
+from vecphe.errors import EngineUnavailableError
+ring = engine_named("cuda").ring(33)
+batch = ring.ones(3)
+def fails(function, text):
+    try:
+        function()
+    except EngineUnavailableError as error:
+        assert text in str(error), error
+    else:
+        raise AssertionError("no error")
+"""
+
+
+MEMORY = """
+fails(lambda: ring.kernels.device.allocate(1 << 40), "out of GPU memory")
+"""
+
+FORK = """
+child = os.fork()
+if not child:
+    fails(lambda: ring.store(batch), "forked")
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+PROCESSES = """
+import subprocess, sys
+other = "from vecphe.arithmetic import engine_named; r = engine_named('cuda').ring(35); print(r.store(r.ones(2)))"
+both = [subprocess.Popen([sys.executable, "-c", other], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+assert [one.communicate()[0] for one in both] == ["[1, 1]\\n"] * 2
+"""
+
+STILL_RIGHT = """
+assert ring.store(batch) == [1] * 3
+"""
+
+
+@pytest.mark.parametrize("script", [MEMORY, FORK, PROCESSES], ids=["memory", "fork", "processes"])
+def test_h82_faults_on_the_device(script: str) -> None:
+    if why_not := why_no_device():
+        pytest.skip(f"{why_not}: FAULTS OF A REAL GPU ARE NOT UNDER TEST")
+    done = subprocess.run([sys.executable, "-c", ON_DEVICE + script + STILL_RIGHT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_kernels_read_tables_of_secret_powers_whole() -> None:

@@ -28,6 +28,7 @@ _PRIME_SLACK = 7
 # faster than 5, and 7 as fast as 14; more than 9 take many times longer to compile.
 SHAPES = (Shape(4, 5), Shape(4, 9), Shape(8, 7), Shape(8, 9), Shape(16, 7), Shape(16, 9))
 _ENTRIES, _WINDOW = 16, 4  # of `power` in kernels.cu
+_PAYS = "from 2 ciphertexts against a core with gmp, from 30 against one with ifma"  # 2048 bits, docs/gpu.md
 _ALL_DIGITS = 0xFEDCBA9876543210
 _MOST_SCRATCH = 1 << 28  # words a piece: 1 GiB
 _GROUPS_TO_FILL = 1 << 14  # that keep a GPU busy: rows of a matrix are cut so that there are as many
@@ -159,14 +160,13 @@ class CudaRing(Ring[Batch]):
 
     def store_bytes(self, batch: Batch) -> bytes:
         self._own(batch)
-        kernels, words = self.kernels, -(-self.ciphertext_bytes // 4)
-        result = np.empty((batch.count, self.ciphertext_bytes), np.uint8)
+        kernels, words, parts = self.kernels, -(-self.ciphertext_bytes // 4), []
         for start, stop in kernels.pieces(batch.count, self._width + words):
             limbs, count = self.plain_form(batch, start, stop, whole=True), stop - start
             packed = kernels.repacked(limbs, count, (words, 32), (self._width, _BITS))
-            rows = kernels.device.download(packed).astype("<u4", copy=False).view(np.uint8)
-            result[start:stop] = rows.reshape(count, 4 * words)[:, : self.ciphertext_bytes]
-        return result.tobytes()
+            rows = kernels.device.download(packed).astype("<u4", copy=False).view(np.uint8).reshape(count, -1)
+            parts.append(np.ascontiguousarray(rows[:, : self.ciphertext_bytes]).data)
+        return b"".join(parts)
 
     def plain_form(self, batch: Batch, start: int, stop: int, *, whole: bool) -> Buffer:
         """Residues out of Montgomery scaling: 2k limbs of the number (`whole`), or of its coordinates."""
@@ -483,7 +483,7 @@ class CudaEngine(Engine):
         self._kernels: dict[Shape, _Kernels] = {}
 
     def describe(self) -> dict[str, Any]:
-        return {**self._device.describe(), "lanes": _GROUPS_TO_FILL}
+        return {**self._device.describe(), "lanes": _GROUPS_TO_FILL, "pays": _PAYS}
 
     def known_answers(self) -> bool:
         return _known_answer(_Kernels(self._device, SHAPES[0]))

@@ -127,11 +127,19 @@ def why_not_used() -> dict[str, str]:
         if name == active:
             continue
         if why_not is None and _ENGINES[name].by_name_only:
-            why_not = f"it runs here, but only where it is asked for: set VECPHE_ENGINE={name}"
+            why_not = _not_asked_for(name)
         if why_not is None and _passes(name) is None:
             why_not = "its self-test failed on this machine"
         reasons[name] = why_not or (f"VECPHE_ENGINE={chosen} asks for another" if chosen else f"{active} is faster")
     return reasons
+
+
+def _not_asked_for(name: str) -> str:
+    try:
+        facts = _ENGINES[name].make().describe()
+    except EngineUnavailableError as error:
+        return str(error)
+    return f"{facts['target']} is there, but is used only where VECPHE_ENGINE={name} asks; it pays {facts['pays']}"
 
 
 @cache

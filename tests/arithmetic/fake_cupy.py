@@ -35,11 +35,26 @@ class OnDevice(np.ndarray[Any, np.dtype[np.uint32]]):
         return np.array(self)
 
 
+class _Current:
+    """A device or stream."""
+
+    id, mem_info = 0, (1 << 30, 1 << 31)
+
+    def __init__(self, fake: Fake) -> None:
+        self.fake = fake
+
+    def __enter__(self) -> None:
+        self.fake.current += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.fake.current -= 1
+
+
 class Fake:
     """A GPU with switches: what a call raises, if it is to fail."""
 
     def __init__(self) -> None:
-        self.driver, self.devices = 13000, 1
+        self.driver, self.devices, self.current = 13000, 1, 0
         self.at_start: Exception | None = None
         self.at_allocation: Exception | None = None
         self.at_launch: Exception | None = None
@@ -57,7 +72,8 @@ class Fake:
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
             compiler=SimpleNamespace(CompileException=CompileException),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-            Device=lambda: SimpleNamespace(id=0, mem_info=(1 << 30, 1 << 31)),
+            Device=lambda: _Current(self),
+            Stream=lambda non_blocking: _Current(self),
         )
         cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0)
         cupy.uint32, cupy.empty, cupy.asarray, cupy.RawModule = np.uint32, self._empty, self._asarray, self._compile
@@ -69,6 +85,7 @@ class Fake:
         return self.devices
 
     def _empty(self, words: int, dtype: Any) -> OnDevice:
+        assert self.current == 2
         if self.at_allocation:
             raise self.at_allocation
         return np.full(words, 0xDEADBEEF, dtype).view(OnDevice)
@@ -85,6 +102,7 @@ class Fake:
 
         def get_function(name: str) -> Any:
             def launch(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
+                assert self.current == 2  # the device and the stream that the engine made
                 if self.at_launch:
                     raise self.at_launch
                 count, threads = int(arguments[0]), 1 if name in ("repack", "gather") else shape.lanes

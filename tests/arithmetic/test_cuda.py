@@ -353,4 +353,4 @@ def test_the_kernels_read_tables_of_secret_powers_whole() -> None:
     power = source[source.index("KERNEL(power,") : source.index("// --- fixed bases")]
     assert "ENTRIES; e++" in power
     assert power.count("digit") == power.count("digits") + 2  # read once; compared with every entry's number
-    assert cuda._ENTRIES == 1 << cuda._WINDOW
+    assert cuda.ENTRIES == 1 << cuda.WINDOW

@@ -1,11 +1,8 @@
-"""The cuda engine: batches that stay in the memory of a GPU, one residue to a group of threads (kernels.cu).
-
-Python prepares the constants of a modulus, and cuts work into pieces whose scratch fits the device.
-"""
+"""The cuda engine: batches that stay in the memory of a GPU, one residue to a group of threads (kernels.cu)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -14,31 +11,28 @@ import numpy.typing as npt
 from gmpy2 import gcd, invert, mpz
 
 from vecphe.arithmetic.cuda_device import Buffer, CupyDevice, Device, Limbs, Shape
+from vecphe.arithmetic.cuda_kernels import (
+    ENTRIES,
+    LIMB_BITS,
+    SHAPES,
+    WINDOW,
+    Kernels,
+    halved,
+    powers_of,
+    shape_for,
+    words32,
+)
 from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
 __all__ = ["SHAPES", "CudaEngine"]
 
-_BITS = 29
 _RING_SLACK = 12  # bits of R above n: sums of 2048 logarithms stay below R
 _PRIME_SLACK = 7
-# Limb counts that are compiled; other moduli take the next one. 20, 36, 56 and 72 limbs are those of the primes of keys
-# of 1024, 2048, 3072 and 4096 bits; 36, 72, 112 and 144 those of n. On an H200 9 limbs a lane are as fast as 18 and
-# faster than 5, and 7 as fast as 14; more than 9 take many times longer to compile.
-SHAPES = (Shape(4, 5), Shape(4, 9), Shape(8, 7), Shape(8, 9), Shape(16, 7), Shape(16, 9))
-_ENTRIES, _WINDOW = 16, 4  # of `power` in kernels.cu
 _PAYS = "from 2 ciphertexts against a core with gmp, from 30 against one with ifma"  # 2048 bits, docs/gpu.md
 _ALL_DIGITS = 0xFEDCBA9876543210
-_MOST_SCRATCH = 1 << 28  # words a piece: 1 GiB
 _GROUPS_TO_FILL = 1 << 14  # that keep a GPU busy: rows of a matrix are cut so that there are as many
-
-
-def _shape(bits: int, slack: int) -> Shape:
-    for shape in SHAPES:
-        if bits + slack <= _BITS * shape.lanes * shape.limbs:
-            return shape
-    raise EngineUnavailableError(f"the cuda engine computes with moduli of up to 4096 bits, not {bits}")
 
 
 class Batch:
@@ -53,66 +47,10 @@ class Batch:
         return self.count
 
 
-class _Kernels:
-    """The kernels of one limb count on a device."""
-
-    def __init__(self, device: Device, shape: Shape) -> None:
-        self.device, self.shape, self.k = device, shape, shape.lanes * shape.limbs
-        self.r = 1 << (_BITS * self.k)
-
-    def run(self, kernel: str, count: int, *arguments: Any) -> None:
-        if count:
-            self.device.launch(self.shape, kernel, count, *arguments)
-
-    def repacked(self, words: Buffer, count: int, to: tuple[int, int], of: tuple[int, int]) -> Buffer:
-        """`count` rows of to[0] words of to[1] bits from rows of of[0] words of of[1] bits."""
-        result = self.device.allocate(count * to[0])
-        self.run("repack", count * to[0], result, words, *to, *of)
-        return result
-
-    def unpacked(self, words: Limbs, width: int, bits: int = _BITS) -> Buffer:
-        """Rows of numbers in words of 32 bits as rows of `width` limbs."""
-        return self.repacked(self.device.upload(words), len(words), (width, bits), (words.shape[1], 32))
-
-    def limbs(self, values: Sequence[int]) -> Buffer:
-        """Integers below 2^(32*ceil(29*k/32)), k limbs each; the topmost may be larger than a limb."""
-        rows = [[value >> (_BITS * i) & ((1 << _BITS) - 1) for i in range(self.k - 1)] for value in values]
-        tops = [value >> (_BITS * (self.k - 1)) for value in values]
-        return self.device.upload(np.array([[*row, top] for row, top in zip(rows, tops, strict=True)], np.uint32))
-
-    def constants(self, n: int, prime: Sequence[int] = (0, 0, 0)) -> list[int]:
-        """The rows of a modulus, in the order of kernels.cu; `prime` holds those of a decryptor."""
-        one, cube = divmod(self.r % (n * n), n), divmod(self.r**3 % (n * n), n)
-        return [n, self._bias(n), one[1], one[0], cube[1], cube[0], *prime, -int(invert(n, 1 << _BITS)) % (1 << _BITS)]
-
-    def _bias(self, n: int) -> int:
-        """A multiple of n that is >= 4R, to be given digits that exceed those of any number below 2R."""
-        return -(-4 * self.r // n) * n
-
-    def upload_constants(self, moduli: Sequence[Sequence[int]]) -> Buffer:
-        buffer = self.limbs([value for rows in moduli for value in rows])
-        rows = self.device.download(buffer).reshape(-1, self.k).copy()
-        for bias in rows[1 :: len(moduli[0])]:
-            # The same number, each digit larger by 2^30 at the expense of the one above.
-            bias[0] += np.uint32(1 << 30)
-            bias[1:-1] += np.uint32((1 << 30) - 2)
-            bias[-1] -= np.uint32(2)
-        return self.device.upload(rows)
-
-    def pieces(self, count: int, words: int) -> Iterator[tuple[int, int]]:
-        """Cut `count` items that need `words` words of scratch each."""
-        if count == 0:
-            return
-        room = min(_MOST_SCRATCH, self.device.free_bytes() // 16)
-        step = max(room // words, 1)
-        for start in range(0, count, step):
-            yield start, min(start + step, count)
-
-
 class CudaRing(Ring[Batch]):
     """Z/n^2 on a device."""
 
-    def __init__(self, n: int, kernels: _Kernels) -> None:
+    def __init__(self, n: int, kernels: Kernels) -> None:
         super().__init__(n)
         self.kernels, self._width = kernels, 2 * kernels.k
         self.constants = kernels.upload_constants([kernels.constants(n)])
@@ -120,9 +58,9 @@ class CudaRing(Ring[Batch]):
     def _batch(self, count: int) -> Batch:
         return Batch(self.n, count, self.kernels.device.allocate(count * self._width))
 
-    def part(self, batch: Batch, start: int, stop: int | None = None) -> Any:
-        """View of residues of a batch for a launch."""
-        return batch.buffer[slice(start * self._width, None if stop is None else stop * self._width)]
+    def part(self, batch: Batch, start: int) -> Any:
+        """View of a batch from residue `start` on, for a launch."""
+        return batch.buffer[start * self._width :]
 
     def _own(self, *batches: Batch) -> None:
         if any(batch.n != self.n for batch in batches):
@@ -150,7 +88,7 @@ class CudaRing(Ring[Batch]):
             raise InvalidCiphertextError
         result = self._batch(len(rows))
         for start, stop in kernels.pieces(len(rows), self._width + width // 4 + 1):
-            limbs = kernels.unpacked(_words32(rows[start:stop]), self._width)
+            limbs = kernels.unpacked(words32(rows[start:stop]), self._width)
             kernels.run("load", stop - start, self.part(result, start), limbs, self.constants)
         return result
 
@@ -163,7 +101,7 @@ class CudaRing(Ring[Batch]):
         kernels, words, parts = self.kernels, -(-self.ciphertext_bytes // 4), []
         for start, stop in kernels.pieces(batch.count, self._width + words):
             limbs, count = self.plain_form(batch, start, stop, whole=True), stop - start
-            packed = kernels.repacked(limbs, count, (words, 32), (self._width, _BITS))
+            packed = kernels.repacked(limbs, count, (words, 32), (self._width, LIMB_BITS))
             rows = kernels.device.download(packed).astype("<u4", copy=False).view(np.uint8).reshape(count, -1)
             parts.append(np.ascontiguousarray(rows[:, : self.ciphertext_bytes]).data)
         return b"".join(parts)
@@ -217,12 +155,12 @@ class CudaRing(Ring[Batch]):
         self._own(batch)
         if len(words) != batch.count:
             raise ValueError("as many plaintexts as residues are needed")
-        if 64 * words.shape[1] >= _BITS * self._width:
+        if 64 * words.shape[1] >= LIMB_BITS * self._width:
             raise ValueError("plaintexts of too many words")
         kernels, result = self.kernels, self._batch(batch.count)
         shift = kernels.limbs([offset % self.n])
         for start, stop in kernels.pieces(batch.count, self._width + 2 * words.shape[1]):
-            limbs = kernels.unpacked(_halves(words[start:stop]), self._width)
+            limbs = kernels.unpacked(halved(words[start:stop]), self._width)
             views = self.part(result, start), self.part(batch, start)
             kernels.run("multiply_plain", stop - start, *views, limbs, shift, self.constants)
         return result
@@ -272,11 +210,11 @@ class CudaRing(Ring[Batch]):
         self._own(batch)
         if len(exponents) != batch.count:
             raise ValueError("as many exponents as residues are needed")
-        kernels, result, steps = self.kernels, self._batch(batch.count), -(-bits // _WINDOW)
-        for start, stop in kernels.pieces(batch.count, _ENTRIES * self._width + steps + 2 * exponents.shape[1]):
+        kernels, result, steps = self.kernels, self._batch(batch.count), -(-bits // WINDOW)
+        for start, stop in kernels.pieces(batch.count, ENTRIES * self._width + steps + 2 * exponents.shape[1]):
             count = stop - start
             tables = powers_of(kernels, self.part(batch, start), count, self.constants, 1)
-            digits = kernels.unpacked(_halves(exponents[start:stop]), steps, _WINDOW)
+            digits = kernels.unpacked(halved(exponents[start:stop]), steps, WINDOW)
             shape = (1, count, count, 1, count, steps)
             kernels.run("power", count, self.part(result, start), tables, digits, self.constants, *shape)
         return result
@@ -290,7 +228,7 @@ class CudaRing(Ring[Batch]):
             return self.ones(len(matrix))
         grid = words.reshape(len(matrix), batch.count, -1)
         result = None
-        for start, stop in self.kernels.pieces(batch.count, _ENTRIES * self._width):
+        for start, stop in self.kernels.pieces(batch.count, ENTRIES * self._width):
             some = self.take(batch, np.arange(start, stop)) if stop - start < batch.count else batch
             part = self._straus(grid[:, start:stop], bits, some)
             result = part if result is None else self.multiply(result, part)
@@ -299,7 +237,7 @@ class CudaRing(Ring[Batch]):
 
     def _straus(self, grid: npt.NDArray[np.uint64], bits: int, batch: Batch) -> Batch:
         """Columns in segments, so that few rows fill the device too."""
-        kernels, (rows, columns, width), steps = self.kernels, grid.shape, -(-bits // _WINDOW)
+        kernels, (rows, columns, width), steps = self.kernels, grid.shape, -(-bits // WINDOW)
         length = -(-columns // min(columns, -(-_GROUPS_TO_FILL // rows)))
         segments = -(-columns // length)
         missing = segments * length - columns
@@ -309,7 +247,7 @@ class CudaRing(Ring[Batch]):
         result = self._batch(rows * segments)
         for start, stop in kernels.pieces(rows, len(bases) * (steps + 2 * width)):
             exponents = padded[start:stop].reshape(-1, width)
-            digits = kernels.unpacked(_halves(exponents), steps, _WINDOW)
+            digits = kernels.unpacked(halved(exponents), steps, WINDOW)
             shape = (1, len(bases), segments, length, len(exponents), steps)
             out = self.part(result, start * segments)
             kernels.run("power", (stop - start) * segments, out, tables, digits, self.constants, *shape)
@@ -317,24 +255,6 @@ class CudaRing(Ring[Batch]):
 
     def fixed_base(self, base: int, bits: int, window: int) -> CudaFixedBase:
         return CudaFixedBase(self, base, bits, window)
-
-
-def powers_of(kernels: _Kernels, bases: Any, count: int, constants: Buffer, moduli: int) -> Buffer:
-    """Tables for `power`."""
-    tables = kernels.device.allocate(count * _ENTRIES * 2 * kernels.k)
-    kernels.run("powers", count, tables, bases, constants, moduli)
-    return tables
-
-
-def _words32(rows: npt.NDArray[np.uint8]) -> Limbs:
-    width = -(-rows.shape[1] // 4) * 4
-    if width > rows.shape[1]:
-        rows = np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
-    return np.ascontiguousarray(rows).view("<u4").astype(np.uint32, copy=False)
-
-
-def _halves(words: Words) -> Limbs:
-    return np.ascontiguousarray(words, dtype="<u8").view("<u4").astype(np.uint32, copy=False)
 
 
 def _all_below(rows: npt.NDArray[np.uint8], bound: int) -> bool:
@@ -413,7 +333,7 @@ class CudaFixedBase(FixedBase[Batch]):
         ring, kernels = self._ring, self._ring.kernels
         result = Batch(ring.n, len(exponents), kernels.device.allocate(len(exponents) * 2 * kernels.k))
         for start, stop in kernels.pieces(len(exponents), self._rows + 2 * exponents.shape[1]):
-            digits = kernels.unpacked(_halves(exponents[start:stop]), self._rows, self.window)
+            digits = kernels.unpacked(halved(exponents[start:stop]), self._rows, self.window)
             views = ring.part(result, start), self._table, digits, ring.constants
             kernels.run("fixed_base", stop - start, *views, self._rows, self.window)
         return result
@@ -422,14 +342,14 @@ class CudaFixedBase(FixedBase[Batch]):
 class CudaDecryptor(Decryptor):
     """Halves mod p^2 and mod q^2 of each ciphertext, one after the other; as in src/native/decryptor.cpp."""
 
-    def __init__(self, p: int, q: int, kernels: _Kernels) -> None:
+    def __init__(self, p: int, q: int, kernels: Kernels) -> None:
         self._n, self._kernels = p * q, kernels
         self._exponent_bits = max(p.bit_length(), q.bit_length())
         halves = [kernels.constants(a, self._of_prime(a, b)) for a, b in ((p, q), (q, p))]
         self._constants = kernels.upload_constants(halves)
         exponents = words_from_integers([p - 1, q - 1], -(-self._exponent_bits // 64))
-        self._steps = -(-self._exponent_bits // _WINDOW)
-        self._digits = kernels.unpacked(_halves(exponents), self._steps, _WINDOW)
+        self._steps = -(-self._exponent_bits // WINDOW)
+        self._digits = kernels.unpacked(halved(exponents), self._steps, WINDOW)
 
     def _of_prime(self, p: int, q: int) -> tuple[int, int, int]:
         """To take x1*n into the pair mod p^2; the scale of its logarithm; the other prime."""
@@ -442,7 +362,7 @@ class CudaDecryptor(Decryptor):
         plaintexts = np.empty((batch.count, ring.plaintext_words), dtype=np.uint64)
         device = self._kernels.device
         shift, wrong = ring.kernels.limbs([offset % ring.n]), device.upload(np.zeros(1, np.uint32))
-        for start, stop in self._kernels.pieces(batch.count, (4 * _ENTRIES + 16) * self._kernels.k):
+        for start, stop in self._kernels.pieces(batch.count, (4 * ENTRIES + 16) * self._kernels.k):
             words = device.download(self._decrypted(ring, batch, start, stop, shift, wrong))
             plaintexts[start:stop] = words.astype("<u4", copy=False).view("<u8").reshape(stop - start, -1)
             words[:] = 0
@@ -464,7 +384,7 @@ class CudaDecryptor(Decryptor):
         kernels.run("combine", count, sums, logs, self._constants)
         limbs = kernels.device.allocate(count * ring.kernels.k)
         ring.kernels.run("finish", count, limbs, sums, 2 * k, shift, ring.constants)
-        return ring.kernels.repacked(limbs, count, (2 * ring.plaintext_words, 32), (ring.kernels.k, _BITS))
+        return ring.kernels.repacked(limbs, count, (2 * ring.plaintext_words, 32), (ring.kernels.k, LIMB_BITS))
 
 
 class CudaEngine(Engine):
@@ -480,19 +400,19 @@ class CudaEngine(Engine):
 
     def __init__(self, device: Device | None = None) -> None:
         self._device = device or CupyDevice()
-        self._kernels: dict[Shape, _Kernels] = {}
+        self._kernels: dict[Shape, Kernels] = {}
 
     def describe(self) -> dict[str, Any]:
         return {**self._device.describe(), "lanes": _GROUPS_TO_FILL, "pays": _PAYS}
 
     def known_answers(self) -> bool:
-        return _known_answer(_Kernels(self._device, SHAPES[0]))
+        return _known_answer(Kernels(self._device, SHAPES[0]))
 
-    def _kernels_for(self, bits: int, slack: int) -> _Kernels:
+    def _kernels_for(self, bits: int, slack: int) -> Kernels:
         """The kernels of the next limb count, tested on first use: compiling all of them would take too long."""
-        shape = _shape(bits, slack)
+        shape = shape_for(bits, slack)
         if shape not in self._kernels:
-            kernels = _Kernels(self._device, shape)
+            kernels = Kernels(self._device, shape)
             if not _known_answer(kernels):
                 raise EngineUnavailableError("engine 'cuda' failed its self-test on this machine; do not use it")
             self._kernels[shape] = kernels
@@ -505,8 +425,8 @@ class CudaEngine(Engine):
         return CudaDecryptor(p, q, self._kernels_for(max(p.bit_length(), q.bit_length()), _PRIME_SLACK))
 
 
-def _known_answer(kernels: _Kernels) -> bool:
-    n = 3 ** int((_BITS * kernels.k - _RING_SLACK) / 1.585)  # odd, and just short enough
+def _known_answer(kernels: Kernels) -> bool:
+    n = 3 ** int((LIMB_BITS * kernels.k - _RING_SLACK) / 1.585)  # odd, and just short enough
     n_squared = n * n
     ring = CudaRing(n, kernels)
     values = [(5 << n.bit_length()) + 21, n_squared - 7, 1, n + 2, n_squared - 1]

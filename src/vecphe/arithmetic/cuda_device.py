@@ -110,7 +110,7 @@ def _one_line(error: BaseException) -> str:
 
 
 class CupyDevice(Device):
-    """The current GPU of CuPy."""
+    """The GPU that is CuPy's current one when this is made."""
 
     def __init__(self) -> None:
         if why_not := why_no_device():
@@ -118,6 +118,8 @@ class CupyDevice(Device):
         import cupy
 
         self._cupy = cupy
+        # Of our own, whatever the caller makes current in its threads: what is launched later must see what was before.
+        self._gpu, self._stream = cupy.cuda.Device(), cupy.cuda.Stream(non_blocking=True)
         self._process = os.getpid()
         self._fault: str | None = None
         runtime, driver, compiler = cupy.cuda.runtime, cupy.cuda.driver, cupy.cuda.compiler
@@ -135,7 +137,8 @@ class CupyDevice(Device):
         if self._fault:
             raise EngineUnavailableError(self._fault)
         try:
-            yield
+            with self._gpu, self._stream:
+                yield
         except self._cupy.cuda.memory.OutOfMemoryError:
             raise EngineUnavailableError(
                 "out of GPU memory: free arrays or end other processes on the GPU, or work on fewer values at once"
@@ -149,13 +152,13 @@ class CupyDevice(Device):
 
     def describe(self) -> dict[str, Any]:
         with self._typed():
-            properties = self._cupy.cuda.runtime.getDeviceProperties(self._cupy.cuda.Device().id)
+            properties = self._cupy.cuda.runtime.getDeviceProperties(self._gpu.id)
             driver = self._cupy.cuda.runtime.driverGetVersion()
         return {"target": properties["name"].decode(), "version": _version(driver)}
 
     def free_bytes(self) -> int:
         with self._typed():
-            free = self._cupy.cuda.Device().mem_info[0]
+            free = self._gpu.mem_info[0]
             return int(free + self._cupy.get_default_memory_pool().free_bytes())
 
     def allocate(self, words: int) -> Buffer:

@@ -52,7 +52,7 @@ MUTANTS = [
     ),
     Mutant(
         (61,),
-        ENGINE,
+        "arithmetic/cuda_kernels.py",
         "step = max(room // words, 1)",
         "step = count",
         (TESTS + "h61_what_does_not_fit_the_device_is_cut",),

@@ -105,6 +105,24 @@ def test_h46_a_failed_self_test_warns_and_falls_back(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("fresh_selection")
+def test_h46_an_engine_by_name_only_is_never_chosen_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Device(GmpEngine):
+        name = "device"
+
+        def describe(self) -> dict[str, Any]:
+            return {"target": "a device", "pays": "from 9"}
+
+    named = selection._Candidate(lambda: None, Device, by_name_only=True)
+    good = selection._Candidate(lambda: None, GmpEngine)
+    monkeypatch.setattr(selection, "_ENGINES", {"device": named, "gmp": good})
+    assert active_engine().name == "gmp"
+    reason = "a device is there, but is used only where VECPHE_ENGINE=device asks; it pays from 9"
+    assert selection.why_not_used() == {"device": reason}
+    monkeypatch.setenv("VECPHE_ENGINE", "device")
+    assert active_engine().name == "device"
+
+
+@pytest.mark.usefixtures("fresh_selection")
 def test_info_says_why_an_engine_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = (selection._Candidate(lambda: None, engine) for engine in (GmpEngine, _FaultyEngine))
     missing = selection._Candidate(lambda: "this CPU lacks avx1024", GmpEngine)

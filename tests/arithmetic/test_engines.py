@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import secrets
 from functools import cache
 
 import numpy as np
@@ -16,6 +17,7 @@ from vecphe.arithmetic import (
     engine_named,
     integers_from_words,
     random_words,
+    words,
     words_from_integers,
 )
 from vecphe.arithmetic.cuda import CudaEngine
@@ -190,6 +192,19 @@ def test_words_hold_uniform_bits() -> None:
     assert max(values) > 2**69
     assert len(set(values)) == 400
     assert random_words(0, 70).shape == (0, 2)
+
+
+def test_many_words_are_made_in_threads_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    token_bytes = secrets.token_bytes
+    monkeypatch.setattr(words.secrets, "token_bytes", lambda count: [asked.append(count), token_bytes(count)][1])
+    monkeypatch.setattr(words, "_IN_THREADS_FROM", 8 * 1001)
+    made = random_words(1001, 64)
+    assert len(asked) == 4
+    assert sum(asked) == 8 * 1001
+    assert len(np.unique(made)) == 1001
+    assert len(random_words(1000, 64)) == 1000
+    assert len(asked) == 5
 
 
 def test_a_fault_during_decryption_is_found(primes: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ __all__ = ["SHAPES", "CudaEngine"]
 
 _RING_SLACK = 12  # bits of R above n: sums of 2048 logarithms stay below R
 _PRIME_SLACK = 7
-_PAYS = "from 2 ciphertexts against a core with gmp, from 30 against one with ifma"  # 2048 bits, docs/gpu.md
+_PAYS = "from 3 ciphertexts against a core with gmp, from 30 against one with ifma"  # 2048 bits, docs/gpu.md
 _ALL_DIGITS = 0xFEDCBA9876543210
 _GROUPS_TO_FILL = 1 << 14  # that keep a GPU busy: rows of a matrix are cut so that there are as many
 

@@ -44,11 +44,11 @@ MUTANTS = [
     Mutant((82,), ENGINE, "        if device.download(wrong)[0]:\n", "        if False:\n", (DECRYPTION,)),
     Mutant((82,), KERNELS, "            put_any(wrong,", "            if (0) put_any(wrong,", (DECRYPTION,)),
     Mutant(
-        (82,),
+        (46,),
         "arithmetic/selection.py",
         "        if candidate.by_name_only:\n",
         "        if False:\n",
-        (TESTS + "keys_compute_with_the_engine_that_the_variable_names",),
+        ("test_selection.py::test_h46_an_engine_by_name_only_is_never_chosen_silently",),
     ),
     Mutant(
         (61,),

@@ -1,8 +1,10 @@
-# Everything runs from .venv, which is made on first use and again whenever pyproject.toml changes; the native kernel
-# is built again whenever its sources change. NATIVE=0 goes on without the kernel where it cannot be built.
+# Everything runs from .venv, which is made on first use and again whenever pyproject.toml or the lock changes; the native
+# kernel is built again whenever its sources change. NATIVE=0 goes on without the kernel where it cannot be built;
+# LATEST=1 installs the newest packages that pyproject.toml allows in place of the locked ones.
 PYTHON ?= python3
 ARGS ?=
 NATIVE ?= 1
+LATEST ?=
 FUZZ_EXAMPLES ?= 20000
 
 export FUZZ_EXAMPLES
@@ -12,24 +14,34 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(NATIVE)
 STAMP := $(VENV)/.built-$(NATIVE)
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
+LOCK := requirements.lock
+PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python $(PIP_INSTALL)
+# What builds the kernel is installed already; an environment of its own would fetch it anew, and not from the lock.
+BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint mutants format bench check-gpu results documents gate gate-baseline gate-regressions clean
+.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench check-gpu results documents gate gate-baseline \
+	gate-regressions clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The stamp is written last and the environment is emptied first, so an interrupted install starts over.
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml $(LOCK)
 	@echo "Setting up $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP_INSTALL) --editable ".[dev]"
+ifdef LATEST
+	@$(INSTALL) --editable ".[dev]"
+else
+	@$(INSTALL) --require-hashes --requirement $(LOCK)
+	@$(BUILD)
+endif
 	@touch $@ $(STAMP)
 
 $(STAMP): $(INSTALLED) $(shell find src/native -type f)
 	@if [ -n "$$(find src/native -type f -newer $(STAMP))" ]; then \
-		echo "Building the native kernel" && $(PIP_INSTALL) --no-deps --editable .; fi
+		echo "Building the native kernel" && $(BUILD); fi
 	@touch $@
 
 run: $(STAMP) ## Train on encrypted gradients and compare with phe; ARGS="--help" lists the options
@@ -52,6 +64,18 @@ lint: $(STAMP) ## Check style, types and the direction of imports
 
 mutants: $(STAMP) ## Plant each fault of tests/mutants in a copy, and see its tests fail; ARGS="--rows 16,21" or "--list"
 	$(BIN)/python -m tests.mutants.replay $(ARGS)
+
+COUNT ?= 60
+SEED ?=
+mutants-random: $(STAMP) ## Plant COUNT faults drawn at random, all over the package; SEED=1 draws the same ones again
+	$(BIN)/python -m tests.mutants.sample --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+LOCKER := build/lock
+lock: ## Renew requirements.lock: the newest packages that pyproject.toml allows, for every Python it allows
+	@$(PYTHON) -m venv --clear $(LOCKER)
+	@$(LOCKER)/bin/python $(PIP_INSTALL) uv
+	$(LOCKER)/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes \
+		--upgrade --no-annotate --custom-compile-command "make lock" --output-file $(LOCK)
 
 format: $(STAMP) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .

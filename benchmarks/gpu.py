@@ -122,7 +122,7 @@ def _encryption(engine: Engine, p: int, q: int, count: int) -> Iterator[Timed]:
     n = p * q
     bits = exponent_bits("djn", n.bit_length())
     exponents, plaintexts = random_words(count, bits), random_words(count, n.bit_length() - 1)
-    table = engine.ring(n).fixed_base(pow(3, n, n * n), bits, engine.max_window)
+    table = engine.ring(n).fixed_base(pow(3, n, n * n), bits, engine.tuning.max_window)
     yield "randomizers", lambda: table.power_secret(exponents), count
     source = RandomizerSource(PublicNumbers(n))
     source.prepare(1 << 30)

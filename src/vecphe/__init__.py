@@ -1,33 +1,18 @@
 """Vectorized Paillier encryption: numpy arrays in, numpy arrays out."""
 
-from vecphe.array import EncryptedArray, concatenate
-from vecphe.encoding import FixedPoint
-from vecphe.errors import (
-    CorruptedAggregateError,
-    EngineFallbackWarning,
-    EngineUnavailableError,
-    InsecureKeyWarning,
-    InvalidCiphertextError,
-    InvalidKeyError,
-    InvalidPlaintextError,
-    KeyMismatchError,
-    LayoutMismatchError,
-    PackedOperationError,
-    ParallelError,
-    PlaintextOverflowError,
-    ProtocolError,
-    SerializationError,
-    VecpheError,
-)
-from vecphe.interop import from_phe, to_phe
-from vecphe.keys import PrivateKey, PublicKey, generate_keypair
-from vecphe.numbers import DEFAULT_KEY_LENGTH
-from vecphe.packing import SlotLayout
+# ruff: noqa: F403, F405 - the names of vecphe.api are those listed here
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vecphe.api import *
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",
+    "BatchTooLargeError",
     "CorruptedAggregateError",
     "EncryptedArray",
     "EngineFallbackWarning",
@@ -54,3 +39,20 @@ __all__ = [
     "generate_keypair",
     "to_phe",
 ]
+
+_ROOMS = ("federated", "phe")  # packages that need no import of their own
+
+
+def __getattr__(name: str) -> Any:
+    """Import everything when the first name is used: a command has to answer Ctrl-C before it imports numpy."""
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    api = import_module("vecphe.api")
+    globals().update({public: getattr(api, public) for public in api.__all__})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from vecphe import private_key
+from vecphe.arithmetic import active_engine
+from vecphe.bench import estimate as estimating
+from vecphe.bench.environment import use_engine
 from vecphe.bench.estimate import Costs, Plan, calibrate, estimate
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients
 from vecphe.cli.app import app
 from vecphe.cli.plan import print_plan
+from vecphe.encoding import FixedPoint
 from vecphe.errors import InvalidKeyError
+from vecphe.keys import PublicKey
 
 COSTS = Costs(
     engine="ifma",
@@ -73,6 +82,94 @@ def test_calibration_measures_every_cost(packed: bool, clients: int) -> None:
     assert all(value > 0 for name, value in vars(costs).items() if name not in ("engine", "table_bytes"))
     assert costs.randomize > costs.add
     assert costs.decrypt > costs.add
+
+
+class Clock:
+    """Time that only the work told to takes."""
+
+    def __init__(self) -> None:
+        self.now = 7.0
+        self.sizes: dict[str, set[int]] = defaultdict(set)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def charge(
+        self, patch: pytest.MonkeyPatch, owner: Any, name: str, seconds: float, size: Callable[..., int]
+    ) -> None:
+        """Let a function take `seconds` times its size, which is found from its result and arguments."""
+        work = owner.__dict__[name]
+
+        def charged(*args: Any, **options: Any) -> Any:
+            result = work(*args, **options)
+            self.sizes[name].add(size(result, *args))
+            self.now += seconds * size(result, *args)
+            return result
+
+        patch.setattr(owner, name, charged)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    clock = Clock()
+    monkeypatch.setattr(estimating, "perf_counter", clock)
+    with use_engine("gmp"):
+        engine = active_engine()
+        ring = type(engine.ring(15))
+        table, decryptor = type(engine.ring(15).fixed_base(4, 4, 1)), type(engine.decryptor(3, 5))
+        clock.charge(monkeypatch, ring, "multiply", 2, lambda result, *_: len(result.x0))
+        clock.charge(monkeypatch, ring, "multiply_plain", 3, lambda result, *_: len(result.x0))
+        clock.charge(monkeypatch, ring, "load_bytes", 7, lambda result, *_: len(result.x0))
+        clock.charge(monkeypatch, ring, "all_units", 11, lambda _, ring, batch: len(batch.x0))
+        clock.charge(monkeypatch, ring, "store_bytes", 13, lambda _, ring, batch: len(batch.x0))
+        clock.charge(monkeypatch, table, "power_secret", 2**-9, lambda result, *_: len(result.x0))
+        clock.charge(monkeypatch, decryptor, "decrypt", 17, lambda result, *_: len(result))
+        clock.charge(monkeypatch, FixedPoint, "encode", 19, lambda _, encoding, values: len(values))
+        clock.charge(monkeypatch, private_key, "decode", 23, lambda result, *_: result.size)
+        clock.charge(monkeypatch, estimating, "generate_keypair", 100, lambda *_: 1)
+        clock.charge(monkeypatch, PublicKey, "prepare", 1000, lambda *_: 1)
+        yield clock
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_each_cost_is_that_of_its_own_work(clock: Clock, packed: bool) -> None:
+    values_each = Plan(clients=4, values=1, key_length=512, packed=packed).slots
+    costs = calibrate(Plan(clients=4, values=90 * values_each, key_length=512, packed=packed))
+    assert (clock.sizes["multiply"], clock.sizes["decrypt"]) == ({90}, {64})
+    assert values_each == (8 if packed else 1)
+    assert (costs.key_seconds, costs.table_seconds) == (100, 1000)
+    assert (costs.encode, costs.randomize, costs.add) == (19 * values_each, 2**-9 + 3, 2)
+    assert (costs.load, costs.store) == (7 + 11, 13)
+    assert (costs.decrypt, costs.decode) == (17 + 11, 23 * values_each)  # the decryptor checks for units
+
+
+@pytest.mark.parametrize(
+    ("seconds", "values", "expected"),
+    [(1.0, 2000, 16), (2**-11, 2000, 409), (2**-11, 408, 408), (2**-20, 2000, 1024), (1.0, 10, 10)],
+    ids=["slow", "a fifth of a second", "few values", "fast", "very few values"],
+)
+def test_ciphertexts_that_are_timed(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, values: int, expected: int
+) -> None:
+    table = type(active_engine().ring(15).fixed_base(4, 4, 1))
+    clock.charge(monkeypatch, table, "power_secret", seconds - 2**-9, lambda result, *_: len(result.x0))
+    said: list[str] = []
+    calibrate(Plan(clients=4, values=values, key_length=256, packed=False), said.append)
+    assert said[-1].startswith(f"timing {expected} ciphertexts ")
+    assert expected in clock.sizes["multiply"]
+    assert clock.sizes["decrypt"] == {min(expected, 64)}
+
+
+def test_a_time_is_the_median_of_five_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, times = Clock(), [1.0, 9.0, 2.0, 8.0, 3.0]
+    left = iter(times)
+    monkeypatch.setattr(estimating, "perf_counter", clock)
+
+    def work() -> None:
+        clock.now += next(left)
+
+    assert estimating._seconds(work) == 3.0
+    assert list(left) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from vecphe.arithmetic import available_engines
-from vecphe.cli import main
+from vecphe.cli import run
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +20,15 @@ def _no_warning_of_a_missing_kernel(monkeypatch):
 
 @pytest.fixture
 def main_here(monkeypatch, capsys):
-    """Call `main` in this process, which is faster; status and outputs as of a completed process."""
+    """Run the command in this process, which is faster; status and outputs as of a completed process."""
 
-    def run(*args):
+    def run_here(*args):
         monkeypatch.setattr(sys, "argv", ["vecphe", *args])
         with warnings.catch_warnings():
-            status = main()
+            status = run()
         return subprocess.CompletedProcess(args, status, *capsys.readouterr())
 
-    return run
+    return run_here
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def command():
 
     def run(*args, **options):
         return subprocess.run(
-            [sys.executable, "-m", "vecphe.cli", *args],
+            [sys.executable, "-m", "vecphe", *args],
             check=False,
             capture_output=True,
             text=True,
@@ -56,7 +56,7 @@ def start_command():
     def start(*args, **options):
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(
-            [sys.executable, "-m", "vecphe.cli", *args],
+            [sys.executable, "-m", "vecphe", *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -133,7 +133,7 @@ def test_h68_a_reader_that_left_causes_no_traceback(ours, tmp_path, unbuffered):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "vecphe.cli", "pheutil", "extract", "key", "-"],
+        [sys.executable, "-m", "vecphe", "pheutil", "extract", "key", "-"],
         stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path,
         env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     )  # fmt: skip

@@ -135,7 +135,7 @@ def test_h68_a_reader_that_left_causes_no_traceback(unbuffered, args):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "vecphe.cli", *args],
+        [sys.executable, "-m", "vecphe", *args],
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
@@ -166,7 +166,7 @@ def test_h58_a_full_disk_is_one_line(main_here, place):
     else:
         with open("/dev/full", "w") as full:
             done = subprocess.run(
-                [sys.executable, "-m", "vecphe.cli", *SHORT_RUN],
+                [sys.executable, "-m", "vecphe", *SHORT_RUN],
                 stdout=full,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -174,8 +174,7 @@ def test_h58_a_full_disk_is_one_line(main_here, place):
             )
         stderr = done.stderr
     assert done.returncode == 2
-    assert stderr.startswith("error: ")
-    assert stderr.count("\n") == 1
+    assert stderr == f"error: {'' if place == 'stdout' else '/dev/full: '}No space left on device\n"
 
 
 def test_h58_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -199,6 +198,7 @@ def test_errors_are_one_line(main_here):
     done = main_here("run", "--clients", "2")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
+    assert "--clients" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -232,7 +232,7 @@ def test_help_and_version(main_here):
 
 def test_the_library_does_not_import_the_command_line():
     code = (
-        "import sys, vecphe, vecphe.federated; "
+        "import sys, vecphe.federated; from vecphe import *; "
         "print([m for m in ('typer', 'rich', 'phe', 'vecphe.cli') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -273,7 +273,7 @@ CLOSED = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"]
     ],
 )
 def test_closed_streams_cause_no_traceback(args, status, closed):
-    call = shlex.join([sys.executable, "-m", "vecphe.cli", *args])
+    call = shlex.join([sys.executable, "-m", "vecphe", *args])
     done = subprocess.run(["sh", "-c", f"{call} {closed}"], capture_output=True, text=True, check=False)
     assert done.returncode == status
     assert "Traceback" not in done.stderr

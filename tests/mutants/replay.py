@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_table
@@ -53,11 +53,15 @@ class Outcome:
 
 
 class Observer:
-    """Pytest plugin: records outcomes, and leaves the other cases of a test out once one has failed."""
+    """Pytest plugin: records outcomes; stops once a test has failed, and so have those that must.
 
-    def __init__(self, wanted: Sequence[str], stop_early: bool) -> None:
+    Without `must_fail` every test runs; with it, the other cases of a test are left out once one has failed.
+    """
+
+    def __init__(self, must_fail: Sequence[str] | None) -> None:
         self.outcome = Outcome()
-        self._wanted, self._stop_early = set(wanted), stop_early
+        self.is_done = False
+        self._must_fail = None if must_fail is None else set(must_fail)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -65,29 +69,42 @@ class Observer:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if self._stop_early and _function(item.nodeid) in self.outcome.failed:
+        if self._must_fail is not None and function_of(item.nodeid) in self.outcome.failed:
             pytest.skip("another case has failed")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         report = yield
-        name, error = _function(item.nodeid), call.excinfo
+        name, error = function_of(item.nodeid), call.excinfo
         if call.when == "call" and report.passed:
             self.outcome.passed.add(name)
         elif report.failed and (call.when != "call" or (error and isinstance(error.value, _BROKEN))):
             self.outcome.broken.append(f"{call.when} of {item.nodeid}: {error.exconly()[:300] if error else ''}")
         elif report.failed:
             self.outcome.failed.add(name)
-        if self._stop_early and self._wanted <= self.outcome.failed:
-            item.session.shouldstop = "every test has failed"
+        if report.failed and self._must_fail is not None and self._must_fail <= self.outcome.failed:
+            self.is_done = True
+            item.session.shouldstop = "enough has failed"
         return report
 
     def pytest_sessionfinish(self) -> None:
         self.outcome.imported_from = getattr(sys.modules.get("vecphe"), "__file__", "") or ""
 
 
-def _function(node_id: str) -> str:
+def function_of(node_id: str) -> str:
+    """The test without its case, as ``path::function``."""
     return node_id.split("[", 1)[0]
+
+
+class Fault(Protocol):
+    """What can be planted in a copy."""
+
+    @property
+    def file(self) -> str:
+        """Path below src/vecphe."""
+
+    def mutated(self, source: Path) -> str:
+        """Text of the file with the fault."""
 
 
 class Copies:
@@ -97,7 +114,7 @@ class Copies:
         self._directory = directory
         self._count = 0
 
-    def make(self, mutant: Mutant | None = None) -> Path:
+    def make(self, fault: Fault | None = None) -> Path:
         """A directory to put on sys.path, with the fault planted."""
         self._count += 1
         copy = self._directory / str(self._count)
@@ -106,8 +123,8 @@ class Copies:
         if kernel is not None and kernel.origin:
             (copy / "vecphe" / "arithmetic" / Path(kernel.origin).name).symlink_to(kernel.origin)
         (copy / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
-        if mutant is not None:
-            (copy / "vecphe" / mutant.file).write_text(mutant.mutated(SOURCE), encoding="utf-8")
+        if fault is not None:
+            (copy / "vecphe" / fault.file).write_text(fault.mutated(SOURCE), encoding="utf-8")
         return copy
 
 
@@ -119,8 +136,11 @@ def _environment(copy: Path) -> dict[str, str]:
     }
 
 
-def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None:
-    """Body of a forked process: pytest on the copy, its outcome to a file."""
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:benchmark", "--hypothesis-seed=0", "--tb=short")
+
+
+def enter(copy: Path) -> None:
+    """Make a forked process one that imports the package from the copy, and writes its output there."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
     os.chdir(ROOT)
@@ -133,9 +153,16 @@ def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None
     output = os.open(copy / "output", os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    observer = Observer(node_ids, stop_early)
-    options = ["-q", "-m", "", "-p", "no:cacheprovider", "-p", "no:benchmark", "--hypothesis-seed=0", "--tb=short"]
-    pytest.main([*options, *node_ids], plugins=[observer])
+
+
+def _run_in_child(copy: Path, groups: Iterable[Sequence[str]], must_fail: Sequence[str] | None, marked: str) -> None:
+    """Body of a forked process: pytest on the copy, its outcome to a file."""
+    enter(copy)
+    observer = Observer(must_fail)
+    for node_ids in groups:
+        pytest.main([*OPTIONS, "-m", marked, *node_ids], plugins=[observer])
+        if observer.is_done:
+            break
     content = {
         key: value if isinstance(value, str) else sorted(value) for key, value in asdict(observer.outcome).items()
     }
@@ -144,11 +171,29 @@ def _run_in_child(copy: Path, node_ids: Sequence[str], stop_early: bool) -> None
     os._exit(0)  # threads of an interrupted test must not hold it up
 
 
-class Run:
-    """Tests on a copy, in a process of their own that has `timeout` seconds."""
+def ends_in_time(child: Any, seconds: float) -> bool:
+    """Wait for a process that has called `enter`; it and all that it started are ended then, or when this one is."""
+    try:
+        child.join(seconds)
+        return child.exitcode is not None
+    finally:
+        if child.exitcode is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.join()
 
-    def __init__(self, copy: Path, node_ids: Sequence[str], stop_early: bool, timeout: float) -> None:
-        self.child = _FORK.Process(target=_run_in_child, args=(copy, node_ids, stop_early))
+
+class Run:
+    """Groups of tests on a copy, one after the other, in a process of their own that has `timeout` seconds."""
+
+    def __init__(
+        self,
+        copy: Path,
+        groups: Iterable[Sequence[str]],
+        must_fail: Sequence[str] | None,
+        timeout: float,
+        marked: str = "",
+    ) -> None:
+        self.child = _FORK.Process(target=_run_in_child, args=(copy, groups, must_fail, marked))
         self.child.start()
         self.deadline = time.monotonic() + timeout
         self._copy = copy
@@ -160,10 +205,7 @@ class Run:
 
     def outcome(self) -> Outcome | None:
         """Wait for the outcome; None if it takes too long."""
-        self.child.join(max(self.deadline - time.monotonic(), 0))
-        if self.child.exitcode is None:
-            os.killpg(self.child.pid or 0, signal.SIGKILL)
-            self.child.join()
+        if not ends_in_time(self.child, max(self.deadline - time.monotonic(), 0)):
             return None
         path = self._copy / "outcome.json"
         if not path.exists():
@@ -202,7 +244,7 @@ def replay(mutants: Iterable[Mutant], copies: Copies) -> Iterator[tuple[Mutant, 
             except StaleMutantError as error:
                 yield mutant, "STALE", str(error)
             else:
-                running[mutant] = copy, Run(copy, mutant.node_ids, True, _TIMEOUT)
+                running[mutant] = copy, Run(copy, [mutant.node_ids], mutant.node_ids, _TIMEOUT)
         children = [run.child.sentinel for _, run in running.values()]
         wait(children, timeout=min((run.deadline for _, run in running.values()), default=0) - time.monotonic())
         for mutant in [mutant for mutant, (_, run) in running.items() if run.is_over]:
@@ -226,7 +268,7 @@ def check_baseline(mutants: Iterable[Mutant], copies: Copies) -> list[str]:
     node_ids = sorted({name for mutant in mutants for name in mutant.node_ids})
     copy = copies.make()
     check_processes(copy)
-    outcome = Run(copy, node_ids, False, 20 * _TIMEOUT).outcome()
+    outcome = Run(copy, [node_ids], None, 20 * _TIMEOUT).outcome()
     if outcome is None:
         return ["the tests take too long"]
     wrong = [f"{name} fails without any fault" for name in sorted(outcome.failed)]
@@ -252,12 +294,12 @@ def _chosen(arguments: argparse.Namespace) -> list[Mutant]:
     ]
 
 
-def _can_be_told(mutant: Mutant) -> bool:
+def can_be_told(mutant: Fault) -> bool:
     """Whether the faulty file is imported at all: without the kernel its Python side is not."""
     return mutant.file != "arithmetic/native.py" or importlib.util.find_spec(_NATIVE) is not None
 
 
-def _preload() -> None:
+def preload() -> None:
     """Import once, before many forks, what takes long and is not under test."""
     for name in ("gmpy2", "joblib", "numpy", "phe", "rich.console", "sklearn.datasets", "typer.testing"):
         importlib.import_module(name)
@@ -271,14 +313,14 @@ def main() -> int:
         for mutant in mutants:
             print(mutant.name, *mutant.tests, sep="\n         ")
         return 0
-    if untold := [mutant for mutant in mutants if not _can_be_told(mutant)]:
+    if untold := [mutant for mutant in mutants if not can_be_told(mutant)]:
         print(f"{len(untold)} mutants of the native engine LEFT OUT: the kernel was not built", file=sys.stderr)
         mutants = [mutant for mutant in mutants if mutant not in untold]
     if not mutants:
         print("no mutant fits", file=sys.stderr)
         return 1
     if len(mutants) > 8:
-        _preload()
+        preload()
     with tempfile.TemporaryDirectory(prefix="vecphe-mutants-") as directory:
         return _replay_all(mutants, Copies(Path(directory)))
 

@@ -22,7 +22,7 @@ from vecphe.arithmetic.cuda_kernels import (
     shape_for,
     words32,
 )
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
@@ -30,6 +30,7 @@ __all__ = ["SHAPES", "CudaEngine"]
 
 _RING_SLACK = 12  # bits of R above n: sums of 2048 logarithms stay below R
 _PRIME_SLACK = 7
+_MOST_DECRYPTED = 1 << 13  # at once: they fill a GPU, and 4096 bits take 0.17 s, for which a signal waits
 _PAYS = "from 3 ciphertexts against a core with gmp, from 30 against one with ifma"  # 2048 bits, docs/gpu.md
 _ALL_DIGITS = 0xFEDCBA9876543210
 _GROUPS_TO_FILL = 1 << 14  # that keep a GPU busy: rows of a matrix are cut so that there are as many
@@ -362,7 +363,7 @@ class CudaDecryptor(Decryptor):
         plaintexts = np.empty((batch.count, ring.plaintext_words), dtype=np.uint64)
         device = self._kernels.device
         shift, wrong = ring.kernels.limbs([offset % ring.n]), device.upload(np.zeros(1, np.uint32))
-        for start, stop in self._kernels.pieces(batch.count, (4 * ENTRIES + 16) * self._kernels.k):
+        for start, stop in self._kernels.pieces(batch.count, (4 * ENTRIES + 16) * self._kernels.k, _MOST_DECRYPTED):
             words = device.download(self._decrypted(ring, batch, start, stop, shift, wrong))
             plaintexts[start:stop] = words.astype("<u4", copy=False).view("<u8").reshape(stop - start, -1)
             words[:] = 0
@@ -391,12 +392,19 @@ class CudaEngine(Engine):
     """An NVIDIA GPU, or what else is given as a device."""
 
     name = "cuda"
-    workers = "threads"
-    entry_cost = 1.7  # 6k^2 an entry against 3.5k^2 a step
-    min_window = 8  # a smaller table leaves most of the device idle while it is made
-    max_window = 16  # 2048 bits: 2.4 GB, and half the time a power of window 8
+    tuning = Tuning(
+        workers="threads",
+        # 16 of these are cut off at once: some 15 ms on a GPU at 2048 bits, benchmarks/gpu.py.
+        encrypt_task=1 << 12,
+        decrypt_task=1 << 9,
+        multiply_task=1 << 18,
+        carry_products=4,
+        entry_cost=1.7,  # 6k^2 an entry against 3.5k^2 a step
+        min_window=8,  # a smaller table leaves most of the device idle while it is made
+        max_window=16,  # 2048 bits: 2.4 GB, and half the time a power of window 8
+        table_memory=100,
+    )
     max_key_length = 4096
-    task_size = 1 << 16  # some tens of milliseconds at 2048 bits
 
     def __init__(self, device: Device | None = None) -> None:
         self._device = device or CupyDevice()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gmpy2 import invert
 
+from vecphe.arithmetic.cancellation import checkpoint
 from vecphe.arithmetic.cuda_device import Buffer, Device, Limbs, Shape
 from vecphe.arithmetic.engine import Words
 from vecphe.errors import EngineUnavailableError
@@ -89,13 +90,14 @@ class Kernels:
             bias[-1] -= np.uint32(2)
         return self.device.upload(rows)
 
-    def pieces(self, count: int, words: int) -> Iterator[tuple[int, int]]:
-        """Cut `count` items that need `words` words of scratch each."""
+    def pieces(self, count: int, words: int, most: int = 1 << 16) -> Iterator[tuple[int, int]]:
+        """Cut `count` items that need `words` words of scratch each, at most so many at once."""
         if count == 0:
             return
         room = min(_MOST_SCRATCH, self.device.free_bytes() // 16)
-        step = max(room // words, 1)
+        step = max(min(room // words, most), 1)
         for start in range(0, count, step):
+            checkpoint()
             yield start, min(start + step, count)
 
 

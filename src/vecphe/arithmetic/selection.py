@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
+from multiprocessing.process import parent_process
 from types import ModuleType
 from typing import NamedTuple
 
@@ -18,7 +19,16 @@ from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
-__all__ = ["active_engine", "available_engines", "engine_for", "engine_named", "ring_for", "self_test", "why_not_used"]
+__all__ = [
+    "active_engine",
+    "available_engines",
+    "engine_for",
+    "engine_named",
+    "ring_for",
+    "ring_of",
+    "self_test",
+    "why_not_used",
+]
 
 _NOT_BUILT = (
     "the native kernel was not built: install a C++ compiler (GCC or Clang) and install vecphe from its sources again "
@@ -142,9 +152,17 @@ def _not_asked_for(name: str) -> str:
     return f"{facts['target']} is there, but is used only where VECPHE_ENGINE={name} asks; it pays {facts['pays']}"
 
 
+def _warn(message: str) -> None:
+    if parent_process() is None:
+        warnings.warn(message, EngineFallbackWarning, stacklevel=4)
+
+
 @cache
 def _fastest() -> Engine:
-    """The first engine that runs and computes right; warns once where a faster one should have been there."""
+    """The first engine that runs and computes right; warns once where a faster one should have been there.
+
+    Not in each worker again: the process that has started them says it for all.
+    """
     for name, candidate in _ENGINES.items():
         if candidate.by_name_only:
             continue
@@ -153,9 +171,9 @@ def _fastest() -> Engine:
             try:
                 return _tested(name)
             except EngineUnavailableError as error:
-                warnings.warn(f"{error}; going on with the next one", EngineFallbackWarning, stacklevel=3)
+                _warn(f"{error}; going on with the next one")
         elif why_not == _NOT_BUILT and name == "ifma":
-            warnings.warn(f"computing with gmpy2, many times slower: {why_not}", EngineFallbackWarning, stacklevel=3)
+            _warn(f"computing with gmpy2, many times slower: {why_not}")
     raise EngineUnavailableError("no engine passed its self-test on this machine")
 
 
@@ -172,13 +190,14 @@ def engine_for(n: int) -> Engine:
 
 
 @lru_cache(maxsize=32)
-def _ring(engine: Engine, n: int) -> AnyRing:
+def ring_of(engine: Engine, n: int) -> AnyRing:
+    """The ring Z/n^2 on an engine, shared by all objects of a key."""
     return engine.ring(n)
 
 
 def ring_for(n: int) -> AnyRing:
     """The ring Z/n^2 of `engine_for`, shared by all objects of a key."""
-    return _ring(engine_for(n), n)
+    return ring_of(engine_for(n), n)
 
 
 def self_test(engine: Engine) -> bool:

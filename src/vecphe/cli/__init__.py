@@ -6,27 +6,38 @@ import io
 import os
 import sys
 
-__all__ = ["main"]
+from vecphe.cli import signals
+
+__all__ = ["main", "run"]
 
 
 def main() -> int:
-    """Run the command; the exit status.
+    """Run the command as all that this process does, signals included; the exit status, as of `run`."""
+    signals.answer_signals()  # before numpy, typer and all else that takes long to import
+    try:
+        return run()
+    finally:
+        signals.leave_at_once_from_now_on()
+
+
+def run() -> int:
+    """Run the command line in `sys.argv`; the exit status.
 
     Returns
     -------
     int
-        0; 1 if models disagree or the reader of a pipe left; 2 for errors, told in one line; 130 after Ctrl-C.
-        Ctrl-C while Python still imports `vecphe` itself, before this function runs, is Python's to answer.
+        0; 1 if models disagree or the reader of a pipe left; 2 for errors, told in one line; 128 + its number after
+        a signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
     try:
         _repair_streams()
-        from vecphe.cli.app import run_app  # here, so that Ctrl-C is answered while typer and rich are imported
+        from vecphe.cli.app import run_app
 
         status = run_app()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        _flush_or_drop_stdout()
+        return signals.tell()
     except BrokenPipeError:
         _drop_stdout()
         return 1
@@ -53,6 +64,13 @@ def _repair_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+def _flush_or_drop_stdout() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
 
 
 def _drop_stdout() -> None:

@@ -100,7 +100,7 @@ def run(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results as JSON; - is stdout.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the JSON file if it exists.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
-    jobs: Annotated[int | None, typer.Option(help="Workers for encryption; -1 is all cores.")] = None,
+    jobs: crypt.Jobs = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, JobOptions, load_shards
@@ -151,7 +151,7 @@ def bench(
     values: Annotated[str | None, typer.Option(help="Lengths of their vectors, such as 11,1000.")] = None,
     backends: Annotated[str | None, typer.Option(help="Some of naive,vectorized,packed.")] = None,
     engine: Annotated[str | None, typer.Option(help="Engine to compute with, as VECPHE_ENGINE.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Workers for encryption and decryption; -1 is all cores.")] = None,
+    jobs: crypt.Jobs = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small matrix: less than a minute on two cores.")] = False,
     save: Annotated[Path | None, typer.Option(help="Write results as JSON; - is stdout.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write a table as CSV.")] = None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vecphe.cli.failure import errors_in_one_line
+from vecphe.cli.signals import before_workers
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, VecpheError
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
@@ -26,7 +27,7 @@ Out = Annotated[str, typer.Option("--out", "-o", help="File to write; - is the s
 PublicKeyFile = Annotated[Path, typer.Option("--key", "-k", help="File of the public key; phe's key files work too.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")]
-Jobs = Annotated[int | None, typer.Option(help="Workers; -1 is all cores.")]
+Jobs = Annotated[int | None, typer.Option(help="Workers; -1 is all cores.", callback=before_workers)]
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(help="File whose first line is the passphrase; else the one that VECPHE_PASSPHRASE_FILE names."),

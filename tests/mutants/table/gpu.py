@@ -53,8 +53,8 @@ MUTANTS = [
     Mutant(
         (61,),
         "arithmetic/cuda_kernels.py",
-        "step = max(room // words, 1)",
-        "step = count",
+        "step = max(min(room // words, most), 1)",
+        "step = max(count, 1)",
         (TESTS + "h61_what_does_not_fit_the_device_is_cut",),
     ),
     Mutant(

@@ -1,0 +1,7 @@
+"""``python -m vecphe``."""
+
+import sys
+
+from vecphe.cli import main
+
+sys.exit(main())

@@ -1,0 +1,55 @@
+"""The names that `import vecphe` gives, in one module; the package imports it when the first of them is used."""
+
+from vecphe.array import EncryptedArray, concatenate
+from vecphe.encoding import FixedPoint
+from vecphe.errors import (
+    BatchTooLargeError,
+    CorruptedAggregateError,
+    EngineFallbackWarning,
+    EngineUnavailableError,
+    InsecureKeyWarning,
+    InvalidCiphertextError,
+    InvalidKeyError,
+    InvalidPlaintextError,
+    KeyMismatchError,
+    LayoutMismatchError,
+    PackedOperationError,
+    ParallelError,
+    PlaintextOverflowError,
+    ProtocolError,
+    SerializationError,
+    VecpheError,
+)
+from vecphe.interop import from_phe, to_phe
+from vecphe.keys import PrivateKey, PublicKey, generate_keypair
+from vecphe.numbers import DEFAULT_KEY_LENGTH
+from vecphe.packing import SlotLayout
+
+__all__ = [
+    "DEFAULT_KEY_LENGTH",
+    "BatchTooLargeError",
+    "CorruptedAggregateError",
+    "EncryptedArray",
+    "EngineFallbackWarning",
+    "EngineUnavailableError",
+    "FixedPoint",
+    "InsecureKeyWarning",
+    "InvalidCiphertextError",
+    "InvalidKeyError",
+    "InvalidPlaintextError",
+    "KeyMismatchError",
+    "LayoutMismatchError",
+    "PackedOperationError",
+    "ParallelError",
+    "PlaintextOverflowError",
+    "PrivateKey",
+    "ProtocolError",
+    "PublicKey",
+    "SerializationError",
+    "SlotLayout",
+    "VecpheError",
+    "concatenate",
+    "from_phe",
+    "generate_keypair",
+    "to_phe",
+]

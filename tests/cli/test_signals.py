@@ -1,0 +1,205 @@
+"""Ctrl-C, SIGTERM and SIGHUP at every moment: one line, 128 + the number of the signal, nothing half-written."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import vecphe
+
+WORDS = {signal.SIGINT: "interrupted\n", signal.SIGTERM: "terminated\n", signal.SIGHUP: "hung up\n"}
+every_signal = pytest.mark.parametrize("number", WORDS, ids=lambda number: number.name)
+
+CONSOLE_SCRIPT = "import sys; from vecphe.cli import main; sys.exit(main())"
+ENTRIES = {"vecphe": ["-c", CONSOLE_SCRIPT], "-m vecphe": ["-m", "vecphe"], "-m vecphe.cli": ["-m", "vecphe.cli"]}
+# What takes long: the search for primes, until it is interrupted.
+KEYGEN = ["keygen", "-o", "key", "--key-length", "16384"]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start Python in an empty directory, in a session of its own; what is left of the session is killed."""
+    started = []
+
+    def start(*args, **options):
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        process = subprocess.Popen([sys.executable, *args], text=True, cwd=tmp_path, start_new_session=True, **options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def ends_by(process, number, to_group=False):
+    """Send a signal; what stderr then tells, once the process has ended as it should."""
+    (os.killpg if to_group else os.kill)(process.pid, number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 128 + number, stderr
+    return "".join(
+        line for line in stderr.splitlines(keepends=True) if not line.startswith(("import time:", "warning:"))
+    )
+
+
+def wait_for_import(process, module):
+    """Read what -X importtime prints until a module was imported."""
+    for line in process.stderr:
+        assert line.startswith("import time:"), line
+        if line.split("|")[-1].strip() == module:
+            return
+    raise AssertionError(f"{module} was not imported")
+
+
+# In the order of their import: by the entry, by the command line, by the library.
+MODULES = ["typer.models", "gmpy2.gmpy2", "numpy.version", "numpy._core._exceptions", "vecphe.array_data"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "module", "number"),
+    [
+        *(("-m vecphe", module, signal.SIGINT) for module in MODULES),
+        *(("-m vecphe", "numpy.version", number) for number in (signal.SIGTERM, signal.SIGHUP)),
+        *((entry, "numpy.version", signal.SIGINT) for entry in ENTRIES if entry != "-m vecphe"),
+    ],
+)
+def test_h60_h70_a_signal_while_something_is_imported(start, tmp_path, entry, module, number):
+    process = start("-X", "importtime", *ENTRIES[entry], *KEYGEN)
+    wait_for_import(process, module)
+    assert ends_by(process, number) == WORDS[number]
+    assert os.listdir(tmp_path) == []
+
+
+@every_signal
+def test_h60_h70_an_import_that_would_swallow_the_interruption(start, tmp_path, number):
+    """As extension modules do: numpy makes an ImportError of whatever its import meets, and prints it."""
+    (tmp_path / "greedy.py").write_text(
+        "import time\n"
+        "try:\n"
+        "    print('importing', flush=True)\n"
+        "    time.sleep(60)\n"
+        "except BaseException:\n"
+        "    raise ImportError('failed to import') from None\n"
+    )
+    process = start("-c", "from vecphe.cli import signals; signals.answer_signals(); import greedy")
+    assert process.stdout.readline() == "importing\n"
+    assert ends_by(process, number) == WORDS[number]
+
+
+def test_h60_ctrl_c_while_a_command_imports_what_it_needs(start):
+    process = start("-X", "importtime", "-m", "vecphe", "run", "--iterations", "1000", "--key-length", "2048")
+    wait_for_import(process, "sklearn.utils._bunch")
+    assert ends_by(process, signal.SIGINT) == WORDS[signal.SIGINT]
+
+
+@every_signal
+def test_h60_h70_a_signal_while_a_key_is_made(start, tmp_path, number):
+    process = start("-X", "importtime", "-m", "vecphe", *KEYGEN)
+    wait_for_import(process, "vecphe.cli.streams")
+    time.sleep(0.5)
+    assert ends_by(process, number) == WORDS[number]
+    assert os.listdir(tmp_path) == []
+
+
+@every_signal
+def test_h60_h70_a_signal_while_input_is_awaited(start, tmp_path, public_key, number):
+    public_key.save(tmp_path / "pub")
+    process = start(
+        *("-c", SAYING_WHEN_IT_READS, "encrypt", "-", "-k", "pub", "-o", "out", "--insecure"), stdin=subprocess.PIPE
+    )
+    assert process.stdout.readline() == "reading\n"
+    time.sleep(0.1)
+    assert ends_by(process, number) == WORDS[number]
+    assert os.listdir(tmp_path) == ["pub"]
+
+
+SAYING_WHEN_IT_READS = """
+import sys
+from vecphe.cli import main, streams
+reads = streams.check_streams
+streams.check_streams = lambda inputs: (print("reading", flush=True), reads(inputs))
+sys.exit(main())
+"""
+WRITING_FOR_LONG = """
+import sys, time
+from vecphe import files
+from vecphe.cli import main
+def fsync(descriptor):
+    print("writing", flush=True)
+    time.sleep(60)
+files.os.fsync = fsync
+sys.exit(main())
+"""
+
+
+@every_signal
+def test_h58_h70_a_signal_while_a_file_is_written_leaves_the_old_one(start, tmp_path, keypair, number):
+    public_key, private_key = keypair
+    private_key.save(tmp_path / "key")
+    public_key.encrypt(np.arange(3.0)).save(tmp_path / "c")
+    (tmp_path / "out.csv").write_text("precious")
+    call = ["decrypt", "c", "-k", "key", "-o", "out.csv", "--insecure", "--force"]
+    process = start("-c", WRITING_FOR_LONG, *call)
+    assert process.stdout.readline() == "writing\n"
+    assert ends_by(process, number) == WORDS[number]
+    assert sorted(os.listdir(tmp_path)) == ["c", "key", "out.csv"]
+    assert (tmp_path / "out.csv").read_text() == "precious"
+
+
+@every_signal
+def test_h60_h70_a_signal_while_the_process_ends(start, number):
+    script = (
+        "import atexit, sys, time\n"
+        "from vecphe.cli import main\n"
+        "atexit.register(lambda: (print('leaving', flush=True), time.sleep(60)))\n"
+        "sys.exit(main())\n"
+    )
+    process = start("-c", script, "--version")
+    assert process.stdout.readline().startswith("vecphe ")
+    assert process.stdout.readline() == "leaving\n"
+    assert ends_by(process, number) == WORDS[number]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_signals_that_were_ignored_stay_ignored(start, tmp_path, keypair, number):
+    """As nohup and a shell's background jobs do it."""
+    keypair[0].save(tmp_path / "pub")
+    process = start(
+        *("-c", SAYING_WHEN_IT_READS, "encrypt", "-", "-k", "pub", "-o", "out", "--insecure"),
+        stdin=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),
+    )
+    assert process.stdout.readline() == "reading\n"
+    os.kill(process.pid, number)
+    time.sleep(0.1)
+    process.communicate("1\n", timeout=30)
+    assert process.returncode == 0
+    assert keypair[1].decrypt(vecphe.EncryptedArray.load(keypair[0], tmp_path / "out")).tolist() == [1]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.4])
+def test_h60_ctrl_c_while_workers_start(start, tmp_path, monkeypatch, keypair, delay):
+    """As a terminal does it: to the whole group. Python, while it starts in a worker, would print a traceback."""
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    keypair[1].save(tmp_path / "key")
+    keypair[0].encrypt(np.zeros(2000))[np.arange(200_000) // 100].save(tmp_path / "c", rerandomize=False)
+    script = (
+        "import sys\n"
+        "from joblib.externals.loky.backend import fork_exec\n"
+        "from vecphe.cli import main\n"
+        "start = fork_exec.fork_exec\n"
+        "fork_exec.fork_exec = lambda *a, **k: (print('worker', flush=True), start(*a, **k))[1]\n"
+        "sys.exit(main())\n"
+    )
+    process = start("-c", script, "decrypt", "c", "-k", "key", "--insecure", "--jobs", "2", "-o", "out.csv")
+    assert process.stdout.readline() == "worker\n"
+    time.sleep(delay)
+    assert ends_by(process, signal.SIGINT, to_group=True) == WORDS[signal.SIGINT]
+    assert sorted(os.listdir(tmp_path)) == ["c", "key"]

@@ -1,0 +1,118 @@
+"""Plant faults drawn at random: ``make mutants-random COUNT=60 SEED=1``.
+
+Each is planted in a copy of the package, as `replay` does, and the tests that run the changed line run on it until one
+fails. A fault is caught if one does, or if they do not end; at least 97 % must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.mutants.covering import MARKED, Covering, measure
+from tests.mutants.equivalents import EQUIVALENTS
+from tests.mutants.model import SOURCE
+from tests.mutants.operators import Change, changes_of
+from tests.mutants.replay import Copies, Run, can_be_told, check_processes, preload
+
+_ENOUGH = 0.97  # of the faults planted
+_PATIENCE = 30.0, 4.0  # seconds for the tests of one fault: so many, and so many times what they took
+
+
+def all_changes(only: str = "") -> list[Change]:
+    """Every fault that can be drawn, those listed as equivalent too."""
+    package = SOURCE / "vecphe"
+    files = sorted(str(path.relative_to(package)) for path in package.rglob("*.py"))
+    return [change for file in files if only in file for change in changes_of(SOURCE, file)]
+
+
+def draw(changes: list[Change], count: int, seed: int) -> tuple[list[Change], list[Change]]:
+    """`count` faults, and the equivalent ones that were drawn before there were enough."""
+    equivalent = {known.key for known in EQUIVALENTS}
+    chosen, passed_over = [], []
+    for change in random.Random(seed).sample(changes, len(changes)):
+        if len(chosen) == count:
+            break
+        (passed_over if change.key in equivalent else chosen).append(change)
+    return chosen, passed_over
+
+
+def verdict(change: Change, covering: Covering, copies: Copies) -> tuple[str, str]:
+    """Of a fault, "caught", "TIMED OUT" or "SURVIVED", and what there is to say about it."""
+    groups = covering.of(change)
+    if not groups:
+        return "SURVIVED", "no test runs it"
+    copy = copies.make(change)
+    first, times = _PATIENCE
+    outcome = Run(copy, groups, (), first + times * covering.time_of(groups), MARKED).outcome()
+    shutil.rmtree(copy)
+    if outcome is None:
+        return "TIMED OUT", ""
+    if outcome.failed or outcome.broken:
+        return "caught", ""
+    return "SURVIVED", f"{len(outcome.passed)} tests pass, of {len(groups)} files; first {groups[0][0]}"
+
+
+def plant(changes: list[Change], copies: Copies) -> Iterator[tuple[Change, str, str]]:
+    """Each fault with its verdict."""
+    covering = measure(copies)
+    check_processes(copies.make())
+    for change in changes:
+        yield change, *verdict(change, covering, copies)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutants-random", description="Plant faults drawn at random.")
+    parser.add_argument("--count", type=int, default=60, help="how many")
+    parser.add_argument("--seed", type=int, help="the same faults again; a new one by default")
+    parser.add_argument("--only", default="", help="only files with this in their path below src/vecphe")
+    parser.add_argument("--list", action="store_true", help="print the faults and plant none")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Plant; 0 if enough were caught."""
+    arguments = _arguments()
+    seed = random.SystemRandom().randrange(10_000) if arguments.seed is None else arguments.seed
+    changes = [change for change in all_changes(arguments.only) if can_be_told(change)]
+    chosen, passed_over = draw(changes, arguments.count, seed)
+    print(
+        f"{len(chosen)} of {len(changes)} faults, seed {seed}; {len(passed_over)} equivalent ones were drawn",
+        flush=True,
+    )
+    if arguments.list or not chosen:
+        print(*map(_told, chosen), sep="\n")
+        return 0 if chosen else 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started ends with it
+    preload()
+    with tempfile.TemporaryDirectory(prefix="vecphe-mutants-") as directory:
+        return _plant_all(chosen, Copies(Path(directory)))
+
+
+def _told(change: Change) -> str:
+    return f"src/vecphe/{change.file}:{change.line}  {change.name}\n{'':10}- {change.before}\n{'':10}+ {change.after}"
+
+
+def _plant_all(chosen: list[Change], copies: Copies) -> int:
+    started, verdicts = time.perf_counter(), Counter[str]()
+    for number, (change, told, remark) in enumerate(plant(chosen, copies), 1):
+        verdicts[told] += 1
+        print(f"[{number:3}/{len(chosen)}] {told:9} {_told(change)}", flush=True)
+        if remark:
+            print(f"{'':10}{remark}", flush=True)
+    caught = 1 - verdicts["SURVIVED"] / len(chosen)
+    counts = ", ".join(f"{count} {told}" for told, count in verdicts.items())
+    print(f"{counts}: {caught:.1%} caught, {_ENOUGH:.0%} wanted, in {time.perf_counter() - started:.0f} s")
+    return 0 if caught >= _ENOUGH else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

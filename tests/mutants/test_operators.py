@@ -1,0 +1,105 @@
+"""Faults drawn at random: what may be changed in a text, and what is left alone."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from tests.mutants.equivalents import EQUIVALENTS
+from tests.mutants.model import SOURCE
+from tests.mutants.operators import Change, changes_of
+from tests.mutants.sample import all_changes, draw
+
+
+@pytest.fixture(scope="module")
+def everything() -> list[Change]:
+    return all_changes()
+
+
+def changes(tmp_path: Path, text: str) -> list[Change]:
+    (tmp_path / "vecphe").mkdir()
+    (tmp_path / "vecphe" / "a.py").write_text(text, encoding="utf-8")
+    return changes_of(tmp_path, "a.py")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("x = a < b", {"x = (a <= b)", "x = (a >= b)"}),
+        ("x = a is b", {"x = (a is not b)"}),
+        ("x = a in b", {"x = (a not in b)"}),
+        ("x = 1", {"x = 2", "x = 0"}),
+        ("x = 0", {"x = 1", "x = (-1)"}),
+        ("x = True", {"x = False"}),
+        ("x = a and b", {"x = (a or b)", "x = (a)", "x = (b)"}),
+        ("x = not a", {"x = (a)"}),
+        ("x = a + b", {"x = (a - b)"}),
+        ("x += a", {"x -= a"}),
+        ("x = a << b", {"x = (a >> b)"}),
+        ("x = a if b else c", {"x = (a if True else c)", "x = (a if False else c)"}),
+        ("x = min(a, b)", {"x = max(a, b)"}),
+        ("x = np.any(a)", {"x = np.all(a)"}),
+        ("x = abs(a)", {"x = (a)"}),
+        ("f(a, b=c)", {"pass", "f(a)"}),
+        ("x = [a for a in b if c]", {"x = [a for a in b]"}),
+        ("raise A", {"pass"}),
+        ("def f(a=1): pass", {"def f(a=2): pass", "def f(a=0): pass"}),
+        ("def f(a): return a", {"def f(a): return None"}),
+        ("if a: b = c", {"if True: b = c", "if False: b = c", "if not (a): b = c"}),
+        ("while a: b = c", {"while False: b = c"}),
+        ("for a in b: break", {"for a in b: continue"}),
+        ("@f(a=b)\ndef g(): pass", {"@f()"}),
+        ("é = '€', 1", {"é = '€', 2", "é = '€', 0"}),
+        ("'docstring'", set()),
+        ("__all__ = [f(a=1)]", set()),
+        ("if TYPE_CHECKING: x = 1", set()),
+        ("def f(a: A[1]) -> B[1]: pass", set()),
+        ("x: A[1] = a", set()),
+        ("x = f'{1:>5}'", set()),
+        ("x = '%d' % a", set()),
+    ],
+)
+def test_the_faults_of_a_line(tmp_path: Path, line: str, expected: set[str]) -> None:
+    found = changes(tmp_path, line)
+    assert {change.after for change in found} == expected
+    for change in found:
+        assert change.mutated(tmp_path) == line.replace(change.before.split("#")[0], change.after)
+
+
+def test_exceptions_are_left_out_one_by_one(tmp_path: Path) -> None:
+    found = changes(tmp_path, "try:\n    x = a\nexcept (A, B):\n    x = b\n")
+    assert {change.after for change in found} == {"except (A,):", "except (B,):"}
+
+
+def test_a_fault_says_where_it_is_and_which_lines_run_then(tmp_path: Path) -> None:
+    head = "X = 1\nclass A(\n    b=True\n):\n    def f(\n        self, a=0\n    ):\n"
+    text = f"{head}        if (\n            a > b\n        ):\n            c\n"
+    found = {
+        change.after: (change.name, change.line, change.runs_in, change.target) for change in changes(tmp_path, text)
+    }
+    assert found["X = 2"] == ("vecphe.a", 1, range(0), "X")
+    assert found["b=False"] == ("vecphe.a.A", 3, range(0), "A")
+    assert found["self, a=1"] == ("vecphe.a.A.f", 6, range(8, 12), "")
+    assert found["(a >= b)"] == ("vecphe.a.A.f", 9, range(8, 11), "")
+
+
+def test_every_fault_of_the_package_is_python(everything: list[Change]) -> None:
+    assert len(everything) > 5000
+    for change in everything[:: len(everything) // 300]:
+        ast.parse(change.mutated(SOURCE))
+
+
+def test_a_draw_is_repeated_by_its_seed(everything: list[Change]) -> None:
+    chosen, passed_over = draw(everything, 60, 1)
+    assert len(set(chosen)) == 60
+    assert draw(everything, 60, 1) == (chosen, passed_over)
+    assert draw(everything, 60, 2)[0] != chosen
+    assert {change.key for change in chosen}.isdisjoint(known.key for known in EQUIVALENTS)
+
+
+def test_equivalents_stand_in_the_sources_and_have_a_reason(everything: list[Change]) -> None:
+    keys = [known.key for known in EQUIVALENTS]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) <= {change.key for change in everything}
+    assert all(len(known.reason) > 20 for known in EQUIVALENTS)

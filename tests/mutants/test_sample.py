@@ -1,0 +1,156 @@
+"""Planting faults drawn at random: which tests run on each, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.mutants import covering as measuring
+from tests.mutants import sample
+from tests.mutants.covering import Covering
+from tests.mutants.equivalents import Equivalent
+from tests.mutants.model import SOURCE
+from tests.mutants.operators import Change, changes_of
+from tests.mutants.replay import Copies
+
+EQUALITY = "return isinstance(other, PublicKey) and self.n == other.n"
+UNEQUAL = "return isinstance(other, PublicKey) and (self.n != other.n)"
+SEES_IT = "tests/test_numbers.py::test_h15_equality_and_hash"
+DOES_NOT = "tests/test_public_api.py::test_public_names"
+
+
+def change(file: str, before: str, after: str) -> Change:
+    return next(c for c in changes_of(SOURCE, file) if (c.before, c.after) == (before, after))
+
+
+def covering_of(found: Change, *tests: str) -> Covering:
+    return Covering(dict.fromkeys(tests, 1.0), {found.file: {found.runs_in[0]: set(tests)}})
+
+
+@pytest.mark.parametrize(
+    ("tests", "verdict", "remark"),
+    [
+        ((DOES_NOT, SEES_IT), "caught", ""),
+        ((DOES_NOT,), "SURVIVED", f"1 tests pass, of 1 files; first {DOES_NOT}"),
+        ((), "SURVIVED", "no test runs it"),
+    ],
+)
+def test_a_fault_is_caught_where_a_test_fails(
+    tmp_path: Path, tests: tuple[str, ...], verdict: str, remark: str
+) -> None:
+    fault = change("public_key.py", EQUALITY, UNEQUAL)
+    assert sample.verdict(fault, covering_of(fault, *tests), Copies(tmp_path)) == (verdict, remark)
+
+
+def test_a_fault_is_caught_where_nothing_can_be_imported(tmp_path: Path) -> None:
+    fault = change("forks.py", "os.register_at_fork(after_in_child=_in_child)", "os.register_at_fork()")
+    covering = Covering({DOES_NOT: 1.0}, {"forks.py": {24: {DOES_NOT}}})
+    assert sample.verdict(fault, covering, Copies(tmp_path)) == ("caught", "")
+
+
+def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "_PATIENCE", (0.05, 0.0))
+    fault = change("public_key.py", EQUALITY, UNEQUAL)
+    assert sample.verdict(fault, covering_of(fault, DOES_NOT), Copies(tmp_path)) == ("TIMED OUT", "")
+
+
+def test_the_mirror_of_a_module_goes_first_and_fast_tests_before_slow_ones() -> None:
+    fault = change("public_key.py", EQUALITY, UNEQUAL)
+    seconds = {"tests/a.py::x": 3.0, "tests/a.py::y": 1.0, "tests/b.py::x": 0.5, "tests/test_public_key.py::x": 9.0}
+    covering = Covering(seconds, {"public_key.py": {fault.runs_in[0]: set(seconds)}})
+    groups = covering.of(fault)
+    assert groups == [["tests/test_public_key.py::x"], ["tests/b.py::x"], ["tests/a.py::y", "tests/a.py::x"]]
+    assert covering.time_of(groups) == 13.5
+
+
+def test_what_runs_at_import_is_seen_by_the_tests_of_lines_that_name_it() -> None:
+    lines = (SOURCE / "vecphe" / "jwk.py").read_text(encoding="utf-8").splitlines()
+    used = next(i for i, line in enumerate(lines, 1) if "> _GREATEST_NUMBER" in line)
+    covering = Covering(
+        {"tests/a.py::uses": 1.0, "tests/a.py::other": 1.0},
+        {"jwk.py": {used: {"tests/a.py::uses"}, used + 1: {"tests/a.py::other"}}},
+    )
+    named = [c for c in changes_of(SOURCE, "jwk.py") if c.target == "_GREATEST_NUMBER"]
+    assert named
+    for fault in named:
+        assert covering.of(fault) == [["tests/a.py::uses"]]
+
+
+def test_what_runs_at_import_and_names_nothing_is_seen_by_the_folder_that_mirrors_it() -> None:
+    fault = next(c for c in changes_of(SOURCE, "cli/app.py") if not c.runs_in and not c.target)
+    seconds = {"tests/cli/a.py::x": 2.0, "tests/a.py::x": 1.0}
+    assert Covering(seconds, {"cli/app.py": {1: set(seconds)}}).of(fault) == [["tests/cli/a.py::x"]]
+    assert Covering(seconds, {"cli/app.py": {1: {"tests/a.py::x"}}}).of(fault) == [["tests/a.py::x"]]
+
+
+def test_equivalent_faults_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = changes_of(SOURCE, "forks.py")
+    one = faults[0]
+    monkeypatch.setattr(sample, "EQUIVALENTS", [Equivalent(*one.key, "the reason")])
+    chosen, passed_over = sample.draw(faults, len(faults), 1)
+    assert passed_over == [one]
+    assert set(chosen) == {*faults} - {one}
+
+
+def test_lines_are_those_that_a_test_runs_itself_and_in_processes_that_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_CACHE", tmp_path / "build" / "cache.json")
+    monkeypatch.setattr(measuring, "_holds_tests", lambda path: path.name == "test_public_api.py")
+    covering = measuring.measure(Copies(tmp_path))
+    here = "tests/test_public_api.py::"
+    assert {test.split("::")[0] for test in covering.seconds} == {here.removesuffix("::")}
+    ran = covering.tests["forks.py"]  # at import: before any test in this process, and by a test in another
+    lines = (SOURCE / "vecphe" / "forks.py").read_text(encoding="utf-8").splitlines()
+    assert ran[lines.index("        self._lock = Lock()") + 1] == {
+        f"{here}test_the_core_imports_neither_phe_nor_the_command_line",
+        f"{here}test_the_package_imports_nothing_until_a_name_is_used",
+    }
+    assert lines.index("    return _generation") + 1 not in ran
+    assert lines.index("_generation = 0") + 1 not in ran
+
+
+def test_tests_are_measured_again_once_they_or_what_they_ran_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def measure(copies: Copies, file: str) -> dict[str, Any]:
+        measured.append(file)
+        return {"seconds": {}, "lines": {}, "sources": {"a.py": digests["a.py"]}}
+
+    root, digests = tmp_path / "tests", {"a.py": "1"}
+    root.mkdir()
+    for name in ("test_one.py", "test_two.py", "helper.py"):
+        (root / name).write_text(name, encoding="utf-8")
+    monkeypatch.setattr(measuring, "ROOT", tmp_path)
+    monkeypatch.setattr(measuring, "TESTS", root)
+    monkeypatch.setattr(measuring, "_CACHE", tmp_path / "build" / "cache.json")
+    monkeypatch.setattr(measuring, "_measured", measure)
+    monkeypatch.setattr(measuring, "_digest_of_source", digests.__getitem__)
+
+    def measured_now() -> list[str]:
+        measured.clear()
+        measuring.measure(Copies(tmp_path))
+        return sorted(measured)
+
+    both = ["tests/test_one.py", "tests/test_two.py"]
+    assert measured_now() == both
+    assert measured_now() == []
+    (root / "test_two.py").write_text("changed", encoding="utf-8")
+    assert measured_now() == both[1:]
+    (root / "helper.py").write_text("changed", encoding="utf-8")
+    assert measured_now() == both
+    digests["a.py"] = "2"
+    assert measured_now() == both
+    assert measured_now() == []
+
+
+def test_a_line_has_the_test_that_runs_it(tmp_path: Path) -> None:
+    measured = measuring._measured(Copies(tmp_path), "tests/test_forks.py")
+    lines = (SOURCE / "vecphe" / "forks.py").read_text(encoding="utf-8").splitlines()
+    taken = lines.index("        self._lock.acquire()") + 1
+    locks = "tests/test_forks.py::test_the_lock_locks"
+    assert taken in measured["lines"][locks]["forks.py"]
+    assert measured["seconds"][locks] > 0

@@ -1,0 +1,66 @@
+"""The lock of what `make` installs: complete, and true to pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYTHONS = [
+    name.rpartition(" ")[2]
+    for name in PROJECT["project"]["classifiers"]
+    if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", name)
+]
+ENTRY = re.compile(r"^(\S+?)==(\S+)(?: ; (.+?))? \\\n((?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
+
+
+def locked(environment: dict[str, str]) -> dict[str, str]:
+    """Version by name."""
+    found = {}
+    for name, version, marker, _ in ENTRY.findall(LOCK):
+        if not marker or Requirement(f"{name} ; {marker}").marker.evaluate(environment):  # type: ignore[union-attr]
+            assert name not in found, "two versions for one Python"
+            found[name] = version
+    return found
+
+
+def asked_for(extras: tuple[str, ...] = ("dev", "bench", "test")) -> list[Requirement]:
+    project: dict[str, Any] = PROJECT["project"]
+    texts = [*project["dependencies"], *PROJECT["build-system"]["requires"]]
+    texts += [text for extra in extras for text in project["optional-dependencies"][extra]]
+    return [requirement for requirement in map(Requirement, texts) if requirement.name != project["name"]]
+
+
+def test_the_pythons_are_those_that_the_project_names() -> None:
+    assert PYTHONS[0] == PROJECT["project"]["requires-python"].removeprefix(">=")
+    assert len(PYTHONS) >= 4
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_all_that_the_project_asks_for_is_locked(python: str) -> None:
+    versions = locked({"python_version": python, "python_full_version": f"{python}.9"})
+    for requirement in asked_for():
+        assert requirement.name in versions, f"{requirement} is not locked: make lock"
+        assert SpecifierSet(str(requirement.specifier)).contains(versions[requirement.name]), "make lock"
+
+
+def test_the_lock_names_versions_and_hashes_and_no_address() -> None:
+    entries = "".join(match.group() for match in ENTRY.finditer(LOCK))
+    rest = LOCK.replace(entries, "")
+    assert entries.count("==") > 50
+    assert [line for line in rest.splitlines() if not line.startswith("#")] == []
+    assert "://" not in LOCK
+    assert "index" not in rest

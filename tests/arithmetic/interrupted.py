@@ -91,7 +91,9 @@ def native_work(engine: Engine, name: str) -> Work:
             return ring.power_vartime(ring.ones(count), [2**53 - 1] * count)
 
         arguments = [(1 << 11,)] * 2
-        return Work(lambda: run_tasks(power, arguments, ThreadingBackend(), "threads", 2), lambda: power(8), 2 << 8, done)
+        return Work(
+            lambda: run_tasks(power, arguments, ThreadingBackend(), "threads", 2), lambda: power(8), 2 << 8, done
+        )
     return makers[name]()
 
 

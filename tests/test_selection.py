@@ -64,7 +64,8 @@ def test_targets_that_are_compiled_in_are_engines(
     kernel = SimpleNamespace(supported_targets=lambda: [(name, None) for name in compiled])
     monkeypatch.setattr(selection, "_native", lambda: kernel)
     candidates = selection._candidates()
-    assert list(candidates) == engines
+    assert list(candidates) == [*engines, "cuda"]
+    assert candidates.pop("cuda").by_name_only
     reasons = {name: candidate.why_not() for name, candidate in candidates.items()}
     for name, reason in reasons.items():
         is_there = {"ifma": "ifma512"}.get(name, name) in [*compiled, "gmp"]

@@ -85,12 +85,12 @@ bench: $(STAMP) ## Measure the speed targets on this machine
 	$(BIN)/python -m benchmarks.targets $(ARGS)
 
 gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it
-	$(BIN)/vecphe bench --check benchmarks/baseline.json $(ARGS)
+	$(BIN)/vecphe bench check benchmarks/baseline.json $(ARGS)
 
 RESULTS := benchmarks/results
 results: $(STAMP) ## Measure again what the documents' tables are made of: about half an hour, on a quiet machine
 	-$(BIN)/python -m benchmarks.targets --save $(RESULTS)/targets.json
-	$(BIN)/vecphe bench --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
+	$(BIN)/vecphe bench run --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
 	$(BIN)/python -m benchmarks.time_profile --save $(RESULTS)/profile.json
 	$(BIN)/python -m benchmarks.operation_counts --save $(RESULTS)/operation_counts.json
 	-$(MAKE) gate-regressions ARGS="--save $(RESULTS)/regressions.json"
@@ -100,9 +100,9 @@ documents: $(STAMP) ## Write the tables of README.md and docs/performance.md fro
 	$(BIN)/python -m benchmarks.documents
 
 gate-baseline: $(STAMP) ## Take a new baseline on this machine, which should be quiet: some minutes
-	for engine in ifma gmp; do $(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --engine $$engine || exit; done
+	for engine in ifma gmp; do $(BIN)/vecphe bench baseline benchmarks/baseline.json --engine $$engine || exit; done
 	for engine in ifma256 portable; do \
-		$(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --counts-only --engine $$engine || exit; done
+		$(BIN)/vecphe bench baseline benchmarks/baseline.json --counts-only --engine $$engine || exit; done
 
 gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see the gate name them: some minutes
 	$(BIN)/python -m benchmarks.regressions $(ARGS)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def rounds_table() -> list[str]:
-    """Markdown lines of the rounds that `vecphe bench --save` measured."""
+    """Markdown lines of the rounds that `vecphe bench run --save` measured."""
     results = load_results(RESULTS / "rounds.json")
     e = next(record.environment for record in results.records if record.backend != "naive")
     versions = ", ".join(f"{name} {version}" for name, version in e.versions.items())

@@ -210,7 +210,7 @@ def main() -> int:
         if baseline is None:
             baseline = directory / "baseline.json"
             unchanged = planted_copy(directory, Plant("unchanged", "nothing", ()))
-            result = gate(unchanged, baseline, "--update-baseline")
+            result = gate(unchanged, baseline, "baseline")
             print(result.stdout or result.stderr, flush=True)
         replayed = [replay(plant, directory, baseline.resolve()) for plant in plants]
     if arguments.save:

@@ -142,7 +142,7 @@ def load_baseline(path: Path) -> Baseline:
 def _baseline(content: Any) -> Baseline:
     schema, version, engine, engines = _fields(content, "", "schema", "version", "engine", "engines")
     if schema != _SCHEMA:
-        raise SerializationError(f"schema is not {_SCHEMA!r}: this is no baseline of `vecphe bench --update-baseline`")
+        raise SerializationError(f"schema is not {_SCHEMA!r}: this is no baseline of `vecphe bench baseline`")
     if version != _VERSION or isinstance(version, bool):
         raise SerializationError(f"version is not {_VERSION}, the only one that this vecphe reads")
     rows = {name: _engine_rows(entry, f"engines.{name}") for name, entry in _object(engines, "engines").items()}

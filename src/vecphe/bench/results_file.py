@@ -64,7 +64,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def load_results(path: Path) -> Results:
-    """Results that ``vecphe bench --save`` wrote.
+    """Results that ``vecphe bench run --save`` wrote.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def results_from_dict(content: dict[str, Any]) -> Results:
     """
     top = _Fields(content, "")
     if top.take("schema", _is_text) != SCHEMA:
-        raise SerializationError(f"schema is not {SCHEMA!r}: this is no file of `vecphe bench --save`")
+        raise SerializationError(f"schema is not {SCHEMA!r}: this is no file of `vecphe bench run --save`")
     if top.take("version", _is_count) != SCHEMA_VERSION:
         raise SerializationError(f"version is not {SCHEMA_VERSION}, the only one that this vecphe reads")
     records = [_record(entry, f"records[{i}].") for i, entry in enumerate(top.take("records", _is_list(_MOST_RECORDS)))]

@@ -105,7 +105,7 @@ gate-baseline: $(STAMP) ## Take a new baseline on this machine, which should be 
 		$(BIN)/vecphe bench baseline benchmarks/baseline.json --counts-only --engine $$engine || exit; done
 
 gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see the gate name them: some minutes
-	$(BIN)/python -m benchmarks.regressions $(ARGS)
+	$(BIN)/python -m tests.mutants.gate $(ARGS)
 
 CHECK_PYTHON := $(BIN)/python
 include src/native/check/check.mk

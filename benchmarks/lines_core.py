@@ -52,9 +52,9 @@ def tables() -> Iterator[Measured]:
     times = []
     for _ in range(7):
         started = time.perf_counter()
-        table = ring.fixed_base(base, 1024, engine.max_window)
+        table = ring.fixed_base(base, 1024, engine.tuning.max_window)
         times.append(time.perf_counter() - started)
-    window = f"window {engine.max_window}"
+    window = f"window {engine.tuning.max_window}"
     yield Measured("table-time", "fixed-base table, 2048 bits", statistics.median(times), "s", window, at_most=True)
     yield Measured("table-size", "fixed-base table, 2048 bits", table.table_bytes / 1e6, "MB", window, at_most=True)
 

@@ -55,7 +55,7 @@ def watched() -> list[tuple[Any, str, str]]:
     """(owner, function, name of the part)."""
     engine = active_engine()
     ring = engine.ring(15)
-    table, decryptor = ring.fixed_base(4, 4, engine.min_window), engine.decryptor(3, 5)
+    table, decryptor = ring.fixed_base(4, 4, engine.tuning.min_window), engine.decryptor(3, 5)
     return [
         (public_key, "as_plain_array", "encode and pack"),
         (encoding.FixedPoint, "encode", "encode and pack"),

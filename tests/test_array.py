@@ -431,7 +431,7 @@ def test_iteration_and_length(keypair: Keypair) -> None:
     c = public_key.encrypt(np.arange(6).reshape(3, 2))
     assert [private_key.decrypt(row).tolist() for row in c] == [[0, 1], [2, 3], [4, 5]]
     assert len(c) == 3
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="unsized"):
         len(c[0, 0])
     with pytest.raises(IndexError):
         c[3]

@@ -55,17 +55,16 @@ def test_h16_the_first_index_is_named_before_anything_is_encrypted(
         [None],
         ["1.5"],
         np.ma.masked_array([1.0, 2.0], [True, False]),
-        np.array([10**30]),
         np.array(["2020-01-01"], dtype="datetime64[D]"),
         np.array([1.0], dtype=np.longdouble),
         np.array([(1, 2)], dtype=[("a", int), ("b", int)]),
         [np.ma.masked_array([1.0], [True]), np.ma.masked_array([2.0], [False])],
-        [-1, 2**63 + 1],
+        [[np.ma.masked_array([1.0], [True])], [np.ma.masked_array([2.0], [False])]],
     ],
     ids=lambda bad: str(getattr(bad, "dtype", bad))[:30],
 )
 def test_h18_what_is_no_real_number(public_key: PublicKey, bad: object) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"x has dtype|x is a masked array"):
         public_key.encrypt(bad)  # type: ignore[arg-type]
 
 

@@ -253,5 +253,5 @@ def test_h30_a_layout_wider_than_the_key() -> None:
     SlotLayout(511, 1, 100).check_key_length(512)
     with pytest.raises(LayoutMismatchError, match="do not fit a 512-bit key"):
         SlotLayout(512, 1, 100).check_key_length(512)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="width must be an int, not float"):
         SlotLayout(64.0, 7, 100)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from vecphe import api
 def test_public_names() -> None:
     assert vecphe.__all__ == [
         "DEFAULT_KEY_LENGTH",
+        "BatchTooLargeError",
         "CorruptedAggregateError",
         "EncryptedArray",
         "EngineFallbackWarning",
@@ -66,7 +67,7 @@ def test_the_core_imports_neither_phe_nor_the_command_line() -> None:
 def test_every_error_is_also_a_builtin_one() -> None:
     from vecphe import errors
 
-    builtin = {"ValueError", "TypeError", "OverflowError", "RuntimeError", "UserWarning", "Exception"}
+    builtin = {"ValueError", "TypeError", "OverflowError", "MemoryError", "RuntimeError", "UserWarning", "Exception"}
     for name in errors.__all__:
         assert builtin & {base.__name__ for base in getattr(errors, name).__mro__}, name
         assert name in (errors.__doc__ or "")

@@ -17,7 +17,7 @@ import vecphe
 from vecphe import InvalidPlaintextError, PrivateKey, PublicKey
 from vecphe.arithmetic import active_engine
 from vecphe.numbers import PublicNumbers
-from vecphe.randomizers import RandomizerSource, choose_window, exponent_bits, textbook_randomizers
+from vecphe.randomizers import RandomizerSource, choose_window, exponent_bits, table_size, textbook_randomizers
 
 
 def is_nth_residue(value: int, public_key: PublicKey, private_key: PrivateKey) -> bool:
@@ -66,8 +66,35 @@ def test_window_minimises_the_cost() -> None:
     engine = active_engine()
     windows = [choose_window(engine, 1024, count) for count in (1, 10, 100, 1000, 10**6)]
     assert windows == sorted(windows)
-    assert windows[0] <= max(2, engine.min_window)
-    assert windows[-1] == engine.max_window
+    assert windows[0] <= max(2, engine.tuning.min_window)
+    assert windows[-1] == engine.tuning.max_window
+
+
+def test_h62_tables_have_the_documented_size_and_a_cap() -> None:
+    engine = active_engine()
+    for length in (2048, 3072, 4096):  # which the cap leaves alone
+        assert choose_window(engine, length // 2, 10**9, length) == engine.tuning.max_window == 8
+    for length in (6144, 8192, 16384):
+        window = choose_window(engine, length // 2, 10**9, length)
+        assert engine.tuning.min_window <= window < engine.tuning.max_window
+        assert table_size(length // 2, window, length) <= 128 << 20 or window == engine.tuning.min_window
+        assert table_size(length // 2, window + 1, length) > 128 << 20
+    assert 80e6 < table_size(2048, 8, 4096) < 90e6
+
+
+@pytest.mark.parametrize("count", [10, 1000, 10**6])
+def test_h62_the_source_of_a_key_keeps_to_the_cap(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    source = RandomizerSource(PublicNumbers(vecphe.generate_keypair(512, insecure=True)[0].n))
+    source.prepare(count)
+    assert source._table is not None
+    estimated = table_size(256, source._table.window, 512)
+    assert estimated / 2.5 < source.table_bytes < estimated * 2.5
+    monkeypatch.setattr("vecphe.randomizers._MOST_TABLE_BYTES", table_size(256, 5, 512))
+    capped = RandomizerSource(source.numbers)
+    capped.prepare(count)
+    assert capped._table is not None
+    assert capped._table.window == min(source._table.window, 5)
+    assert len(set(capped.ring.store(capped.draw(20)))) == 20
 
 
 def test_exponent_lengths() -> None:

@@ -1,22 +1,27 @@
-"""No private number and no plaintext in anything that is shown: HAZARDS row 14, and row 13 beside it."""
+"""No private number and no plaintext in anything that is shown, or in a file: HAZARDS rows 14 and 69, and row 13."""
 
 from __future__ import annotations
 
 import copy
 import logging
 import math
+import os
 import pickle
+import subprocess
+import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from joblib.parallel import LokyBackend
 
 import vecphe
 from vecphe import EncryptedArray, FixedPoint, InvalidKeyError, PrivateKey, PublicKey
-from vecphe.arithmetic import engine_named
+from vecphe.arithmetic import available_engines, engine_named
 from vecphe.federated import Client, Server, decrypt_vector, encrypt_vector
 from vecphe.numbers import PrivateNumbers
 from vecphe.parallel import run_tasks
@@ -61,10 +66,10 @@ def failing_operations(public_key: PublicKey, private_key: PrivateKey) -> list[C
         *(lambda pair=pair: PrivateKey(other_public, *pair) for pair in ((p, q), (float(p), q), (p, None))),
         *(lambda n=n: PublicKey(n, insecure=True) for n in (p, p * p, 3 * p, -p, str(p), [p, q], float(p))),
         *(lambda a=a: PrivateKey(a, p, q) for a in (private_key, private_key._numbers, n, None)),
-        *(lambda dump=dump: dump(private_key) for dump in (pickle.dumps, copy.copy, copy.deepcopy)),
-        *(lambda dump=dump: dump(private_key._numbers) for dump in (pickle.dumps, copy.copy, copy.deepcopy)),
+        *(lambda held=held: pickle.dumps(held) for held in (private_key, private_key._numbers, private_key._decryptor)),
+        lambda: pickle.dumps(copy.deepcopy({"key": private_key})),
         lambda: pickle.dumps({"key": [private_key]}),
-        lambda: run_tasks(len, [([private_key],)] * 2, 2, "processes"),
+        lambda: run_tasks(len, [([private_key],)] * 2, LokyBackend(nesting_level=0), "processes", 2),
     ]
     plaintexts: list[Callable[[], Any]] = [
         lambda: public_key.encrypt(secret, packed=True),
@@ -73,7 +78,7 @@ def failing_operations(public_key: PublicKey, private_key: PrivateKey) -> list[C
         lambda: public_key.encrypt([PLAINTEXT, np.nan]),
         lambda: public_key.encrypt([PLAINTEXT, None]),
         lambda: public_key.encrypt([str(PLAINTEXT)]),
-        lambda: public_key.encrypt(np.array([PLAINTEXT], dtype=object)),
+        lambda: public_key.encrypt(np.array([PLAINTEXT, "1"], dtype=object)),
         lambda: public_key.encrypt([PLAINTEXT + 1j]),
         lambda: packed + PLAINTEXT,
         lambda: packed - secret,
@@ -182,3 +187,72 @@ def test_h13_keys_in_each_others_place(keypair: tuple[PublicKey, PrivateKey]) ->
     assert not hasattr(public_key, "decrypt")
     assert not hasattr(private_key, "encrypt")
     assert isinstance(public_key.encrypt(1.0), EncryptedArray)
+
+
+# Says what is opened to be written to, in the process and in its workers.
+WATCHED = """
+import os, sys, warnings
+
+def watch(event, arguments):
+    import os
+    if event != "open" or type(arguments[0]) is int or arguments[0] == os.devnull:
+        return
+    if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        os.write(2, f"wrote {arguments[0]}\\n".encode())
+
+def start():
+    import sys
+    sys.addaudithook(watch)
+
+start()
+import joblib, numpy as np, vecphe
+from vecphe import parallel
+
+def main(backend):
+    warnings.simplefilter("ignore")
+    public_key, private_key = vecphe.generate_keypair(512, insecure=True)
+    engine = public_key._source.engine
+    engine.tuning = type(engine.tuning)("processes", 4, 4, 8, 1, 1.0, 4, 4)
+    places, original = [], parallel.run_tasks
+
+    def recorded(function, tasks, backend, place, jobs):
+        places.append(place)
+        return original(function, tasks, backend, place, jobs)
+
+    parallel.run_tasks = recorded
+    with joblib.parallel_config(backend=backend, n_jobs=2, max_nbytes=1, initializer=start):
+        c = public_key.encrypt(np.ones((20, 30)))
+        total = c.sum() + (np.full((3, 20), 7) @ c).sum()
+        assert private_key.decrypt(public_key.from_ciphertexts(total.ciphertexts())) == 600 * 22
+        assert (private_key.decrypt(c) == 1).all()
+        (c * 2).to_bytes()
+    assert places == ["processes"] * 6, places
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+    print("done")
+    if len(sys.argv) > 2:
+        with joblib.parallel_config(backend=sys.argv[1], max_nbytes=1):
+            joblib.Parallel(2)(joblib.delayed(len)(np.zeros(999)) for _ in range(2))
+"""
+
+
+@pytest.mark.parametrize("engine", [name for name, why_not in available_engines() if why_not is None])
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_h69_no_value_reaches_a_file_on_its_way_to_a_worker(tmp_path: Path, backend: str, engine: str) -> None:
+    done = run_watched(tmp_path, engine, backend)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    assert done.stderr == ""
+
+
+def test_h69_the_check_sees_a_file(tmp_path: Path) -> None:
+    """A control: what joblib does with an array by default."""
+    assert f"wrote {tmp_path}/joblib_memmapping" in run_watched(tmp_path, "gmp", "loky", "array").stderr
+
+
+def run_watched(folder: Path, engine: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = folder / "script.py"
+    script.write_text(WATCHED)
+    environment = os.environ | {"VECPHE_ENGINE": engine, "JOBLIB_TEMP_FOLDER": str(folder), "TMPDIR": str(folder)}
+    command = [sys.executable, "-B", str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)

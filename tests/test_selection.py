@@ -22,6 +22,7 @@ WHY_NOT_IFMA = dict(available_engines())["ifma"]
 @pytest.fixture
 def fresh_selection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VECPHE_ENGINE", raising=False)
+    monkeypatch.setattr(selection, "parent_process", lambda: None)  # `make mutants` runs tests in child processes
     for cached in (selection._fastest, selection._passes, selection._native):
         monkeypatch.setattr(selection, cached.__name__, _uncached(cached))
 

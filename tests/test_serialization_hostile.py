@@ -458,6 +458,13 @@ def test_h07_h08_bad_private_numbers(keypair: Keypair) -> None:
             PrivateKey.from_bytes(key_frame(2, a * b, a, b), insecure=True)
 
 
+def json_or_none(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
 def test_h14_no_message_holds_a_secret(frames: Frames, keypair: Keypair) -> None:
     """Whatever is wrong with a private key, neither the error nor what it was raised from shows it."""
     _, private_key = keypair
@@ -484,10 +491,12 @@ def test_h14_no_message_holds_a_secret(frames: Frames, keypair: Keypair) -> None
             text[:position] + "!" + text[position + 1 :],
             text[:position] + text[position:][1:],
         ):
-            try:
+            if json_or_none(broken) == json.loads(text):  # white space was cut
+                assert PrivateKey.from_json(broken, insecure=True) == private_key
+                continue
+            with pytest.raises(VecpheError) as caught:
                 PrivateKey.from_json(broken, insecure=True)
-            except VecpheError as error:
-                shown.append(error)
+            shown.append(caught.value)
     assert len(shown) > 500
     for error in shown:
         link: BaseException | None = error

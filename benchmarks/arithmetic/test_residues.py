@@ -75,7 +75,7 @@ def test_power(benchmark: Any, ring: AnyRing, kind: str, bits: int) -> None:
 def test_fixed_base(benchmark: Any, engine: str, key_length: int, ring: AnyRing, window: int) -> None:
     """Randomizers: a base to secret exponents of half the key's length."""
     bits = key_length // 2
-    table = ring.fixed_base(9, bits, min(window, engine_named(engine).max_window))
+    table = ring.fixed_base(9, bits, min(window, engine_named(engine).tuning.max_window))
     exponents = [(1 << bits) - 1 - i for i in range(COUNT)]
     words = words_from_integers(exponents, -(-bits // 64))
     powers = benchmark(table.power_secret, words)

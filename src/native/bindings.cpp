@@ -1,10 +1,17 @@
 // The Python module vecphe.arithmetic._native: thin wrappers that release the GIL around the kernels.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#include "checkpoint.h"
 #include "decryptor.h"
 #include "dispatch.h"
 #include "fixed_base.h"
@@ -33,19 +40,23 @@ nb::bytes to_bytes(const Bytes& bytes) { return nb::bytes(reinterpret_cast<const
 // What was done in all threads since the module was loaded; the GIL guards it.
 Tally totals;
 
+// Adds what this thread did to the totals.
+void add_to_totals() {
+    totals.products += tally.products;
+    totals.squares += tally.squares;
+    totals.delayed += tally.delayed;
+    totals.montgomeries += tally.montgomeries;
+    totals.reductions += tally.reductions;
+    totals.looked_up += tally.looked_up;
+    totals.multiply_adds += tally.multiply_adds;
+    tally = Tally();
+}
+
 // Adds what a thread did in one call to the totals. Stands outside the release of the GIL.
 struct Tallied {
     Tallied() { tally = Tally(); }
     Tallied(const Tallied&) = delete;
-    ~Tallied() {
-        totals.products += tally.products;
-        totals.squares += tally.squares;
-        totals.delayed += tally.delayed;
-        totals.montgomeries += tally.montgomeries;
-        totals.reductions += tally.reductions;
-        totals.looked_up += tally.looked_up;
-        totals.multiply_adds += tally.multiply_adds;
-    }
+    ~Tallied() { add_to_totals(); }
 };
 
 // One guard of two members, since nanobind does not say in which order it makes several: the GIL is back before the
@@ -55,6 +66,35 @@ struct TalliedWithoutGil {
     nb::gil_scoped_release release;
 };
 using WithoutGil = nb::call_guard<TalliedWithoutGil>;
+
+// Python answers signals in the thread it was started in. No other one should wait for the GIL here: it may never come
+// once the interpreter ends.
+bool answers_signals() {
+#if defined(__linux__)
+    return syscall(SYS_gettid) == getpid();
+#else
+    return true;
+#endif
+}
+
+// Work was given up because another thread said so.
+struct Cancelled : std::runtime_error {
+    Cancelled() : std::runtime_error("cancelled") {}
+};
+
+// A byte that another thread sets to have the calls of this one end.
+thread_local const volatile std::uint8_t* watched = nullptr;
+
+// What long work asks every 50 ms; see checkpoint.h.
+void answer_signals() {
+    if (watched && *watched) throw Cancelled();
+    if (!answers_signals()) return;
+    nb::gil_scoped_acquire gil;
+    add_to_totals();
+    if (PyErr_CheckSignals()) throw nb::python_error();
+}
+
+using Flag = nb::ndarray<const std::uint8_t, nb::shape<1>, nb::device::cpu>;
 
 nb::dict counts() {
     nb::dict d;
@@ -74,18 +114,26 @@ auto without_gil(F&& f) {
     return f();
 }
 
-void require_rows(const Words& words, std::size_t count) {
-    if (words.shape(0) != count) throw std::invalid_argument("one row of words a residue");
+void require_rows(std::size_t rows, std::size_t count) {
+    if (rows != count) throw std::invalid_argument("one row of words a residue");
+}
+
+template <class T>
+T entry(const nb::dict& d, const char* key) {
+    T value;
+    if (!d.contains(key) || !nb::try_cast<T>(d[key], value))
+        throw nb::value_error((std::string("constants: no ") + key + ", or none that fits").c_str());
+    return value;
 }
 
 RingConstants ring_constants(const nb::dict& d) {
-    auto get = [&](const char* key) { return to_vector(nb::cast<nb::bytes>(d[key])); };
-    return RingConstants{nb::cast<int>(d["k"]), get("n"),    get("n_squared"), get("kn"), get("one0"), get("one1"),
-                         get("r3_0"),           get("r3_1"), get("r2"),        nb::cast<std::size_t>(d["ciphertext_bytes"])};
+    auto get = [&](const char* key) { return to_vector(entry<nb::bytes>(d, key)); };
+    return RingConstants{entry<int>(d, "k"), get("n"),    get("n_squared"), get("kn"), get("one0"), get("one1"),
+                         get("r3_0"),        get("r3_1"), get("r2"),        entry<std::size_t>(d, "ciphertext_bytes")};
 }
 
 PrimeConstants prime_constants(const nb::dict& d) {
-    auto get = [&](const char* key) { return to_vector(nb::cast<nb::bytes>(d[key])); };
+    auto get = [&](const char* key) { return to_vector(entry<nb::bytes>(d, key)); };
     return PrimeConstants{get("p"),    get("kp"), get("one0"), get("one1"), get("r3_0"),
                           get("r3_1"), get("q_r3"), get("h"),  get("q"),    get("exponent")};
 }
@@ -97,7 +145,9 @@ Batch load(const Ring& ring, const nb::bytes& data) {
 }
 
 nb::bytes store(const Ring& ring, const Batch& batch) {
-    PyObject* object = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(batch.count() * ring.ciphertext_bytes()));
+    ring.check(batch);
+    const std::size_t size = checked_size(batch.count(), ring.ciphertext_bytes());
+    PyObject* object = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
     if (!object) throw nb::python_error();
     nb::bytes bytes = nb::steal<nb::bytes>(object);
     auto* data = reinterpret_cast<std::uint8_t*>(PyBytes_AS_STRING(object));
@@ -112,9 +162,19 @@ NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);
     m.doc() = "Vectorised arithmetic mod n^2; used through vecphe.arithmetic.native.";
     nb::exception<InvalidResidue>(m, "InvalidResidue", PyExc_ValueError);
+    nb::exception<Cancelled>(m, "Cancelled", PyExc_RuntimeError);
+    ask_at_checkpoints(&answer_signals);
 
 #if defined(VECPHE_WITH_IFMA)
-    m.def("multiply_add", &ifma512_multiply_add, "rounds"_a, nb::call_guard<nb::gil_scoped_release>());
+    m.def("multiply_add", [](std::uint64_t rounds) {
+        constexpr std::uint64_t kTogether = 1 << 16;
+        std::uint64_t sum = 0;
+        for (std::uint64_t done = 0; done < rounds; done += std::min(kTogether, rounds - done)) {
+            checkpoint(kTogether * 16);
+            sum += ifma512_multiply_add(std::min(kTogether, rounds - done));
+        }
+        return sum;
+    }, "rounds"_a, nb::call_guard<nb::gil_scoped_release>());
 #endif
 #if defined(VECPHE_VERIFY)
     m.attr("VERIFY") = true;
@@ -123,6 +183,9 @@ NB_MODULE(_native, m) {
 #endif
 
     m.def("counts", &counts, "What the kernels did since the module was loaded, in lanes; see tally.h.");
+    m.def("watch", [](const std::optional<Flag>& flag) { watched = flag ? flag->data() : nullptr; }, "flag"_a.none(),
+          "Have the calls of this thread raise Cancelled once the one byte of an array is not 0. The caller keeps the array "
+          "alive until it says None, or another.");
     m.def("targets", [] {
         nb::list list;
         for (const TargetStatus& s : targets())
@@ -140,7 +203,7 @@ NB_MODULE(_native, m) {
         }, "target"_a, "constants"_a)
         .def("load", &load, "data"_a)
         .def("store", &store, "batch"_a)
-        .def("ones", &Ring::ones, "count"_a)
+        .def("ones", &Ring::ones, WithoutGil(), "count"_a)
         .def("take", [](const Ring& self, const Batch& batch, const Indices& indices) {
             return without_gil([&] { return self.take(batch, indices.data(), indices.shape(0)); });
         }, "batch"_a, "indices"_a)
@@ -148,6 +211,7 @@ NB_MODULE(_native, m) {
             std::vector<nb::object> held;  // the list may change while the GIL is released
             std::vector<const Batch*> batches;
             for (nb::handle item : list) {
+                if (!nb::isinstance<Batch>(item)) throw nb::type_error("concatenate takes batches");
                 held.push_back(nb::borrow(item));
                 batches.push_back(&nb::cast<const Batch&>(item));
             }
@@ -155,7 +219,7 @@ NB_MODULE(_native, m) {
         }, "batches"_a)
         .def("multiply", &Ring::multiply, WithoutGil(), "left"_a, "right"_a)
         .def("multiply_plain", [](const Ring& self, const Batch& batch, const Words& words, const nb::bytes& offset) {
-            require_rows(words, batch.count());
+            require_rows(words.shape(0), batch.count());
             const Bytes shift = to_vector(offset);
             return without_gil([&] { return self.multiply_plain(batch, words.data(), words.shape(1), shift); });
         }, "batch"_a, "words"_a, "offset"_a)
@@ -168,12 +232,12 @@ NB_MODULE(_native, m) {
         .def("invert_from", &Ring::invert_from, WithoutGil(), "batch"_a, "prefixes"_a,
              "inverse"_a)
         .def("power", [](const Ring& self, const Batch& batch, const Words& exponents, std::size_t bits) {
-            require_rows(exponents, batch.count());
+            require_rows(exponents.shape(0), batch.count());
             return without_gil([&] { return power(self, batch, exponents.data(), exponents.shape(1), bits); });
         }, "batch"_a, "exponents"_a, "bits"_a)
         .def("matrix_power_vartime", [](const Ring& self, const Batch& batch, const Words& exponents, std::size_t rows,
                                         std::size_t bits) {
-            require_rows(exponents, checked_size(rows, batch.count()));
+            require_rows(exponents.shape(0), checked_size(rows, batch.count()));
             return without_gil([&] {
                 return matrix_power_vartime(self, batch, exponents.data(), rows, exponents.shape(1), bits);
             });
@@ -197,7 +261,7 @@ NB_MODULE(_native, m) {
         }, "target"_a, "k"_a, "bits"_a, "p"_a, "q"_a)
         .def("decrypt", [](const Decryptor& self, const Ring& ring, const Batch& batch, const nb::bytes& offset,
                            nb::ndarray<std::uint64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> plaintexts) {
-            if (plaintexts.shape(0) != batch.count()) throw std::invalid_argument("one row of words a residue");
+            require_rows(plaintexts.shape(0), batch.count());
             const Bytes shift = to_vector(offset);
             without_gil([&] { self.decrypt(ring, batch, shift, plaintexts.data(), plaintexts.shape(1)); });
         }, "ring"_a, "batch"_a, "offset"_a, "plaintexts"_a);

@@ -12,6 +12,30 @@ namespace {
 
 constexpr std::size_t kTogether = kLanes / 2;  // ciphertexts in one group of lanes
 
+// The exponents p - 1 and q - 1 fit `bits`, and these the limbs of the primes.
+std::size_t checked_bits(std::size_t bits, int k, const PrimeConstants& p, const PrimeConstants& q) {
+    for (const PrimeConstants* prime : {&p, &q}) checked_modulus(prime->p, k);
+    const std::size_t least = std::max(bit_length(p.exponent), bit_length(q.exponent));
+    if (bits == 0 || bits < least || bits > static_cast<std::size_t>(k) * kLimbBits)
+        throw std::invalid_argument("bits must be the length of the longer prime");
+    return bits;
+}
+
+// Plaintexts that are wiped unless they are kept.
+class Opened {
+public:
+    Opened(std::uint64_t* words, std::size_t count) : words_(words), count_(count) {}
+    Opened(const Opened&) = delete;
+    ~Opened() {
+        if (words_) wipe(words_, count_ * 8);
+    }
+    void keep() { words_ = nullptr; }
+
+private:
+    std::uint64_t* words_;
+    std::size_t count_;
+};
+
 }  // namespace
 
 struct Decryptor::Work {
@@ -24,13 +48,12 @@ struct Decryptor::Work {
 
 Decryptor::Decryptor(const Target& target, int k, std::size_t exponent_bits, const PrimeConstants& p,
                      const PrimeConstants& q)
-    : target_(&target),
-      kernels_(target.kernels(checked_limbs(k))),
+    : kernels_(target.kernels(checked_limbs(k))),
       few_(target.few(k)),
-      exponent_bits_(exponent_bits),
-      window_(power_window(exponent_bits)),
+      exponent_bits_(checked_bits(exponent_bits, k, p, q)),
+      window_(power_window(exponent_bits_)),
       store_(static_cast<std::size_t>(10 * k + 1) * kLanes, Buffer::Content::kSecret),
-      exponents_(2 * ((exponent_bits + 63) / 64), Buffer::Content::kSecret) {
+      exponents_(2 * words_of(exponent_bits_), Buffer::Content::kSecret) {
     std::uint64_t* next = store_.data();
     Buffer other(static_cast<std::size_t>(k) * kLanes, Buffer::Content::kSecret);
     // Lanes 0, 2, 4, 6 work mod p, the others mod q.
@@ -116,6 +139,9 @@ void Decryptor::recombine(const Kernels& f, Work& w, const Ring& ring, const std
 void Decryptor::decrypt(const Ring& ring, const Batch& batch, const std::vector<std::uint8_t>& offset,
                         std::uint64_t* plaintexts, std::size_t words) const {
     ring.check(batch);
+    if (words < words_of(ring.bits())) throw std::invalid_argument("plaintexts of too few words");
+    Opened opened(plaintexts, checked_size(batch.count(), words));
+    const StackWiper wiper;
     const std::size_t columns = static_cast<std::size_t>(ring.k()) * kLanes;
     const auto secret = Buffer::Content::kSecret;
     Work work(size());
@@ -141,12 +167,9 @@ void Decryptor::decrypt(const Ring& ring, const Batch& batch, const std::vector<
             bytes_from_limbs(reinterpret_cast<std::uint8_t*>(plaintexts + (8 * g + lane) * words), words * 8, m.data(),
                              static_cast<int>(lane), ring.k());
     }
-    wipe_stack();
     declassify(&wrong, sizeof wrong);  // valid or not is public
-    if (wrong) {
-        wipe(plaintexts, batch.count() * words * 8);
-        throw InvalidResidue();
-    }
+    if (wrong) throw InvalidResidue();
+    opened.keep();
 }
 
 }  // namespace vecphe

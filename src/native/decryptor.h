@@ -42,7 +42,6 @@ private:
 
     std::size_t size() const { return static_cast<std::size_t>(modulus_.k) * kLanes; }
 
-    const Target* target_;
     const Kernels* kernels_;
     const Kernels* few_;
     Modulus modulus_;

@@ -13,17 +13,23 @@ constexpr std::size_t kGroupsTogether = 32;  // accumulators in L2 while a row i
 constexpr std::size_t kSinglesAtMost = 4;    // up to here one by one is faster than walking the large table
 constexpr std::size_t kSingleEntries = 16;
 constexpr std::size_t kLogTerms = 1024;      // logarithms added before they are reduced; R > 2048n
+constexpr std::size_t kLogSlack = 11;        // bits of R above n for that
+constexpr std::size_t kMostBits = std::size_t{1} << 20;
+constexpr int kMostWindow = 12;
 
 }  // namespace
 
 FixedBase::FixedBase(const Ring& ring, const Batch& seeds, std::size_t bits, int window)
     : ring_(&ring), bits_(bits), window_(window) {
-    if (bits == 0 || bits > (std::size_t{1} << 20) || window < 1 || window > 12 || seeds.count() != 2) throw std::invalid_argument("fixed base");
+    if (bits == 0 || bits > kMostBits) throw std::invalid_argument("a table for exponents of 1 to 2^20 bits");
+    if (window < 1 || window > kMostWindow) throw std::invalid_argument("a window of 1 to 12 bits");
+    if (seeds.count() != 2) throw std::invalid_argument("a table needs the base and its inverse");
+    if (ring.bits() + kLogSlack > static_cast<std::size_t>(ring.k()) * kLimbBits) throw std::invalid_argument("the modulus is too long for a table");
     ring.check(seeds);
     rows_ = (bits + static_cast<std::size_t>(window) - 1) / static_cast<std::size_t>(window);
     entries_ = std::max<std::size_t>(std::size_t{1} << window, kSharedBlock);
     row_words_ = 2 * static_cast<std::size_t>(ring.k()) * entries_;
-    table_ = Buffer(rows_ * row_words_);
+    table_ = Buffer(checked_size(rows_, row_words_));
     if (entries_ > std::size_t{1} << window) table_.clear();
     build_rows(seeds);
     build_single();
@@ -83,7 +89,7 @@ void FixedBase::build_single() {
     const int parts = (window_ + 3) / 4;
     const std::size_t narrow_rows = rows_ * static_cast<std::size_t>(parts);
     single_steps_ = (narrow_rows + kLanes - 1) / kLanes;
-    single_ = Buffer(single_steps_ * kSingleEntries * 2 * size());
+    single_ = Buffer(checked_size(single_steps_, kSingleEntries * 2 * size()));
     single_.clear();
     for (std::size_t s = 0; s < single_steps_ * kLanes; s++) {
         const std::size_t r = s / static_cast<std::size_t>(parts);
@@ -117,6 +123,8 @@ void FixedBase::close(std::uint64_t* pair, const std::uint64_t* delayed, std::ui
 }
 
 Batch FixedBase::power_secret(const std::uint64_t* exponents, std::size_t words, std::size_t count) const {
+    if (words == 0) throw std::invalid_argument("exponents of no words");
+    const StackWiper wiper;
     Batch result(count, ring_->k(), Buffer::Content::kSecret);
     if (count <= kSinglesAtMost) {
         for (std::size_t i = 0; i < count; i++) power_single(result.residue(i), exponents + i * words, words);
@@ -124,7 +132,6 @@ Batch FixedBase::power_secret(const std::uint64_t* exponents, std::size_t words,
         for (std::size_t g = 0; g < result.groups(); g += kGroupsTogether)
             power_groups(result, g, std::min(kGroupsTogether, result.groups() - g), exponents, words);
     }
-    wipe_stack();
     ring_->fill_idle(result);
     return result;
 }

@@ -16,6 +16,9 @@
 //
 // Timing. Every kernel here is constant time: its instructions and addresses depend on k and on table sizes,
 // never on limbs or digits.
+//
+// Kernels that multiply or read tables begin with a checkpoint (checkpoint.h), so any of them may throw; nothing is
+// written then.
 #pragma once
 
 #include <cstdint>
@@ -76,7 +79,7 @@ struct Kernels {
 
 // k, if kernels exist for that many limbs.
 inline int checked_limbs(int k) {
-    if (k < 1 || k > kMaxLimbs) throw std::invalid_argument("modulus");
+    if (k < 1 || k > kMaxLimbs) throw std::invalid_argument("k must be 1 to 160 limbs");
     return k;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <vector>
 
 #include "kernel.h"
 
@@ -16,6 +17,17 @@ inline std::uint64_t word_at(const std::uint8_t* bytes, std::size_t size, std::s
         std::memcpy(&word, bytes + offset, size - offset);
     return word;
 }
+
+// Bits of the integer in `bytes`, without leading zeros.
+inline std::size_t bit_length(const std::vector<std::uint8_t>& bytes) {
+    std::size_t size = bytes.size();
+    while (size && !bytes[size - 1]) size--;
+    if (!size) return 0;
+    return 8 * size - static_cast<std::size_t>(__builtin_clz(bytes[size - 1]) - 24);
+}
+
+// Words of an exponent of `bits` bits.
+constexpr std::size_t words_of(std::size_t bits) { return bits / 64 + (bits % 64 != 0); }
 
 // Limbs 0..k of the integer in `size` bytes, into one lane; what lies above 2^(52k) is left out.
 inline void limbs_from_bytes(std::uint64_t* columns, int lane, int k, const std::uint8_t* bytes, std::size_t size) {

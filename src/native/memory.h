@@ -25,7 +25,15 @@ inline __attribute__((noinline)) void wipe_stack() {
     wipe(below, sizeof below);
 }
 
+// Does so however its scope is left: a kernel may throw at a checkpoint.
+struct StackWiper {
+    StackWiper() = default;
+    StackWiper(const StackWiper&) = delete;
+    ~StackWiper() { wipe_stack(); }
+};
+
 // a*b, or std::bad_alloc where that is no size of anything: what is allocated must not be less than what is meant.
+// Every product of numbers that come from outside goes through here.
 inline std::size_t checked_size(std::size_t a, std::size_t b) {
     if (b != 0 && a > SIZE_MAX / 64 / b) throw std::bad_alloc();
     return a * b;

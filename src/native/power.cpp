@@ -7,6 +7,15 @@
 
 namespace vecphe {
 
+namespace {
+
+// More bits than there are would be zeros, at the cost of a squaring each.
+void require_bits(std::size_t bits, std::size_t words) {
+    if (words == 0 || words_of(bits) > words) throw std::invalid_argument("exponents of fewer words than their bits need");
+}
+
+}  // namespace
+
 int power_window(std::size_t bits) {
     // In units of k^2: a table of 2^w entries, half of them squares, then a product a window and a look-up that costs a
     // fiftieth of a product an entry (it is bound by the second-level cache). Squarings are the same for all.
@@ -55,8 +64,10 @@ void power_group(const Kernels& f, const Modulus& m, std::uint64_t* o, const std
 Batch power(const Ring& ring, const Batch& batch, const std::uint64_t* exponents, std::size_t words,
             std::size_t bits) {
     ring.check(batch);
+    require_bits(bits, words);
     if (bits == 0) return ring.ones(batch.count());
     const int window = power_window(bits);
+    const StackWiper wiper;
     Batch result(batch.count(), ring.k(), Buffer::Content::kSecret);
     for (std::size_t g = 0; g < batch.groups(); g++) {
         const std::uint64_t* lanes[kLanes];
@@ -65,7 +76,6 @@ Batch power(const Ring& ring, const Batch& batch, const std::uint64_t* exponents
         power_group(ring.kernels_of(batch.count() - 8 * g), ring.modulus(), result.group(g), batch.group(g), ring.one(), lanes, words, bits,
                     window);
     }
-    wipe_stack();
     ring.fill_idle(result);
     return result;
 }
@@ -92,7 +102,7 @@ public:
         : ring_(ring), batch_(batch), rows_(rows), bits_(bits), window_(straus_window(bits, rows, 8)),
           entries_(std::max<std::size_t>(std::size_t{1} << window_, kSharedBlock)),
           row_words_(2 * static_cast<std::size_t>(ring.k()) * entries_),
-          table_(batch.count() * row_words_) {
+          table_(checked_size(batch.count(), row_words_)) {
         if (entries_ > std::size_t{1} << window_) table_.clear();
         for (std::size_t g = 0; g < batch.groups(); g++) build(g);
     }
@@ -159,7 +169,7 @@ Batch segmented_straus(const Ring& ring, const Batch& batch, const std::uint64_t
     const std::size_t segments = kLanes / rows, columns = batch.count();
     const std::size_t steps = (columns + segments - 1) / segments, pair = batch.stride();
     const int window = straus_window(bits, 1, 5), entries = 1 << window;
-    Buffer tables(steps * static_cast<std::size_t>(entries) * pair), entry(pair), digits(kLanes);
+    Buffer tables(checked_size(steps, static_cast<std::size_t>(entries) * pair)), entry(pair), digits(kLanes);
     // lane = row*segments + segment works on column step*segments + segment
     auto table = [&](std::size_t step, int e) {
         return tables.data() + (step * static_cast<std::size_t>(entries) + static_cast<std::size_t>(e)) * pair;
@@ -201,6 +211,7 @@ Batch segmented_straus(const Ring& ring, const Batch& batch, const std::uint64_t
 Batch matrix_power_vartime(const Ring& ring, const Batch& batch, const std::uint64_t* exponents, std::size_t rows,
                            std::size_t words, std::size_t bits) {
     ring.check(batch);
+    require_bits(bits, words);
     if (rows == 0 || bits == 0 || batch.count() == 0) return ring.ones(rows);
     if (rows <= kLanes / 2) return segmented_straus(ring, batch, exponents, rows, words, bits);
     return SharedStraus(ring, batch, rows, bits).run(exponents, words);

@@ -17,6 +17,7 @@ void power_group(const Kernels& f, const Modulus& m, std::uint64_t* o, const std
 int power_window(std::size_t bits);
 
 // Residue i to the exponent i, `words` words each of which the low `bits` bits count. Constant time for a given `bits`.
+// Throws std::invalid_argument where words do not hold as many bits.
 Batch power(const Ring& ring, const Batch& batch, const std::uint64_t* exponents, std::size_t words,
             std::size_t bits);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "checkpoint.h"
 #include "limbs.h"
 
 namespace vecphe {
@@ -19,12 +20,20 @@ bool below(const std::uint8_t* x, const std::vector<std::uint8_t>& bound, std::s
 }  // namespace
 
 void broadcast(std::uint64_t* columns, int k, const std::vector<std::uint8_t>& bytes) {
+    if (bit_length(bytes) > static_cast<std::size_t>(k) * kLimbBits + 1) throw std::invalid_argument("a constant is too long");
     for (int lane = 0; lane < kLanes; lane++) {
         limbs_from_bytes(columns, lane, k, bytes.data(), bytes.size());
         const std::size_t bit = static_cast<std::size_t>(k) * kLimbBits;
         const std::uint64_t above = word_at(bytes.data(), bytes.size(), bit / 8) >> (bit % 8);
         columns[(k - 1) * kLanes + lane] += above << kLimbBits;
     }
+}
+
+const std::vector<std::uint8_t>& checked_modulus(const std::vector<std::uint8_t>& bytes, int k) {
+    const std::size_t bits = bit_length(bytes);
+    if (bits == 0 || bytes[0] % 2 == 0) throw std::invalid_argument("the modulus must be odd");
+    if (bits + 4 > static_cast<std::size_t>(checked_limbs(k)) * kLimbBits) throw std::invalid_argument("the modulus is too long");
+    return bytes;
 }
 
 std::uint64_t negative_inverse(std::uint64_t n0) {
@@ -34,14 +43,17 @@ std::uint64_t negative_inverse(std::uint64_t n0) {
 }
 
 Ring::Ring(const Target& target, const RingConstants& c)
-    : target_(&target),
-      kernels_(target.kernels(checked_limbs(c.k))),
+    : kernels_(target.kernels(checked_limbs(c.k))),
       few_(target.few(c.k)),
+      bits_(bit_length(checked_modulus(c.n, c.k))),
       ciphertext_bytes_(c.ciphertext_bytes),
       n_squared_(c.n_squared),
       store_(static_cast<std::size_t>(9 * c.k + 1) * kLanes) {
-    if (c.n.empty() || c.n[0] % 2 == 0 || c.ciphertext_bytes == 0 || c.ciphertext_bytes < c.n_squared.size()) throw std::invalid_argument("modulus");
     const std::size_t size = static_cast<std::size_t>(c.k) * kLanes;
+    // A residue fits into its bytes, and the bytes into 2k limbs.
+    if (c.ciphertext_bytes < c.n_squared.size() || c.ciphertext_bytes > 2 * static_cast<std::size_t>(c.k) * kLimbBits / 8 ||
+        bit_length(c.n_squared) + 1 < 2 * bits_)
+        throw std::invalid_argument("ciphertext_bytes must be the length of n^2");
     std::uint64_t* next = store_.data();
     auto place = [&](const std::vector<std::uint8_t>& bytes) {
         std::uint64_t* columns = next;
@@ -132,9 +144,18 @@ void Ring::store(const Batch& batch, std::uint8_t* data) const {
     }
 }
 
+// Many of these are long work: each limb lies in a cache line of its own.
+void Ring::copy_residue(std::uint64_t* to, const std::uint64_t* from) const {
+    checkpoint(std::int64_t{2} * k() * kLanes);
+    copy_lane(to, from, 2 * k());
+}
+
 Batch Ring::ones(std::size_t count) const {
     Batch batch(count, k());
-    for (std::size_t g = 0; g < batch.groups(); g++) std::memcpy(batch.group(g), one_, batch.stride() * 8);
+    for (std::size_t g = 0; g < batch.groups(); g++) {
+        checkpoint(batch.stride());
+        std::memcpy(batch.group(g), one_, batch.stride() * 8);
+    }
     return batch;
 }
 
@@ -144,7 +165,7 @@ Batch Ring::take(const Batch& batch, const std::int64_t* indices, std::size_t co
     for (std::size_t i = 0; i < count; i++) {
         const auto from = static_cast<std::size_t>(indices[i]);
         if (indices[i] < 0 || from >= batch.count()) throw std::out_of_range("index outside the batch");
-        copy_lane(taken.residue(i), batch.residue(from), 2 * k());
+        copy_residue(taken.residue(i), batch.residue(from));
     }
     fill_idle(taken);
     return taken;
@@ -154,17 +175,18 @@ Batch Ring::concatenate(const std::vector<const Batch*>& batches) const {
     std::size_t count = 0;
     for (const Batch* batch : batches) {
         check(*batch);
-        count += batch->count();
+        if (__builtin_add_overflow(count, batch->count(), &count)) throw std::bad_alloc();
     }
     Batch all(count, k());
     std::size_t next = 0;
     for (const Batch* batch : batches) {
         if (next % 8 == 0) {  // whole groups, idle lanes to be overwritten by what follows
+            checkpoint(static_cast<std::int64_t>(batch->bytes() / 8));
             if (batch->groups()) std::memcpy(all.group(next / 8), batch->group(0), batch->bytes());
             next += batch->count();
             continue;
         }
-        for (std::size_t i = 0; i < batch->count(); i++) copy_lane(all.residue(next++), batch->residue(i), 2 * k());
+        for (std::size_t i = 0; i < batch->count(); i++) copy_residue(all.residue(next++), batch->residue(i));
     }
     fill_idle(all);
     return all;
@@ -204,9 +226,10 @@ Batch Ring::multiply_plain(const Batch& batch, const std::uint64_t* plaintexts, 
     check(batch);
     const int limbs = k();
     const std::size_t size = static_cast<std::size_t>(limbs) * kLanes;
+    if (words == 0 || words > (2 * static_cast<std::size_t>(limbs) * kLimbBits - 1) / 64)
+        throw std::invalid_argument("plaintexts of no words, or of too many");
     const bool wide = words * 64 + 1 > static_cast<std::size_t>(limbs) * kLimbBits;
-    if (words * 64 + 1 > 2 * static_cast<std::size_t>(limbs) * kLimbBits)
-        throw std::invalid_argument("plaintexts of too many words");
+    const StackWiper wiper;
     Buffer shift(size), m(2 * size, Buffer::Content::kSecret), scaled(2 * size, Buffer::Content::kSecret);
     broadcast(shift.data(), limbs, offset);
     Batch result(batch.count(), limbs);
@@ -228,7 +251,6 @@ Batch Ring::multiply_plain(const Batch& batch, const std::uint64_t* plaintexts, 
         f.subtract_once(modulus_, o + size, o + size);
         f.subtract_once(modulus_, o + size, o + size);
     }
-    wipe_stack();
     fill_idle(result);
     return result;
 }
@@ -241,9 +263,9 @@ Batch Ring::halve(const Batch& batch, std::size_t outer, std::size_t terms, std:
         for (std::size_t t = 0; t < half; t++)
             for (std::size_t i = 0; i < inner; i++) {
                 const std::size_t to = (o * half + t) * inner + i;
-                copy_lane(low.residue(to), batch.residue((o * terms + t) * inner + i), 2 * k());
+                copy_residue(low.residue(to), batch.residue((o * terms + t) * inner + i));
                 const bool paired = t + half < terms;
-                copy_lane(high.residue(to), paired ? batch.residue((o * terms + t + half) * inner + i) : one_, 2 * k());
+                copy_residue(high.residue(to), paired ? batch.residue((o * terms + t + half) * inner + i) : one_);
             }
     fill_idle(low);
     fill_idle(high);

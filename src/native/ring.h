@@ -53,8 +53,12 @@ inline void copy_lane(std::uint64_t* to, const std::uint64_t* from, int columns)
     for (int c = 0; c < columns; c++) to[c * kLanes] = from[c * kLanes];
 }
 
-// A number in all lanes of k columns; the top limb takes what does not fit.
+// A number in all lanes of k columns. It may have one bit more than they hold, which goes to the top limb; throws
+// std::invalid_argument where it is longer.
 void broadcast(std::uint64_t* columns, int k, const std::vector<std::uint8_t>& bytes);
+
+// The modulus of k limbs in `bytes`, if a product may take place: odd, 16n < R. Otherwise std::invalid_argument.
+const std::vector<std::uint8_t>& checked_modulus(const std::vector<std::uint8_t>& bytes, int k);
 
 // -1/n mod 2^52 of an odd limb.
 std::uint64_t negative_inverse(std::uint64_t n0);
@@ -63,7 +67,8 @@ class Ring {
 public:
     Ring(const Target& target, const RingConstants& constants);
 
-    const Target& target() const { return *target_; }
+    // Bits of n.
+    std::size_t bits() const { return bits_; }
     const Kernels& kernels() const { return *kernels_; }
     // Kernels for a group of which only the first `lanes` matter; the others have to be filled again.
     const Kernels& kernels_of(std::size_t lanes) const { return lanes <= kFewLanes ? *few_ : *kernels_; }
@@ -96,16 +101,16 @@ public:
     void check(const Batch& batch) const;
 
 private:
+    void copy_residue(std::uint64_t* to, const std::uint64_t* from) const;
     void load_group(std::uint64_t* group, const std::uint64_t* canonical) const;
     void plaintext_columns(std::uint64_t* columns, int limbs, const std::uint64_t* plaintexts, std::size_t words,
                            std::size_t count, const std::uint64_t* offset) const;
     Batch halve(const Batch& batch, std::size_t outer, std::size_t terms, std::size_t inner) const;
 
-    const Target* target_;
     const Kernels* kernels_;
     const Kernels* few_;
     Modulus modulus_;
-    std::size_t ciphertext_bytes_;
+    std::size_t bits_, ciphertext_bytes_;
     std::vector<std::uint8_t> n_squared_;
     Buffer store_;
     std::uint64_t* one_;

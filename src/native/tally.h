@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "thread_local.h"
+
 namespace vecphe {
 
 struct Tally {
@@ -17,14 +19,7 @@ struct Tally {
     std::uint64_t multiply_adds = 0;  // 52-bit multiply-adds, low and high halves apart
 };
 
-// Zero-initialised and of trivial type, so that no access has to ask whether it was constructed; in the block of
-// thread-local memory that is there from the start, so that no access is a call inside a kernel. An executable has it
-// there anyway, and ld cannot link every access by way of the global offset table into one.
-#if defined(__ELF__) && defined(__GLIBC__) && !defined(__PIE__)
-#define VECPHE_TLS_MODEL __attribute__((tls_model("initial-exec")))
-#else
-#define VECPHE_TLS_MODEL
-#endif
+// Zero-initialised and of trivial type, so that no access has to ask whether it was constructed.
 inline thread_local VECPHE_TLS_MODEL Tally tally{};
 
 }  // namespace vecphe

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",
+    "BatchTooLargeError",
     "CorruptedAggregateError",
     "EncryptedArray",
     "EngineFallbackWarning",
@@ -39,9 +40,13 @@ __all__ = [
     "to_phe",
 ]
 
+_ROOMS = ("federated", "phe")  # packages that need no import of their own
+
 
 def __getattr__(name: str) -> Any:
     """Import everything when the first name is used: a command has to answer Ctrl-C before it imports numpy."""
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     api = import_module("vecphe.api")
@@ -50,4 +55,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_ROOMS})

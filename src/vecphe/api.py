@@ -3,6 +3,7 @@
 from vecphe.array import EncryptedArray, concatenate
 from vecphe.encoding import FixedPoint
 from vecphe.errors import (
+    BatchTooLargeError,
     CorruptedAggregateError,
     EngineFallbackWarning,
     EngineUnavailableError,
@@ -26,6 +27,7 @@ from vecphe.packing import SlotLayout
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",
+    "BatchTooLargeError",
     "CorruptedAggregateError",
     "EncryptedArray",
     "EngineFallbackWarning",

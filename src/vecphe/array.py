@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,6 +19,7 @@ from vecphe.encoding import (
     as_plain_array,
     exact_fraction_bits,
     integers_at_scale,
+    is_sparse,
     unit_at_scale,
 )
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
@@ -33,26 +36,40 @@ class EncryptedArray(ArrayData):
 
     Made by `PublicKey.encrypt`. Supports ``+``, ``-``, unary ``-``, ``*`` and ``/`` by plain numbers and arrays
     with broadcasting, ``@`` with plain matrices, `sum`, `mean`, indexing, `reshape` and numpy's functions of the same
-    names. Packed arrays (several values a ciphertext) support ``+``, ``-``, unary ``-``, plain addition
+    names. Plain operands may be anything that numpy.asarray turns into real numbers, and sparse matrices.
+    Packed arrays (several values a ciphertext) support ``+``, ``-``, unary ``-``, plain addition
     without broadcasting of the encrypted side, multiplication by one integer, and `reshape`.
 
     Notes
     -----
     Plain operands are encoded at a scale chosen from the array's encoding; what they multiply by is public for
     timing, and its size enters the public bound. Addition of plain values is not: it counts as one term.
+
+    Item assignment changes the array alone: whatever was made of it before, by indexing, `reshape` or a copy, has
+    values of its own.
     """
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
+    __pandas_priority__ = 5000  # above a DataFrame's: pandas leaves its operators to those below
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("an encrypted value has no truth value; decrypt it first")
+        raise TypeError("an encrypted value has no truth value: only the key holder sees it")
 
     def __eq__(self, other: object) -> NoReturn:
-        raise TypeError("encrypted values cannot be compared; decrypt them first")
+        raise TypeError(array_functions.NO_COMPARISON)
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise TypeError("an EncryptedArray does not convert to a plain array; use private_key.decrypt(array)")
+    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
+        if not array_functions.defers_to_operators(sys._getframe(1)):
+            raise TypeError(
+                "an EncryptedArray does not turn into a plain array; with a DataFrame or tensor x on the left write "
+                "numpy.asarray(x) @ c, of a list of encrypted arrays numpy.mean(numpy.stack([c, d]), axis=0)"
+            )
+        whole = np.empty((), dtype=np.object_)
+        whole[()] = self
+        return whole
 
     # Arithmetic ------------------------------------------------------------------------------------------------
 
@@ -108,10 +125,10 @@ class EncryptedArray(ArrayData):
         if isinstance(other, EncryptedArray):
             return self._add_encrypted(other)
         if type(other) is int and other == 0:  # what the builtin sum() starts from; costs no term
-            return self
+            return self.copy()
         if not array_functions.is_plain(other):
             return NotImplemented
-        return self._add_plain(as_plain_array(other, "the plain operand"))
+        return self._add_plain(array_functions.plain_operand(other, "the plain operand x"))
 
     __radd__ = __add__
 
@@ -156,7 +173,7 @@ class EncryptedArray(ArrayData):
         self._check_bound(bound)
         target = self._scaled(scale)._broadcast(shape)
         encoding = replace(self.encoding, fraction_bits=scale)
-        integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand", negative=negative)
+        integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand x", negative=negative)
         words, offset = self._format.plaintexts(integers)
         residues = self._source.ring.multiply_plain(target._residues, words, offset)
         integer = self._format.integer and values.dtype.kind != "f"
@@ -166,14 +183,14 @@ class EncryptedArray(ArrayData):
         return self._derive(self._source.ring.invert(self._residues), freshness=self._freshness.spoiled())
 
     def __pos__(self) -> EncryptedArray:
-        return self
+        return self.copy()
 
     def __sub__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
             return self._add_encrypted(other, negative=True)
         if not array_functions.is_plain(other):
             return NotImplemented
-        return self._add_plain(as_plain_array(other, "the plain operand"), negative=True)
+        return self._add_plain(array_functions.plain_operand(other, "the plain operand x"), negative=True)
 
     def __rsub__(self, other: Any) -> EncryptedArray:
         if type(other) is int and other == 0:
@@ -183,12 +200,11 @@ class EncryptedArray(ArrayData):
 
     def __mul__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
-            raise TypeError("a product of two encrypted arrays cannot be computed: Paillier only adds")
+            raise TypeError(array_functions.NO_PRODUCT)
         if not array_functions.is_plain(other):
             return NotImplemented
-        if type(other) is int:  # of any size
-            return self._multiply(np.array(other, dtype=object))
-        return self._multiply(as_plain_array(other, "the plain factor"))
+        array_functions.check_no_matrix(other)
+        return self._multiply(array_functions.plain_operand(other, "the plain factor x"))
 
     __rmul__ = __mul__
 
@@ -215,47 +231,69 @@ class EncryptedArray(ArrayData):
         )
 
     def __truediv__(self, other: Any) -> EncryptedArray:
-        if isinstance(other, EncryptedArray) or not array_functions.is_plain(other):
+        if isinstance(other, EncryptedArray):
+            raise TypeError(array_functions.NO_DIVISOR)
+        if not array_functions.is_plain(other):
             return NotImplemented
-        divisors = as_plain_array(other, "the divisor").astype(np.float64)
-        if not divisors.all():
-            raise ZeroDivisionError("division of an encrypted array by zero")
-        return self._multiply(as_plain_array(1.0 / divisors, "the reciprocal of the divisor"))
+        return self._multiply(array_functions.reciprocals(array_functions.plain_operand(other, "the divisor x")))
+
+    def __rtruediv__(self, other: Any) -> NoReturn:
+        raise TypeError(array_functions.NO_DIVISOR)
 
     def __matmul__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
-            raise TypeError("a product of two encrypted arrays cannot be computed: Paillier only adds")
+            raise TypeError(array_functions.NO_PRODUCT)
         if not array_functions.is_plain(other):
             return NotImplemented
         # (C @ A) = (A^T @ C^T)^T
-        matrix = as_plain_array(other, "the plain matrix")
+        matrix = other if is_sparse(other) else as_plain_array(other, "the plain matrix x")
         return self.transpose()._left_multiply(matrix.T).transpose()
 
     def __rmatmul__(self, other: Any) -> EncryptedArray:
         if not array_functions.is_plain(other):
             return NotImplemented
-        return self._left_multiply(as_plain_array(other, "the plain matrix"))
+        return self._left_multiply(other if is_sparse(other) else as_plain_array(other, "the plain matrix x"))
 
-    def _left_multiply(self, matrix: npt.NDArray[Any]) -> EncryptedArray:
-        """``matrix @ self`` for one or two dimensions on either side."""
+    def dot(self, other: Any) -> EncryptedArray:
+        """``self @ other``, or ``self * other`` where one has no dimensions, as numpy.dot."""
+        return array_functions.dot(self, other)  # type: ignore[no-any-return]
+
+    def _left_multiply(self, matrix: Any) -> EncryptedArray:
+        """``matrix @ self`` for one or two dimensions on either side; of a sparse matrix only what it stores costs."""
         self._unpacked_only("a matrix product")
         if matrix.ndim not in (1, 2) or self.ndim not in (1, 2):
             raise ValueError(f"matmul takes 1-d and 2-d operands, not shapes {matrix.shape} and {self._shape}")
         if matrix.shape[-1] != self._shape[0]:
             raise ValueError(f"matmul: shapes {matrix.shape} and {self._shape} do not fit")
-        bits = exact_fraction_bits(matrix)
-        flat = integers_at_scale(matrix, bits)
+        sparse = matrix.reshape(-1, matrix.shape[-1]).tocsr() if is_sparse(matrix) else None
+        values = matrix if sparse is None else as_plain_array(sparse.data, "the data of the sparse matrix x")
+        bits = exact_fraction_bits(values)
+        flat = integers_at_scale(values, bits)
         width = matrix.shape[-1]
-        rows = [flat[i * width : (i + 1) * width] for i in range(math.prod(matrix.shape[:-1]))]
+        starts = (
+            np.arange(math.prod(matrix.shape[:-1]) + 1) * width if sparse is None else sparse.indptr.astype(np.intp)
+        )
+        rows = [flat[start:stop] for start, stop in pairwise(starts.tolist())]
         bound = self.bound * max((sum(map(abs, row)) for row in rows), default=0)
         self._check_bound(bound)
+        if sparse is None:
+            residues = array_functions.matrix_power(self._source, rows, self._residues, self._shape)
+        else:
+            residues = array_functions.sparse_matrix_power(
+                self._source.ring,
+                starts,
+                sparse.indices.astype(np.intp),
+                flat,
+                self._residues,
+                math.prod(self._shape[1:]),
+            )
         return self._derive(
-            array_functions.matrix_power(self._source.ring, rows, self._residues, self._shape),
+            residues,
             matrix.shape[:-1] + self._shape[1:],
             self._freshness.spoiled(),
             bound=bound,
             fraction_bits=self._format.fraction_bits + bits,
-            integer=self._format.integer and matrix.dtype.kind != "f",
+            integer=self._format.integer and values.dtype.kind != "f",
         )
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> EncryptedArray:
@@ -267,7 +305,7 @@ class EncryptedArray(ArrayData):
         terms = math.prod(self._shape[i] for i in axes)
         self._check_bound(self.bound * terms)
         moved = self.transpose(kept + axes)
-        residues = self._source.ring.product(moved._residues, math.prod(shape), terms, 1)
+        residues = array_functions.row_products(self._source, moved._residues, math.prod(shape), terms)
         if keepdims:
             shape = tuple(1 if i in axes else length for i, length in enumerate(self._shape))
         freshness = self._freshness if terms else self._freshness.spoiled()  # an empty product is the bare 1
@@ -291,11 +329,17 @@ class EncryptedArray(ArrayData):
         """The values in one dimension."""
         return self.reshape(-1)
 
+    flatten = ravel
+
+    def copy(self) -> EncryptedArray:
+        """The same values, and the same randomizers, in an array of its own."""
+        return self.__copy__()
+
     def transpose(self, axes: Sequence[int] | None = None) -> EncryptedArray:
         """The array with its axes permuted (reversed without `axes`)."""
         order = tuple(range(self.ndim))[::-1] if axes is None else tuple(axes)
         if order == tuple(range(self.ndim)):
-            return self
+            return self.copy()
         self._unpacked_only("a transposition")
         return self._select(lambda indices: indices.transpose(order))
 
@@ -305,15 +349,64 @@ class EncryptedArray(ArrayData):
         return self.transpose()
 
     def _select(self, selection: Callable[[npt.NDArray[np.intp]], Any]) -> EncryptedArray:
-        indices = np.asarray(selection(np.arange(self.size).reshape(self._shape)))
+        return self._selected(selection(np.arange(self.size).reshape(self._shape)))
+
+    def _selected(self, positions: Any) -> EncryptedArray:
+        """The values that stand at the given positions of the flattened array."""
+        indices = np.asarray(positions)
         flat = indices.ravel()
         # A residue that stands twice would show that two values are equal, or what was added to them.
         freshness = self._freshness if len(np.unique(flat)) == len(flat) else self._freshness.spoiled()
         return self._derive(self._source.ring.take(self._residues, flat), indices.shape, freshness)
 
+    @staticmethod
+    def _gathered(arrays: Any, pick: Callable[[list[npt.NDArray[np.intp]]], Any], operation: str) -> EncryptedArray:
+        """Values of several unpacked arrays of one key; `pick` places them, by arrays of their positions."""
+        arrays = [*arrays]
+        if not arrays or not all(isinstance(array, EncryptedArray) for array in arrays):
+            raise TypeError(f"{operation} needs one or more EncryptedArrays; encrypt plain ones first")
+        first = arrays[0]
+        if any(array.fingerprint != first.fingerprint for array in arrays):
+            raise KeyMismatchError(f"{operation}: the arrays are of different keys")
+        for array in arrays:
+            array._unpacked_only(operation)
+        starts = np.cumsum([0, *(array.size for array in arrays)])
+        order = np.asarray(
+            pick([start + np.arange(a.size).reshape(a.shape) for start, a in zip(starts[:-1], arrays, strict=True)])
+        )
+        finest = max(array._format.fraction_bits for array in arrays)
+        arrays = [array._scaled(finest) for array in arrays]
+        ring = first._source.ring
+        residues = ring.take(ring.concatenate([array._residues for array in arrays]), order.ravel())
+        joined: EncryptedArray = first._derive(
+            residues,
+            order.shape,
+            Freshness.joined(array._freshness for array in arrays),
+            fraction_bits=finest,
+            bound=max(array.bound for array in arrays),
+            integer=all(array._format.integer for array in arrays),
+            terms=max(array.terms for array in arrays),
+        )
+        return joined
+
     def __getitem__(self, key: Any) -> EncryptedArray:
         self._unpacked_only("indexing inside a ciphertext")
         return self._select(lambda indices: indices[key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Replace values of an unpacked array by encrypted ones; scale and bound become those that both need."""
+        self._unpacked_only("item assignment")
+        if not isinstance(value, EncryptedArray):
+            raise TypeError("what is assigned must be encrypted: c[i] = c.public_key.encrypt(x)")
+
+        def placed(positions: list[npt.NDArray[np.intp]]) -> npt.NDArray[np.intp]:
+            own, new = positions
+            own[key] = new
+            return own
+
+        changed = self._gathered([self, value], placed, "item assignment")
+        self._residues, self._format, self._freshness = changed._residues, changed._format, changed._freshness
+        self._exported = False
 
     def __iter__(self) -> Iterator[EncryptedArray]:
         return (self[i] for i in range(len(self)))
@@ -322,7 +415,7 @@ class EncryptedArray(ArrayData):
         return array_functions.apply_ufunc(EncryptedArray, ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return array_functions.apply_function(_FUNCTIONS, function, args, kwargs)
+        return array_functions.apply_function(EncryptedArray, function, args, kwargs)
 
 
 def concatenate(arrays: Sequence[EncryptedArray], axis: int = 0) -> EncryptedArray:
@@ -337,44 +430,4 @@ def concatenate(arrays: Sequence[EncryptedArray], axis: int = 0) -> EncryptedArr
     ------
     KeyMismatchError, PackedOperationError, ValueError
     """
-    arrays = list(arrays)
-    if not arrays or not all(isinstance(array, EncryptedArray) for array in arrays):
-        raise TypeError("concatenate needs one or more EncryptedArrays; encrypt plain ones first")
-    first = arrays[0]
-    if any(array.fingerprint != first.fingerprint for array in arrays):
-        raise KeyMismatchError("arrays of different keys cannot be concatenated")
-    for array in arrays:
-        array._unpacked_only("concatenation")
-    finest = max(array._format.fraction_bits for array in arrays)
-    arrays = [array._scaled(finest) for array in arrays]
-    starts = np.cumsum([0, *(array.size for array in arrays)])
-    order = np.concatenate(
-        [start + np.arange(a.size).reshape(a.shape) for start, a in zip(starts[:-1], arrays, strict=True)], axis=axis
-    )
-    ring = first._source.ring
-    residues = ring.take(ring.concatenate([array._residues for array in arrays]), order.ravel())
-    # Its parts may have left, or share a nonce: never fresh.
-    freshness = Freshness(frozenset(), frozenset().union(*(array._freshness.involved for array in arrays)))
-    return first._derive(
-        residues,
-        order.shape,
-        freshness,
-        fraction_bits=finest,
-        bound=max(array.bound for array in arrays),
-        integer=all(array._format.integer for array in arrays),
-        terms=max(array.terms for array in arrays),
-    )
-
-
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: EncryptedArray.sum,
-    np.mean: EncryptedArray.mean,
-    np.reshape: lambda array, shape: array.reshape(shape),
-    np.ravel: EncryptedArray.ravel,
-    np.transpose: EncryptedArray.transpose,
-    np.shape: lambda array: array.shape,
-    np.ndim: lambda array: array.ndim,
-    np.size: lambda array: array.size,
-    np.concatenate: concatenate,
-    np.dot: array_functions.dot,
-}
+    return EncryptedArray._gathered(arrays, lambda positions: np.concatenate(positions, axis=axis), "concatenation")

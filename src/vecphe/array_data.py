@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
 
 from vecphe.encoding import FixedPoint
 from vecphe.files import PathLike, check_writable
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["ArrayData"]
 
 
+_MISSING: Any = object()  # an argument that was left away
+
+
 class HasSource(Protocol):
     """A public key, as far as this module knows it."""
 
@@ -36,7 +42,14 @@ class HasSource(Protocol):
 class ArrayData:
     """Ciphertexts of one key and one encoding in a shape, without the arithmetic: the base of EncryptedArray."""
 
-    __slots__ = ("_exported", "_format", "_freshness", "_residues", "_shape", "_source")
+    __slots__ = ("__weakref__", "_exported", "_format", "_freshness", "_residues", "_shape", "_source")
+    _key_of: ClassVar[Callable[[RandomizerSource], Any]]  # set where public keys are defined, above this module
+
+    def __new__(cls, *parts: Any) -> Self:
+        """Refuse what users may try, before the call fails for want of arguments they need not know."""
+        if not parts or not isinstance(parts[0], RandomizerSource):
+            raise TypeError(f"{cls.__name__} is not called: public_key.encrypt(x) makes one of numbers")
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -65,6 +78,16 @@ class ArrayData:
     def size(self) -> int:
         """Number of values."""
         return math.prod(self._shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What decryption gives: int64 (object where one is too wide for that) or float64."""
+        return np.dtype(np.int64 if self._format.integer else np.float64)
+
+    @property
+    def public_key(self) -> Any:
+        """The PublicKey that the array was encrypted with."""
+        return type(self)._key_of(self._source)
 
     @property
     def packed(self) -> bool:
@@ -122,6 +145,8 @@ class ArrayData:
         return self._residues
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_exported"):  # the last to be set
+            return f"{type(self).__name__}(nothing yet)"
         form = "packed, " if self.packed else ""
         return (
             f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
@@ -139,11 +164,11 @@ class ArrayData:
         """Whether the ciphertexts may leave the process as they are."""
         return self._exported or self._freshness.is_fresh
 
-    def _outgoing(self, rerandomize: bool) -> Any:
+    def _outgoing(self, rerandomize: bool, n_jobs: int | None = None) -> Any:
         """The residues to send: these, or a re-randomised copy where they are not fresh and it is wanted."""
         fresh = self._exported or self._freshness.spend()
         if rerandomize and not fresh:
-            return self._source.rerandomize(self._residues)
+            return self._source.rerandomize(self._residues, n_jobs)
         self._exported = fresh  # what left as it was at the caller's wish is still not fresh
         return self._residues
 
@@ -173,9 +198,13 @@ class ArrayData:
             terms, more than 32 dimensions, a max_abs whose odd part has more than 128 bits, an empty shape whose
             other lengths multiply to more than 2^16.
         """
+        return self._frame(rerandomize)
+
+    def _frame(self, rerandomize: bool, n_jobs: int | None = None) -> bytes:
         numbers, ring = self._source.numbers, self._source.ring
         check_storable(numbers, self._shape, self._format)  # before any freshness is spent
-        return frame_of_array(numbers, self._shape, self._format, ring.store_bytes(self._outgoing(rerandomize)))
+        outgoing = self._outgoing(rerandomize, n_jobs)
+        return frame_of_array(numbers, self._shape, self._format, ring.store_bytes(outgoing))
 
     def to_json(self, *, rerandomize: bool = True) -> str:
         """The JSON form of docs/format.md; as `to_bytes`, half as long again."""
@@ -205,7 +234,7 @@ class ArrayData:
     # Coming back -----------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_bytes(cls, public_key: HasSource, data: bytes) -> Self:
+    def from_bytes(cls, public_key: HasSource, data: bytes = _MISSING) -> Self:
         """An array of the binary form, everything checked; see `to_bytes`.
 
         Parameters
@@ -225,32 +254,44 @@ class ArrayData:
         PlaintextOverflowError
             If it claims a bound or terms beyond the range.
         """
-        source = getattr(public_key, "_source", None)
-        if not isinstance(source, RandomizerSource):
-            raise TypeError(f"public_key must be a PublicKey, not {type(public_key).__name__}")
-        return cls._restored(source, data)
+        return cls._restored(_source_of(public_key, data, "from_bytes(public_key, data)"), data)
 
     @classmethod
-    def from_json(cls, public_key: HasSource, text: str) -> Self:
+    def from_json(cls, public_key: HasSource, text: str = _MISSING) -> Self:
         """An array of the JSON form; as `from_bytes`."""
-        return cls.from_bytes(public_key, frame_from_json(text))
+        source = _source_of(public_key, text, "from_json(public_key, text)")
+        return cls._restored(source, frame_from_json(text))
 
     @classmethod
-    def load(cls, public_key: HasSource, path: PathLike) -> Self:
+    def load(cls, public_key: HasSource, path: PathLike = _MISSING) -> Self:
         """An array from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
-        return cls.from_bytes(public_key, read_frame(path))
+        source = _source_of(public_key, path, "load(public_key, path)")
+        return cls._restored(source, read_frame(path))
 
     @classmethod
     def _restored(cls, source: RandomizerSource, data: bytes) -> Self:
         shape, format, ciphertexts = array_from_frame(source.numbers, data)
         residues = source.ring.checked(source.ring.load_bytes(ciphertexts))
-        return cls(source, residues, shape, format, Freshness())
+        return cls(source, residues, shape, format, Freshness.none())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._restored, (self._source, self.to_bytes())
+        # joblib pickles while it hands out tasks of its own: nothing is dispatched meanwhile.
+        return type(self)._restored, (self._source, self._frame(True, n_jobs=1))
 
     def __copy__(self) -> Self:
-        return self  # nothing changes an array
+        copied = type(self)(self._source, self._residues, self._shape, self._format, self._freshness)
+        copied._exported = self._exported
+        return copied
 
     def __deepcopy__(self, memo: Any) -> Self:
-        return self
+        return self.__copy__()  # what it refers to is never changed, or is shared on purpose
+
+
+def _source_of(public_key: Any, rest: Any, call: str) -> RandomizerSource:
+    """What an array needs of a public key, which users forget to give."""
+    source = getattr(public_key, "_source", None)
+    if not isinstance(source, RandomizerSource):
+        raise TypeError(f"public_key must be a PublicKey, not {type(public_key).__name__}: write EncryptedArray.{call}")
+    if rest is _MISSING:
+        raise TypeError(f"what to read is missing: write EncryptedArray.{call}")
+    return source

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView, Set
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from numbers import Integral, Real
+from functools import lru_cache, partial
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "decode",
     "exact_fraction_bits",
     "integers_at_scale",
+    "is_sparse",
     "unit_at_scale",
 ]
 
@@ -31,33 +33,41 @@ FRACTION_STEP = 4  # one digit of phe's base-16 exponents, so that converting ne
 _MAX_FRACTION_BITS = 16384  # far beyond the 1074 of float64: products add up
 _MAX_MAX_ABS_BITS = 14000  # Python prints integers of up to 4300 digits
 _INT64_SAFE = 1 << 63
+_FLOAT_SAFE = 2.0**53  # below it every integer is a float
+_CHUNK = 1 << 14  # values encoded at once: what they take on the way, as Python integers, is some megabytes
 
 
 def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
-    """A real array-like as a fresh native-endian array of dtype float64, int64 or uint64.
+    """A real array-like as a fresh native-endian array of dtype float64, int64, uint64 or (of Python integers) object.
 
     Parameters
     ----------
     values : array_like
-        Floats up to 64 bits, integers up to 64 bits, booleans; scalars, lists, any memory order.
+        Whatever numpy.asarray turns into floats of up to 64 bits, integers of any size or booleans: scalars, lists,
+        data frames, tensors, any memory order. No integer is ever rounded to a float.
     name : str
-        What errors call it.
+        What errors call it; its last word stands for it in what they tell to write.
 
     Raises
     ------
     TypeError
-        For complex, object (Decimal, integers beyond 64 bits, None), string and masked arrays.
+        For complex, string and masked arrays, for objects that are no integers or floats (Decimal, None), and for
+        integers beyond 2^53 among fractions that no float holds.
     InvalidPlaintextError
-        For NaN and infinity; the message names the first index.
+        For NaN and infinity; the message names the first index. For parts of different shapes.
     """
-    if isinstance(values, np.ma.MaskedArray) or (
-        isinstance(values, (list, tuple)) and any(isinstance(value, np.ma.MaskedArray) for value in values)
-    ):
-        raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(value)")
-    array = np.asarray(values)
-    if array.dtype == np.float64 and not isinstance(values, np.ndarray) and (np.abs(array) >= _INT64_SAFE).any():
-        # numpy turns lists of integers that fit neither int64 nor uint64 into rounded floats.
-        array = _refuse_rounded_integers(values, array)
+    _refuse_containers(values, name)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        if not isinstance(values, (list, tuple)):
+            raise
+        raise InvalidPlaintextError(_ragged(name)) from None
+    if array.dtype.kind == "O":
+        array = _from_objects(array, name)
+    elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():
+        # numpy turns integers of different types, and integers among floats, into rounded floats.
+        array = _from_objects(_objects(values), name)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and size <= 8:
         array = array.astype(np.float64)
@@ -67,15 +77,117 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
         return array.astype(np.int64)
     if kind == "u":
         return array.astype(np.uint64)
-    raise TypeError(
-        f"{name} has dtype {array.dtype}; only real numbers of up to 64 bits can be encrypted "
-        f"(convert with numpy.asarray({name}, dtype=float))"
+    if kind == "O":
+        return array
+    x = name.split()[-1]
+    remedy = {
+        "c": f"take numpy.real({x}) and numpy.imag({x}) apart",
+        "V": f"take its fields apart, each as {x}[name]",
+    }.get(kind, f"convert with numpy.asarray({x}, dtype=float)")
+    raise TypeError(f"{name} has dtype {array.dtype}; only real numbers of up to 64 bits can be encrypted ({remedy})")
+
+
+def is_sparse(values: Any) -> bool:
+    """Whether it is a sparse matrix or array of scipy, which then has been imported."""
+    scipy_sparse = sys.modules.get("scipy.sparse")
+    return scipy_sparse is not None and bool(scipy_sparse.issparse(values))
+
+
+def _refuse_containers(values: Any, name: str) -> None:
+    """Raise for what numpy.asarray would take for a single object, or for its data alone."""
+    x = name.split()[-1]
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; fill it first: {x}.filled(value)")
+    if _has_masked(values):
+        raise TypeError(f"{name} has masked arrays in it; fill each of them first: part.filled(value)")
+    if is_sparse(values):
+        raise TypeError(f"{name} is a sparse matrix, whose zeros would show; encrypt {x}.toarray()")
+    if isinstance(values, Mapping):
+        raise TypeError(
+            f"{name} is a {type(values).__name__}; encrypt its values: "
+            f"{{key: public_key.encrypt(value) for key, value in {x}.items()}}"
+        )
+    if isinstance(values, (Set, MappingView, Iterator)):
+        raise TypeError(f"{name} is a {type(values).__name__}; make a list of it: list({x})")
+
+
+def _has_masked(values: Any) -> bool:
+    if isinstance(values, (list, tuple)):
+        return any(isinstance(value, (list, tuple, np.ma.MaskedArray)) and _has_masked(value) for value in values)
+    return isinstance(values, np.ma.MaskedArray)
+
+
+def _ragged(name: str) -> str:
+    x = name.split()[-1]
+    return (
+        f"{name} has parts of different shapes; encrypt each of them: [public_key.encrypt(part) for part in {x}], "
+        f"or all in one row: numpy.concatenate([numpy.ravel(part) for part in {x}])"
     )
 
 
-def _refuse_rounded_integers(values: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    exact = np.asarray(values, dtype=object)
-    return exact if all(isinstance(value, int) for value in exact.ravel().tolist()) else array
+def _objects(values: Any) -> npt.NDArray[Any]:
+    """The numbers as they are before numpy finds a common type for them."""
+    if isinstance(values, (list, tuple)):
+        values = [_objects(value) if isinstance(value, (list, tuple)) or _rows_of(value) else value for value in values]
+    elif rows := _rows_of(values):
+        values = list(rows())
+    return np.asarray(values, dtype=object)
+
+
+def _rows_of(value: Any) -> Callable[[], Iterable[tuple[Any, ...]]] | None:
+    """What iterates over the rows of a data frame, which has one type for all its columns ready for numpy."""
+    if hasattr(value, "itertuples"):  # pandas
+        return partial(value.itertuples, index=False, name=None)
+    return getattr(value, "iter_rows", None)  # polars
+
+
+_INTEGERS = (int, np.integer, np.bool_)
+_FLOATS = (float, np.float16, np.float32)
+
+
+def _from_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Numbers of an object array, exactly: int64, uint64, Python integers where these are too narrow, or float64."""
+    numbers = array.ravel().tolist()
+    for place, number in enumerate(numbers):
+        if not isinstance(number, (*_INTEGERS, *_FLOATS)):
+            if isinstance(number, (np.ndarray, list, tuple)):
+                raise InvalidPlaintextError(_ragged(name))
+            raise TypeError(_foreign(number, tuple(int(i) for i in np.unravel_index(place, array.shape)), name))
+    if not all(isinstance(number, _INTEGERS) for number in numbers):
+        floats = _exact_floats(numbers)
+        if floats is None:
+            raise TypeError(
+                f"{name} mixes fractions with integers beyond 2^53, which floats would round; "
+                "encrypt the integers and the fractions as arrays of their own"
+            )
+        return np.array(floats, dtype=np.float64).reshape(array.shape)
+    integers = [int(number) for number in numbers]
+    least, greatest = min(integers, default=0), max(integers, default=0)
+    fits = [t for t in (np.int64, np.uint64) if np.iinfo(t).min <= least and greatest <= np.iinfo(t).max]
+    return np.array(integers, dtype=fits[0] if fits else object).reshape(array.shape)
+
+
+def _exact_floats(numbers: list[Any]) -> list[float] | None:
+    """The numbers as floats, or None where that would round an integer."""
+    try:
+        floats = [float(number) for number in numbers]
+    except OverflowError:
+        return None
+    pairs = zip(numbers, floats, strict=True)
+    exact = all(not isinstance(number, _INTEGERS) or int(number) == value for number, value in pairs)
+    return floats if exact else None
+
+
+def _foreign(number: Any, index: tuple[int, ...], name: str) -> str:
+    """Message for an element that is no integer or float."""
+    remedy = ""
+    if isinstance(number, (Number, np.number, str)) and not isinstance(number, (complex, np.complexfloating)):
+        remedy = f" (convert with numpy.asarray({name.split()[-1]}, dtype=float))"
+    place = f" at index {index}" if index else ""
+    return (
+        f"{name} holds an object of type {type(number).__name__}{place}; "
+        f"only integers, and floats of up to 64 bits, can be encrypted{remedy}"
+    )
 
 
 def _check_finite(array: npt.NDArray[np.float64], name: str) -> None:
@@ -182,7 +294,7 @@ class FixedPoint:
         Parameters
         ----------
         values : ndarray
-            From `as_plain_array`: finite float64, int64 or uint64.
+            From `as_plain_array`: finite float64, int64, uint64 or Python integers.
         name : str
             What errors call it.
         negative : bool
@@ -191,7 +303,7 @@ class FixedPoint:
         Returns
         -------
         ndarray of uint64, shape (size, ``unit.bit_length() // 64 + 1``)
-            Two's complement words.
+            Two's complement words, the caller's own.
 
         Raises
         ------
@@ -199,9 +311,17 @@ class FixedPoint:
             If a magnitude exceeds `max_abs`; the message names the first index, not the value.
         """
         self._check_range(values, name)
-        unit = self.unit
         flat = values.ravel()
-        if unit < _INT64_SAFE:
+        if len(flat) <= _CHUNK and self.unit < _INT64_SAFE:
+            return self._words(flat, negative)
+        words = np.empty((len(flat), self.unit.bit_length() // 64 + 1), dtype=np.uint64)
+        for start in range(0, len(flat), _CHUNK):
+            words[start : start + _CHUNK] = self._words(flat[start : start + _CHUNK], negative)
+        return words
+
+    def _words(self, flat: npt.NDArray[Any], negative: bool) -> Words:
+        """Words of some values that are known to be in range."""
+        if self.unit < _INT64_SAFE:
             if flat.dtype.kind == "f":
                 integers = np.rint(flat * 2.0**self.fraction_bits).astype(np.int64)  # the product is exact
             else:
@@ -209,12 +329,16 @@ class FixedPoint:
             words: Words = (-integers if negative else integers).view(np.uint64).reshape(-1, 1)
             return words
         big = integers_at_scale(flat, self.fraction_bits)
-        return words_from_integers([-i for i in big] if negative else big, unit.bit_length() // 64 + 1, signed=True)
+        return words_from_integers(
+            [-i for i in big] if negative else big, self.unit.bit_length() // 64 + 1, signed=True
+        )
 
     def first_outside(self, values: npt.NDArray[Any]) -> tuple[int, ...] | None:
         """Index of the first value whose magnitude exceeds `max_abs`, or None; `values` as in `encode`."""
         if values.dtype.kind == "f":
             outside = np.abs(values) > min(self.max_abs, sys.float_info.max)
+        elif values.dtype.kind == "O":
+            outside = np.asarray(np.abs(values) > int(self.max_abs), dtype=np.bool_)
         else:
             info = np.iinfo(values.dtype)
             limit = int(self.max_abs)
@@ -228,7 +352,7 @@ class FixedPoint:
         if index is not None:
             raise PlaintextOverflowError(
                 f"the magnitude of {name} at index {index} exceeds max_abs = {self.max_abs} of the encoding; "
-                "scale the data, or pass encoding=FixedPoint(..., max_abs=...)"
+                "scale the data, or encrypt with encoding=FixedPoint(..., max_abs=...)"
             )
 
 

@@ -14,7 +14,9 @@
     ├── SerializationError           (ValueError)    malformed bytes or text
     ├── EngineUnavailableError       (RuntimeError)  an engine that is unknown or does not run here
     ├── ParallelError                (RuntimeError)  workers died, or are not allowed for this work
+    ├── BatchTooLargeError           (MemoryError)   more values than there is memory for their ciphertexts
     ├── ProtocolError                (RuntimeError)  a party broke the protocol, or a guard stopped it
+    │   └── ClientLostError                          a client does not answer
     └── BenchmarkError               (RuntimeError)  a benchmark whose results were wrong, and so have no time
 
     UserWarning
@@ -23,7 +25,9 @@
 """
 
 __all__ = [
+    "BatchTooLargeError",
     "BenchmarkError",
+    "ClientLostError",
     "CorruptedAggregateError",
     "EngineFallbackWarning",
     "EngineUnavailableError",
@@ -102,8 +106,30 @@ class ParallelError(VecpheError, RuntimeError):
     """Workers died, or the active joblib backend is not allowed for this work."""
 
 
+class BatchTooLargeError(VecpheError, MemoryError):
+    """There is not enough memory for the ciphertexts of so many values; raised before any is computed."""
+
+
 class ProtocolError(VecpheError, RuntimeError):
     """A party of the protocol misbehaved, or a guard refused to go on."""
+
+
+class ClientLostError(ProtocolError):
+    """A client does not answer.
+
+    Attributes
+    ----------
+    client : str
+        Its name.
+    round : int
+    """
+
+    def __init__(self, client: str, round: int) -> None:
+        super().__init__(client, round)
+        self.client, self.round = client, round
+
+    def __str__(self) -> str:
+        return f"round {self.round}: {self.client} does not answer; no sum of this round was decrypted"
 
 
 class BenchmarkError(VecpheError, RuntimeError):

@@ -8,11 +8,16 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
-__all__ = ["PathLike", "check_directory", "check_writable", "read_file", "replace_file"]
+__all__ = ["PathLike", "check_directory", "check_writable", "is_open_to_others", "read_file", "replace_file"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
+
+_PART_BYTES = 1 << 20
+# Windows has no such flags, needs one for bytes as they are, and cannot open a directory.
+_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | _CLOSED_IN_CHILDREN
 
 
 def check_writable(path: PathLike, *, force: bool = False) -> None:
@@ -37,11 +42,22 @@ def check_writable(path: PathLike, *, force: bool = False) -> None:
             raise NotADirectoryError(f"{directory} is not a directory")
 
 
+def is_open_to_others(path: PathLike) -> bool:
+    """Whether others than its owner may read or write a regular file, where the system has such modes."""
+    if os.name != "posix":
+        return False
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # gone since it was read
+        return False
+    return stat.S_ISREG(mode) and bool(mode & 0o077)
+
+
 def check_directory(directory: PathLike) -> None:
     """Raise OSError now if no file can be created in a directory: create one, and remove it."""
     probe = os.path.join(directory, f".vecphe-{secrets.token_hex(8)}.tmp")
     try:
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(os.open(probe, _NEW, 0o600))
     except OSError as error:
         raise OSError(error.errno, "no file can be created here", str(directory)) from None
     os.unlink(probe)
@@ -108,10 +124,10 @@ def _mode_of(path: str) -> int | None:
 
 
 def _write_new(path: str, data: bytes, mode: int, final_mode: int | None) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    descriptor = os.open(path, _NEW, mode)
     try:
         _write_all(descriptor, data)
-        if final_mode is not None:
+        if final_mode is not None and hasattr(os, "fchmod"):
             with suppress(PermissionError):  # a file system without modes
                 os.fchmod(descriptor, final_mode)
         os.fsync(descriptor)
@@ -145,8 +161,10 @@ def _move(temporary: str, target: str, force: bool) -> None:
 
 def _sync_directory(directory: str) -> None:
     """Make the new name last; where a directory cannot be opened or synced, the file itself is still whole."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | _CLOSED_IN_CHILDREN)
     except PermissionError:
         return
     try:
@@ -156,6 +174,15 @@ def _sync_directory(directory: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _read_up_to(file: BinaryIO, most: int) -> bytes:
+    """As ``file.read(most)``, which would take that much memory for any file."""
+    parts = [b""]
+    while most and (part := file.read(min(most, _PART_BYTES))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
 
 
 def read_file(path: PathLike, most: int | None = None, check: Callable[[bytes], None] | None = None) -> bytes:
@@ -180,7 +207,7 @@ def read_file(path: PathLike, most: int | None = None, check: Callable[[bytes], 
             raise OSError(errno.EINVAL, "neither a file nor a pipe", str(path))
         if check is not None:
             check(file.peek())
-        data = file.read() if most is None else file.read(most + 1)
+        data = file.read() if most is None else _read_up_to(file, most + 1)
     if most is not None and len(data) > most:
         raise OSError(errno.EFBIG, f"longer than the {most} bytes that it can have", str(path))
     return data

@@ -41,4 +41,5 @@ def _in_child() -> None:
         lock._lock = Lock()
 
 
-os.register_at_fork(after_in_child=_in_child)
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_in_child)

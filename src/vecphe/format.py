@@ -54,12 +54,17 @@ class Format:
     terms: int = 1
 
     def plaintexts(self, integers: Words) -> tuple[Words, int]:
-        """Two's complement words of values as the unsigned words of plaintexts and the offset that makes up for it."""
+        """Unsigned words of plaintexts, and the offset that makes up for it.
+
+        Parameters
+        ----------
+        integers : ndarray of uint64
+            Two's complement words of values, from `FixedPoint.encode`; they are used up.
+        """
         if self.layout:
             return self.layout.pack(integers), -self.layout.offset
-        words = integers.copy()
-        words[:, -1] ^= np.uint64(1 << 63)
-        return words, -(1 << (64 * words.shape[1] - 1))
+        integers[:, -1] ^= np.uint64(1 << 63)
+        return integers, -(1 << (64 * integers.shape[1] - 1))
 
     def limit(self, n: int) -> int:
         """Largest bound that plaintexts modulo n allow: what a slot holds, or n//3 - 1 (phe's band) unpacked."""

@@ -27,6 +27,7 @@ _LEAST_FLOAT, _GREATEST_FLOAT = -1074, 1023  # as powers of two
 _FLOAT_BITS = 53  # of a float's integer; what is aligned must have room for them
 _GUARD_BITS = 64
 _GREATEST_DEPTH = 32  # numpy's limit of dimensions before 2.0
+_MOST_SHARED = 1 << 16  # numbers that lists may be repeated to
 
 
 def to_phe(array: EncryptedArray, module: Any, *, rerandomize: bool = True) -> Any:
@@ -174,7 +175,7 @@ def _flattened(numbers: Any) -> tuple[list[Any], tuple[int, ...]]:
     """Numbers in C order, and the shape of the nesting."""
     level, shape = [numbers], tuple[int, ...]()
     while level:
-        level = [item.tolist() if isinstance(item, np.ndarray) else item for item in level]
+        level = [_as_list(item) for item in level]
         nested = [isinstance(item, (list, tuple)) for item in level]
         if not any(nested):
             break
@@ -185,8 +186,26 @@ def _flattened(numbers: Any) -> tuple[list[Any], tuple[int, ...]]:
                 f"the lists differ in length or depth at depth {len(shape) + 1}"
             )
         shape += (lengths.pop(),)
+        _check_sharing(len(level) * shape[-1], sum(len(item) for item in {id(item): item for item in level}.values()))
         level = [child for item in level for child in item]
     return level, shape
+
+
+def _as_list(item: Any) -> Any:
+    if not isinstance(item, np.ndarray):
+        return item
+    span = item.itemsize + sum((n - 1) * abs(step) for n, step in zip(item.shape, item.strides, strict=True))
+    _check_sharing(item.size, span // item.itemsize)
+    return item.tolist()
+
+
+def _check_sharing(places: int, distinct: int) -> None:
+    """Lists that stand in several places make few of them any number of ciphertexts."""
+    if places > max(_MOST_SHARED, 2 * distinct):
+        raise ValueError(
+            f"numbers share their lists: {distinct} of them would become {places}; "
+            "convert each once, and index the array"
+        )
 
 
 def _checked_exponent(public_key: PublicKey, number: Any, index: int) -> int:
@@ -199,6 +218,11 @@ def _checked_exponent(public_key: PublicKey, number: Any, index: int) -> int:
         raise KeyMismatchError(f"number {index} belongs to another key than public_key")
     if isinstance(exponent, bool) or not isinstance(exponent, Integral):
         raise SerializationError(f"the exponent of number {index} must be an int, not {type(exponent).__name__}")
+    # The facade's numbers know what their exponent is one of; phe's do not.
+    if exponent and getattr(number, "_base", None) not in (None, 1 << _BITS):
+        raise SerializationError(
+            f"number {index} was encoded with a BASE other than 16; encrypt it with phe's EncodedNumber to convert it"
+        )
     # Below the second, limit * 16**exponent would be less than every float: no value but 0 could be told.
     least = max(_LEAST_EXPONENT, -((public_key.key_length - 3 - _LEAST_FLOAT) // _BITS))
     greatest = public_key.key_length // _BITS

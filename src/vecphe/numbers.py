@@ -50,6 +50,8 @@ class PublicNumbers:
         object.__setattr__(self, "fingerprint", hashlib.sha256(b"vecphe public key\0" + data).hexdigest()[:32])
 
     def __repr__(self) -> str:
+        if not hasattr(self, "fingerprint"):
+            return "PublicNumbers(no number yet)"
         return f"PublicNumbers({self.n.bit_length()} bits, fingerprint={self.fingerprint})"
 
 
@@ -63,8 +65,14 @@ class PrivateNumbers:
     def __repr__(self) -> str:
         return "PrivateNumbers(...)"
 
+    def __copy__(self) -> PrivateNumbers:
+        return self
+
+    def __deepcopy__(self, memo: object) -> PrivateNumbers:
+        return self
+
     def __reduce__(self) -> NoReturn:
-        raise TypeError("private key numbers refuse to be pickled or copied")
+        raise TypeError("private key numbers refuse to be pickled; to store a key, use its save(path) or to_jwk()")
 
 
 def _check_int(value: object, name: str) -> int:

@@ -16,6 +16,7 @@ from vecphe.errors import CorruptedAggregateError, LayoutMismatchError
 __all__ = ["SlotLayout"]
 
 _MAX_WIDTH = 4096
+_BITS_AT_ONCE = 1 << 21  # what a block takes on the way, in bytes
 _SIGN = np.uint64(1 << 63)
 
 
@@ -106,6 +107,22 @@ class SlotLayout:
             words = np.full(rows * self.slots, _SIGN, dtype=np.uint64)
             words[:count] ^= integers[:, 0]
             return words.reshape(rows, self.slots)
+        step = self._rows_at_once
+        if rows <= step:
+            return self._pack_rows(integers, rows)
+        words = np.empty((rows, -(-self.width * self.slots // 64)), dtype=np.uint64)
+        for row in range(0, rows, step):
+            part = integers[row * self.slots : (row + step) * self.slots]
+            words[row : row + step] = self._pack_rows(part, self.plaintexts(len(part)))
+        return words
+
+    @property
+    def _rows_at_once(self) -> int:
+        """Plaintexts packed at once: their bits take a byte each on the way."""
+        return max(_BITS_AT_ONCE // (self.width * self.slots), 1)
+
+    def _pack_rows(self, integers: Words, rows: int) -> Words:
+        count = len(integers)
         if self.width % 8 == 0:
             digits = np.zeros((rows * self.slots, self.width // 8), dtype=np.uint8)
             digits[:count] = _sign_extended(integers, self.width)[:, : self.width // 8]
@@ -141,6 +158,14 @@ class SlotLayout:
         CorruptedAggregateError
             If U has bits above the top slot, or the padding is not 0.
         """
+        step = self._rows_at_once
+        parts = [
+            self._unpack_rows(words[row : row + step], count - row * self.slots)
+            for row in range(0, max(len(words), 1), step)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _unpack_rows(self, words: Words, count: int) -> Words:
         used = self.width * self.slots
         data = np.ascontiguousarray(words).view(np.uint8)
         if data[:, (used + 7) // 8 :].any() or (used % 8 and (data[:, used // 8] >> (used % 8)).any()):

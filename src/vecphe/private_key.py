@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import Words, engine_named, integers_from_words
+from vecphe.arithmetic import Words, integers_from_words
 from vecphe.array import EncryptedArray
 from vecphe.encoding import decode
 from vecphe.errors import (
     CorruptedAggregateError,
+    InsecureKeyWarning,
     KeyMismatchError,
 )
-from vecphe.files import PathLike, check_writable
+from vecphe.files import PathLike, check_writable, is_open_to_others
 from vecphe.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
 from vecphe.numbers import (
     PrivateNumbers,
     check_private_numbers,
 )
-from vecphe.parallel import chunk_bounds, effective_jobs, run_local_tasks
+from vecphe.parallel import AwayContext, map_chunks, part_of
 from vecphe.public_key import PublicKey, phe_attribute
 from vecphe.serialization import (
     KEY_FILE_BYTES,
@@ -52,7 +54,10 @@ class PrivateKey:
 
     def __init__(self, public_key: PublicKey, p: int, q: int) -> None:
         if not isinstance(public_key, PublicKey):
-            raise TypeError(f"public_key must be a PublicKey, not {type(public_key).__name__}")
+            raise TypeError(
+                f"public_key must be a PublicKey, not {type(public_key).__name__}; "
+                "PublicKey.from_phe(key) makes one of a key of phe"
+            )
         self._adopt(public_key, check_private_numbers(public_key._numbers, p, q))
 
     def _adopt(self, public_key: PublicKey, numbers: PrivateNumbers) -> None:
@@ -116,6 +121,8 @@ class PrivateKey:
         return self._numbers.q
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_public_key"):
+            return "PrivateKey(no primes yet)"
         return f"PrivateKey({self._public_key.key_length} bits, fingerprint={self._public_key.fingerprint})"
 
     def __eq__(self, other: object) -> bool:
@@ -124,8 +131,17 @@ class PrivateKey:
     def __hash__(self) -> int:
         return hash((PrivateKey, self._public_key))
 
+    def __copy__(self) -> PrivateKey:
+        return self  # nothing changes a key, and within the process there is no need for another
+
+    def __deepcopy__(self, memo: Any) -> PrivateKey:
+        return self
+
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")
+        raise TypeError(
+            "a private key refuses to be pickled: it stays in the process that made it. To store it, use "
+            "key.save(path) or key.to_jwk(); to decrypt on several cores, key.decrypt(array, n_jobs=-1)"
+        )
 
     def to_bytes(self, *, passphrase: str | bytes | None = None) -> bytes:
         """The binary form of docs/format.md. Secret, and without a passphrase in the clear.
@@ -183,8 +199,15 @@ class PrivateKey:
 
     @classmethod
     def load(cls, path: PathLike, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
-        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
-        return cls.from_bytes(read_frame(path, KEY_FILE_BYTES), passphrase=passphrase, insecure=insecure)
+        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError.
+
+        An InsecureKeyWarning says so where others than its owner can read the file.
+        """
+        key = cls.from_bytes(read_frame(path, KEY_FILE_BYTES), passphrase=passphrase, insecure=insecure)
+        if is_open_to_others(path):
+            text = f"others can read the private key in {path}; chmod 600 {path}"
+            warnings.warn(text, InsecureKeyWarning, stacklevel=2)
+        return key
 
     def decrypt(self, array: EncryptedArray, n_jobs: int | None = None) -> npt.NDArray[Any]:
         """Decrypt an array.
@@ -193,7 +216,8 @@ class PrivateKey:
         ----------
         array : EncryptedArray
         n_jobs : int, optional
-            As in joblib, on this machine only: None is 1, -1 all cores.
+            As in joblib, on this machine only: None is what ``joblib.parallel_config`` says, else 1; -1 all cores.
+            Under a cluster backend None is 1.
 
         Returns
         -------
@@ -209,10 +233,13 @@ class PrivateKey:
         CorruptedAggregateError
             If a value is beyond the array's bound. Never tell the sender which of the two it was.
         ParallelError
-            If `n_jobs` would send the key to another machine.
+            If `n_jobs` could send the key to another machine, or a worker dies.
         """
         if not isinstance(array, EncryptedArray):
-            raise TypeError(f"decrypt takes an EncryptedArray, not {type(array).__name__}")
+            raise TypeError(
+                f"decrypt takes an EncryptedArray, not {type(array).__name__}; "
+                "vecphe.from_phe(public_key, numbers) makes one of phe's encrypted numbers"
+            )
         if array.fingerprint != self._public_key.fingerprint:
             raise KeyMismatchError("the array belongs to another key; decrypt it with the private key it was made for")
         format = array.format
@@ -224,28 +251,28 @@ class PrivateKey:
         return decode(integers, format.fraction_bits, integer=format.integer).reshape(array.shape)
 
     def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
-        ring, engine = self._public_key._source.ring, self._public_key._source.engine
-        count = array.n_ciphertexts
-        least = max(engine.task_size // 8, 1)  # decrypting costs about eight times as much as encrypting
-        jobs = effective_jobs(n_jobs, count, least)
-        bounds = chunk_bounds(count, jobs, least, 16 * least)
-        if len(bounds) == 1:
-            return self._decryptor.decrypt(ring, array.residues, offset)
-        parts = [ring.take(array.residues, np.arange(start, stop)) for start, stop in bounds]
-        if jobs == 1:
-            return np.concatenate([self._decryptor.decrypt(ring, part, offset) for part in parts])
-        if engine.workers == "threads":
-            tasks = [(ring, part, offset) for part in parts]
-            return np.concatenate(run_local_tasks(self._decryptor.decrypt, tasks, n_jobs, "threads"))
-        remote = [(engine.name, self.p, self.q, ring.store_bytes(part), offset) for part in parts]
-        return np.concatenate(run_local_tasks(_decrypt_in_worker, remote, n_jobs, "processes"))
+        source = self._public_key._source
+        parts = map_chunks(
+            source,
+            lambda context, *chunk: self._decryptor.decrypt(context.ring, *chunk),
+            lambda *edges: (part_of(source.ring, array.residues, *edges), offset),
+            array.n_ciphertexts,
+            n_jobs,
+            least=source.engine.tuning.decrypt_task,
+            away=_DecryptAway(self.p, self.q),
+            private=True,
+        )
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _decrypt_in_worker(engine_name: str, p: int, q: int, data: bytes, offset: int) -> Words:
-    """One task of a local worker process: the one door through which private numbers leave their process."""
-    engine = engine_named(engine_name)
-    ring = engine.ring(p * q)
-    return engine.decryptor(p, q).decrypt(ring, ring.load_bytes(data), offset)
+class _DecryptAway:
+    """Tasks of local worker processes: the one door through which private numbers leave their process."""
+
+    def __init__(self, p: int, q: int) -> None:
+        self._p, self._q = p, q
+
+    def __call__(self, context: AwayContext, batch: Any, offset: int) -> Words:
+        return context.engine.decryptor(self._p, self._q).decrypt(context.ring, batch, offset)
 
 
 def _bounded(integers: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:

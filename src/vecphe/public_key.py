@@ -11,13 +11,15 @@ import numpy.typing as npt
 from vecphe.array import EncryptedArray
 from vecphe.encoding import FixedPoint, as_plain_array
 from vecphe.errors import (
+    BatchTooLargeError,
     InvalidCiphertextError,
     LayoutMismatchError,
 )
 from vecphe.files import PathLike
-from vecphe.format import checked_encoding, format_for, is_sprawling
+from vecphe.format import Format, checked_encoding, format_for, is_sprawling
 from vecphe.freshness import Freshness
 from vecphe.jwk import jwk_text, parse_public_jwk, public_jwk
+from vecphe.memory import fits_in_memory
 from vecphe.numbers import (
     PublicNumbers,
     check_public_number,
@@ -119,6 +121,8 @@ class PublicKey:
         return self._source.table_bytes
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_numbers"):
+            return "PublicKey(no number yet)"
         return f"PublicKey({self.key_length} bits, fingerprint={self.fingerprint})"
 
     def __eq__(self, other: object) -> bool:
@@ -208,7 +212,7 @@ class PublicKey:
             Default: exact for floats from 2^-60 to 2^64 and for all integers unpacked, 40 fraction bits and
             magnitudes up to 2^15 (for integers: up to 2^55) packed.
         n_jobs : int, optional
-            As in joblib: None is 1, -1 all cores.
+            As in joblib: None is what ``joblib.parallel_config`` says, else 1; -1 all cores.
 
         Returns
         -------
@@ -223,14 +227,36 @@ class PublicKey:
             For NaN and infinity.
         PlaintextOverflowError
             For magnitudes beyond ``encoding.max_abs``, and encodings that do not fit the key.
+        BatchTooLargeError
+            If the ciphertexts would not fit into memory, by an estimate made before the work.
         """
-        values = as_plain_array(x)
-        integer = values.dtype.kind != "f"
-        encoding = checked_encoding(encoding, packed=packed, integer=integer)
-        format = format_for(self.n, encoding, packed, integer, 1)
-        words, offset = format.plaintexts(encoding.encode(values))
-        residues = self._source.encrypt(words, offset, n_jobs)
-        return EncryptedArray(self._source, residues, values.shape, format, Freshness.new())
+        try:
+            values = as_plain_array(x)
+            integer = values.dtype.kind != "f"
+            encoding = checked_encoding(encoding, packed=packed, integer=integer)
+            format = format_for(self.n, encoding, packed, integer, 1)
+            self._check_memory(values.size, format)
+            words, offset = format.plaintexts(encoding.encode(values))
+            shape = values.shape
+            del values  # words take over
+            residues = self._source.encrypt(words, offset, n_jobs)
+        except BatchTooLargeError:
+            raise
+        except MemoryError:
+            raise BatchTooLargeError(f"there is no memory to encrypt so much at once; {_in_parts(packed)}") from None
+        return EncryptedArray(self._source, residues, shape, format, Freshness.new())
+
+    def _check_memory(self, count: int, format: Format) -> None:
+        """Refuse at once what would fail, or have the process killed, after minutes."""
+        ciphertexts = format.n_ciphertexts(count) * self._source.ring.ciphertext_bytes
+        words = count * (format.encoding.unit.bit_length() // 64 + 1) * 8
+        # Resident ciphertexts take up to a quarter more than canonical ones, and twice that while they are joined.
+        needed = ciphertexts * 5 // 2 + words * (2 if format.layout else 1)
+        if not fits_in_memory(needed):
+            raise BatchTooLargeError(
+                f"encrypting {count} values takes about {needed / 1e9:.1f} GB, more memory than there is; "
+                + _in_parts(format.layout is not None)
+            )
 
     def from_ciphertexts(
         self,
@@ -291,7 +317,15 @@ class PublicKey:
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
         ring = self._source.ring
         residues = ring.checked(ring.load(values))
-        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness())
+        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness.none())
+
+
+def _in_parts(packed: bool) -> str:
+    """What to do where a batch is too large."""
+    return ("" if packed else "use packed=True, or ") + (
+        "encrypt and save it in parts: for i, part in enumerate(numpy.array_split(x, 100)): "
+        f"public_key.encrypt(part{', packed=True' if packed else ''}).save(f'{{i}}.enc')"
+    )
 
 
 def phe_attribute(value: Any, name: str, kind: str) -> Any:
@@ -307,3 +341,6 @@ def _restore_public_key(source: RandomizerSource) -> PublicKey:
     key = PublicKey.__new__(PublicKey)
     key._numbers, key._source = source.numbers, source
     return key
+
+
+EncryptedArray._key_of = staticmethod(_restore_public_key)

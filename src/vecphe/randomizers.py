@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any, Literal, get_args
 
-from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_for
+from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_of
 from vecphe.errors import InvalidKeyError, InvalidPlaintextError
 from vecphe.forks import ForkSafeLock
 from vecphe.numbers import PublicNumbers, check_public_number
-from vecphe.parallel import chunk_bounds, effective_jobs, run_tasks
+from vecphe.parallel import AwayContext, map_chunks, part_of
 
 __all__ = ["RandomizerScheme", "RandomizerSource", "choose_window"]
 
@@ -34,7 +34,7 @@ RandomizerScheme = Literal["djn", "djn-short", "textbook"]
 # Twice the strength of the longest key (NIST SP 800-57) and at least 32 bits for the ciphertexts of a base.
 _SHORT_EXPONENT_BITS = ((2048, 256), (3072, 320), (8192, 512), (math.inf, 640))
 _TEXTBOOK_FIRST = 2  # encryptions; making the base costs one, the smallest table another
-_MOST_PER_TASK = 4096  # ciphertexts, which bounds the memory of a task to some megabytes
+_MOST_TABLE_BYTES = 128 << 20  # unless the window is the smallest; 4096 bits take 84 MB at most
 
 
 def exponent_bits(scheme: RandomizerScheme, key_length: int) -> int:
@@ -45,16 +45,21 @@ def exponent_bits(scheme: RandomizerScheme, key_length: int) -> int:
     return min(half, next(bits for longest, bits in _SHORT_EXPONENT_BITS if key_length <= longest))
 
 
-def choose_window(engine: Engine, bits: int, count: int) -> int:
+def choose_window(engine: Engine, bits: int, count: int, key_length: int = 0) -> int:
     """Window of the fixed-base table that makes building it plus twice `count` powers cheapest.
 
     What is known to come is the least that a key will be used for. If nothing follows, this costs some per cent more
-    than the best window; if much does, it saves building another table.
+    than the best window; if much does, it saves building another table. Very long keys have smaller windows than the
+    best, for the sake of memory.
     """
-    return min(
-        range(engine.min_window, engine.max_window + 1),
-        key=lambda w: -(-bits // w) * ((1 << w) * engine.entry_cost + 2 * count),
-    )
+    windows = range(engine.tuning.min_window, engine.tuning.max_window + 1)
+    fitting = [w for w in windows if table_size(bits, w, key_length) <= _MOST_TABLE_BYTES] or windows[:1]
+    return min(fitting, key=lambda w: -(-bits // w) * ((1 << w) * engine.tuning.entry_cost + 2 * count))
+
+
+def table_size(bits: int, window: int, key_length: int) -> int:
+    """About how many bytes a fixed-base table takes: 2.5 times the length of n an entry."""
+    return -(-bits // window) * (1 << window) * key_length * 5 // 16
 
 
 def textbook_randomizers(ring: AnyRing, roots: Iterable[int]) -> Any:
@@ -86,13 +91,13 @@ class RandomizerSource:
     because base and table cost as much as two of those.
     """
 
-    def __init__(self, numbers: PublicNumbers, scheme: RandomizerScheme = "djn") -> None:
+    def __init__(self, numbers: PublicNumbers, scheme: RandomizerScheme = "djn", engine: Engine | None = None) -> None:
         if scheme not in get_args(RandomizerScheme):
             raise ValueError(f"randomizers must be one of {', '.join(get_args(RandomizerScheme))}, not {scheme!r}")
         self.numbers = numbers
         self.scheme = scheme
-        self.engine = engine_for(numbers.n)
-        self.ring = ring_for(numbers.n)
+        self.engine = engine or engine_for(numbers.n)
+        self.ring = ring_of(self.engine, numbers.n)
         self._bits = exponent_bits(scheme, numbers.n.bit_length())
         self._lock = ForkSafeLock()
         self._drawn = 0
@@ -105,7 +110,10 @@ class RandomizerSource:
 
     @property
     def table_bytes(self) -> int:
-        """Memory of the fixed-base table now: about 2^window * bits/window * 2.5 times the length of n."""
+        """Memory of the fixed-base table now: about 2^window * bits/window * 2.5 times the length of n.
+
+        A window that would take more than 128 MiB is not chosen, unless it is the engine's smallest.
+        """
         return self._table.table_bytes if self._table else 0
 
     def prepare(self, count: int) -> None:
@@ -121,30 +129,34 @@ class RandomizerSource:
         return self._table_for(self._drawn).power_secret(random_words(count, self._bits))
 
     def encrypt(self, words: Words, offset: int, n_jobs: int | None = None) -> Any:
-        """Ciphertexts of the plaintexts ``(words + offset) mod n``, chunked over joblib."""
-        engine = self.engine
-        jobs = effective_jobs(n_jobs, len(words), engine.task_size)
-        bounds = chunk_bounds(len(words), jobs, engine.task_size, _MOST_PER_TASK)
-        if len(bounds) == 1:
-            return self._encrypt(words, offset)
-        if jobs == 1:
-            self.prepare(len(words))
-            return self.ring.concatenate([self._encrypt(words[start:stop], offset) for start, stop in bounds])
-        if engine.workers == "threads":
-            self.prepare(len(words))
-            tasks = [(words[start:stop], offset) for start, stop in bounds]
-            return self.ring.concatenate(run_tasks(self._encrypt, tasks, n_jobs, "threads"))
-        share = len(words) // jobs
-        remote = [(self.numbers.n, self.scheme, share, words[start:stop], offset) for start, stop in bounds]
-        parts = run_tasks(_encrypt_in_worker, remote, n_jobs, "processes")
-        return self.ring.concatenate([self.ring.load_bytes(part) for part in parts])
+        """Ciphertexts of the plaintexts ``(words + offset) mod n``."""
+        return self._mapped(_encrypt, lambda start, stop: (words[start:stop], offset), len(words), n_jobs)
 
-    def _encrypt(self, words: Words, offset: int) -> Any:
-        return self.ring.multiply_plain(self.draw(len(words)), words, offset)
-
-    def rerandomize(self, batch: Any) -> Any:
+    def rerandomize(self, batch: Any, n_jobs: int | None = None) -> Any:
         """The same plaintexts under fresh randomizers."""
-        return self.ring.multiply(batch, self.draw(self.ring.size(batch)))
+        return self._mapped(
+            _rerandomize, lambda *edges: (part_of(self.ring, batch, *edges),), self.ring.size(batch), n_jobs
+        )
+
+    def _mapped(
+        self, task: Callable[..., Any], cut: Callable[[int, int], tuple[Any, ...]], count: int, n_jobs: int | None
+    ) -> Any:
+        parts = map_chunks(
+            self,
+            lambda _, *chunk: task(self, count, *chunk),
+            cut,
+            count,
+            n_jobs,
+            least=self.engine.tuning.encrypt_task,
+            away=partial(_with_source, task, self.scheme),
+        )
+        return parts[0] if len(parts) == 1 else self.ring.concatenate(parts)
+
+    def draw_of(self, count: int, chunk: int) -> Any:
+        """A batch of `chunk` fresh randomizers, of `count` that are drawn from this source for one operation."""
+        if chunk < count:
+            self.prepare(count)
+        return self.draw(chunk)
 
     def _table_for(self, count: int) -> FixedBase[Any]:
         """The table, made or made larger where `count` randomizers pay for it.
@@ -155,7 +167,7 @@ class RandomizerSource:
         table = self._table
         if table is not None and count < 2 * self._sized_for:
             return table
-        window = choose_window(self.engine, self._bits, count)
+        window = choose_window(self.engine, self._bits, count, self.numbers.n.bit_length())
         with self._lock:
             table = self._table
             if table is None or table.window < window:
@@ -185,12 +197,18 @@ def restored_source(n: int, scheme: RandomizerScheme) -> RandomizerSource:
 
 
 @lru_cache(maxsize=4)
-def _worker_source(n: int, scheme: RandomizerScheme) -> RandomizerSource:
-    return RandomizerSource(PublicNumbers(n), scheme)
+def _worker_source(engine: Engine, n: int, scheme: RandomizerScheme) -> RandomizerSource:
+    return RandomizerSource(PublicNumbers(n), scheme, engine)
 
 
-def _encrypt_in_worker(n: int, scheme: RandomizerScheme, share: int, words: Words, offset: int) -> bytes:
-    """One task of a worker process: it keeps a source of its own for each key, so no base is ever sent."""
-    source = _worker_source(n, scheme)
-    source.prepare(share)
-    return source.ring.store_bytes(source._encrypt(words, offset))
+def _with_source(task: Callable[..., Any], scheme: RandomizerScheme, context: AwayContext, *chunk: Any) -> Any:
+    """A task of another process, which keeps a source of its own for each key: no base is ever sent."""
+    return task(_worker_source(context.engine, context.ring.n, scheme), context.share, *chunk)
+
+
+def _encrypt(source: RandomizerSource, count: int, words: Words, offset: int) -> Any:
+    return source.ring.multiply_plain(source.draw_of(count, len(words)), words, offset)
+
+
+def _rerandomize(source: RandomizerSource, count: int, batch: Any) -> Any:
+    return source.ring.multiply(batch, source.draw_of(count, source.ring.size(batch)))

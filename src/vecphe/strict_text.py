@@ -10,7 +10,14 @@ from typing import Any
 
 from vecphe.errors import SerializationError
 
-__all__ = ["bytes_from_base64url", "bytes_to_base64url", "integer_to_base64url", "parse_json", "without_duplicates"]
+__all__ = [
+    "bytes_from_base64url",
+    "bytes_to_base64url",
+    "check_parts",
+    "integer_to_base64url",
+    "parse_json",
+    "without_duplicates",
+]
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 
@@ -38,6 +45,16 @@ def parse_json(text: str | bytes, malformed: str, **hooks: Any) -> Any:
     except (ValueError, RecursionError):
         pass
     raise SerializationError(malformed)  # here: the parser's own error holds the text, which may be a private key
+
+
+def check_parts(text: str | bytes, most: int, message: str) -> None:
+    """Raise SerializationError if JSON may hold more lists, objects and named values than `most`.
+
+    Parsed, each takes a hundred times the characters that it is written in. Those in strings are counted as well.
+    """
+    count = text.count if isinstance(text, str) else lambda mark: text.count(mark.encode())
+    if count("[") + count("{") + count(":") > most:
+        raise SerializationError(message)
 
 
 def without_duplicates(message: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:

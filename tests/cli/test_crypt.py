@@ -50,14 +50,14 @@ def succeeds(done):
     return done.stdout
 
 
-def fails(done, *words):
+def fails(done, word, *words):
     """One line of error with these words, exit status 2, nothing on stdout."""
     assert done.returncode == 2, done.stderr
     errors = [line for line in done.stderr.splitlines() if not line.startswith(("warning: ", "note: "))]
     assert len(errors) == 1
     assert errors[0].startswith("error: ")
-    for word in words:
-        assert word in errors[0]
+    for each in (word, *words):
+        assert each in errors[0]
     assert done.stdout == ""
 
 
@@ -95,6 +95,19 @@ def test_npy_in_and_out(main_here, tmp_path, key_files, packed):
     assert (result == values).all()
     fails(main_here("decrypt", encrypted, "-k", key, "--insecure"), ".npy")
     fails(main_here("decrypt", encrypted, "-k", key, "-o", str(tmp_path / "y"), "--insecure"), "--form")
+
+
+@pytest.mark.parametrize("dtype", [bool, np.float16, np.float32, np.int8, np.uint64])
+@pytest.mark.parametrize("packed", [[], ["--packed"]], ids=["unpacked", "packed"])
+def test_npy_of_every_real_type(main_here, tmp_path, key_files, dtype, packed):
+    values = np.array([[0, 1], [1, 0]], dtype)
+    np.save(tmp_path / "x.npy", values)
+    source, encrypted, out = (str(tmp_path / name) for name in ("x.npy", "x.enc", "y.npy"))
+    done = main_here("encrypt", source, "-k", key_files[1], "-o", encrypted, "--insecure", *packed)
+    succeeds(done)
+    assert "overflow" not in done.stderr
+    succeeds(main_here("decrypt", encrypted, "-k", key_files[0], "-o", out, "--insecure"))
+    assert np.load(out).tolist() == values.tolist()
 
 
 def test_standard_streams(tmp_path, key_files):
@@ -178,7 +191,18 @@ def test_h63_files_that_are_something_else(main_here, tmp_path, key_files, data,
         "array": ["decrypt", str(bad), "-k", key],
         "array to add": ["add", str(bad), str(bad), "-k", pub],
     }
-    fails(main_here(*calls[role], "-o", out, "--insecure"), "bad")
+    words = {
+        "missing": "bad: No such file",
+        "directory": "bad: Is a directory",
+        ("numbers", "empty"): "bad: empty",
+        ("numbers", "binary"): "bad: neither UTF-8 text nor",
+        ("numbers", "text"): "bad: a header without numbers",
+        "empty": "bad: not ",
+        "binary": "bad: n",
+        "text": "bad: not ",
+    }
+    word = words.get((role, kind)) or words[kind]
+    fails(main_here(*calls[role], "-o", out, "--insecure"), word)
     assert not os.path.exists(out)
 
 
@@ -332,7 +356,7 @@ def test_h64_a_public_key_that_exists_stops_keygen_before_it_writes(main_here, t
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_h58_a_full_disk_is_one_line(main_here, key_files, data):
-    fails(main_here("encrypt", data, "-k", key_files[1], "-o", "/dev/full", "--insecure"))
+    fails(main_here("encrypt", data, "-k", key_files[1], "-o", "/dev/full", "--insecure"), "/dev/full: No space left")
 
 
 def test_h58_a_pair_of_which_the_public_half_cannot_be_written(main_here, tmp_path, monkeypatch):
@@ -583,7 +607,8 @@ def test_h14_no_secret_in_errors(main_here, tmp_path, cheap_passphrases, fault):
         data[40] ^= 1
         key.write_bytes(data)
     done = main_here("decrypt", str(secret), "-k", str(key), "--insecure", *options)
-    fails(done)
+    words = {"other p": "p * q", "wrong passphrase": "wrong passphrase", "cut": "not JSON", "flipped": "checksum"}
+    fails(done, words[fault])
     for prime, text in ((private_key.p, fields["p"]), (private_key.q, fields["q"])):
         assert not any(form in done.stderr for form in (str(prime), f"{prime:x}", text))
 

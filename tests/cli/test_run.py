@@ -161,13 +161,13 @@ def test_a_csv_file_without_groups_is_cut_into_blocks(csv_file, tmp_path):
     assert "Hospital 4" in result.output
 
 
-def fails(result, *words):
+def fails(result, word, *words):
     """The error is one line with these words, exit status 2, nothing else."""
     assert result.returncode == 2, result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("error: ")
-    for word in words:
-        assert word in result.stderr
+    for each in (word, *words):
+        assert each in result.stderr
     assert result.stdout == ""
 
 
@@ -205,7 +205,15 @@ def test_h63_files_that_are_no_tables(main_here, tmp_path, kind):
     elif kind != "missing":
         row = {"empty": b"", "binary": b"\x00\xff\xfe\x9c", "text column": b"a,g,y\nx,1,2\n"}
         path.write_bytes(row.get(kind, b"a,g,y\n" + b"1,p,2\n3,q,4\n" * 9))
-    fails(main_here("run", "--data", str(path), "--target", "y", "--group", "g"), "data.csv")
+    words = {
+        "missing": "data.csv: No such file",
+        "directory": "data.csv: Is a directory",
+        "empty": "data.csv: the file is empty",
+        "binary": "data.csv: not UTF-8 text",
+        "text column": "data.csv: line 2, column 1: not a number",
+        "two groups": "data.csv: the column 'g' has 2 groups",
+    }
+    fails(main_here("run", "--data", str(path), "--target", "y", "--group", "g"), words[kind])
 
 
 def test_h64_results_are_not_overwritten_unless_forced(tmp_path):
@@ -259,9 +267,11 @@ def test_h67_no_option_takes_a_secret(main_here, options):
     assert not re.search(r"--\S*(pass|secret|private|prime)", shown)
 
 
-@pytest.mark.parametrize("target", [".", "missing/result.json"])
-def test_places_that_cannot_be_written_are_refused_at_once(main_here, tmp_path, target):
-    fails(main_here("run", "--json", str(tmp_path / target)))
+@pytest.mark.parametrize(
+    ("target", "word"), [(".", "is a directory"), ("missing/result.json", "missing does not exist")]
+)
+def test_places_that_cannot_be_written_are_refused_at_once(main_here, tmp_path, target, word):
+    fails(main_here("run", "--json", str(tmp_path / target)), word)
 
 
 def test_h50_divergence_is_one_line(main_here):

@@ -112,6 +112,31 @@ def test_numbers_of_npy(values):
     assert array.tolist() == np.asarray(values).tolist()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "result"),
+    [
+        (bool, np.int64),
+        (np.float16, np.float64),
+        (np.float32, np.float64),
+        (np.uint8, np.uint8),
+        (np.uint64, np.uint64),
+    ],
+)
+def test_npy_of_every_real_type_becomes_what_can_be_encrypted(dtype, result):
+    values = np.array([0, 1, 1], dtype)
+    assert parse(npy(values)).dtype == result
+    assert parse(npy(values)).tolist() == values.tolist()
+
+
+def test_the_table_that_pandas_writes_unasked_is_refused_with_the_way_out():
+    for text in (",a,b\n0,1.5,2\n1,0.5,3\n", ",0\n0,1.5\n"):
+        with pytest.raises(ValueError, match=r"line 1, column 1: no value; pandas .*index=False, header=False"):
+            parse(text)
+    assert parse("1.5,2\n0.5,3\n").tolist() == [[1.5, 2], [0.5, 3]]
+    with pytest.raises(ValueError, match=r"line 2, column 1: no value$"):
+        parse("1,2\n,3\n")
+
+
 def test_h63_damaged_npy():
     good = npy(np.arange(5.0))
     for size in range(6, len(good)):

@@ -64,21 +64,27 @@ def test_h63_a_table_is_read(tmp_path, prefix, newline):
         ("", "empty"),
         ("\n\n", "empty"),
         ("a,b,y\n", "no row"),
-        ("a,b\n1,2\n", "no column 'y'; the columns are a, b"),
+        ("a,b\n1,2\n", "no column 'y' among the 2"),
         ("a;y\n1;2\n", "commas"),
-        ("a,a,y\n1,2,3\n", "'a' twice"),
+        ("a,a,y\n1,2,3\n", "twice, in columns 1 and 2"),
         ("y\n1\n", "no column is left"),
         ("a,y\n1,2\n1,2,3\n", "line 3 has 3 cells, but the header has 2"),
-        ("a,y\n1,2\nOslo,3\n", "column 'a' must hold numbers, but line 3 holds 'Oslo'"),
-        ("a,y\n1,\n", "line 2 is empty"),
-        ("a,y\n1_0,2\n", "'1_0'"),
-        ('a,y\n"1,5",2\n', "'1,5'"),
-        ("a,y\nnan,2\n", "not a finite number"),
-        ("a,y\n1e400,2\n", "not a finite number"),
-        ("a,y\n1,-inf\n", "not a finite number"),
+        ("a,y\n1,2\nOslo,3\n", "line 3, column 1: not a number; drop"),
+        ("a,y\n1,\n", "line 2, column 2: no value; drop"),
+        ("a,y\n1_0,2\n", "line 2, column 1: not a number; drop"),
+        ('a,y\n"1,5",2\n', "not a number; write a decimal point; drop"),
+        ("a,y\nnan,2\n", "line 2, column 1: NaN and infinity"),
+        ("a,y\n1e400,2\n", "beyond the range"),
+        ("a,y\n1,-inf\n", "line 2, column 2: NaN and infinity"),
         (b"\x7fELF\x02\x01\xff\xfe\x00\x81", "UTF-8"),
         ('a,y\n"1,2\n', "data.csv"),
-        ("a,\x1b[2J,y\n1,2,3\n", "printable"),
+        ("a,\x1b[2J,y\n1,2,3\n", "column 2 is not printable"),
+        ("a,y\n1,2\n\n,\n", "line 4, column 1: no value"),
+        ("a,y\n\u0661,2\n", "line 2, column 1: not a number"),
+        ('"a\n",y\n1,2\nx,3\n', "column 1 is not printable"),
+        ('a,y\n"1\n",2\nx,3\n', "line 3, column 1: not a number"),
+        ("a,,y\n1,2,3\n", "column 2 has no name"),
+        ("1" * 200_000 + ",y\n1,2\n", "field limit"),
     ],
 )
 def test_h63_h66_what_is_no_table_is_refused(tmp_path, text, message):
@@ -86,6 +92,43 @@ def test_h63_h66_what_is_no_table_is_refused(tmp_path, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_csv(path, "y")
     assert str(path) in str(caught.value)
+
+
+def test_the_table_that_pandas_writes_unasked_is_refused_with_the_way_out(tmp_path):
+    with pytest.raises(ValueError, match=r"column 1 has no name; pandas .* to_csv\(index=False\)"):
+        load_csv(write(tmp_path, ",a,y\n0,1.0,3.0\n1,2.0,4.0\n"), "y")
+    assert load_csv(write(tmp_path, "a,y\n1.0,3.0\n2.0,4.0\n"), "y").features == ("a",)
+
+
+SECRET = "s3cret"  # in every cell in turn, one that is shown nowhere
+
+
+@pytest.mark.parametrize("place", range(15))
+@pytest.mark.parametrize("fault", ["word", "twice", "long", "unprintable", "number"])
+def test_h72_no_message_shows_a_cell(tmp_path, place, fault):
+    cells = ["a", "b", "g", "h", "y", "1", "2", "x", "3", "4", "5", "6", "z", "7", "8"]
+    cells[place] = {
+        "word": SECRET,
+        "twice": SECRET,
+        "long": SECRET * 20_000,
+        "unprintable": f"{SECRET}\x1b",
+        "number": f"{SECRET},5",
+    }[fault]
+    if fault == "twice":
+        cells[place - 1] = SECRET  # of names; other cells are no numbers then
+    lines = [",".join(f'"{cell}"' for cell in cells[i : i + 5]) for i in (0, 5, 10)]
+    with pytest.raises(ValueError, match=r"data\.csv: |too few") as caught:
+        load_csv(write(tmp_path, "\n".join([*lines, "1;2"])), "y", "g")
+    assert SECRET not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_h77_the_longest_name_of_a_group(tmp_path):
+    rows = ["x,g,y", *(f"{i},{'mkl'[i % 3] * 80},{i % 2}" for i in range(60))]
+    shards = shards_from_table(load_csv(write(tmp_path, "\n".join(rows)), "y", "g"), 3)
+    assert sorted(shards.names) == ["k" * 80, "l" * 80, "m" * 80]
+    with pytest.raises(ValueError, match="column 'g', line 62: the name of the group is longer than 80 characters"):
+        load_csv(write(tmp_path, "\n".join([*rows, f"1,{'n' * 81},2"])), "y", "g")
 
 
 def test_groups_are_refused_where_they_make_no_sense(tmp_path):
@@ -121,7 +164,7 @@ def test_groups_without_rows_to_train_on_are_refused(tmp_path):
     seeds = [seed for seed in range(60) if np.random.RandomState(seed).permutation(40)[:8].tolist().count(39)]
     assert seeds
     for seed in seeds:  # those for which the only row of the group is a test row
-        with pytest.raises(ValueError, match="'alone' has too few rows"):
+        with pytest.raises(ValueError, match="group 2 of 2 has too few rows"):
             shards_from_table(table, 5, seed)
     assert shards_from_table(table, 5, next(s for s in range(60) if s not in seeds)).names == ("x", "alone")
 

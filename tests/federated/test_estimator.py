@@ -6,10 +6,11 @@ import numpy as np
 import phe
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, make_regression
+from sklearn.datasets import load_diabetes, load_iris, make_regression
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from vecphe.federated import FederatedLinearRegression, NaiveBackend, federated_learning
+from vecphe.federated import FederatedLinearRegression, FederatedLogisticRegression, NaiveBackend, federated_learning
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning"),
@@ -21,8 +22,12 @@ def short_key_regression(**options):
     return FederatedLinearRegression(**({"key_length": 256, "insecure": True, "eta": 0.1} | options))
 
 
+def short_key_classification(**options):
+    return FederatedLogisticRegression(**({"key_length": 256, "insecure": True, "eta": 0.1} | options))
+
+
 # The checks use columns around 100, for which gradient descent needs such small steps.
-@parametrize_with_checks([short_key_regression(eta=1e-5)])
+@parametrize_with_checks([short_key_regression(eta=1e-5), short_key_classification(eta=1e-5)])
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 
@@ -165,3 +170,63 @@ def test_a_fitted_model_can_be_pickled(data):
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     assert again.fit(X, y).n_iter_ == 1
+
+
+def descent(X, targets, predict, n_iter, eta):
+    """Plain gradient descent on the rows of three equal blocks, with a column of ones."""
+    rows = np.column_stack([X, np.ones(len(X))])
+    weights = np.zeros((rows.shape[1], *targets.shape[1:]))
+    for _ in range(n_iter):
+        gradients = [
+            rows[k::3].T @ (predict(rows[k::3] @ weights) - targets[k::3]) / len(targets[k::3]) for k in range(3)
+        ]
+        weights = weights - eta * np.mean(gradients, axis=0)
+    return weights
+
+
+@pytest.fixture(scope="module")
+def iris():
+    """Standardised features, and names of three classes."""
+    X, y = load_iris(return_X_y=True)
+    return (X - X.mean(axis=0)) / X.std(axis=0), np.array(["setosa", "versicolor", "virginica"])[y]
+
+
+def test_two_classes_are_learnt_as_plain_descent_does(iris):
+    X, y = iris[0][50:], iris[1][50:]
+    model = short_key_classification(n_iter=4, eta=0.5).fit(X, y, groups=np.arange(100) % 3)
+    expected = descent(X, (y == "virginica").astype(float), lambda scores: 1 / (1 + np.exp(-scores)), 4, 0.5)
+    assert model.coef_.shape == (1, 4)
+    np.testing.assert_allclose([*model.coef_[0], *model.intercept_], expected, rtol=1e-8)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], 1 / (1 + np.exp(-model.decision_function(X))))
+    assert set(model.predict(X)) == {"versicolor", "virginica"}
+
+
+def test_three_classes_are_learnt_as_plain_descent_does(iris):
+    X, y = iris
+    model = short_key_classification(n_iter=4, eta=0.5).fit(X, y, groups=np.arange(150) % 3)
+    one_hot = (y[:, None] == np.unique(y)).astype(float)
+    softmax = lambda scores: np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)  # noqa: E731
+    expected = descent(X, one_hot, softmax, 4, 0.5)
+    assert model.coef_.shape == (3, 4)
+    np.testing.assert_allclose(np.column_stack([model.coef_, model.intercept_]).T, expected, rtol=1e-8)
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("first", [0, 50])
+def test_it_classifies_about_as_well_as_scikit_learns(iris, first):
+    X, y = iris[0][first:], iris[1][first:]
+    ours = short_key_classification(eta=1.0).fit(X, y, groups=np.arange(len(y)) % 3)
+    theirs = LogisticRegression().fit(X, y)
+    assert ours.score(X, y) > theirs.score(X, y) - 0.05
+
+
+def test_a_client_need_not_have_every_class(iris):
+    model = short_key_classification(n_clients=3, n_iter=30, eta=1.0).fit(*iris)  # sorted by class
+    assert model.score(*iris) > 0.8
+
+
+def test_one_class_is_refused(iris):
+    with pytest.raises(ValueError, match="only one class"):
+        short_key_classification().fit(iris[0], ["a"] * 150)
+    with pytest.raises(TypeError, match="y is a masked array"):
+        short_key_classification().fit(iris[0], np.ma.array(np.arange(150) % 2, mask=np.zeros(150)))

@@ -201,8 +201,10 @@ def test_h52_a_client_that_adds_nothing_leaves_a_sum_that_the_server_refuses(bac
     server = make_server(backend)
     clients = make_clients(server, n_clients=4)
     clients[2].encrypted_gradient = lambda sum_to: sum_to
+    with pytest.raises(ProtocolError, match="round 1, Hospital 3: the sum records 2 contributions, but there are 3"):
+        ring_pass(clients)
     with pytest.raises(ProtocolError, match="3 contributions, but there are 4"):
-        server.decrypt_aggregate(ring_pass(clients), 4)
+        server.decrypt_aggregate(total_of(server, clients), 4)
 
 
 MIXTURES = {

@@ -131,20 +131,27 @@ def test_h52_a_partial_sum_for_the_server_is_caught(recorded, n):
         check_transcript([*recorded.transcript, partial], n, NAMES)
 
 
-class ForwardingClient(Client):
+class LyingClient(Client):
+    """Records a contribution of its own that is not there."""
+
+    def lie(self, sum_to, numbers):
+        honest = super().encrypted_gradient(sum_to)
+        return dataclasses.replace(honest, numbers=numbers)._recorded(honest.contributions)
+
+
+class ForwardingClient(LyingClient):
     """Adds nothing, and says it did."""
 
     def encrypted_gradient(self, sum_to=None):
-        return dataclasses.replace(sum_to, terms=sum_to.terms + 1)
+        return self.lie(sum_to, sum_to.numbers)
 
 
-class BareClient(Client):
+class BareClient(LyingClient):
     """Adds its gradient without encrypting it."""
 
     def encrypted_gradient(self, sum_to=None):
         gradient = self.compute_gradient().tolist()
-        numbers = [number + value for number, value in zip(sum_to.numbers, gradient, strict=True)]
-        return dataclasses.replace(sum_to, numbers=numbers, terms=sum_to.terms + 1)
+        return self.lie(sum_to, [number + value for number, value in zip(sum_to.numbers, gradient, strict=True)])
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def test_lines_are_those_that_a_test_runs_itself_and_in_processes_that_it_starts
     ran = covering.tests["forks.py"]  # at import: before any test in this process, and by a test in another
     lines = (SOURCE / "vecphe" / "forks.py").read_text(encoding="utf-8").splitlines()
     assert ran[lines.index("        self._lock = Lock()") + 1] == {
-        f"{here}test_the_core_imports_neither_phe_nor_the_command_line"
+        f"{here}test_the_core_imports_neither_phe_nor_the_command_line",
+        f"{here}test_the_package_imports_nothing_until_a_name_is_used",
     }
     assert lines.index("    return _generation") + 1 not in ran
     assert lines.index("_generation = 0") + 1 not in ran

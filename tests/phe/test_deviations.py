@@ -104,7 +104,7 @@ def test_h07_private_numbers_of_another_key(sides: Sides) -> None:
     for totient in (0, (p - 1) * (q - 1) + 2, (p - 1) * (q - 1) - 4, sides.public.n, 10**400, -5):
         with pytest.raises(InvalidKeyError, match="totient does not belong"):
             vecphe.phe.PaillierPrivateKey.from_totient(sides.public, totient)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="totient must be an int, not float"):
         vecphe.phe.PaillierPrivateKey.from_totient(sides.public, 1.5)
 
 
@@ -124,11 +124,9 @@ def test_h14_private_keys_show_no_secrets_and_stay_in_the_process(sides: Sides) 
     ring = vecphe.phe.PaillierPrivateKeyring([sides.private])
     for shown in (repr(sides.private), str(sides.private), repr(ring), f"{sides.private}"):
         assert not any(str(number) in shown or f"{number:x}" in shown for number in (sides.private.p, sides.private.q))
-    for secret in (sides.private, ring):
-        with pytest.raises(TypeError, match="refuses to be pickled or copied"):
+    for secret in (sides.private, ring, {"key": sides.private}, sides.private.decrypt):
+        with pytest.raises(TypeError, match="refuses to be pickled"):
             pickle.dumps(secret)
-        with pytest.raises(TypeError, match="refuses to be pickled or copied"):
-            copy.deepcopy(secret)
 
 
 def test_h15_keys_compare_with_anything(sides: Sides) -> None:
@@ -182,7 +180,7 @@ def test_helpers_are_in_util_alone() -> None:
 
 @pytest.mark.parametrize("value", [np.int64(-3), np.uint8(5), np.float32(1.5), np.float16(0.5), np.bool_(True)])
 def test_numpys_scalars_are_numbers(sides: Sides, value: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="precision of type"):
         sides.phe_public.encrypt(value)
     assert sides.private.decrypt(sides.public.encrypt(value)) == value
     assert sides.private.decrypt(sides.public.encrypt(2.5) + value) == 2.5 + float(value)
@@ -190,7 +188,7 @@ def test_numpys_scalars_are_numbers(sides: Sides, value: Any) -> None:
 
 def test_arrays_become_encrypted_arrays(sides: Sides) -> None:
     x = np.array([[1.5, -2.25], [0.0, 1e9]])
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="precision of type"):
         sides.phe_public.encrypt(x)
     c = sides.public.encrypt(x)
     assert isinstance(c, vecphe.EncryptedArray)
@@ -245,7 +243,7 @@ def test_h34_numbers_of_another_key_are_not_added(sides: Sides, djn_sides: Sides
 
 def test_encoded_numbers_can_be_subtracted(sides: Sides) -> None:
     encoded = phe.EncodedNumber.encode(sides.phe_public, 2.5)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="unsupported operand"):
         _ = sides.phe_public.encrypt(1) - encoded
     encoded = vecphe.phe.EncodedNumber.encode(sides.public, 2.5)
     assert sides.private.decrypt(sides.public.encrypt(1) - encoded) == -1.5
@@ -271,7 +269,7 @@ def test_exponents_are_ints(sides: Sides, exponent: Any) -> None:
 
 @pytest.mark.parametrize("encoding", ["5", 5.0, None, np.int64(5)])
 def test_an_encoding_is_an_int(sides: Sides, encoding: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="Expected int type"):
         sides.phe_public.encrypt(phe.EncodedNumber(sides.phe_public, encoding, 0))
     number, encoded = sides.public.encrypt(5), vecphe.phe.EncodedNumber(sides.public, encoding, 0)
     for use in (

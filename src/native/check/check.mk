@@ -11,7 +11,7 @@ CHECK_DIR ?= build/check
 
 comma := ,
 NATIVE := src/native
-CHECKED := cpu decryptor dispatch fixed_base power ring targets/ifma512 targets/ifma256 targets/portable
+CHECKED := checkpoint cpu decryptor dispatch fixed_base power ring targets/ifma512 targets/ifma256 targets/portable
 CHECK_FLAGS := -std=c++17 -O1 -g -fno-omit-frame-pointer -DVECPHE_WITH_IFMA
 ifma_flags = $(if $(findstring ifma,$(1)),-mavx512f -mavx512dq -mavx512vl -mavx512ifma)
 HEADERS := $(wildcard $(NATIVE)/*.h $(NATIVE)/generic/*.h $(NATIVE)/targets/*.h $(NATIVE)/check/*.h)

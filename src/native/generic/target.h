@@ -4,6 +4,7 @@
 
 #include "pair.h"
 #include "select.h"
+#include "../checkpoint.h"
 #include "../tally.h"
 
 namespace vecphe {
@@ -23,13 +24,19 @@ struct Generic {
         for (int lane = 0; lane < Lanes; lane += V::lanes) f(shifted(m, lane), lane);
     }
 
+    // Every kernel that multiplies begins with this. It costs about `squares` times k^2 multiply-adds a lane.
+    static VECPHE_INLINE void begin(const Modulus& m, int squares, std::uint64_t Tally::*counter) {
+        checkpoint(std::int64_t{squares} * m.k * m.k * Lanes);
+        tally.*counter += Lanes;
+    }
+
     static void verify_pair(const Modulus& m, ConstLimbs x, int q0, int q1, int slack, const char* what) {
         verify<V>(m, m.k, x, q0, 0, what);
         verify<V>(m, m.k, x + m.k * kLanes, q1, slack, what);
     }
 
     static void product(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        tally.products += Lanes;
+        begin(m, 10, &Tally::products);
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, x + l, 5, 12, 0, "product: left");
             verify_pair(s, y + l, 5, 12, 0, "product: right");
@@ -38,7 +45,7 @@ struct Generic {
         });
     }
     static void square(const Modulus& m, Limbs o, ConstLimbs x) {
-        tally.squares += Lanes;
+        begin(m, 7, &Tally::squares);
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, x + l, 5, 12, 0, "square: operand");
             P::square(s, o + l, x + l);
@@ -46,7 +53,7 @@ struct Generic {
         });
     }
     static void montgomery(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        tally.montgomeries += Lanes;
+        begin(m, 4, &Tally::montgomeries);
         each(m, [&](const Modulus& s, int l) {
             verify<V>(s, m.k, x + l, 0, 0, "montgomery: left");
             verify<V>(s, m.k, y + l, 0, 0, "montgomery: right");
@@ -55,7 +62,7 @@ struct Generic {
         });
     }
     static void montgomery_minus(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs z) {
-        tally.montgomeries += Lanes;
+        begin(m, 4, &Tally::montgomeries);
         each(m, [&](const Modulus& s, int l) {
             verify<V>(s, m.k, x + l, 5, 0, "montgomery_minus: left");
             verify<V>(s, m.k, y + l, 0, 0, "montgomery_minus: right");
@@ -65,7 +72,7 @@ struct Generic {
         });
     }
     static void delayed(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        tally.delayed += Lanes;
+        begin(m, 4, &Tally::delayed);
         each(m, [&](const Modulus& s, int l) {
             verify<V>(s, m.k, x + l, 5, 0, "delayed: left");
             verify<V>(s, m.k, y + l, 5, 0, "delayed: right");
@@ -74,7 +81,7 @@ struct Generic {
         });
     }
     static void delayed_product(const Modulus& m, Limbs o, ConstLimbs v, ConstLimbs w) {
-        tally.delayed += Lanes;
+        begin(m, 10, &Tally::delayed);
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, v + l, 5, 0, 0, "delayed_product: left");
             verify_pair(s, w + l, 5, 0, 0, "delayed_product: right");
@@ -83,7 +90,7 @@ struct Generic {
         });
     }
     static void reduce(const Modulus& m, Limbs o, ConstLimbs p, ConstLimbs t) {
-        tally.reductions += Lanes;
+        begin(m, 4, &Tally::reductions);
         each(m, [&](const Modulus& s, int l) {
             verify_pair(s, p + l, 0, 0, 0, "reduce: operand");
             P::reduce(s, o + l, p + l, t ? t + l : nullptr);
@@ -112,15 +119,18 @@ struct Generic {
             verify_pair(s, o + l, 0, 0, 0, "expand: result");
         });
     }
+    static VECPHE_INLINE void begin_look_up(std::int64_t words) {
+        checkpoint(words * Lanes);
+        tally.looked_up += static_cast<std::uint64_t>(words * Lanes);
+    }
     static void select_shared(Limbs o, int group_columns, ConstLimbs row, int entries, int columns, ConstLimbs digits,
                               int groups, bool add) {
-        tally.looked_up += static_cast<std::uint64_t>(Lanes) * static_cast<std::uint64_t>(groups * columns) *
-                           static_cast<std::uint64_t>(entries);
+        begin_look_up(std::int64_t{groups} * columns * entries);
         for (int lane = 0; lane < Lanes; lane += V::lanes)
             Select<V>::shared(o + lane, group_columns, row, entries, columns, digits + lane, groups, add);
     }
     static void select_private(Limbs o, ConstLimbs table, int entries, int columns, ConstLimbs digits) {
-        tally.looked_up += static_cast<std::uint64_t>(Lanes) * static_cast<std::uint64_t>(columns * entries);
+        begin_look_up(std::int64_t{columns} * entries);
         for (int lane = 0; lane < Lanes; lane += V::lanes)
             Select<V>::by_lane(o + lane, table + lane, entries, columns, digits + lane);
     }

@@ -1,22 +1,26 @@
 """Residues mod n^2 as batches: the engine interface, the engines and their selection."""
 
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
+from vecphe.arithmetic.cancellation import Cancellation
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
 from vecphe.arithmetic.selection import (
     active_engine,
     available_engines,
     engine_for,
     engine_named,
     ring_for,
+    ring_of,
     why_not_used,
 )
 from vecphe.arithmetic.words import integers_from_words, random_words, words_from_integers
 
 __all__ = [
     "AnyRing",
+    "Cancellation",
     "Decryptor",
     "Engine",
     "FixedBase",
     "Ring",
+    "Tuning",
     "Words",
     "active_engine",
     "available_engines",
@@ -25,6 +29,7 @@ __all__ = [
     "integers_from_words",
     "random_words",
     "ring_for",
+    "ring_of",
     "why_not_used",
     "words_from_integers",
 ]

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.errors import InvalidCiphertextError
 
-__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Words"]
+__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning", "Words"]
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 Batch = TypeVar("Batch")
@@ -134,7 +135,16 @@ class FixedBase(ABC, Generic[Batch]):
 
 
 class Decryptor(ABC):
-    """Private side of a key: discrete logarithms of ciphertexts by CRT."""
+    """Private side of a key: discrete logarithms of ciphertexts by CRT. It holds the primes, in whatever form."""
+
+    def __copy__(self) -> Decryptor:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Decryptor:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a decryptor refuses to be pickled: it holds a private key; to store that, use its save(path)")
 
     @abstractmethod
     def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
@@ -147,6 +157,36 @@ class Decryptor(ABC):
         """
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """Sizes at which an engine is fastest. They change how long something takes, never what comes out.
+
+    Attributes
+    ----------
+    workers : {"threads", "processes"}
+        What ``n_jobs`` hints at: threads if the engine releases the GIL.
+    encrypt_task, decrypt_task : int
+        Fewest ciphertexts worth a task for a worker.
+    multiply_task : int
+        Fewest products of residues worth a task, for sums and matrices.
+    carry_products : int
+        Fewest products that each residue must enter to be worth carrying to another process and back.
+    entry_cost : float
+        Time to build one entry of a fixed-base table, in units of one step of a fixed-base power.
+    min_window, max_window : int
+        Smallest and largest window (bits a row) worth their memory.
+    """
+
+    workers: Literal["threads", "processes"]
+    encrypt_task: int
+    decrypt_task: int
+    multiply_task: int
+    carry_products: int
+    entry_cost: float
+    min_window: int
+    max_window: int
+
+
 class Engine(ABC):
     """One way to compute: a factory of rings and decryptors.
 
@@ -154,24 +194,14 @@ class Engine(ABC):
     ----------
     name : str
         What VECPHE_ENGINE calls it.
-    workers : {"threads", "processes"}
-        What ``n_jobs`` uses: threads if the engine releases the GIL.
-    entry_cost : float
-        Time to build one entry of a fixed-base table, in units of one step of a fixed-base power.
-    min_window, max_window : int
-        Smallest and largest window (bits a row) worth their memory.
-    task_size : int
-        Fewest ciphertexts worth a task for a worker.
+    tuning : Tuning
+        Where it is fastest.
     max_key_length : int
         Longest n it computes with, in bits.
     """
 
     name: str
-    workers: Literal["threads", "processes"]
-    entry_cost: float
-    min_window: int
-    max_window: int
-    task_size: int
+    tuning: Tuning
     max_key_length: int
 
     @abstractmethod

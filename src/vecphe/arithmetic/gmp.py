@@ -14,22 +14,26 @@ which needs two multiplications. Both follow from n^2 = 0 and x0*y0 = z0 mod n.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 import gmpy2
 import numpy as np
 import numpy.typing as npt
-from gmpy2 import f_divmod, gcd, invert, mpz, powmod, powmod_sec
+from gmpy2 import f_divmod, f_mod_2exp, gcd, invert, mpz, powmod, powmod_sec
 
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
+from vecphe.arithmetic.cancellation import checkpoint
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
 from vecphe.arithmetic.words import digits_from_words, integers_from_words, words_from_integers
 from vecphe.errors import InvalidCiphertextError
 
 __all__ = ["GmpEngine"]
 
 _ROWS_OUTSIDE_FROM = 8  # exponents; for fewer, local variables are worth more than the cache (8 %)
+# Signals wait for calls of GMP: none takes more than a tenth of a second.
+_MOST_BITS_AT_ONCE = 4096  # of n; a power by n of a residue of that length takes 0.09 s
+_MOST_SECRET_WORK = 1 << 37  # bits of the exponent times those of the modulus squared: 0.08 s
 _COMPACT_FROM = 64  # residues; below, the fixed cost of compacting is not worth the memory
 
 
@@ -176,20 +180,51 @@ class GmpRing(Ring[Pairs]):
         return inverses[::-1]
 
     def power_vartime(self, batch: Pairs, exponents: Sequence[int]) -> Pairs:
-        powers = [
-            powmod(value, exponent, self._n_squared)
-            for value, exponent in zip(self._canonical(batch), exponents, strict=True)
-        ]
-        return self.load(powers)
+        if self._n.bit_length() > _MOST_BITS_AT_ONCE:
+            powers = [self._power(x0, x1, mpz(e)) for x0, x1, e in zip(*batch, exponents, strict=True)]
+            return _pairs([low for low, _ in powers], [high for _, high in powers])
+        return self.load(
+            _at_checkpoints(
+                powmod(value, exponent, self._n_squared)
+                for value, exponent in zip(self._canonical(batch), exponents, strict=True)
+            )
+        )
+
+    def _power(self, x0: mpz, x1: mpz, exponent: mpz) -> tuple[mpz, mpz]:
+        """Sliding windows over pairs: for long n as fast as one call of GMP, which would not answer signals."""
+        window = min(range(1, 8), key=lambda w: (1 << (w - 1)) + exponent.bit_length() // (w + 1))
+        square = self._product_pair(x0, x1, x0, x1)
+        odd = [(x0, x1)]
+        while len(odd) < 1 << (window - 1):
+            odd.append(self._product_pair(*odd[-1], *square))
+        low, high = mpz(1), mpz(0)
+        last = exponent.bit_length()
+        while last:
+            first = last - 1
+            if exponent.bit_test(first):  # the longest digit from there that ends in a one
+                first = exponent.bit_scan1(max(last - window, 0))
+            low, high = self._squares(low, high, last - first)
+            if digit := int(exponent >> first) & ((1 << (last - first)) - 1):
+                low, high = self._product_pair(low, high, *odd[digit >> 1])
+            last = first
+        return low, high
+
+    def _squares(self, low: mpz, high: mpz, times: int) -> tuple[mpz, mpz]:
+        """The pair squared that many times."""
+        n = self._n
+        checkpoint()
+        for _ in range(times):
+            m, square = f_divmod(low * low, n)
+            low, high = square, (2 * low * high + m) % n
+        return low, high
 
     def power_secret(self, batch: Pairs, exponents: Words) -> Pairs:
         # powmod_sec wants exponents > 0: x^(e+1) / x would need an inverse, so zero is answered apart, and
         # SECURITY.md excludes it (a zero exponent is public in every use we make of this function).
-        powers = [
-            powmod_sec(value, exponent, self._n_squared) if exponent else mpz(1)
+        return self.load(
+            _power_secret(value, exponent, self._n_squared) if exponent else mpz(1)
             for value, exponent in zip(self._canonical(batch), integers_from_words(exponents), strict=True)
-        ]
-        return self.load(powers)
+        )
 
     def matrix_power_vartime(self, matrix: Sequence[Sequence[int]], batch: Pairs) -> Pairs:
         """Straus' method with one table of 2^w - 1 powers a column, shared by all rows."""
@@ -208,12 +243,10 @@ class GmpRing(Ring[Pairs]):
     def _straus_row(
         self, tables: list[list[tuple[mpz, mpz]]], row: Sequence[int], bits: int, window: int
     ) -> tuple[mpz, mpz]:
-        n, mask = self._n, (1 << window) - 1
+        mask = (1 << window) - 1
         low, high = mpz(1), mpz(0)
         for shift in reversed(range(0, bits, window)):
-            for _ in range(window):
-                m, square = f_divmod(low * low, n)
-                low, high = square, (2 * low * high + m) % n
+            low, high = self._squares(low, high, window)
             for table, exponent in zip(tables, row, strict=True):
                 if digit := (exponent >> shift) & mask:
                     low, high = self._product_pair(low, high, *table[digit])
@@ -221,6 +254,28 @@ class GmpRing(Ring[Pairs]):
 
     def fixed_base(self, base: int, bits: int, window: int) -> GmpFixedBase:
         return GmpFixedBase(self._n, mpz(base), bits, window)
+
+
+def _at_checkpoints(values: Iterable[mpz]) -> Iterator[mpz]:
+    for value in values:
+        checkpoint()
+        yield value
+
+
+def _power_secret(x: mpz, exponent: mpz, modulus: mpz) -> mpz:
+    """X to a secret exponent > 0, by digits of which each is a short call of GMP.
+
+    A digit is long enough that none is 0 (powmod_sec takes no such) but with exponents that are no secrets.
+    """
+    bits = max(_MOST_SECRET_WORK // modulus.bit_length() ** 2, 128)
+    power = mpz(1)
+    for first in reversed(range(0, exponent.bit_length(), bits)):
+        checkpoint()
+        if power != 1:
+            power = powmod(power, mpz(1) << bits, modulus)  # a public exponent
+        if digit := f_mod_2exp(exponent >> first, bits):
+            power = power * powmod_sec(x, digit, modulus) % modulus
+    return power
 
 
 def _straus_window(bits: int, rows: int) -> int:
@@ -254,6 +309,7 @@ class GmpFixedBase(FixedBase[Pairs]):
         inverse = invert(y0, n)
         unit, self._start = _Log(y0, inverse, high * inverse % n), _Log(mpz(1), mpz(1), mpz(0))
         for _ in range(-(-bits // window)):
+            checkpoint()
             row, logs, half = self._row(unit)
             self._y0.append(_compact(row))
             self._logs.append(_compact(logs))
@@ -305,6 +361,7 @@ class GmpFixedBase(FixedBase[Pairs]):
         n, count = self._n, len(digits)
         x0, a, logs = [self._start.y0] * count, [mpz(0)] * count, [self._start.log] * count
         for row, row_logs, column in zip(self._y0, self._logs, zip(*digits, strict=True), strict=False):
+            checkpoint()
             for i, digit in enumerate(column):
                 y0 = row[digit]
                 m, x0[i] = f_divmod(x0[i] * y0, n)
@@ -339,7 +396,7 @@ class GmpDecryptor(Decryptor):
 
     @staticmethod
     def _logarithm(c: mpz, prime: mpz, prime_squared: mpz) -> mpz:
-        log, one = f_divmod(powmod_sec(c % prime_squared, prime - 1, prime_squared), prime)
+        log, one = f_divmod(_power_secret(c % prime_squared, prime - 1, prime_squared), prime)
         if one != 1:  # Fermat: c was no unit, or the machine made a mistake
             raise InvalidCiphertextError
         return log
@@ -349,12 +406,18 @@ class GmpEngine(Engine):
     """gmpy2 on one core; it holds the GIL, so more cores mean more processes."""
 
     name = "gmp"
-    workers = "processes"
-    entry_cost = 1.0  # measured against the steps of single powers, which miss the cache more than those of batches
     max_key_length = 1 << 20
-    task_size = 256  # about 0.1 s at 2048 bits; a task costs some milliseconds
-    min_window = 1
-    max_window = 8  # 2048 bits: 20 MB; one more bit doubles that for 6 % less time a power
+    tuning = Tuning(
+        workers="processes",
+        # Tasks of about 0.1 s at 2048 bits, where one costs some milliseconds: benchmarks/operations/test_workers.py.
+        encrypt_task=256,
+        decrypt_task=32,
+        multiply_task=16384,
+        carry_products=4,  # storing and loading a residue take as long as 1.4 products, half of it in one process
+        entry_cost=1.0,  # measured against the steps of single powers, which miss the cache more than those of batches
+        min_window=1,
+        max_window=8,  # 2048 bits: 20 MB; one more bit doubles that for 6 % less time a power
+    )
 
     def describe(self) -> dict[str, Any]:
         return {"target": gmpy2.mp_version(), "lanes": 1, "version": gmpy2.version()}

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from gmpy2 import gcd, invert, mpz
 
 from vecphe.arithmetic import _native
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Words
+from vecphe.arithmetic.cancellation import told_of_flags
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
@@ -28,6 +29,8 @@ _RING_SLACK = 12  # bits of R above n: 16n < R for products, 2048n < R for sums 
 _PRIME_SLACK = 4
 _PORTABLE = "portable"  # for checks: slower than gmp
 _COMPILED_LIMBS = (10, 20, 30, 40, 60, 80)  # kernels_for() in src/native/generic/target.h
+
+told_of_flags.append(_native.watch)
 
 
 def supported_targets() -> list[tuple[str, str | None]]:
@@ -258,13 +261,18 @@ def _prime_constants(p: int, q: int, k: int) -> dict[str, bytes]:
 class NativeEngine(Engine):
     """The native module on its fastest target, or on the one named."""
 
-    workers = "threads"
-    entry_cost = 1.7  # 6k^2 an entry against 3.5k^2 a step
-    min_window = 4  # rows are padded to 16 entries
-    max_window = 8  # 2048 bits: 21 MB, and 3 MB for single powers
-
     max_key_length = 8192
-    task_size = 128  # a few milliseconds at 2048 bits; a task for a thread costs about one
+    tuning = Tuning(
+        workers="threads",
+        # Tasks of a few milliseconds at 2048 bits, where one costs about one: benchmarks/operations/test_workers.py.
+        encrypt_task=128,
+        decrypt_task=16,
+        multiply_task=8192,
+        carry_products=16,  # a product on vectors takes a tenth of what it takes in gmpy2, a pipe does not
+        entry_cost=1.7,  # 6k^2 an entry against 3.5k^2 a step
+        min_window=4,  # rows are padded to 16 entries
+        max_window=8,  # 2048 bits: 21 MB, and 3 MB for single powers
+    )
 
     def __init__(self, target: str | None = None) -> None:
         listed = dict(supported_targets())

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
+from multiprocessing.process import parent_process
 from types import ModuleType
 from typing import NamedTuple
 
@@ -16,7 +17,16 @@ from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
-__all__ = ["active_engine", "available_engines", "engine_for", "engine_named", "ring_for", "self_test", "why_not_used"]
+__all__ = [
+    "active_engine",
+    "available_engines",
+    "engine_for",
+    "engine_named",
+    "ring_for",
+    "ring_of",
+    "self_test",
+    "why_not_used",
+]
 
 _NOT_BUILT = (
     "the native kernel was not built: install a C++ compiler (GCC or Clang) and install vecphe from its sources again "
@@ -128,17 +138,25 @@ def why_not_used() -> dict[str, str]:
     return reasons
 
 
+def _warn(message: str) -> None:
+    if parent_process() is None:
+        warnings.warn(message, EngineFallbackWarning, stacklevel=4)
+
+
 @cache
 def _fastest() -> Engine:
-    """The first engine that runs and computes right; warns once where a faster one should have been there."""
+    """The first engine that runs and computes right; warns once where a faster one should have been there.
+
+    Not in each worker again: the process that has started them says it for all.
+    """
     for name, why_not in available_engines():
         if why_not is None:
             try:
                 return _tested(name)
             except EngineUnavailableError as error:
-                warnings.warn(f"{error}; going on with the next one", EngineFallbackWarning, stacklevel=3)
+                _warn(f"{error}; going on with the next one")
         elif why_not == _NOT_BUILT and name == "ifma":
-            warnings.warn(f"computing with gmpy2, many times slower: {why_not}", EngineFallbackWarning, stacklevel=3)
+            _warn(f"computing with gmpy2, many times slower: {why_not}")
     raise EngineUnavailableError("no engine passed its self-test on this machine")
 
 
@@ -155,13 +173,14 @@ def engine_for(n: int) -> Engine:
 
 
 @lru_cache(maxsize=32)
-def _ring(engine: Engine, n: int) -> AnyRing:
+def ring_of(engine: Engine, n: int) -> AnyRing:
+    """The ring Z/n^2 on an engine, shared by all objects of a key."""
     return engine.ring(n)
 
 
 def ring_for(n: int) -> AnyRing:
     """The ring Z/n^2 of `engine_for`, shared by all objects of a key."""
-    return _ring(engine_for(n), n)
+    return ring_of(engine_for(n), n)
 
 
 def self_test(engine: Engine) -> bool:

@@ -111,7 +111,7 @@ def _tallied(function: Callable[..., Any], tally: Iterator[int]) -> Callable[...
 def _methods(engine: Engine) -> list[tuple[type, str, str, _Measure]]:
     """(class, method, name of its count, measure) of what `engine` makes."""
     ring = engine.ring(15)  # any will do: it is the classes that matter
-    table: type[FixedBase[Any]] = type(ring.fixed_base(4, 4, engine.min_window))
+    table: type[FixedBase[Any]] = type(ring.fixed_base(4, 4, engine.tuning.min_window))
     decryptor = type(engine.decryptor(3, 5))
     found: list[tuple[type, str, str, _Measure]] = [
         (type(ring), method, f"ring.{method}", measure) for method, measure in _RING.items()

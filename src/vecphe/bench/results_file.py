@@ -13,7 +13,7 @@ from vecphe.bench.environment import Environment
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.errors import SerializationError
 from vecphe.files import read_file
-from vecphe.strict_text import without_duplicates
+from vecphe.strict_text import check_parts, without_duplicates
 
 __all__ = ["SCHEMA", "SCHEMA_VERSION", "load_json", "load_results", "results_as_dict", "results_from_dict"]
 
@@ -22,6 +22,7 @@ SCHEMA_VERSION = 1
 
 _MOST_BYTES = 64 << 20
 _MOST_RECORDS = 100_000
+_MOST_PARTS = 50 * _MOST_RECORDS  # lists, objects, fields and times of day
 _MOST_SAMPLES = 10_000
 _MOST_TEXT = 1000
 _UNIQUE = without_duplicates("a name stands twice in one object")
@@ -50,6 +51,7 @@ def load_json(path: Path) -> dict[str, Any]:
         If it cannot be read, or is too large.
     """
     data = read_file(path, _MOST_BYTES)
+    check_parts(data, _MOST_PARTS, f"{path} has more parts than {_MOST_RECORDS} records have")
     try:
         content = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_UNIQUE)
     except (ValueError, RecursionError) as error:

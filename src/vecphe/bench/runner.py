@@ -90,7 +90,7 @@ class Runner:
         self._sides: dict[tuple[str, int, int], Side] = {}
         with use_engine(matrix.engine):
             self._workers = effective_jobs(matrix.jobs)
-            self._engine_workers = active_engine().workers
+            self._engine_workers = active_engine().tuning.workers
             self.results = replace(self.results, warnings=tuple(self._warnings()))
 
     @cached_property

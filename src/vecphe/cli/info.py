@@ -42,7 +42,7 @@ def collect_info() -> dict[str, Any]:
             "version": joblib.__version__,
             "backend": type(backend).__name__,
             "n_jobs": n_jobs,
-            "workers": engine.workers,
+            "workers": engine.tuning.workers,
         },
         "key_length": {"default": DEFAULT_KEY_LENGTH, "strength_bits": {str(k): v for k, v in _STRENGTHS.items()}},
     }

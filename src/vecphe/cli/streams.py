@@ -17,7 +17,7 @@ from typing import cast
 
 from vecphe import EncryptedArray, PrivateKey, PublicKey
 from vecphe.errors import InvalidKeyError, SerializationError, VecpheError
-from vecphe.files import read_file, replace_file
+from vecphe.files import is_open_to_others, read_file, replace_file
 from vecphe.serialization import KEY_FILE_BYTES, frame_from_json
 from vecphe.serialization.frames import MAGIC, Kind, open_frame
 
@@ -115,11 +115,7 @@ def write_private(path: str, data: bytes, force: bool) -> None:
 
 
 def _warn_if_readable(path: Path | str, content: str) -> None:
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:  # a pipe that is gone once it is read
-        return
-    if stat.S_ISREG(mode) and mode & 0o077:
+    if is_open_to_others(path):
         print(f"warning: others can read the {content} in {path}; chmod 600 {path}", file=sys.stderr)
 
 

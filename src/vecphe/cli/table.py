@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
-import re
+from array import array
+from collections.abc import Iterable
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,19 @@ from gmpy2 import mpz
 
 from vecphe.format import is_sprawling
 from vecphe.serialization.fields import MAX_DIMENSIONS
+from vecphe.tables import INTEGER, Row, check_text_start, csv_rows, number_of
 
 __all__ = ["check_start", "csv_of_values", "npy_of_values", "parse_values", "place"]
 
 _NPY_MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NOT_TEXT = "neither UTF-8 text nor a .npy file"
 _GREATEST_EXACT = 1 << 53  # of the integers that float64 holds without a gap
-_LONGEST = 1000  # characters of a number; the longest exact decimal of a float64 has 1077, and nobody writes it
 
 
 def check_start(start: bytes, name: str) -> None:
     """Raise ValueError if a file with these first bytes can hold no numbers; it may go on without end."""
-    if b"\0" in start and not start.startswith((_NPY_MAGIC, _ZIP_MAGIC)):
-        raise ValueError(f"{name}: neither UTF-8 text nor a .npy file")
+    if not start.startswith((_NPY_MAGIC, _ZIP_MAGIC)):
+        check_text_start(start, name, _NOT_TEXT)
 
 
 def place(data: bytes, header: str | None, index: tuple[int, ...]) -> str:
@@ -89,21 +89,42 @@ def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
     wanted = math.prod(shape) * dtype.itemsize  # before anything of that size is made
     if len(data) - file.tell() != wanted:
         raise ValueError(f"{name}: {len(data) - file.tell()} bytes of numbers where the header tells {wanted}")
-    return np.load(io.BytesIO(data), allow_pickle=False)  # type: ignore[no-any-return]
+    values = np.load(io.BytesIO(data), allow_pickle=False)
+    return values.astype({"b": np.int64, "f": np.float64}.get(dtype.kind, dtype), copy=False)  # type: ignore[no-any-return]
 
 
 def _parse_csv(data: bytes, name: str) -> tuple[npt.NDArray[Any], str | None]:
-    rows = _rows(data, name)
-    if not rows:
-        raise ValueError(f"{name}: empty; give numbers, as CSV or .npy")
+    rows = csv_rows(data, name, _NOT_TEXT)
+    line, row = next(rows, (1, []))
     header = None
-    if rows[0] and all(_is_name(cell) for cell in rows[0]):
-        header = ",".join(rows.pop(0))
-        if not rows:
+    if row and all(map(_is_name, row)):
+        header = ",".join(row)
+        line, row = next(rows, (0, []))
+        if not line:
             raise ValueError(f"{name}: a header without numbers")
-    first = 1 if header is None else 2
-    width = len(rows[0])
-    for line, row in enumerate(rows, first):
+    elif row[:1] == [""] and len(row) > 1:
+        raise ValueError(
+            f"{name}, line {line}, column 1: no value; pandas writes an index so: to_csv(index=False, header=False)"
+        )
+    elif not row:
+        raise ValueError(f"{name}: empty; give numbers, as CSV or .npy")
+    floats, integers = _numbers(chain([(line, row)], rows), name)
+    values = np.frombuffer(floats)
+    if integers is not None:
+        # Floats hold them exactly as long as none is large; else they are read once more.
+        again = islice(csv_rows(data, name), 0 if header is None else 1, None)
+        exact = (int(cell) for _, row in again for cell in row)
+        values = values.astype(np.int64) if integers is np.float64 else np.fromiter(exact, integers, len(floats))
+    return values if len(row) == 1 else values.reshape(-1, len(row)), header
+
+
+def _numbers(rows: Iterable[Row], name: str) -> tuple[array[float], type[np.generic] | None]:
+    """All numbers as floats, and the narrowest type that holds them exactly if all are integers."""
+    floats = array("d")
+    width = first = least = greatest = 0
+    all_integers, inexact = True, ""
+    for line, row in rows:
+        width, first = width or len(row), first or line
         if not row:
             raise ValueError(f"{name}, line {line}: empty")
         if len(row) != width:
@@ -112,25 +133,23 @@ def _parse_csv(data: bytes, name: str) -> tuple[npt.NDArray[Any], str | None]:
                 "write a decimal point, and a comma between values"
             )
         for column, cell in enumerate(row, 1):
-            if not _NUMBER.fullmatch(cell) or len(cell) > _LONGEST or not math.isfinite(float(cell)):
-                raise ValueError(f"{name}, line {line}, column {column}: {_why_not(cell)}")
-    return _as_array(rows, width, name, first), header
-
-
-def _rows(data: bytes, name: str) -> list[list[str]]:
-    """Cells without the spaces around them; empty lines at the end do not count."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{name}: neither UTF-8 text nor a .npy file") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        rows = [[cell.strip(" \t") for cell in row] for row in reader]
-    except csv.Error as error:
-        raise ValueError(f"{name}, line {reader.line_num}: {error}") from None
-    while rows and not any(rows[-1]):
-        rows.pop()
-    return rows
+            place = f"{name}, line {line}, column {column}"
+            floats.append(number_of(cell, place))
+            if not INTEGER.fullmatch(cell):
+                all_integers = False
+            elif abs(value := int(cell)) > _GREATEST_EXACT:
+                inexact = inexact or place
+                least, greatest = min(least, value), max(greatest, value)
+    if not all_integers and inexact:
+        raise ValueError(
+            f"{inexact}: an integer beyond 2^53, which is rounded in a table with fractions; "
+            "write it with a decimal point if you want that, or encrypt the integers on their own"
+        )
+    if not all_integers:
+        return floats, None
+    if not inexact:
+        return floats, np.float64
+    return floats, _integer_type(least if least else min(floats), greatest, name)
 
 
 def _is_name(cell: str) -> bool:
@@ -138,42 +157,10 @@ def _is_name(cell: str) -> bool:
     return bool(cell) and (cell[0].isalpha() or cell[0] == "_") and cell.lower() not in ("nan", "inf", "infinity")
 
 
-def _why_not(cell: str) -> str:
-    """What is wrong with a cell. Its content may be a secret and stays out of it."""
-    if not cell:
-        return "no value"
-    if cell.lower().lstrip("+-") in ("nan", "inf", "infinity"):
-        return "NaN and infinity cannot be encrypted"
-    if _NUMBER.fullmatch(cell):
-        return "a number beyond the range of float64" if len(cell) <= _LONGEST else "a number of too many digits"
-    hint = "; write a decimal point" if "," in cell else "; separate values by commas" if ";" in cell else ""
-    return f"not a number{hint}"
-
-
-def _as_array(rows: list[list[str]], width: int, name: str, first: int) -> npt.NDArray[Any]:
-    cells = [cell for row in rows for cell in row]
-    values: npt.NDArray[Any]
-    if all(_INTEGER.fullmatch(cell) for cell in cells):
-        integers = [int(cell) for cell in cells]
-        least, greatest = min(integers), max(integers)
-        if least < -(1 << 63) or greatest >= (1 << 64) or (least < 0 and greatest >= 1 << 63):
-            raise ValueError(f"{name}: integers beyond 64 bits; write them as floats, such as 1e30")
-        values = np.array(integers, dtype=np.int64 if greatest < 1 << 63 else np.uint64)
-    else:
-        _check_exact(rows, name, first)
-        values = np.array([float(cell) for cell in cells])
-    return values if width == 1 else values.reshape(-1, width)
-
-
-def _check_exact(rows: list[list[str]], name: str, first: int) -> None:
-    """Raise ValueError for integers that would be rounded because other numbers of the table have fractions."""
-    for line, row in enumerate(rows, first):
-        for column, cell in enumerate(row, 1):
-            if _INTEGER.fullmatch(cell) and abs(int(cell)) > _GREATEST_EXACT:
-                raise ValueError(
-                    f"{name}, line {line}, column {column}: an integer beyond 2^53, which is rounded in a table with "
-                    "fractions; write it with a decimal point if you want that, or encrypt the integers on their own"
-                )
+def _integer_type(least: float, greatest: int, name: str) -> type[np.generic]:
+    if least < -(1 << 63) or greatest >= (1 << 64) or (least < 0 and greatest >= 1 << 63):
+        raise ValueError(f"{name}: integers beyond 64 bits; write them as floats, such as 1e30")
+    return np.int64 if greatest < 1 << 63 else np.uint64
 
 
 def csv_of_values(values: npt.NDArray[Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Federated learning on encrypted gradients: parties, the ring protocol and an estimator.
+"""Federated learning on encrypted updates: models, parties, the rules of a round, the ring and estimators.
 
 Parties are honest but curious and the membership of a run is fixed; :mod:`vecphe.federated.protocol` says what
 coalitions can do.
@@ -6,7 +6,7 @@ coalitions can do.
 
 from vecphe.federated.backends import NaiveBackend, PackedBackend, VectorizedBackend
 from vecphe.federated.data import get_data
-from vecphe.federated.estimator import FederatedLinearRegression
+from vecphe.federated.estimator import FederatedLinearRegression, FederatedLogisticRegression
 from vecphe.federated.interface import (
     Backend,
     DecryptionKey,
@@ -16,21 +16,45 @@ from vecphe.federated.interface import (
     encrypt_vector,
     sum_encrypted_vectors,
 )
-from vecphe.federated.parties import Client, Server, mean_square_error
+from vecphe.federated.models import (
+    CallableModel,
+    GradientModel,
+    LinearRegression,
+    LogisticRegression,
+    Model,
+    Rows,
+    mean_square_error,
+)
+from vecphe.federated.parties import Client, Party, Server
 from vecphe.federated.protocol import Message, ProtocolConfig, ProtocolResult, federated_learning, local_learning
+from vecphe.federated.ring import RoundDone, run_rounds
+from vecphe.federated.rounds import Contribution, Ledger, RingRound, Run
 
 __all__ = [
     "Backend",
+    "CallableModel",
     "Client",
+    "Contribution",
     "DecryptionKey",
     "EncryptedVector",
     "EncryptionKey",
     "FederatedLinearRegression",
+    "FederatedLogisticRegression",
+    "GradientModel",
+    "Ledger",
+    "LinearRegression",
+    "LogisticRegression",
     "Message",
+    "Model",
     "NaiveBackend",
     "PackedBackend",
+    "Party",
     "ProtocolConfig",
     "ProtocolResult",
+    "RingRound",
+    "RoundDone",
+    "Rows",
+    "Run",
     "Server",
     "VectorizedBackend",
     "decrypt_vector",
@@ -39,5 +63,6 @@ __all__ = [
     "get_data",
     "local_learning",
     "mean_square_error",
+    "run_rounds",
     "sum_encrypted_vectors",
 ]

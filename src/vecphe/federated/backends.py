@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,8 +19,10 @@ import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
 from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array
-from vecphe.errors import PlaintextOverflowError
+from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, SerializationError
 from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
+from vecphe.federated.rounds import Contribution
+from vecphe.interop import from_phe, to_phe
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers import PublicNumbers, check_key_length
 from vecphe.packing import SlotLayout
@@ -45,9 +48,17 @@ class _NaiveVector(EncryptedVector):
     def n_ciphertexts(self) -> int:
         return len(self.numbers)
 
+    def to_bytes(self) -> bytes:
+        # Numbers of different exponents are aligned to the least: a frame has one scale.
+        array = from_phe(PublicKey._from_numbers(PublicNumbers(self.key.n)), self.numbers)
+        return array._derive(array.residues, terms=self.terms).to_bytes(rerandomize=False)
+
     def ciphertexts(self) -> list[int]:
         # As they are: be_secure=True would change the numbers in place.
         return [number.ciphertext(be_secure=False) for number in self.numbers]
+
+    def _contents(self) -> tuple[Any, ...]:
+        return tuple(self.numbers)
 
     def _added(self, other: _NaiveVector) -> _NaiveVector:
         try:
@@ -57,7 +68,7 @@ class _NaiveVector(EncryptedVector):
         return _NaiveVector(self.key, numbers, self.terms + other.terms)
 
 
-class _NaiveKey(EncryptionKey):
+class _NaiveKey(EncryptionKey, backends=["naive"]):
     backend = "naive"
 
     def __init__(self, public_key: Any) -> None:
@@ -69,7 +80,25 @@ class _NaiveKey(EncryptionKey):
         """Nothing: phe computes every randomizer from scratch."""
 
     def encrypt(self, values: npt.NDArray[Any]) -> _NaiveVector:
-        return _NaiveVector(self, [self.public_key.encrypt(value) for value in as_plain_array(values).tolist()])
+        numbers = [self.public_key.encrypt(value) for value in as_plain_array(values).tolist()]
+        return _NaiveVector(self, numbers)._recorded((self.run.contribution(),))
+
+    def _frames(self) -> tuple[bytes, bytes]:
+        return PublicKey._from_numbers(PublicNumbers(self.n)).to_bytes(), b""
+
+    @classmethod
+    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> _NaiveKey:
+        key, encoding = frames
+        if encoding:
+            raise SerializationError("keys of the naive backend have no encoding")
+        return cls(PublicKey.from_bytes(key, insecure=insecure).to_phe(_imported_phe()))
+
+    def _vector_from_bytes(self, data: bytes) -> _NaiveVector:
+        array = EncryptedArray.from_bytes(PublicKey._from_numbers(PublicNumbers(self.n)), data)
+        if array.packed or array.ndim != 1:
+            raise LayoutMismatchError("the naive backend takes vectors with one value a ciphertext")
+        package = importlib.import_module(type(self.public_key).__module__.rpartition(".")[0])
+        return _NaiveVector(self, to_phe(array, package, rerandomize=False), array.terms)
 
 
 class _NaivePrivateKey(DecryptionKey):
@@ -97,7 +126,7 @@ class NaiveBackend(Backend):
 
     def __init__(self, phe: Any) -> None:
         if not hasattr(phe, "generate_paillier_keypair"):
-            raise TypeError(f"NaiveBackend takes the module phe, not {type(phe).__name__}; {_GET_PHE}")
+            raise TypeError(f"NaiveBackend takes the module phe, not {type(phe).__name__}: pip install phe")
         self._phe = phe
 
     def __deepcopy__(self, memo: Any) -> NaiveBackend:
@@ -116,6 +145,13 @@ class NaiveBackend(Backend):
 
 def _import_naive_backend(module: str) -> NaiveBackend:
     return NaiveBackend(importlib.import_module(module))
+
+
+def _imported_phe() -> Any:
+    try:
+        return importlib.import_module("phe")
+    except ImportError:
+        raise ValueError("the naive backend needs phe, which is not installed: pip install phe") from None
 
 
 # vectorized and packed: EncryptedArray
@@ -137,9 +173,16 @@ class _ArrayVector(EncryptedVector):
     def n_ciphertexts(self) -> int:
         return self.array.n_ciphertexts
 
+    def _contents(self) -> tuple[Any, ...]:
+        return self.array, self.array.residues, self.array.format
+
     @property
-    def is_sum_of_terms(self) -> bool:
-        return self.array.bound == self.array.terms * self.array.encoding.unit
+    def contributions(self) -> tuple[Contribution, ...] | None:
+        honest = self.array.bound == self.array.terms * self.array.encoding.unit
+        return super().contributions if honest else None
+
+    def to_bytes(self) -> bytes:
+        return self.array.to_bytes()
 
     def ciphertexts(self) -> list[int]:
         return self.array.ciphertexts()
@@ -148,7 +191,7 @@ class _ArrayVector(EncryptedVector):
         return _ArrayVector(self.key, self.array + other.array)
 
 
-class _ArrayKey(EncryptionKey):
+class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
     def __init__(
         self, backend: str, public_key: PublicKey, encoding: FixedPoint, packed: bool, n_jobs: int | None
     ) -> None:
@@ -166,6 +209,23 @@ class _ArrayKey(EncryptionKey):
 
     def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
         array = self.public_key.encrypt(values, packed=self._packed, encoding=self._encoding, n_jobs=self._n_jobs)
+        return _ArrayVector(self, array)._recorded((self.run.contribution(),))
+
+    def _frames(self) -> tuple[bytes, bytes]:
+        return self.public_key.to_bytes(), self.encrypt(np.empty(0)).array.to_bytes()
+
+    @classmethod
+    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> _ArrayKey:
+        public_key = PublicKey.from_bytes(frames[0], insecure=insecure)
+        example = EncryptedArray.from_bytes(public_key, frames[1])
+        if example.size or example.packed != (backend == "packed"):
+            raise SerializationError(f"the encoding of the key is not one of the backend {backend}")
+        return cls(backend, public_key, example.encoding, example.packed, n_jobs)
+
+    def _vector_from_bytes(self, data: bytes) -> _ArrayVector:
+        array = EncryptedArray.from_bytes(self.public_key, data)
+        if array.ndim != 1 or array.packed != self._packed or array.encoding != self._encoding:
+            raise LayoutMismatchError("not a vector, or encrypted in another way than this key does")
         return _ArrayVector(self, array)
 
 
@@ -234,16 +294,13 @@ class PackedBackend(_ArrayBackend):
         super().__init__(FixedPoint(max_terms=max_terms) if encoding is None else encoding, n_jobs)
 
 
-_GET_PHE = "install it with `pip install phe` and pass backend=NaiveBackend(phe)"
-
-
 def backend_named(backend: str | Backend, n_clients: int = 255, n_jobs: int | None = None) -> Backend:
     """The backend of that name; a backend is returned as it is.
 
     Parameters
     ----------
     backend : str or Backend
-        "packed", "vectorized", or an instance.
+        "packed", "vectorized", "naive" (which needs phe), or an instance.
     n_clients : int
         How many vectors will be summed at most.
     n_jobs : int, optional
@@ -256,7 +313,7 @@ def backend_named(backend: str | Backend, n_clients: int = 255, n_jobs: int | No
     Raises
     ------
     ValueError
-        If there is no such backend, or it is "naive", which needs the module phe.
+        If there is no such backend, or it is "naive" and phe is not installed.
     """
     if isinstance(backend, Backend):
         return backend
@@ -265,5 +322,5 @@ def backend_named(backend: str | Backend, n_clients: int = 255, n_jobs: int | No
     if backend == "vectorized":
         return VectorizedBackend(n_jobs=n_jobs)
     if backend == "naive":
-        raise ValueError(f"the naive backend needs the module phe: {_GET_PHE}")
-    raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized, or pass a Backend")
+        return NaiveBackend(_imported_phe())
+    raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized or naive, or pass a Backend")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.federated.checks import checked_int
 from vecphe.federated.parties import SERVER_NAME
+from vecphe.files import read_file
+from vecphe.tables import Row, check_text_start, csv_rows, number_of
 
 __all__ = [
     "Shards",
@@ -29,6 +31,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 _TEST_ROWS = 50  # of the 442 rows of the diabetes data
+_LONGEST_NAME = 80  # characters of a group, which is shown as its client's name
 _TEST_SHARE = 5  # one row in so many is a test row of a CSV file
 
 
@@ -204,90 +207,82 @@ def load_csv(path: str | Path, target: str, group: str | None = None) -> Table:
     Raises
     ------
     ValueError
-        If the file is not such a table; the message names the column and the line.
+        If the file is not such a table; the message names line and column, and shows no cell.
     OSError
         If the file cannot be read.
     """
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        try:
-            return _read_table(file, target, group)
-        except (csv.Error, UnicodeDecodeError, ValueError) as error:
-            reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
-            raise ValueError(f"{path}: {reason}") from None
-
-
-def _read_table(file: TextIO, target: str, group: str | None) -> Table:
-    reader = csv.reader(file, strict=True)
-    header = [name.strip() for name in next(reader, [])]
-    _check_header(header, target, group)
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    for line, row in _filled_rows(reader):
-        if len(row) != len(header):
-            raise ValueError(f"line {line} has {len(row)} cells, but the header has {len(header)}")
-        lines.append(line)
-        rows.append(row)
-    if not rows:
-        raise ValueError("there is no row below the header")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    groups = None if group is None else _group_names(columns.pop(group), group, lines)
-    numbers = {name: _numbers(name, cells, lines) for name, cells in columns.items()}
-    y = numbers.pop(target)
-    return Table(tuple(numbers), np.column_stack(list(numbers.values())), y, groups)
-
-
-def _filled_rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    for row in reader:
-        if row:
-            yield reader.line_num, row  # type: ignore[attr-defined]
-
-
-def _check_header(header: Sequence[str], target: str, group: str | None) -> None:
+    name = str(path)
+    rows = csv_rows(read_file(path, check=partial(check_text_start, name=name)), name)
+    _, header = next(rows, (1, []))
     if not any(header):
-        raise ValueError("the file is empty; its first line must name the columns")
-    for name in header:
+        raise ValueError(f"{name}: the file is empty; its first line must name the columns")
+    try:
+        places = _checked_header(header, target, group)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return _table(places, rows, target, group, name)
+
+
+def _table(places: dict[str, int], rows: Iterable[Row], target: str, group: str | None, name: str) -> Table:
+    names = [name for name in places if name != group]
+    columns = [places[name] for name in names]
+    groups: list[str] = []
+    values = array("d")  # as they come: rows of text take many times their length
+    for line, row in rows:
+        if not row:
+            continue
+        if len(row) != len(places):
+            raise ValueError(f"{name}: line {line} has {len(row)} cells, but the header has {len(places)}")
+        if group is not None:
+            groups.append(_group_name(row[places[group]], f"{name}: column {group!r}, line {line}"))
+        values.extend(_number(row[column], f"{name}: line {line}, column {column + 1}") for column in columns)
+    if not values:
+        raise ValueError(f"{name}: there is no row below the header")
+    table = np.frombuffer(values).reshape(-1, len(columns))
+    at = names.index(target)
+    names.remove(target)
+    return Table(
+        tuple(names), np.delete(table, at, axis=1), table[:, at].copy(), None if group is None else tuple(groups)
+    )
+
+
+def _checked_header(header: Sequence[str], target: str, group: str | None) -> dict[str, int]:
+    """The place of each column by its name. Where a header is missing, the names are values: none is shown."""
+    places: dict[str, int] = {}
+    for column, name in enumerate(header):
+        if not name:
+            raise ValueError(f"column {column + 1} has no name; pandas writes an index so: to_csv(index=False)")
         if not name.isprintable():
-            raise ValueError(f"the header names a column {name!r}, which is not printable")
-        if header.count(name) > 1:
-            raise ValueError(f"the header names the column {name!r} twice")
-    for name in (target,) if group is None else (target, group):
-        if name not in header:
+            raise ValueError(f"the name of column {column + 1} is not printable")
+        if name in places:
+            raise ValueError(f"the header has a name twice, in columns {places[name] + 1} and {column + 1}")
+        places[name] = column
+    for wanted in (target,) if group is None else (target, group):
+        if wanted not in places:
             hint = "; cells must be separated by commas" if len(header) == 1 else ""
-            raise ValueError(f"there is no column {name!r}; the columns are {', '.join(header)}{hint}")
+            raise ValueError(f"there is no column {wanted!r} among the {len(header)} that line 1 names{hint}")
     if target == group:
         raise ValueError(f"the column {target!r} cannot be both target and group")
     if len(header) - (1 if group is None else 2) < 1:
         raise ValueError("no column is left to be a feature")
+    return places
 
 
-def _group_names(cells: Sequence[str], column: str, lines: Sequence[int]) -> tuple[str, ...]:
-    names = tuple(cell.strip() for cell in cells)
-    for name, line in zip(names, lines, strict=True):
-        if not name or not name.isprintable():
-            raise ValueError(f"the group in column {column!r}, line {line}, is empty or not printable")
-        if name == SERVER_NAME:
-            raise ValueError(f"column {column!r}, line {line}: {name!r} is the name of the party with the private key")
-    return names
+def _group_name(name: str, place: str) -> str:
+    if not name or not name.isprintable():
+        raise ValueError(f"{place}: the name of the group is empty or not printable")
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"{place}: the name of the group is longer than {_LONGEST_NAME} characters")
+    if name == SERVER_NAME:
+        raise ValueError(f"{place}: {SERVER_NAME!r} is the name of the party with the private key")
+    return name
 
 
-def _numbers(column: str, cells: Sequence[str], lines: Sequence[int]) -> Floats:
-    return np.array([_number(column, cell, line) for cell, line in zip(cells, lines, strict=True)])
-
-
-def _number(column: str, cell: str, line: int) -> float:
+def _number(cell: str, place: str) -> float:
     try:
-        value = float(cell) if "_" not in cell else None
-    except ValueError:
-        value = None
-    if value is None:
-        shown = f"holds {cell[:40]!r}" if cell.strip() else "is empty"
-        raise ValueError(
-            f"column {column!r} must hold numbers, but line {line} {shown}; "
-            "drop such columns and rows, or name the column as the group"
-        )
-    if not math.isfinite(value):
-        raise ValueError(f"column {column!r}, line {line}: {cell.strip()!r} is not a finite number")
-    return value
+        return number_of(cell, place)
+    except ValueError as error:
+        raise ValueError(f"{error}; drop such columns and rows, or name the column as the group") from None
 
 
 def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
@@ -335,9 +330,10 @@ def _members(table: Table, train: npt.NDArray[np.int64], n_clients: int) -> dict
     if table.groups is None:
         blocks = equal_blocks(len(train), n_clients)
         return {f"Hospital {i}": train[rows] for i, rows in enumerate(blocks, 1)}
-    labels = np.array(table.groups)
-    members = {name: train[labels[train] == name] for name in dict.fromkeys(table.groups)}
-    for name, rows in members.items():
-        if not len(rows):
-            raise ValueError(f"group {name!r} has too few rows: none is left to train on beside the test rows")
-    return members
+    members: dict[str, list[int]] = {name: [] for name in table.groups}
+    for row in train.tolist():
+        members[table.groups[row]].append(row)
+    for number, rows in enumerate(members.values(), 1):
+        if not rows:
+            raise ValueError(f"group {number} of {len(members)} has too few rows: none is left beside the test rows")
+    return {name: np.array(rows) for name, rows in members.items()}

@@ -1,60 +1,33 @@
-"""The protocol as a scikit-learn estimator."""
+"""The protocol as scikit-learn estimators."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import chain, count
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
-from vecphe.federated.parties import SERVER_NAME
+from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
 from vecphe.federated.protocol import ProtocolResult, federated_learning
+from vecphe.federated.rounds import SERVER_NAME
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["FederatedLinearRegression"]
+__all__ = ["FederatedLinearRegression", "FederatedLogisticRegression"]
+
+Floats = npt.NDArray[np.float64]
 
 
-class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
-    """Linear regression by gradient descent on encrypted gradients.
-
-    All parties run in this process: it shows what the protocol computes, and how fast, on data at hand.
-
-    Parameters
-    ----------
-    n_clients : int, default=5
-        Number of clients; at least 3. Not used if `fit` is given groups.
-    key_length : int, default=3072
-        Bits of the Paillier modulus.
-    eta : float, default=1.5
-        Step size. The default suits features whose squares add up to at most 1 a row, as those of the diabetes
-        data; standardised features need less, about 1 divided by their number.
-    n_iter : int, default=50
-        Rounds.
-    backend : str or Backend, default="packed"
-        "packed", "vectorized", or a backend such as ``NaiveBackend(phe)``. "packed" rounds gradients to multiples
-        of 2^-40: where they are near 1e-12, scale the targets or take "vectorized".
-    insecure : bool, default=False
-        Accept keys shorter than 2048 bits.
-    n_jobs : int, default=None
-        Workers for encryption and decryption, as joblib counts them.
-
-    Attributes
-    ----------
-    coef_ : ndarray
-        Shape (features,).
-    intercept_ : float
-    n_iter_ : int
-        Rounds that were run.
-    result_ : ProtocolResult
-        Seconds by phase, sizes of messages and the weights after every round. Its errors are those on the
-        training rows.
-    """
+class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+    """Parameters, clients and the run of the protocol, whatever the model."""
 
     def __init__(
         self,
@@ -75,6 +48,78 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         self.insecure = insecure
         self.n_jobs = n_jobs
 
+    def _run(
+        self, X: Floats, y: Floats, groups: npt.ArrayLike | None, model: Callable[[Rows, float], GradientModel]
+    ) -> Floats:
+        """Run the protocol; the weights, those of the intercept last."""
+        members = self._members(X, groups)
+        rows = np.column_stack([X, np.ones(len(X))])
+        config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members)}
+        self.result_: ProtocolResult = federated_learning(
+            [rows[own] for own in members.values()],
+            [y[own] for own in members.values()],
+            rows,
+            y,
+            config,
+            names=list(members),
+            model=model,
+        )
+        self.n_iter_ = self.result_.n_iter
+        weights: Floats = self.result_.weights[0]
+        return weights
+
+    def _members(self, X: npt.NDArray[np.float64], groups: npt.ArrayLike | None) -> dict[str, Any]:
+        """Rows of each client."""
+        if groups is None:
+            return {f"Hospital {i}": rows for i, rows in enumerate(equal_blocks(len(X), self.n_clients), 1)}
+        labels = np.array(groups, dtype=object)  # any other dtype would make 1 and "1" the same
+        if labels.ndim != 1:
+            raise ValueError(f"groups must have shape (rows,), not {labels.shape}")
+        check_consistent_length(X, labels)
+        rows_of: dict[Any, list[int]] = {}
+        for row, label in enumerate(labels):
+            if _is_missing(label):
+                raise ValueError(f"groups has no label for row {row}; drop the row, or fill the label in")
+            rows_of.setdefault(label, []).append(row)
+        return dict(zip(_client_names(list(rows_of)), rows_of.values(), strict=True))
+
+
+class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: ignore[misc]
+    """Linear regression by gradient descent on encrypted gradients.
+
+    All parties run in this process: it shows what the protocol computes, and how fast, on data at hand.
+
+    Parameters
+    ----------
+    n_clients : int, default=5
+        Number of clients; at least 3. Not used if `fit` is given groups.
+    key_length : int, default=3072
+        Bits of the Paillier modulus.
+    eta : float, default=1.5
+        Step size. The default suits features whose squares add up to at most 1 a row, as those of the diabetes
+        data; standardised features need less, about 1 divided by their number.
+    n_iter : int, default=50
+        Rounds.
+    backend : str or Backend, default="packed"
+        "packed", "vectorized", "naive" (which needs phe), or a backend. "packed" rounds gradients to multiples
+        of 2^-40: where they are near 1e-12, scale the targets or take "vectorized".
+    insecure : bool, default=False
+        Accept keys shorter than 2048 bits.
+    n_jobs : int, default=None
+        Workers for encryption and decryption, as joblib counts them.
+
+    Attributes
+    ----------
+    coef_ : ndarray
+        Shape (features,).
+    intercept_ : float
+    n_iter_ : int
+        Rounds that were run.
+    result_ : ProtocolResult
+        Seconds by phase, sizes of messages and the weights after every round. Its errors are those on the
+        training rows.
+    """
+
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None) -> FederatedLinearRegression:
         """Run the protocol; the column for the intercept is appended here.
 
@@ -93,25 +138,11 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         FederatedLinearRegression
             Itself.
         """
-        for name, values in (("X", X), ("y", y), ("groups", groups)):
-            if isinstance(values, np.ma.MaskedArray):
-                raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(value)")
+        _refuse_masks(X=X, y=y, groups=groups)
         features, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        members = self._members(features, groups)
-        rows = np.column_stack([features, np.ones(len(features))])
-        config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members)}
-        self.result_: ProtocolResult = federated_learning(
-            [rows[own] for own in members.values()],
-            [targets[own] for own in members.values()],
-            rows,
-            targets,
-            config,
-            names=list(members),
-        )
-        weights = self.result_.weights[0]
-        self.coef_: npt.NDArray[np.float64] = weights[:-1]
+        weights = self._run(features, targets, groups, LinearRegression)
+        self.coef_: Floats = weights[:-1]
         self.intercept_ = float(weights[-1])
-        self.n_iter_ = self.result_.n_iter
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -119,27 +150,114 @@ class FederatedLinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[
         tags.regressor_tags.poor_score = True  # after a fixed number of steps that no one fitted to the data's scale
         return tags
 
-    def _members(self, X: npt.NDArray[np.float64], groups: npt.ArrayLike | None) -> dict[str, Any]:
-        """Rows of each client."""
-        if groups is None:
-            return {f"Hospital {i}": rows for i, rows in enumerate(equal_blocks(len(X), self.n_clients), 1)}
-        labels = np.array(groups, dtype=object)  # any other dtype would make 1 and "1" the same
-        if labels.ndim != 1:
-            raise ValueError(f"groups must have shape (rows,), not {labels.shape}")
-        check_consistent_length(X, labels)
-        rows_of: dict[Any, list[int]] = {}
-        for row, label in enumerate(labels):
-            if _is_missing(label):
-                raise ValueError(f"groups has no label for row {row}; drop the row, or fill the label in")
-            rows_of.setdefault(label, []).append(row)
-        return dict(zip(_client_names(list(rows_of)), rows_of.values(), strict=True))
-
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Predictions for rows, shape (rows,)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         predictions: npt.NDArray[np.float64] = rows @ self.coef_ + self.intercept_
         return predictions
+
+
+class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type: ignore[misc]
+    """Logistic regression, of two classes or more, by gradient descent on encrypted gradients.
+
+    All parties run in this process: it shows what the protocol computes, and how fast, on data at hand. The classes
+    are known to all clients; not every client needs rows of each. There is no regularisation.
+
+    Parameters
+    ----------
+    n_clients : int, default=5
+        Number of clients; at least 3. Not used if `fit` is given groups.
+    key_length : int, default=3072
+        Bits of the Paillier modulus.
+    eta : float, default=1.5
+        Step size. The default suits features whose squares add up to at most 1 a row; for standardised features take
+        about 1 divided by their number.
+    n_iter : int, default=50
+        Rounds.
+    backend : str or Backend, default="packed"
+        "packed", "vectorized", "naive" (which needs phe), or a backend.
+    insecure : bool, default=False
+        Accept keys shorter than 2048 bits.
+    n_jobs : int, default=None
+        Workers for encryption and decryption, as joblib counts them.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        Labels, sorted.
+    coef_ : ndarray
+        Shape (1, features) for two classes, else (classes, features).
+    intercept_ : ndarray
+        Shape (1,) or (classes,).
+    n_iter_ : int
+        Rounds that were run.
+    result_ : ProtocolResult
+        Seconds by phase, sizes of messages and the weights after every round. Its errors are those of the predicted
+        probabilities on the training rows.
+    """
+
+    def fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None
+    ) -> FederatedLogisticRegression:
+        """Run the protocol; the column for the intercept is appended here.
+
+        Parameters
+        ----------
+        X : array_like
+            Shape (rows, features).
+        y : array_like
+            Labels of the classes, shape (rows,).
+        groups : array_like, optional
+            As for `FederatedLinearRegression.fit`. Without it, the rows are cut in order into equal blocks; where they
+            are sorted by class, shuffle them first.
+
+        Returns
+        -------
+        FederatedLogisticRegression
+            Itself.
+        """
+        _refuse_masks(X=X, y=y, groups=groups)
+        features, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("y has only one class; at least two classes are needed to tell apart")
+        model = partial(LogisticRegression, n_classes=len(self.classes_))
+        weights = np.atleast_2d(self._run(features, numbers.astype(np.float64), groups, model).T)
+        self.coef_: Floats = weights[:, :-1]
+        self.intercept_: Floats = weights[:, -1]
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # after a fixed number of steps that no one fitted to the data's scale
+        return tags
+
+    def decision_function(self, X: npt.ArrayLike) -> Floats:
+        """Scores of rows: of the second of two classes, shape (rows,), or of all classes, shape (rows, classes)."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        scores: Floats = rows @ self.coef_.T + self.intercept_
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict_proba(self, X: npt.ArrayLike) -> Floats:
+        """Probabilities of the classes, shape (rows, classes)."""
+        shares = probabilities(self.decision_function(X))
+        return np.column_stack([1 - shares, shares]) if shares.ndim == 1 else shares
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """The most probable class of each row, shape (rows,)."""
+        scores = self.decision_function(X)
+        chosen = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
+        labels: npt.NDArray[Any] = self.classes_[np.asarray(chosen, dtype=np.intp)]
+        return labels
+
+
+def _refuse_masks(**arguments: Any) -> None:
+    for name, values in arguments.items():
+        if isinstance(values, np.ma.MaskedArray):
+            raise TypeError(f"{name} is a masked array; fill it first: {name}.filled(value)")
 
 
 def _is_missing(label: Any) -> bool:

@@ -11,14 +11,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.encoding import as_plain_array
-from vecphe.errors import KeyMismatchError, LayoutMismatchError
+from vecphe.errors import KeyMismatchError, LayoutMismatchError, SerializationError
 from vecphe.federated.checks import check_instance
+from vecphe.federated.rounds import Contribution, Run, distinct_contributions, joined
+from vecphe.federated.wire import checked_place, contributions_from_header, header_of_contributions, pack, unpack
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "Backend",
@@ -49,6 +57,7 @@ class EncryptedVector(ABC):
 
     key: EncryptionKey
     terms: int
+    _record: _Record | None = None  # of what it was made here; a vector with other contents, or from outside, has none
 
     @abstractmethod
     def __len__(self) -> int:
@@ -72,15 +81,86 @@ class EncryptedVector(ABC):
     def _added(self, other: Any) -> EncryptedVector:
         """Sum with a vector of the same class, key and length."""
 
+    def _contents(self) -> tuple[Any, ...]:
+        """The objects that hold its ciphertexts: where one was replaced, the record says nothing about the vector."""
+        return ()
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...] | None:
+        """The encrypted vectors it is the sum of, in the order they were added; a single one twice if any stands twice.
+
+        None for everything that was not made by `encrypt_vector`, sums of such vectors and `from_message`: arrays
+        computed underneath, contents that were replaced, vectors of `from_bytes`.
+        """
+        record = self._record
+        if record is None or len(record.contents) != len(contents := self._contents()):
+            return None
+        same = all(one is other for one, other in zip(record.contents, contents, strict=True))
+        return record.contributions if same else None
+
     @property
     def is_sum_of_terms(self) -> bool:
-        """Whether it records nothing but `terms` summed encryptions: no multiples, nothing added in the clear."""
-        return True  # where a backend does not record it
+        """Whether it is known to be the sum of `terms` encrypted vectors and nothing else."""
+        contributions = self.contributions
+        return contributions is not None and len(contributions) == self.terms
+
+    def _recorded(self, contributions: tuple[Contribution, ...] | None) -> Self:
+        """The vector, just made, with the record of what is in it."""
+        record = None if contributions is None else _Record(contributions, self._contents())
+        object.__setattr__(self, "_record", record)
+        return self
 
     def to_bytes(self) -> bytes:
-        """Ciphertexts as little-endian integers of equal width, one after the other."""
-        width = ciphertext_bytes(self.key.n)
-        return b"".join(c.to_bytes(width, "little") for c in self.ciphertexts())
+        """The vector as an encrypted array of docs/format.md, with the number of its terms.
+
+        Which contributions it is the sum of is not in it, so that no server decrypts it; `to_message` has both.
+        """
+        raise TypeError(f"vectors of the backend {self.key.backend} have no form of bytes")
+
+    @staticmethod
+    def from_bytes(key: EncryptionKey, data: bytes) -> EncryptedVector:
+        """A vector of `to_bytes`, everything checked.
+
+        Parameters
+        ----------
+        key : EncryptionKey
+            The one that it was encrypted with.
+        data : bytes
+
+        Raises
+        ------
+        SerializationError
+            If the data are not in this form.
+        KeyMismatchError, LayoutMismatchError
+            If it belongs to another key, or was encrypted in another way than this key does.
+        InvalidCiphertextError
+            With the same text whatever is wrong with a ciphertext.
+        PlaintextOverflowError
+            If it claims a bound or terms beyond the range.
+        """
+        check_instance("key", key, EncryptionKey)
+        return key._vector_from_bytes(data)
+
+    def to_message(self) -> bytes:
+        """What one party sends to the next: the vector, and which contributions it is the sum of (docs/format.md).
+
+        Raises
+        ------
+        ProtocolError
+            If it is not known to be the sum of distinct contributions to one round.
+        """
+        return pack("sum", header_of_contributions(distinct_contributions(self)), self.to_bytes())
+
+    @staticmethod
+    def from_message(key: EncryptionKey, data: bytes) -> EncryptedVector:
+        """A vector of `to_message`; as `from_bytes`. What it says of its contributions is believed."""
+        check_instance("key", key, EncryptionKey)
+        header, (frame,) = unpack(data, "sum", ("run", "round", "clients"), 1)
+        contributions = contributions_from_header(header)
+        vector = key._vector_from_bytes(frame)
+        if vector.terms != len(contributions):
+            raise SerializationError(f"{len(contributions)} clients, but a sum of {vector.terms} terms")
+        return vector._recorded(contributions)
 
     def __add__(self, other: EncryptedVector) -> EncryptedVector:
         if not isinstance(other, EncryptedVector):
@@ -91,7 +171,29 @@ class EncryptedVector(ABC):
             raise LayoutMismatchError(f"backends differ: {self.key.backend} and {other.key.backend}")
         if len(self) != len(other):
             raise LayoutMismatchError(f"lengths differ: {len(self)} and {len(other)} values")
-        return self._added(other)
+        contributions = joined(self.contributions, other.contributions)
+        total: EncryptedVector = self._added(other)
+        return total._recorded(contributions)
+
+    def __copy__(self) -> Self:
+        return self  # nothing that changes a vector is part of its interface
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_record": self.contributions}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        contributions = state.pop("_record")
+        self.__dict__.update(state)
+        self._recorded(contributions)
+
+
+@dataclass(frozen=True)
+class _Record:
+    contributions: tuple[Contribution, ...]
+    contents: tuple[Any, ...]
 
 
 class EncryptionKey(ABC):
@@ -107,11 +209,69 @@ class EncryptionKey(ABC):
         Bits of n.
     fingerprint : str
         Key id.
+    run : Run
+        The run that it was made for.
     """
 
     backend: str
     n: int
     fingerprint: str
+
+    _readers: ClassVar[dict[str, type[EncryptionKey]]] = {}
+
+    def __init_subclass__(cls, backends: Sequence[str] = (), **options: Any) -> None:
+        super().__init_subclass__(**options)
+        EncryptionKey._readers.update(dict.fromkeys(backends, cls))  # who reads keys of these backends
+
+    @cached_property
+    def run(self) -> Run:
+        """The run that the key was made for."""
+        return Run()
+
+    def to_bytes(self) -> bytes:
+        """The key, how it encrypts, and its run, as the message of docs/format.md that a server hands out."""
+        header = {"run": self.run.id, "round": self.run.round, "backend": self.backend}
+        return pack("key", header, *self._frames())
+
+    @staticmethod
+    def from_bytes(data: bytes, *, insecure: bool = False, n_jobs: int | None = None) -> EncryptionKey:
+        """A key of `to_bytes`, everything checked.
+
+        Parameters
+        ----------
+        data : bytes
+        insecure : bool
+            Accept (and warn about) fewer than 2048 bits.
+        n_jobs : int, optional
+            Workers for encryption, as joblib counts them.
+
+        Raises
+        ------
+        SerializationError
+            If the data are not in this form.
+        InvalidKeyError
+        ValueError
+            If its backend is "naive" and phe is not installed.
+        """
+        header, frames = unpack(data, "key", ("run", "round", "backend"), 2)
+        run = Run(*checked_place(header))
+        kind = EncryptionKey._readers.get(str(header["backend"]))
+        if kind is None:
+            raise SerializationError("the backend of the key is unknown")
+        key = kind._from_frames(header["backend"], frames, insecure, n_jobs)
+        key.__dict__["run"] = run
+        return key
+
+    def _frames(self) -> tuple[bytes, bytes]:
+        """The public key, and an empty array that tells how it encrypts, or nothing."""
+        raise TypeError(f"keys of the backend {self.backend} have no form of bytes")
+
+    @classmethod
+    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> EncryptionKey:
+        raise TypeError(f"keys of the backend {backend} have no form of bytes")
+
+    def _vector_from_bytes(self, data: bytes) -> EncryptedVector:
+        raise TypeError(f"vectors of the backend {self.backend} have no form of bytes")
 
     @property
     def key_length(self) -> int:
@@ -124,7 +284,7 @@ class EncryptionKey(ABC):
 
     @abstractmethod
     def encrypt(self, values: npt.NDArray[Any]) -> EncryptedVector:
-        """Encrypt a vector of numbers."""
+        """Encrypt a vector of numbers; what the key gives is recorded as a contribution of its run."""
 
 
 class DecryptionKey(ABC):
@@ -143,10 +303,20 @@ class DecryptionKey(ABC):
         return self._decrypted(vector)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(fingerprint={self.fingerprint[:8]})"
+        return f"{type(self).__name__}(fingerprint={getattr(self, 'fingerprint', 'none yet')[:8]})"
+
+    def __copy__(self) -> DecryptionKey:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> DecryptionKey:
+        return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("private keys refuse to be pickled or copied")
+        raise TypeError(
+            "a private key refuses to be pickled: it stays with the server that made it; send server.pubkey to the "
+            "clients. Keys that are to be stored are made by vecphe.generate_keypair: they have save(path) and "
+            "to_jwk(), and decrypt(array, n_jobs=-1) uses several cores"
+        )
 
 
 class Backend(ABC):
@@ -192,7 +362,7 @@ def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVect
         If a value is not finite or out of the encoding's range.
     """
     check_instance("public_key", public_key, EncryptionKey)
-    values = as_plain_array(x)
+    values = x if isinstance(x, np.ndarray) else as_plain_array(x)  # arrays are copied and checked by the key
     if values.ndim != 1:
         raise ValueError(f"a vector is needed, not an array of shape {values.shape}")
     return public_key.encrypt(values)

@@ -1,91 +1,213 @@
-"""The parties of the protocol: clients, which have data, and the server, which has the private key."""
+"""The parties of the protocol: clients, which have models, and the server, which has the private key."""
 
 from __future__ import annotations
 
 import math
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.encoding import as_plain_array
-from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError, ProtocolError
+from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOverflowError, ProtocolError
 from vecphe.federated.backends import backend_named
-from vecphe.federated.checks import check_bool, check_instance, checked_int
+from vecphe.federated.checks import check_bool, check_instance
 from vecphe.federated.clock import PhaseClock
 from vecphe.federated.interface import (
     Backend,
     EncryptedVector,
     EncryptionKey,
     decrypt_vector,
-    encrypt_vector,
     sum_encrypted_vectors,
 )
+from vecphe.federated.models import (
+    CallableModel,
+    GradientModel,
+    LinearRegression,
+    Model,
+    Rows,
+    mean_square_error,
+    real_copy,
+)
+from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
-__all__ = ["SERVER_NAME", "Client", "Server", "check_client_count", "checked_rows", "mean_square_error"]
+__all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 
 Floats = npt.NDArray[np.float64]
 
-SERVER_NAME = "Server"  # that no client may have
-_LEAST_CLIENTS = 3
 
+class Party:
+    """Encrypts the updates of a model, whatever that is, and adds them to the sum of the round.
 
-def mean_square_error(y_pred: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """Mean of the squared differences; infinity if it is too large for a float64."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
+    Parameters
+    ----------
+    name : str
+    model : Model or callable
+        A function that returns a list of arrays stands for `CallableModel` of it.
+    pubkey : EncryptionKey, optional
+        Key that the server hands out; it decides how updates are encrypted.
 
-
-def check_client_count(n_clients: int, unsafe_few_clients: bool = False) -> None:
-    """Refuse fewer than 3 clients: one of two gets the other's gradient by a subtraction.
-
-    Raises
-    ------
-    ValueError
-        If `n_clients` is not an int.
-    ProtocolError
-        Unless `unsafe_few_clients` is set.
+    Attributes
+    ----------
+    model : Model
+    weights : Any
+        Those of the model.
+    round : int
+        The round that its next contribution is for: 1 at first, one more after each mean that it received.
+    clock : PhaseClock
+        Seconds this party spent, by phase.
     """
-    n_clients = checked_int("n_clients", n_clients)
-    if n_clients < 1 or (n_clients < _LEAST_CLIENTS and not unsafe_few_clients):
-        raise ProtocolError(
-            f"{n_clients} clients are too few: below {_LEAST_CLIENTS} each learns the other's gradient by subtraction; "
-            "unsafe_few_clients=True allows it for benchmarks"
+
+    _sends = "update"
+
+    def __init__(
+        self,
+        name: str,
+        model: Model | Callable[[], Sequence[npt.ArrayLike]],
+        pubkey: EncryptionKey | None = None,
+    ) -> None:
+        if pubkey is not None:
+            check_instance("pubkey", pubkey, EncryptionKey)
+        self.name = name
+        self.model: Any = model if hasattr(model, "update") else CallableModel(model)
+        self.pubkey = pubkey
+        self.round = 1
+        self.clock = PhaseClock()
+        self._party = secrets.token_hex(16)  # which it keeps when it is renamed or copied
+        self._shapes: list[tuple[int, ...]] | None = None  # of the arrays it sent last
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({getattr(self, 'name', None)!r})"
+
+    @property
+    def weights(self) -> Any:
+        """The model's weights."""
+        return self.model.weights
+
+    @weights.setter
+    def weights(self, weights: Any) -> None:
+        self.model.weights = weights
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors of the model name the party."""
+        try:
+            yield
+        except ProtocolError as error:
+            raise ProtocolError(f"{self.name}: {error}") from error.__cause__
+
+    def _arrays(self) -> list[npt.NDArray[Any]]:
+        """The model's update, every item an array of real numbers."""
+        with self.clock.measure("gradient"), self._named():
+            arrays = self.model.update()
+        if not isinstance(arrays, (list, tuple)) or not arrays:
+            raise TypeError(f"{self.name}: its model's update must be a list of one or more arrays")
+        try:
+            return [a if type(a) is np.ndarray and a.dtype == np.float64 else as_plain_array(a) for a in arrays]
+        except InvalidPlaintextError:
+            raise self._not_finite() from None
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+
+    def _not_finite(self) -> ProtocolError:
+        return ProtocolError(
+            f"{self.name}: its {self._sends} is not finite; check its data for NaN, or lower eta. It sent nothing"
         )
 
+    def _flat_update(self) -> Floats:
+        """All numbers of the update, finite, in one dimension; not copied if they are those of a single array."""
+        arrays = self._arrays()
+        flat = arrays[0].ravel() if len(arrays) == 1 else np.concatenate([np.ravel(array) for array in arrays])
+        if not np.isfinite(flat).all():
+            raise self._not_finite()
+        self._shapes = [array.shape for array in arrays]
+        return flat
 
-def _real_copy(owner: str, values: Any, name: str) -> Floats:
-    try:
-        return as_plain_array(values, name).astype(np.float64, copy=False)
-    except (TypeError, InvalidPlaintextError) as error:
-        raise type(error)(f"{owner}: {error}") from None
+    def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
+        """The own update encrypted, added to what the predecessor sent.
+
+        Parameters
+        ----------
+        sum_to : EncryptedVector, optional
+            Encrypted sum of the updates of the clients before.
+
+        Returns
+        -------
+        EncryptedVector
+
+        Raises
+        ------
+        TypeError
+            If `sum_to` is no encrypted vector, or the update no list of arrays of real numbers.
+        ProtocolError
+            If the update is not finite or out of the encoding's range, the party has no key, or `sum_to` is not the
+            sum of distinct contributions of other clients to this round.
+        KeyMismatchError, LayoutMismatchError
+            If `sum_to` does not fit the own update.
+        """
+        if self.pubkey is None:
+            raise ProtocolError(f"{self.name} has no public key to encrypt with")
+        contribution = Contribution(self.pubkey.run.id, self.round, self._party, self.name)
+        if sum_to is not None:
+            check_instance("sum_to", sum_to, EncryptedVector)
+        update = self._flat_update()
+        try:
+            with self.clock.measure("encrypt"):
+                own = self.pubkey.encrypt(update)._recorded((contribution,))
+        except (InvalidPlaintextError, PlaintextOverflowError) as error:
+            raise ProtocolError(
+                f"{self.name}: its {self._sends} cannot be encoded; scale the data or lower eta, or give the backend "
+                "an encoding with a larger max_abs. It sent nothing"
+            ) from error
+        if sum_to is None:
+            return own
+        with self.clock.measure("add"):
+            total = sum_encrypted_vectors(sum_to, own)
+        try:
+            check_hop(sum_to, contribution)  # after the addition, which tells more of vectors that do not fit
+        except ProtocolError as error:
+            raise ProtocolError(f"{self.name} adds nothing to the sum that it was sent: {error}") from None
+        return total
+
+    def receive(self, mean: npt.ArrayLike) -> None:
+        """Hand the mean that the server broadcast to the model; the next round begins.
+
+        Parameters
+        ----------
+        mean : array_like
+            Shape (values,): what `Server.decrypt_aggregate` gives.
+
+        Raises
+        ------
+        ProtocolError
+            If it is of another length than what the party sent, not finite, or of no use to the model. The round
+            stays then.
+        """
+        if self._shapes is None:
+            raise ProtocolError(f"{self.name} has sent nothing yet that this could be the mean of")
+        with self.clock.measure("step"), self._named():
+            flat = self._received(mean, (sum(math.prod(shape) for shape in self._shapes),))
+            ends = np.cumsum([math.prod(shape) for shape in self._shapes])[:-1]
+            parts = zip(np.split(flat, ends), self._shapes, strict=True)
+            self.model.apply([part.reshape(shape) for part, shape in parts])
+        self.round += 1
+
+    def _received(self, values: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
+        try:
+            received = real_copy(self.name, values, self._sends)
+        except InvalidPlaintextError as error:
+            raise ProtocolError(f"got a {self._sends} that is not finite") from error
+        if received.shape != shape:
+            raise ProtocolError(f"got a {self._sends} of shape {received.shape}, not {shape}")
+        return received
 
 
-def checked_rows(name: str, X: npt.ArrayLike, y: npt.ArrayLike, suffix: str = "") -> tuple[Floats, Floats]:
-    """Own copies of a party's rows and targets; errors call them by its name, and ``X`` and ``y`` with the suffix.
-
-    Raises
-    ------
-    TypeError
-        For masked arrays, complex numbers, text and objects.
-    ValueError
-        If they are empty, of other than two and one dimensions, of different length or (InvalidPlaintextError)
-        not finite.
-    """
-    rows, targets = _real_copy(name, X, f"X{suffix}"), _real_copy(name, y, f"y{suffix}")
-    if rows.ndim != 2 or targets.shape != rows.shape[:1]:
-        raise ValueError(
-            f"{name}: X{suffix} must have shape (rows, features) and y{suffix} shape (rows,), "
-            f"not {rows.shape} and {targets.shape}"
-        )
-    if not rows.size:
-        raise ValueError(f"{name} has no data: X{suffix} has shape {rows.shape}")
-    return rows, targets
-
-
-class Client:
-    """A party with rows of its own and a model, which never sends either.
+class Client(Party):
+    """A party with rows of its own and a model that takes steps against gradients; it never sends either.
 
     Parameters
     ----------
@@ -97,58 +219,91 @@ class Client:
     pubkey : EncryptionKey, optional
         Key that the server hands out; it decides how gradients are encrypted. A client that only learns alone
         needs none.
+    model : callable
+        Makes the model of the checked rows and the step size: a `GradientModel`.
+    eta : float
+        Step size for the means of a run; `gradient_step` and `fit` take their own.
 
     Attributes
     ----------
+    X, y : ndarray
+        Own copies.
     weights : ndarray
-        Shape (features,); zeros at first.
-    clock : PhaseClock
-        Seconds this client spent, by phase.
+        Zeros at first; shape (features,) for the linear model.
     """
 
-    def __init__(self, name: str, X: npt.ArrayLike, y: npt.ArrayLike, pubkey: EncryptionKey | None = None) -> None:
-        if pubkey is not None:
-            check_instance("pubkey", pubkey, EncryptionKey)
-        self.name = name
-        self.X, self.y = checked_rows(name, X, y)
-        self.pubkey = pubkey
-        self.weights: Floats = np.zeros(self.X.shape[1])
-        self.clock = PhaseClock()
+    _sends = "gradient"
 
-    def __repr__(self) -> str:
-        return f"Client({self.name!r})"
+    def __init__(
+        self,
+        name: str,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        pubkey: EncryptionKey | None = None,
+        *,
+        model: Callable[[Rows, float], GradientModel] = LinearRegression,
+        eta: float = 0.01,
+    ) -> None:
+        super().__init__(name, model(Rows.checked(name, X, y), eta), pubkey)
+
+    @classmethod
+    def of_rows(
+        cls,
+        name: str,
+        rows: Rows,
+        pubkey: EncryptionKey | None = None,
+        *,
+        model: Callable[[Rows, float], GradientModel] = LinearRegression,
+        eta: float = 0.01,
+    ) -> Client:
+        """A client of rows that were checked and copied before."""
+        client = cls.__new__(cls)
+        Party.__init__(client, name, model(rows, eta), pubkey)
+        return client
+
+    @property
+    def X(self) -> Floats:
+        """The own rows."""
+        rows: Floats = self.model.X
+        return rows
+
+    @property
+    def y(self) -> Floats:
+        """The own targets."""
+        targets: Floats = self.model.y
+        return targets
 
     def fit(self, n_iter: int, eta: float = 0.01) -> None:
         """Take `n_iter` steps on the own data alone."""
         for _ in range(n_iter):
-            self.gradient_step(self.compute_gradient(), eta)
+            self._step(self.compute_gradient(), eta)
 
     def gradient_step(self, gradient: npt.ArrayLike, eta: float = 0.01) -> None:
-        """Change the weights by ``-eta * gradient``.
+        """Change the weights by ``-eta * gradient``, the mean that the server broadcast; the next round begins.
 
         Raises
         ------
         ProtocolError
             If the gradient is of another length, or it, `eta` or the weights after the step are not finite; the
-            weights stay as they are.
+            weights stay as they are, and so does the round.
         """
-        with self.clock.measure("step"):
-            if not math.isfinite(eta):
-                raise ProtocolError(f"{self.name}: got a step size eta that is not finite")
-            try:
-                step = _real_copy(self.name, gradient, "gradient")
-            except InvalidPlaintextError as error:
-                raise ProtocolError(f"{self.name}: got a gradient that is not finite") from error
-            if step.shape != self.weights.shape:
-                raise ProtocolError(f"{self.name}: got a gradient of shape {step.shape}, not {self.weights.shape}")
-            with np.errstate(over="ignore", invalid="ignore"):
-                weights: Floats = self.weights - eta * step
-            if not np.isfinite(weights).all():
-                raise ProtocolError(f"{self.name}: the step would make its weights infinite; lower eta")
-            self.weights = weights
+        self._step(gradient, eta)
+        self.round += 1
+
+    def _step(self, gradient: npt.ArrayLike, eta: float) -> None:
+        with self.clock.measure("step"), self._named():
+            shape = np.shape(self.weights)
+            size = math.prod(shape)
+            flat = self._received(gradient, (size,) if np.shape(gradient) == (size,) else shape)
+            self.model.step(flat.reshape(shape), eta)
+
+    def _flat_update(self) -> Floats:
+        gradient = self.compute_gradient()  # which checks it
+        self._shapes = [gradient.shape]
+        return gradient.ravel()
 
     def compute_gradient(self) -> Floats:
-        """Gradient of half the mean square error on the own rows: ``X.T @ (X @ w - y) / rows``.
+        """Gradient of the model's loss on the own rows; for the linear model ``X.T @ (X @ w - y) / rows``.
 
         Raises
         ------
@@ -156,57 +311,15 @@ class Client:
             If it is not finite.
         """
         with self.clock.measure("gradient"):
-            with np.errstate(over="ignore", invalid="ignore"):
-                gradient: Floats = (self.X @ self.weights - self.y) @ self.X / len(self.X)
+            gradient: Floats = self.model.gradient()
             if not np.isfinite(gradient).all():
-                raise ProtocolError(
-                    f"{self.name}: its gradient is not finite; check its data for NaN, or lower eta. It sent nothing"
-                )
+                raise self._not_finite()
             return gradient
 
     def predict(self, X: npt.ArrayLike) -> Floats:
-        """Predictions for rows, shape (rows,)."""
-        predictions: Floats = _real_copy(self.name, X, "X") @ self.weights
+        """The model's predictions for rows; for the linear model shape (rows,)."""
+        predictions: Floats = self.model.predict(real_copy(self.name, X, "X"))
         return predictions
-
-    def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
-        """The own gradient encrypted, added to what the predecessor sent.
-
-        Parameters
-        ----------
-        sum_to : EncryptedVector, optional
-            Encrypted sum of the gradients of the clients before.
-
-        Returns
-        -------
-        EncryptedVector
-
-        Raises
-        ------
-        TypeError
-            If `sum_to` is no encrypted vector.
-        ProtocolError
-            If the gradient is not finite or out of the encoding's range, or the client has no key.
-        KeyMismatchError, LayoutMismatchError
-            If `sum_to` does not fit the own gradient.
-        """
-        if self.pubkey is None:
-            raise ProtocolError(f"{self.name} has no public key to encrypt with")
-        if sum_to is not None:
-            check_instance("sum_to", sum_to, EncryptedVector)
-        gradient = self.compute_gradient()
-        try:
-            with self.clock.measure("encrypt"):
-                own = encrypt_vector(self.pubkey, gradient)
-        except (InvalidPlaintextError, PlaintextOverflowError) as error:
-            raise ProtocolError(
-                f"{self.name}: its gradient cannot be encoded; scale the data or lower eta, or give the backend an "
-                "encoding with a larger max_abs. It sent nothing"
-            ) from error
-        if sum_to is None:
-            return own
-        with self.clock.measure("add"):
-            return sum_encrypted_vectors(sum_to, own)
 
 
 class Server:
@@ -219,7 +332,7 @@ class Server:
     insecure : bool
         Accept keys shorter than 2048 bits.
     backend : str or Backend
-        "packed", "vectorized", or a backend such as ``NaiveBackend(phe)``.
+        "packed", "vectorized", "naive" (which needs phe), or a backend.
     unsafe_few_clients : bool
         Decrypt sums of fewer than 3 clients too.
 
@@ -228,6 +341,8 @@ class Server:
     pubkey : EncryptionKey
         For the clients; it carries the backend.
     privkey : DecryptionKey
+    ledger : Ledger
+        Of which rounds a sum was decrypted, and of whom.
     clock : PhaseClock
         Seconds the server spent, by phase.
     """
@@ -243,20 +358,25 @@ class Server:
         unsafe_few_clients: bool = False,
     ) -> None:
         check_bool("insecure", insecure)
-        self.unsafe_few_clients = unsafe_few_clients
         self.clock = PhaseClock()
         with self.clock.measure("keygen"):
             self.pubkey, self.privkey = backend_named(backend).generate_keys(key_length, insecure)
+        self.ledger = Ledger(self.pubkey.run, unsafe_few_clients)
+
+    def change_members(self, members: Sequence[str] | int) -> None:
+        """Consent to go on with other clients than before; see `Ledger.change_members`."""
+        self.ledger.change_members(members)
 
     def decrypt_aggregate(self, vector: EncryptedVector, n_clients: int) -> Floats:
         """Mean of the gradients of all clients.
 
-        What was summed is what the vector records: this stops mistakes, not a peer that lies about it.
+        That this sum of the round is decrypted, and no other one, is recorded before it is. What was summed is what
+        the vector records: this stops mistakes, not a peer that lies about it.
 
         Parameters
         ----------
         vector : EncryptedVector
-            Sum of one encrypted gradient of each client.
+            Sum of one encrypted gradient of each client, of one round.
         n_clients : int
 
         Returns
@@ -268,15 +388,14 @@ class Server:
         TypeError, ValueError
             If `vector` is no encrypted vector, or `n_clients` no int.
         ProtocolError
-            If there are fewer than 3 clients, or the vector is not the sum of `n_clients` terms and nothing else.
+            If there are fewer than 3 clients, if the vector is not the sum of one contribution of each to one round of
+            this run and nothing else, if a sum of that round was decrypted before, or if the clients are others than
+            in the round before and `change_members` did not consent to it.
         """
         check_instance("vector", vector, EncryptedVector)
-        check_client_count(n_clients, self.unsafe_few_clients)
-        if vector.terms != n_clients:
-            raise ProtocolError(
-                f"refused to decrypt: the sum records {vector.terms} contributions, but there are {n_clients} clients"
-            )
-        if not vector.is_sum_of_terms:
-            raise ProtocolError("refused to decrypt: a multiple, or something in the clear, was mixed into the sum")
+        check_client_count(n_clients, self.ledger.unsafe_few_clients)
+        if vector.key.fingerprint != self.pubkey.fingerprint:
+            raise KeyMismatchError("the vector was encrypted with another key")
+        self.ledger.decide(vector, n_clients)
         with self.clock.measure("decrypt"):
             return decrypt_vector(self.privkey, vector) / n_clients

@@ -1,7 +1,6 @@
-"""Linear regression by gradient descent, in a ring of clients and with a server that sees only sums.
+"""Runs of the protocol in one process, from data to models: clients in a ring, and a server that sees only sums.
 
-One round: client 1 encrypts its gradient and sends it to client 2; each next client adds its own; the last
-sends the sum to the server, which decrypts it and sends the mean to all clients in the clear.
+What may be added and decrypted is decided in :mod:`vecphe.federated.rounds`; :mod:`vecphe.federated.ring` is the loop.
 
 What this promises, and no more: the parties are honest but curious, and the membership of a run is fixed. A client
 learns the others' mean gradient from its own and the broadcast; the server with a client's successor and
@@ -11,27 +10,22 @@ predecessor opens that client; after a client leaves, the change of the sum appr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.errors import ProtocolError, VecpheError
+from vecphe.errors import ProtocolError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, checked_int
 from vecphe.federated.clock import PHASES, PhaseClock
-from vecphe.federated.interface import Backend, EncryptedVector, EncryptionKey
-from vecphe.federated.parties import (
-    SERVER_NAME,
-    Client,
-    Server,
-    check_client_count,
-    checked_rows,
-    mean_square_error,
-)
+from vecphe.federated.interface import Backend, EncryptionKey
+from vecphe.federated.models import GradientModel, LinearRegression, Rows
+from vecphe.federated.parties import Client, Server
+from vecphe.federated.ring import ring_pass, run_rounds
+from vecphe.federated.rounds import check_client_count, checked_names
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 from vecphe.parallel import effective_jobs
 
@@ -42,6 +36,7 @@ __all__ = [
     "federated_learning",
     "local_learning",
     "ring_pass",
+    "run_rounds",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -61,13 +56,15 @@ class ProtocolConfig:
     eta : float
         Step size.
     backend : str or Backend
-        "packed", "vectorized", or a backend such as ``NaiveBackend(phe)``.
+        "packed", "vectorized", "naive" (which needs phe), or a backend.
     insecure : bool
         Accept keys shorter than 2048 bits.
     n_jobs : int or None
         Workers for encryption and decryption, as joblib counts them; the naive backend always has one.
     record_transcript : bool
         Keep every message, with its payload.
+    max_restarts : int
+        How often a round is started anew, with fresh encryptions and the same members, when a client is lost.
     """
 
     n_clients: int = 5
@@ -78,12 +75,13 @@ class ProtocolConfig:
     insecure: bool = False
     n_jobs: int | None = None
     record_transcript: bool = False
+    max_restarts: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("n_clients", "key_length", "n_iter"):
+        for name, least in {"n_clients": 1, "key_length": 1, "n_iter": 1, "max_restarts": 0}.items():
             value = checked_int(name, getattr(self, name))
-            if value < 1:
-                raise ValueError(f"{name} must be positive, not {value}")
+            if value < least:
+                raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
             object.__setattr__(self, name, value)
         for name in ("insecure", "record_transcript"):
             check_bool(name, getattr(self, name))
@@ -114,7 +112,8 @@ class Message:
     sender, receiver : str
     kind : {"public-key", "encrypted-sum", "mean-gradient"}
     payload : bytes
-        Big-endian modulus, concatenated little-endian ciphertexts, or little-endian float64.
+        What there is to learn from it: big-endian modulus, concatenated little-endian ciphertexts, or little-endian
+        float64.
     """
 
     round: int
@@ -179,91 +178,46 @@ class _Transcript:
             self.messages.append(Message(number, sender, receiver, kind, payload()))
 
 
-@contextmanager
-def _hop(number: int, sender: str, receiver: str) -> Iterator[None]:
-    """Errors on a message name its round and both peers; a client's own (ProtocolError) already name it."""
-    try:
-        yield
-    except ProtocolError:
-        raise
-    except VecpheError as error:
-        raise ProtocolError(f"round {number}, {sender} -> {receiver}: {error}") from error
+def _names(n_clients: int, names: Sequence[str] | None) -> list[str]:
+    checked = checked_names([f"Hospital {i}" for i in range(1, n_clients + 1)] if names is None else names)
+    if len(checked) != n_clients:
+        raise ValueError(f"names must be {n_clients} different ones, not {checked!r}")
+    return checked
 
 
-def ring_pass(
-    clients: Sequence[Client],
-    receiver: str = Server.name,
-    number: int = 1,
-    record: Callable[[int, str, str, str, Callable[[], bytes]], None] | None = None,
-) -> EncryptedVector:
-    """Pass an encrypted sum through all clients, each adding its gradient.
+@dataclass(frozen=True)
+class _Data:
+    """Rows of all clients and of the test, checked and copied; the only copy there is."""
 
-    Parameters
-    ----------
-    clients : sequence of Client
-    receiver : str
-        Who is sent the full sum.
-    number : int
-        Number of the round.
-    record : callable, optional
-        Called with (round, sender, receiver, kind, function that makes the payload) for every message.
+    shards: dict[str, Rows]
+    test: Rows
 
-    Returns
-    -------
-    EncryptedVector
+    @classmethod
+    def checked(
+        cls, X: Sequence[Any], y: Sequence[Any], X_test: Any, y_test: Any, n_clients: int, names: Sequence[str] | None
+    ) -> _Data:
+        """Raise for everything that can be wrong with the data."""
+        if not len(X) == len(y) == n_clients:
+            raise ValueError(f"n_clients is {n_clients}, but there are {len(X)} blocks X and {len(y)} blocks y")
+        own = zip(_names(len(X), names), X, y, strict=True)
+        shards = {name: Rows.checked(name, X_own, y_own) for name, X_own, y_own in own}
+        test = Rows.checked("the test data", X_test, y_test, "_test")
+        (first, rows), *others = [*shards.items(), ("X_test", test)]
+        for name, other in others:
+            if other.n_features != rows.n_features:
+                raise ValueError(f"{name} has {other.n_features} features, but {first} has {rows.n_features}")
+        return cls(shards, test)
 
-    Raises
-    ------
-    ProtocolError
-        If a client stops, or is sent what it cannot add to; it names the peers.
-    """
-    total: EncryptedVector | None = None
-    sender = receiver
-    successors = [client.name for client in clients[1:]] + [receiver]
-    for client, successor in zip(clients, successors, strict=True):
-        with _hop(number, sender, client.name):
-            total = client.encrypted_gradient(sum_to=total)
-        sender = client.name
-        if record is not None:
-            record(number, sender, successor, "encrypted-sum", total.to_bytes)
-    if total is None:
-        raise ProtocolError("a ring needs clients")
-    return total
+    def clients(
+        self, model: Callable[[Rows, float], GradientModel], eta: float, pubkey: EncryptionKey | None = None
+    ) -> list[Client]:
+        """One for each shard."""
+        return [Client.of_rows(name, rows, pubkey, model=model, eta=eta) for name, rows in self.shards.items()]
 
 
-def _checked_names(n_clients: int, names: Sequence[str] | None) -> list[str]:
-    names = [f"Hospital {i}" for i in range(1, n_clients + 1)] if names is None else list(names)
-    if not all(isinstance(name, str) and name and name != SERVER_NAME for name in names):
-        raise ValueError(f"names must be non-empty strings other than {SERVER_NAME!r}, not {names!r}")
-    if not len(set(names)) == len(names) == n_clients:
-        raise ValueError(f"names must be {n_clients} different ones, not {names!r}")
-    return names
-
-
-def _check_data(
-    X: Sequence[Any], y: Sequence[Any], X_test: Any, y_test: Any, config: ProtocolConfig, names: Sequence[str] | None
-) -> list[str]:
-    """Names of the clients, after everything that can be wrong with the data."""
-    if not len(X) == len(y) == config.n_clients:
-        raise ValueError(f"n_clients is {config.n_clients}, but there are {len(X)} blocks X and {len(y)} blocks y")
-    names = _checked_names(len(X), names)
-    widths = [checked_rows(name, X_own, y_own)[0].shape[1] for name, X_own, y_own in zip(names, X, y, strict=True)]
-    widths.append(checked_rows("the test data", X_test, y_test, "_test")[0].shape[1])
-    for name, width in zip([*names, "X_test"], widths, strict=True):
-        if width != widths[0]:
-            raise ValueError(f"{name} has {width} features, but {names[0]} has {widths[0]}")
-    return names
-
-
-def _make_clients(
-    names: Sequence[str], X: Sequence[Any], y: Sequence[Any], pubkey: EncryptionKey | None = None
-) -> list[Client]:
-    return [Client(name, X_own, y_own, pubkey) for name, X_own, y_own in zip(names, X, y, strict=True)]
-
-
-def _test_errors(clients: Sequence[Client], X_test: npt.ArrayLike, y_test: npt.ArrayLike) -> list[float]:
+def _test_errors(clients: Sequence[Client], test: Rows) -> list[float]:
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = [mean_square_error(client.predict(X_test), y_test) for client in clients]
+        errors = [float(client.model.error(test)) for client in clients]
     for client, error in zip(clients, errors, strict=True):
         if not math.isfinite(error):
             raise ProtocolError(f"{client.name}: its error on the test rows is not finite, the run diverged; lower eta")
@@ -282,10 +236,12 @@ def federated_learning(
     config: Mapping[str, Any] | None = None,
     *,
     names: Sequence[str] | None = None,
+    model: Callable[[Rows, float], GradientModel] = LinearRegression,
     unsafe_few_clients: bool = False,
+    unsafe_drop_clients: bool = False,
     on_round: Callable[[int], bool] | None = None,
 ) -> ProtocolResult:
-    """Train one linear model on the data of all clients, which share only encrypted gradients.
+    """Train one model on the data of all clients, which share only encrypted gradients.
 
     Parameters
     ----------
@@ -297,8 +253,14 @@ def federated_learning(
         Options: the attributes of `ProtocolConfig`.
     names : sequence of str, optional
         Names of the clients, different and other than "Server"; by default "Hospital 1" and so on.
+    model : callable
+        Makes the model of a client of its `Rows` and the step size: `LinearRegression`, `LogisticRegression`, or
+        another `GradientModel`.
     unsafe_few_clients : bool
         Allow fewer than 3 clients, for benchmarks only: they learn each other's gradients.
+    unsafe_drop_clients : bool
+        Go on without a client that is lost for good, while at least 3 are left: its last gradient becomes computable,
+        from the sums before and after. Otherwise the run ends.
     on_round : callable, optional
         Called with the number of every finished round; the run ends early if it returns False.
 
@@ -310,52 +272,49 @@ def federated_learning(
     ------
     TypeError, ValueError
         If the data or the options are wrong, before a key is made.
+    ClientLostError
+        If a client does not answer, after `max_restarts` more tries.
     ProtocolError
         If a guard stops the run, or it diverges; it names the party or the peers.
     """
     options = ProtocolConfig.from_mapping(config)
     check_client_count(options.n_clients, unsafe_few_clients)
-    names = _check_data(X, y, X_test, y_test, options, names)
+    data = _Data.checked(X, y, X_test, y_test, options.n_clients, names)
     backend = backend_named(options.backend, options.n_clients, options.n_jobs)
     server = Server(options.key_length, options.insecure, backend, unsafe_few_clients=unsafe_few_clients)
-    clients = _make_clients(names, X, y, server.pubkey)
+    clients = data.clients(model, options.eta, server.pubkey)
     with server.clock.measure("setup"):
-        server.pubkey.prepare(len(clients) * options.n_iter, len(clients[0].weights))
+        server.pubkey.prepare(len(clients) * options.n_iter, clients[0].weights.size)
     transcript = _Transcript(options.record_transcript)
     for client in clients:
         transcript.add(0, server.name, client.name, "public-key", lambda: _modulus_bytes(server.pubkey))
     history = []
-    for number in range(1, options.n_iter + 1):
-        total = _run_round(server, clients, options.eta, number, transcript)
+    for done in run_rounds(
+        server,
+        clients,
+        options.n_iter,
+        max_restarts=options.max_restarts,
+        unsafe_drop_clients=unsafe_drop_clients,
+        record=transcript.add,
+    ):
+        clients = [client for client in clients if client in done.parties]
         history.append(clients[0].weights)
-        if on_round is not None and on_round(number) is False:
+        if on_round is not None and on_round(done.round) is False:
             break
     return ProtocolResult(
-        mse=_test_errors(clients, X_test, y_test),
+        mse=_test_errors(clients, data.test),
         weights=np.array([client.weights for client in clients]),
         history=np.array(history),
         n_iter=len(history),
         seconds=_total_seconds(server.clock, *(client.clock for client in clients)),
-        ciphertexts_per_hop=total.n_ciphertexts,
-        bytes_per_hop=total.nbytes,
+        ciphertexts_per_hop=done.total.n_ciphertexts,
+        bytes_per_hop=done.total.nbytes,
         transcript=tuple(transcript.messages),
     )
 
 
 def _modulus_bytes(key: EncryptionKey) -> bytes:
     return key.n.to_bytes((key.key_length + 7) // 8, "big")
-
-
-def _run_round(
-    server: Server, clients: Sequence[Client], eta: float, number: int, transcript: _Transcript
-) -> EncryptedVector:
-    total = ring_pass(clients, server.name, number, transcript.add)
-    with _hop(number, clients[-1].name, server.name):
-        mean = server.decrypt_aggregate(total, len(clients))
-    for client in clients:
-        transcript.add(number, server.name, client.name, "mean-gradient", lambda: mean.astype("<f8").tobytes())
-        client.gradient_step(mean, eta)
-    return total
 
 
 def local_learning(
@@ -366,12 +325,13 @@ def local_learning(
     config: Mapping[str, Any] | None = None,
     *,
     names: Sequence[str] | None = None,
+    model: Callable[[Rows, float], GradientModel] = LinearRegression,
 ) -> ProtocolResult:
     """Train each client alone on its own data, for comparison; nothing is encrypted or sent.
 
     Parameters
     ----------
-    X, y, X_test, y_test, config, names
+    X, y, X_test, y_test, config, names, model
         As for `federated_learning`.
 
     Returns
@@ -380,14 +340,14 @@ def local_learning(
         With one model for each client.
     """
     options = ProtocolConfig.from_mapping(config)
-    names = _check_data(X, y, X_test, y_test, options, names)
-    clients = _make_clients(names, X, y)
+    data = _Data.checked(X, y, X_test, y_test, options.n_clients, names)
+    clients = data.clients(model, options.eta)
     for client in clients:
         client.fit(options.n_iter, options.eta)
     return ProtocolResult(
-        mse=_test_errors(clients, X_test, y_test),
+        mse=_test_errors(clients, data.test),
         weights=np.array([client.weights for client in clients]),
-        history=np.empty((0, len(clients[0].weights))),
+        history=np.empty((0, *clients[0].weights.shape)),
         n_iter=options.n_iter,
         seconds=_total_seconds(*(client.clock for client in clients)),
     )

@@ -1,7 +1,8 @@
 """Drop-in for phe: ``import vecphe.phe as phe``. What differs is listed in docs/phe.md."""
 
-from vecphe.phe import command_line, encoding, paillier, util
-from vecphe.phe.encoding import EncodedNumber
+from vecphe.phe import __about__, command_line, encoding, paillier, util
+from vecphe.phe.__about__ import __title__, __version__
+from vecphe.phe.encoded import EncodedNumber
 from vecphe.phe.paillier import (
     EncryptedNumber,
     PaillierPrivateKey,
@@ -10,14 +11,14 @@ from vecphe.phe.paillier import (
     generate_paillier_keypair,
 )
 
-__version__ = "1.5.0"  # the version of phe whose interface this is
-
 __all__ = [
     "EncodedNumber",
     "EncryptedNumber",
     "PaillierPrivateKey",
     "PaillierPrivateKeyring",
     "PaillierPublicKey",
+    "__about__",
+    "__title__",
     "__version__",
     "command_line",
     "encoding",

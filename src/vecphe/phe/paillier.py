@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vecphe.numbers import DEFAULT_KEY_LENGTH, PrivateNumbers
-from vecphe.phe.encoding import EncodedNumber
+from vecphe.phe.encoded import EncodedNumber
 from vecphe.phe.key_generation import prime_pair
 from vecphe.phe.private import PaillierPrivateKey, PaillierPrivateKeyring
 from vecphe.phe.public import EncryptedNumber, PaillierPublicKey

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import Any, NoReturn, overload
 
 import numpy.typing as npt
@@ -12,10 +11,11 @@ from gmpy2 import invert, powmod_sec
 
 from vecphe.arithmetic import integers_from_words
 from vecphe.array import EncryptedArray
-from vecphe.errors import InvalidKeyError, KeyMismatchError
+from vecphe.errors import InvalidKeyError, InvalidPlaintextError, KeyMismatchError
 from vecphe.keys import PrivateKey
 from vecphe.numbers import PrivateNumbers, check_private_numbers
-from vecphe.phe.encoding import EncodedNumber
+from vecphe.phe.encoded import EncodedNumber, encoding_of_base
+from vecphe.phe.foreign import name_of
 from vecphe.phe.public import EncryptedNumber, PaillierPublicKey
 
 __all__ = ["PaillierPrivateKey", "PaillierPrivateKeyring"]
@@ -49,14 +49,17 @@ class PaillierPrivateKey:
         A ValueError, if p and q are not primes of equal length, too close, or do not belong to the public key.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_key_made", "_numbers")  # secrets are not for vars()
+
     def __init__(self, public_key: PaillierPublicKey, p: int, q: int) -> None:
         if not isinstance(public_key, PaillierPublicKey):
-            raise TypeError(f"public_key must be a PaillierPublicKey, not {type(public_key).__name__}")
+            raise TypeError(f"public_key must be a PaillierPublicKey, not {name_of(public_key)}")
         self._adopt(public_key, check_private_numbers(public_key._numbers, p, q))
 
     def _adopt(self, public_key: PaillierPublicKey, numbers: PrivateNumbers) -> None:
         self.public_key = public_key
         self._numbers = numbers
+        self._key_made: PrivateKey | None = None
 
     @classmethod
     def _from_numbers(cls, public_key: PaillierPublicKey, numbers: PrivateNumbers) -> PaillierPrivateKey:
@@ -75,7 +78,7 @@ class PaillierPrivateKey:
             A ValueError, if it is not the totient of the public key's n.
         """
         if not isinstance(public_key, PaillierPublicKey):
-            raise TypeError(f"public_key must be a PaillierPublicKey, not {type(public_key).__name__}")
+            raise TypeError(f"public_key must be a PaillierPublicKey, not {name_of(public_key)}")
         if isinstance(totient, bool) or not isinstance(totient, int):
             raise TypeError(f"totient must be an int, not {type(totient).__name__}")
         # p and q are the roots of x^2 - (n - totient + 1)*x + n.
@@ -90,9 +93,12 @@ class PaillierPrivateKey:
             raise InvalidKeyError("the totient does not belong to the public key")
         return PaillierPrivateKey(public_key, p, q)
 
-    @cached_property
+    @property
     def _key(self) -> PrivateKey:
-        return PrivateKey._from_numbers(self.public_key._key, self._numbers)
+        """The key of the library, made when something is first decrypted."""
+        if self._key_made is None:
+            self._key_made = PrivateKey._from_numbers(self.public_key._key, self._numbers)
+        return self._key_made
 
     @property
     def p(self) -> int:
@@ -142,7 +148,7 @@ class PaillierPrivateKey:
         return mp + (mq - mp) * self.p_inverse % self.q * self.p
 
     def __repr__(self) -> str:
-        return f"<PaillierPrivateKey for {self.public_key!r}>"
+        return f"<PaillierPrivateKey for {getattr(self, 'public_key', 'no key yet')!r}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PaillierPrivateKey) and self.public_key == other.public_key
@@ -150,8 +156,24 @@ class PaillierPrivateKey:
     def __hash__(self) -> int:
         return hash((PaillierPrivateKey, self.public_key))
 
+    def __copy__(self) -> PaillierPrivateKey:
+        return self  # within the process there is no need for another
+
+    def __deepcopy__(self, memo: Any) -> PaillierPrivateKey:
+        return self
+
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")
+        raise TypeError(
+            "a private key refuses to be pickled: it stays in the process that made it. To store it, use "
+            "vecphe.PrivateKey.from_phe(key).save(path) or .to_jwk(); to decrypt on several cores, "
+            "vecphe.PrivateKey.from_phe(key).decrypt(array, n_jobs=-1)"
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle that phe made, under its name for this module; its numbers are examined as any."""
+        extra = {name: value for name, value in state.items() if not hasattr(PaillierPrivateKey, name)}
+        PaillierPrivateKey.__init__(self, state["public_key"], state["p"], state["q"])
+        vars(self).update(extra)
 
     @overload
     def decrypt(self, encrypted_number: EncryptedNumber) -> int | float: ...
@@ -195,13 +217,22 @@ class PaillierPrivateKey:
         ------
         TypeError, KeyMismatchError, InvalidCiphertextError
             As `decrypt`.
+        InvalidPlaintextError
+            A ValueError, if the number is known to have another base than `Encoding`.
         """
         if not isinstance(encrypted_number, EncryptedNumber):
-            raise TypeError(f"decrypt takes an EncryptedNumber, not {type(encrypted_number).__name__}")
+            raise TypeError(f"decrypt takes an EncryptedNumber, not {name_of(encrypted_number)}")
         if encrypted_number.public_key != self.public_key:
             raise KeyMismatchError("the number belongs to another key; decrypt it with the private key it was made for")
+        base = encrypted_number._base if encrypted_number.exponent else None
+        if Encoding is None:
+            Encoding = encoding_of_base(base)  # noqa: N806 - phe's name
+        elif base not in (None, Encoding.BASE):
+            raise InvalidPlaintextError(
+                f"the number has base {base}, and Encoding base {Encoding.BASE}; pass the class it was encoded with"
+            )
         encoding = self._decrypted(encrypted_number._unchecked())
-        return (Encoding or EncodedNumber)(self.public_key, encoding, encrypted_number.exponent)
+        return Encoding(self.public_key, encoding, encrypted_number.exponent)
 
     def raw_decrypt(self, ciphertext: int) -> int:
         """Plaintext of a ciphertext, in [0, n).
@@ -232,21 +263,21 @@ class PaillierPrivateKeyring(Mapping[PaillierPublicKey, PaillierPrivateKey]):
     """
 
     def __init__(self, private_keys: Iterable[PaillierPrivateKey] | None = None) -> None:
-        self._keys: dict[PaillierPublicKey, PaillierPrivateKey] = {}
+        self.__keyring: dict[PaillierPublicKey, PaillierPrivateKey] = {}
         for private_key in private_keys or ():
             self.add(private_key)
 
     def __getitem__(self, key: PaillierPublicKey) -> PaillierPrivateKey:
-        return self._keys[key]
+        return self.__keyring[key]
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.__keyring)
 
     def __iter__(self) -> Iterator[PaillierPublicKey]:
-        return iter(self._keys)
+        return iter(self.__keyring)
 
     def __delitem__(self, public_key: PaillierPublicKey) -> None:
-        del self._keys[public_key]
+        del self.__keyring[public_key]
 
     def add(self, private_key: PaillierPrivateKey) -> None:
         """Add a key.
@@ -257,8 +288,8 @@ class PaillierPrivateKeyring(Mapping[PaillierPublicKey, PaillierPrivateKey]):
             If it is no private key.
         """
         if not isinstance(private_key, PaillierPrivateKey):
-            raise TypeError(f"private_key must be a PaillierPrivateKey, not {type(private_key).__name__}")
-        self._keys[private_key.public_key] = private_key
+            raise TypeError(f"private_key must be a PaillierPrivateKey, not {name_of(private_key)}")
+        self.__keyring[private_key.public_key] = private_key
 
     @overload
     def decrypt(self, encrypted_number: EncryptedNumber) -> int | float: ...
@@ -275,7 +306,7 @@ class PaillierPrivateKeyring(Mapping[PaillierPublicKey, PaillierPrivateKey]):
             If that key is not on the ring.
         """
         if isinstance(encrypted_number, EncryptedArray):
-            return self._keys[PaillierPublicKey(encrypted_number._source.numbers.n)].decrypt(encrypted_number)
+            return self.__keyring[PaillierPublicKey(encrypted_number._source.numbers.n)].decrypt(encrypted_number)
         if not isinstance(encrypted_number, EncryptedNumber):
-            raise TypeError(f"decrypt takes an EncryptedNumber, not {type(encrypted_number).__name__}")
-        return self._keys[encrypted_number.public_key].decrypt(encrypted_number)
+            raise TypeError(f"decrypt takes an EncryptedNumber, not {name_of(encrypted_number)}")
+        return self.__keyring[encrypted_number.public_key].decrypt(encrypted_number)

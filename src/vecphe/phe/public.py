@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import secrets
 import warnings
 from functools import cached_property
 from numbers import Integral
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +16,29 @@ import numpy.typing as npt
 from vecphe.arithmetic import AnyRing, Words, words_from_integers
 from vecphe.array import EncryptedArray
 from vecphe.array_functions import signed_power
+from vecphe.encoding import UNPACKED, FixedPoint, exact_fraction_bits
 from vecphe.errors import (
     InsecureKeyWarning,
     InvalidKeyError,
     InvalidPlaintextError,
     KeyMismatchError,
+    PlaintextOverflowError,
 )
 from vecphe.keys import PublicKey
 from vecphe.numbers import GREATEST_KEY_LENGTH, SECURE_KEY_LENGTH, PublicNumbers
-from vecphe.phe.encoding import EncodedNumber, check_encoded, checked_exponent, exponent_factor
+from vecphe.phe.encoded import (
+    EncodedNumber,
+    check_encoded,
+    checked_exponent,
+    encoding_of_base,
+    exponent_factor,
+)
+from vecphe.phe.foreign import name_of
 from vecphe.phe.pool import RandomizerPool
 from vecphe.randomizers import textbook_randomizers
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["EncryptedNumber", "PaillierPublicKey"]
 
@@ -41,6 +55,47 @@ def _warn_once(length: int) -> None:
         warnings.warn(
             f"a {length}-bit Paillier key is insecure: for tests only (shown once)", InsecureKeyWarning, stacklevel=3
         )
+
+
+class _Context:
+    """What is computed with under an n, made when it is first wanted; a key and its copies share it."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    @cached_property
+    def numbers(self) -> PublicNumbers:
+        if not 8 < self.n < 1 << GREATEST_KEY_LENGTH or self.n % 2 == 0:
+            raise InvalidKeyError(f"n must be odd, above 8 and of at most {GREATEST_KEY_LENGTH} bits to compute with")
+        return PublicNumbers(self.n)
+
+    @cached_property
+    def key(self) -> PublicKey:
+        """The key of the library."""
+        return PublicKey._from_numbers(self.numbers, "textbook" if self.n.bit_length() < _TEXTBOOK_BELOW else "djn")
+
+    @cached_property
+    def ring(self) -> AnyRing:
+        return self.key._source.ring
+
+    @cached_property
+    def pool(self) -> RandomizerPool:
+        return RandomizerPool(self.key._source)
+
+
+Copied = TypeVar("Copied", bound="PaillierPublicKey | EncryptedNumber")
+
+
+def _copied(value: Copied, memo: dict[int, Any] | None = None) -> Copied:
+    """A copy with all attributes that were set (copies of them where there is a memo) and the same inner state."""
+    kind = type(value)
+    copied = kind.__new__(kind)
+    for name in kind._INNER:
+        setattr(copied, name, getattr(value, name))
+    if memo is not None:
+        memo[id(value)] = copied
+    vars(copied).update(vars(value) if memo is None else copy.deepcopy(vars(value), memo))
+    return copied
 
 
 class PaillierPublicKey:
@@ -60,65 +115,88 @@ class PaillierPublicKey:
         Largest integer that is encoded; may be changed.
     """
 
+    _INNER = ("_context",)
+    __slots__ = ("__dict__", "__weakref__", *_INNER)  # vars() holds what it holds in phe
+
+    _context: _Context
+
     def __init__(self, n: int) -> None:
+        self._adopt(n)
+        _warn_once(self.n.bit_length())
+
+    def _adopt(self, n: int) -> None:
         if isinstance(n, (bool, np.bool_)) or not isinstance(n, Integral):
-            raise TypeError(f"n must be an int, not {type(n).__name__}")
-        self._n: int = int(n)
-        self.max_int: int = self._n // 3 - 1
-        _warn_once(self._n.bit_length())
+            raise TypeError(f"n must be an int, not {name_of(n)}")
+        n = int(n)
+        self._context = _Context(n)
+        self.max_int: int = n // 3 - 1
+        vars(self).update(n=n, g=n + 1, nsquare=n**2)
 
     @property
     def n(self) -> int:
         """The modulus."""
-        return self._n
+        return self._context.n
 
     @property
     def g(self) -> int:
         """The generator n + 1."""
-        return self._n + 1
+        return self._context.n + 1
 
-    @cached_property
+    @property
     def nsquare(self) -> int:
         """The modulus of ciphertexts, n squared."""
-        return self._n**2
+        nsquare: int = vars(self)["nsquare"]
+        return nsquare
 
-    @cached_property
+    @property
     def _numbers(self) -> PublicNumbers:
-        if not 8 < self._n < 1 << GREATEST_KEY_LENGTH or self._n % 2 == 0:
-            raise InvalidKeyError(f"n must be odd, above 8 and of at most {GREATEST_KEY_LENGTH} bits to compute with")
-        return PublicNumbers(self._n)
+        return self._context.numbers
 
-    @cached_property
+    @property
     def _key(self) -> PublicKey:
-        """The key of the library, made when something is first computed."""
-        return PublicKey._from_numbers(self._numbers, "textbook" if self._n.bit_length() < _TEXTBOOK_BELOW else "djn")
+        return self._context.key
 
-    @cached_property
+    @property
     def _ring(self) -> AnyRing:
-        return self._key._source.ring
+        return self._context.ring
 
-    @cached_property
+    @property
     def _pool(self) -> RandomizerPool:
-        return RandomizerPool(self._key._source)
+        return self._context.pool
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_context"):
+            return "<PaillierPublicKey without n>"
         return f"<PaillierPublicKey {f'{hash(self):x}'[:10]}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PaillierPublicKey) and self._n == other._n
+        return isinstance(other, PaillierPublicKey) and self.n == other.n
 
     def __hash__(self) -> int:
-        return hash(self._n)
+        return hash(self.n)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return PaillierPublicKey, (self._n,), {"max_int": self.max_int}
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle made here, or by phe under its name for this module; its maker was warned of a short key."""
+        self._adopt(state["n"])
+        vars(self).update({name: value for name, value in state.items() if name not in ("n", "g", "nsquare")})
+
+    def __copy__(self) -> Self:
+        return _copied(self)
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return _copied(self, memo)
 
     def get_random_lt_n(self) -> int:
         """Return a random number in [1, n), from the operating system."""
-        return secrets.randbelow(self._n - 1) + 1
+        return secrets.randbelow(self.n - 1) + 1
 
     @overload
-    def encrypt(self, value: npt.NDArray[Any], precision: None = None, r_value: None = None) -> EncryptedArray: ...
+    def encrypt(
+        self, value: npt.NDArray[Any], precision: None = None, r_value: None = None, *, packed: bool = False
+    ) -> EncryptedArray: ...
 
     @overload
     def encrypt(
@@ -130,6 +208,8 @@ class PaillierPublicKey:
         value: float | EncodedNumber | npt.NDArray[Any],
         precision: float | None = None,
         r_value: int | None = None,
+        *,
+        packed: bool = False,
     ) -> EncryptedNumber | EncryptedArray:
         """Encrypt a number, or an array of them.
 
@@ -141,21 +221,46 @@ class PaillierPublicKey:
             Largest absolute error that does not matter; by default floats are exact.
         r_value : int, optional
             Randomizer root, in [1, n) and coprime to n; by default drawn at random, as it should be.
+        packed : bool
+            Of an array: several values a ciphertext, with the fixed point of ``vecphe.PublicKey.encrypt(packed=True)``.
+            Not packed, arrays are as exact as single numbers.
 
         Raises
         ------
         TypeError
-            If `value` is no number, or an array comes with `precision` or `r_value`.
+            If `value` is no number, an array comes with `precision` or `r_value`, or `packed` without an array.
+        PlaintextOverflowError
+            An OverflowError, if an array holds magnitudes so different that no scale of this key fits them all.
         ValueError, OverflowError
             See `EncodedNumber.encode`.
         """
         if isinstance(value, np.ndarray):
             if precision is not None or r_value is not None:
                 raise TypeError("an array is encrypted without precision and r_value; use vecphe.PublicKey for options")
-            return self._key.encrypt(value)
+            return self._key.encrypt(value, packed=packed, encoding=None if packed else self._exact(value))
+        if packed:
+            raise TypeError(
+                f"packed=True is for arrays, not {name_of(value)}; pass numpy.array([...]), or leave it out"
+            )
         if not isinstance(value, EncodedNumber):
             value = EncodedNumber.encode(self, value, precision)
         return self.encrypt_encoded(value, r_value)
+
+    def _exact(self, values: npt.NDArray[Any]) -> FixedPoint | None:
+        """The encoding that rounds none of the values, as single numbers do; None where the default is one."""
+        if values.dtype.kind != "f" or not np.isfinite(values).all():
+            return None
+        bits = exact_fraction_bits(values.astype(np.float64))
+        greatest = float(np.abs(values).max(initial=0))
+        if bits <= UNPACKED.fraction_bits and greatest <= UNPACKED.max_abs:
+            return None
+        power = max(math.frexp(greatest)[1], math.frexp(float(UNPACKED.max_abs))[1] - 1)
+        if 1 << (power + bits) > self.n // 3 - 1:
+            raise PlaintextOverflowError(
+                f"the magnitudes in the array are too different for one scale of a {self.n.bit_length()}-bit key; "
+                "encrypt the values one by one, which gives each its own, or use a longer key"
+            )
+        return FixedPoint(bits, 1 << power)
 
     def encrypt_encoded(self, encoding: EncodedNumber, r_value: int | None) -> EncryptedNumber:
         """Encrypt an encoded number; `r_value` as in `encrypt`.
@@ -171,7 +276,7 @@ class PaillierPublicKey:
         """
         check_encoded(encoding, self)
         residue = self._encrypted(encoding.encoding, r_value)
-        return EncryptedNumber._of(self, residue, int(encoding.exponent), r_value is None)
+        return EncryptedNumber._of(self, residue, int(encoding.exponent), encoding.BASE, r_value is None)
 
     def raw_encrypt(self, plaintext: int, r_value: int | None = None) -> int:
         """Ciphertext of an integer mod n.
@@ -188,8 +293,8 @@ class PaillierPublicKey:
     def _encrypted(self, plaintext: int, r_value: int | None) -> Any:
         if r_value is None:
             randomizer = self._pool.take()
-        elif not isinstance(r_value, int):
-            raise TypeError(f"r_value must be an int, not {type(r_value).__name__}")
+        elif isinstance(r_value, bool) or not isinstance(r_value, int):
+            raise TypeError(f"r_value must be an int, not {name_of(r_value)}")
         else:
             randomizer = textbook_randomizers(self._ring, [r_value])
         return self._multiplied(randomizer, plaintext)
@@ -197,7 +302,7 @@ class PaillierPublicKey:
     def _multiplied(self, residue: Any, plaintext: int) -> Any:
         """The residue times 1 + plaintext*n."""
         ring = self._ring
-        words: Words = words_from_integers([plaintext % self._n], ring.plaintext_words)
+        words: Words = words_from_integers([plaintext % ring.n], ring.plaintext_words)
         return ring.multiply_plain(residue, words, 0)
 
     def _loaded(self, ciphertext: int) -> Any:
@@ -206,10 +311,10 @@ class PaillierPublicKey:
 
     def _power(self, residue: Any, plaintext: int) -> Any:
         """The residue to an integer mod n, those in the negative range by its inverse."""
-        return signed_power(self._ring, residue, [plaintext - self._n if self._is_negative(plaintext) else plaintext])
+        return signed_power(self._ring, residue, [plaintext - self.n if self._is_negative(plaintext) else plaintext])
 
     def _is_negative(self, plaintext: int) -> bool:
-        return plaintext >= self._n - self.max_int
+        return plaintext >= self.n - self.max_int
 
 
 class EncryptedNumber:
@@ -235,52 +340,72 @@ class EncryptedNumber:
     Results of arithmetic are not re-randomised until `ciphertext` gives them away.
     """
 
+    # The integer and the engine's form of a ciphertext stand for each other, and either may be absent: neither is for
+    # vars(). `_base` is None where it is not known.
+    _INNER = ("_base", "_context", "_integer", "_residue")
+    __slots__ = ("__dict__", "__weakref__", *_INNER)
+
+    _base: int | None
+    _context: _Context | None
+    _integer: int | None
+    _residue: Any
+
     def __init__(self, public_key: PaillierPublicKey, ciphertext: int, exponent: int = 0) -> None:
         if not isinstance(public_key, PaillierPublicKey):
-            raise TypeError(f"public_key must be a PaillierPublicKey, not {type(public_key).__name__}")
+            raise TypeError(f"public_key must be a PaillierPublicKey, not {name_of(public_key)}")
         if isinstance(ciphertext, bool) or not isinstance(ciphertext, int):
-            raise TypeError(f"ciphertext must be an int, not {type(ciphertext).__name__}")
-        self._set(public_key, None, ciphertext, checked_exponent(exponent), False)
-
-    def _set(
-        self, public_key: PaillierPublicKey, residue: Any, ciphertext: int | None, exponent: int, obfuscated: bool
-    ) -> None:
-        """`residue` is the valid ciphertext in the engine's form, `ciphertext` the integer; one may be None."""
-        self._public_key = public_key
-        self._residue = residue
-        self.__ciphertext = ciphertext
-        self.exponent = exponent
-        self.__is_obfuscated = obfuscated
+            raise TypeError(f"ciphertext must be an int, not {name_of(ciphertext)}")
+        self.public_key = public_key
+        self.exponent = checked_exponent(exponent)
+        self.__is_obfuscated = False
+        self._base = self._context = self._residue = None
+        self._integer = ciphertext
 
     @classmethod
     def _of(
-        cls, public_key: PaillierPublicKey, residue: Any, exponent: int, obfuscated: bool = False
+        cls,
+        public_key: PaillierPublicKey,
+        residue: Any,
+        exponent: int,
+        base: int | None,
+        obfuscated: bool = False,
     ) -> EncryptedNumber:
+        """Of a valid ciphertext in the engine's form."""
         number = cls.__new__(cls)
-        number._set(public_key, residue, None, exponent, obfuscated)
+        number.public_key = public_key
+        number.exponent = exponent
+        number.__is_obfuscated = obfuscated
+        number._base, number._context, number._integer, number._residue = base, public_key._context, None, residue
         return number
 
     @property
-    def public_key(self) -> PaillierPublicKey:
-        """The key it was encrypted for."""
-        return self._public_key
+    def __ciphertext(self) -> int:
+        """What phe keeps under this name: the integer as it is now."""
+        if self._integer is None:
+            self._integer = self._context.ring.store(self._residue)[0]  # type: ignore[union-attr]
+        return self._integer
 
-    @public_key.setter
-    def public_key(self, public_key: PaillierPublicKey) -> None:
-        # The integer is what stays; whether it is a ciphertext of the new key is seen when it is computed with.
-        self.__init__(public_key, self.ciphertext(be_secure=False), self.exponent)  # type: ignore[misc]
+    @__ciphertext.setter
+    def __ciphertext(self, ciphertext: int) -> None:
+        self._integer, self._context, self._residue = ciphertext, None, None
 
-    def __copy__(self) -> EncryptedNumber:
-        copied = self.__class__.__new__(self.__class__)
-        copied._set(self._public_key, self._residue, self.__ciphertext, self.exponent, self.__is_obfuscated)
-        return copied
+    def __copy__(self) -> Self:
+        return _copied(self)
 
-    def __deepcopy__(self, memo: Any) -> EncryptedNumber:
-        return self.__copy__()  # all it refers to is immutable or shared on purpose
+    def __deepcopy__(self, memo: Any) -> Self:
+        return _copied(self, memo)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __getstate__(self) -> dict[str, Any]:
         leaving = self.__copy__()
-        return _restore, (self._public_key, leaving.ciphertext(), self.exponent)
+        known = {} if self._base is None else {"_base": self._base}
+        return {_CIPHERTEXT: leaving.ciphertext(), **vars(leaving), **known}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle made here, or by phe under its name for this module; validated when it is computed with."""
+        rest = dict(state)
+        EncryptedNumber.__init__(self, rest["public_key"], rest.pop(_CIPHERTEXT), rest["exponent"])
+        self._base = rest.pop("_base", None)
+        vars(self).update(rest)
 
     def ciphertext(self, be_secure: bool = True) -> int:
         """Ciphertext as an integer in [1, n**2).
@@ -293,28 +418,33 @@ class EncryptedNumber:
         """
         if be_secure and not self.__is_obfuscated:
             self.obfuscate()
-        if self.__ciphertext is None:
-            self.__ciphertext = self._public_key._ring.store(self._residue)[0]
         return self.__ciphertext
 
     def obfuscate(self) -> None:
         """Re-randomise in place: the same plaintext under a fresh randomizer."""
-        key = self._public_key
+        key = self.public_key
         self._residue = key._ring.multiply(self._valid(), key._pool.take())
-        self.__ciphertext = None
+        self._integer = None
         self.__is_obfuscated = True
 
     def _unchecked(self) -> Any:
         """The resident form; of a ciphertext from outside only its range is checked, as decryption does the rest."""
-        if self._residue is not None:
+        if self._context is self.public_key._context:
             return self._residue
-        return self._public_key._ring.load([self.ciphertext(be_secure=False)])
+        return self.public_key._ring.load([self.__ciphertext])
 
     def _valid(self) -> Any:
-        """The resident form, of a ciphertext from outside after a check that it is one."""
-        if self._residue is None:
-            self._residue = self._public_key._loaded(self.ciphertext(be_secure=False))
+        """The resident form, of a ciphertext from outside, or of another key, after a check that it is one."""
+        context = self.public_key._context
+        if self._context is not context:
+            integer = self.__ciphertext
+            self._residue = self.public_key._loaded(integer)
+            self._context, self._integer = context, integer
         return self._residue
+
+    def _known_base(self) -> int | None:
+        """The base that its exponent is to be read with; None for any, or where it is not known."""
+        return self._base if self.exponent else None
 
     def decrease_exponent_to(self, new_exp: int) -> EncryptedNumber:
         """Give the same number at a lower exponent, so that it can be added to others.
@@ -324,23 +454,27 @@ class EncryptedNumber:
         ValueError
             If `new_exp` is above the exponent, or so far below that no number could fit the key.
         """
-        factor = exponent_factor(self.exponent, new_exp, EncodedNumber.BASE)
-        if factor > self._public_key.max_int:
+        return self._lowered(new_exp, self._known_base())
+
+    def _lowered(self, new_exp: int, base: int | None) -> EncryptedNumber:
+        base = EncodedNumber.BASE if base is None else base
+        factor = exponent_factor(self.exponent, new_exp, base)
+        if factor > self.public_key.max_int:
             raise InvalidPlaintextError("exponents are too far apart for this key: nothing fits at the lower one")
-        residue = self._public_key._power(self._valid(), factor) if factor > 1 else self._valid()
-        return EncryptedNumber._of(self._public_key, residue, new_exp)
+        residue = self.public_key._power(self._valid(), factor) if factor > 1 else self._valid()
+        return EncryptedNumber._of(self.public_key, residue, new_exp, base)
 
     def __add__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
             return self._add_encrypted(other)
-        return self._add_encoded(self._encoded(other, self.exponent))
+        return self._plus(self._encoded(other, self.exponent))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
             return self + other * -1
-        return self._add_encoded(_negated(self._encoded(other, self.exponent)))
+        return self._plus(_negated(self._encoded(other, self.exponent)))
 
     def __rsub__(self, other: Any) -> EncryptedNumber:
         return self.__mul__(-1).__add__(other)
@@ -350,8 +484,9 @@ class EncryptedNumber:
             raise NotImplementedError("a product of two encrypted numbers cannot be computed: Paillier only adds")
         encoded = self._encoded(other)
         exponent = checked_exponent(checked_exponent(self.exponent) + encoded.exponent)
-        residue = self._public_key._power(self._valid(), encoded.encoding)
-        return EncryptedNumber._of(self._public_key, residue, exponent)
+        base = _common_base(self._known_base(), encoded.BASE if encoded.exponent else None)
+        residue = self.public_key._power(self._valid(), encoded.encoding)
+        return EncryptedNumber._of(self.public_key, residue, exponent, self._base if base is None else base)
 
     __rmul__ = __mul__
 
@@ -361,7 +496,7 @@ class EncryptedNumber:
         return self.__mul__(1 / scalar)
 
     def _encoded(self, other: Any, max_exponent: int | None = None) -> EncodedNumber:
-        """A plain operand, encoded for this key."""
+        """A plain operand, encoded for this key in the base of this number."""
         if isinstance(other, EncryptedArray):
             raise TypeError(
                 "a single encrypted number and an EncryptedArray cannot be combined as they are, and never multiplied; "
@@ -369,31 +504,55 @@ class EncryptedNumber:
                 "vecphe.to_phe(array, vecphe.phe) numbers of the array"
             )
         if not isinstance(other, EncodedNumber):
-            return EncodedNumber.encode(self._public_key, other, max_exponent=max_exponent)
-        check_encoded(other, self._public_key)
+            kind = encoding_of_base(self._known_base())
+            return kind.encode(self.public_key, other, max_exponent=max_exponent)
+        check_encoded(other, self.public_key)
         return other
 
+    def _add_scalar(self, scalar: float) -> EncryptedNumber:
+        """The sum with a plain number."""
+        return self._plus(self._encoded(scalar, self.exponent))
+
     def _add_encoded(self, encoded: EncodedNumber) -> EncryptedNumber:
-        lower = min(self.exponent, encoded.exponent)
-        number, encoded = _lowered(self, lower), _lowered(encoded, lower)
-        residue = self._public_key._multiplied(number._valid(), encoded.encoding)
-        return EncryptedNumber._of(self._public_key, residue, lower)
+        """The sum with an encoded number."""
+        check_encoded(encoded, self.public_key)
+        return self._plus(encoded)
+
+    def _plus(self, encoded: EncodedNumber) -> EncryptedNumber:
+        """The sum with what `_encoded` gave, or checks of its kind."""
+        key, number, mantissa, base = self.public_key, self, encoded.encoding, self._base
+        if base != encoded.BASE or self.exponent != encoded.exponent:
+            lower = min(self.exponent, encoded.exponent)
+            known = _common_base(self._known_base(), encoded.BASE if encoded.exponent else None)
+            if self.exponent != lower:
+                number = self._lowered(lower, known)
+            mantissa *= exponent_factor(encoded.exponent, lower, EncodedNumber.BASE if known is None else known)
+            base = number._base if known is None else known
+        residue = key._multiplied(number._valid(), mantissa)
+        return EncryptedNumber._of(key, residue, number.exponent, base)
 
     def _add_encrypted(self, other: EncryptedNumber) -> EncryptedNumber:
-        if other.public_key != self._public_key:
+        """The sum with an encrypted number."""
+        key = self.public_key
+        if other.public_key is not key and other.public_key != key:
             raise KeyMismatchError("numbers of different keys cannot be combined")
-        lower = min(self.exponent, other.exponent)
-        left, right = _lowered(self, lower)._valid(), _lowered(other, lower)._valid()
-        return EncryptedNumber._of(self._public_key, self._public_key._ring.multiply(left, right), lower)
+        left, right, base, lower = self, other, self._base, self.exponent
+        if base != other._base or lower != other.exponent:
+            known = _common_base(self._known_base(), other._known_base())
+            lower = min(lower, other.exponent)
+            left, right = (x if x.exponent == lower else x._lowered(lower, known) for x in (self, other))
+            base = left._base if known is None else known
+        residue = key._context.ring.multiply(left._valid(), right._valid())
+        return EncryptedNumber._of(key, residue, lower, base)
 
     def _raw_add(self, e_a: int, e_b: int) -> int:
         """Ciphertext of the sum of two ciphertexts' plaintexts."""
-        key = self._public_key
+        key = self.public_key
         return key._ring.store(key._ring.multiply(key._loaded(e_a), key._loaded(e_b)))[0]
 
     def _raw_mul(self, plaintext: int) -> int:
         """Ciphertext of the product with an integer mod n."""
-        key = self._public_key
+        key = self.public_key
         if not isinstance(plaintext, int):
             raise TypeError(f"plaintext must be an int, not {type(plaintext).__name__}")
         if not 0 <= plaintext < key.n:
@@ -401,23 +560,16 @@ class EncryptedNumber:
         return key._ring.store(key._power(self._valid(), plaintext))[0]
 
 
-def _restore(public_key: PaillierPublicKey, ciphertext: int, exponent: int) -> EncryptedNumber:
-    """Unpickle: it was re-randomised on its way out, and is validated again when it is computed with."""
-    number = EncryptedNumber(public_key, ciphertext, exponent)
-    number._EncryptedNumber__is_obfuscated = True  # type: ignore[attr-defined]
-    return number
+_CIPHERTEXT = "_EncryptedNumber__ciphertext"  # what phe and its pickles call it
 
 
-@overload
-def _lowered(number: EncryptedNumber, exponent: int) -> EncryptedNumber: ...
-
-
-@overload
-def _lowered(number: EncodedNumber, exponent: int) -> EncodedNumber: ...
-
-
-def _lowered(number: EncryptedNumber | EncodedNumber, exponent: int) -> EncryptedNumber | EncodedNumber:
-    return number if number.exponent == exponent else number.decrease_exponent_to(exponent)
+def _common_base(one: int | None, other: int | None) -> int | None:
+    """The base of a result; None where neither operand says."""
+    if one is None or other is None or one == other:
+        return other if one is None else one
+    raise InvalidPlaintextError(
+        f"numbers of base {one} and base {other} have no common exponent; encode both with one class of EncodedNumber"
+    )
 
 
 def _negated(encoded: EncodedNumber) -> EncodedNumber:

@@ -133,7 +133,7 @@ def array_from_frame(numbers: PublicNumbers, data: bytes) -> tuple[tuple[int, ..
     return fields.shape, array_format(fields, numbers), fields.ciphertexts
 
 
-def write_frame(path: PathLike, frame: bytes, *, force: bool = False, private: bool = False) -> None:
+def write_frame(path: PathLike, frame: bytes, *, force: bool, private: bool = False) -> None:
     """Write a frame to a file: as JSON if its name ends in ``.json``, else as it is."""
     data = json_from_frame(frame).encode() if str(os.fspath(path)).lower().endswith(".json") else frame
     replace_file(path, data, force=force, private=private)

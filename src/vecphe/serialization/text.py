@@ -28,6 +28,7 @@ from vecphe.serialization.frames import (
 from vecphe.strict_text import (
     bytes_from_base64url,
     bytes_to_base64url,
+    check_parts,
     integer_to_base64url,
     parse_json,
     without_duplicates,
@@ -37,6 +38,7 @@ __all__ = ["frame_from_json", "json_from_frame"]
 
 _FORMAT, _VERSION = "vecphe", 1
 _LONGEST_LITERAL = 20  # digits of 2^64
+_MOST_PARTS = 64  # lists, objects and fields; an array has 30
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 _HEAD = ("format", "version", "kind", "fingerprint")
 
@@ -81,6 +83,7 @@ def frame_from_json(text: str) -> bytes:
 def _parse(text: str) -> Any:
     if not isinstance(text, str):
         raise TypeError(f"text must be str, not {type(text).__name__}")
+    check_parts(text, _MOST_PARTS, "not in vecphe's JSON form, which has few lists, objects and fields")
     return parse_json(
         text,
         "not JSON, or nested too deeply",

@@ -1,15 +1,17 @@
-"""Arrays, workers, engines: rows 41 to 47, and 56."""
+"""Arrays and engines: rows 41 to 47."""
 
 from tests.mutants.model import Mutant
 
 ARRAY, GMP, NATIVE, SELECTION = "array.py", "arithmetic/gmp.py", "arithmetic/native.py", "arithmetic/selection.py"
+FUNCTIONS = "array_functions.py"
 SHAPES = "test_array.py::test_h41_shapes"
 TYPES = "test_array.py::test_h42_products_powers_and_comparisons_are_type_errors"
-JOBS = "test_parallel.py::test_h43_bad_n_jobs"
-WORKER = "test_parallel.py::test_h43_inside_another_worker_no_processes_are_started"
-BACKEND = "test_parallel.py::test_h43_the_engine_hints_and_joblib_chooses_the_backend"
 ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
 EXPONENTS = "arithmetic/test_engines.py::test_h47_exponents_of_every_length"
+
+THREADS = "arithmetic/test_signals.py::test_h78_gmp_work_ends_before_it_is_done"
+SHORT_CALLS = "arithmetic/test_signals.py::test_h78_no_call_of_gmp_is_long"
+CANCELLED = "arithmetic/test_signals.py::test_h78_a_cancelled_thread_ends_and_others_go_on"
 
 MUTANTS = [
     Mutant(
@@ -37,47 +39,19 @@ MUTANTS = [
     Mutant(
         (42,),
         ARRAY,
-        'raise TypeError("encrypted values cannot be compared; decrypt them first")',
-        "return False  # type: ignore",
+        "        raise TypeError(array_functions.NO_COMPARISON)\n",
+        "        return False  # type: ignore\n",
         (TYPES,),
     ),
     Mutant(
         (42,),
         ARRAY,
-        'raise TypeError("an encrypted value has no truth value; decrypt it first")',
+        'raise TypeError("an encrypted value has no truth value: only the key holder sees it")',
         "return True  # type: ignore",
         (TYPES,),
     ),
     Mutant((42,), ARRAY, "    def __array__(self,", "    def _array(self,", (TYPES,)),
-    Mutant((42,), ARRAY, "        if not divisors.all():\n", "        if False:\n", (TYPES,)),
-    Mutant(
-        (43,),
-        "parallel.py",
-        "if n_jobs is not None and (isinstance(n_jobs, bool) or not",
-        "if n_jobs is not None and (not",
-        (JOBS,),
-    ),
-    Mutant(
-        (43,),
-        "parallel.py",
-        "(isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):",
-        "isinstance(n_jobs, bool):",
-        (JOBS,),
-    ),
-    Mutant(
-        (43,),
-        "parallel.py",
-        "    return int(joblib.effective_n_jobs(n_jobs))\n",
-        "    return n_jobs if n_jobs and n_jobs > 0 else joblib.cpu_count()\n",
-        ("test_parallel.py::test_h43_n_jobs_counts_as_joblib_does",),
-    ),
-    Mutant(
-        (43,),
-        "randomizers.py",
-        "            tasks = [(words[start:stop], offset) for start, stop in bounds]\n",
-        "            tasks = [(words[start:stop], offset) for start, stop in bounds[::-1]]\n",
-        ("test_parallel.py::test_h43_the_result_does_not_depend_on_n_jobs",),
-    ),
+    Mutant((42,), FUNCTIONS, "    if not divisors.all():\n", "    if False:\n", (TYPES,)),
     Mutant(
         (44,),
         "randomizers.py",
@@ -160,32 +134,9 @@ MUTANTS = [
     Mutant((47,), NATIVE, "last = np.arange(len(prefixes) - 8, len(prefixes))", "last = np.arange(8)", (ENGINES,)),
     Mutant((47,), NATIVE, "    if bits <= 64:\n", "    if bits <= 65:\n", (EXPONENTS,)),
     Mutant((47,), "arithmetic/words.py", "count=min(bits, 8 * data.shape[1]),", "count=min(bits, 64),", (EXPONENTS,)),
-    Mutant(
-        (43,),
-        "parallel.py",
-        "joblib.Parallel(n_jobs=n_jobs, prefer=workers)",
-        'joblib.Parallel(n_jobs=n_jobs, backend="multiprocessing")',
-        (BACKEND,),
-    ),
-    Mutant(
-        (43,),
-        "parallel.py",
-        "joblib.Parallel(n_jobs=n_jobs, prefer=workers)",
-        'joblib.Parallel(n_jobs=n_jobs, backend="loky")',
-        (BACKEND, WORKER),
-    ),
-    Mutant(
-        (43,),
-        "parallel.py",
-        "joblib.Parallel(n_jobs=n_jobs, prefer=workers)",
-        "joblib.Parallel(n_jobs=n_jobs)",
-        (BACKEND,),
-    ),
-    Mutant(
-        (56,),
-        "parallel.py",
-        "except (joblib.externals.loky.process_executor.BrokenProcessPool, EOFError) as error:",
-        "except EOFError as error:",
-        ("test_parallel.py::test_h56_a_killed_worker_is_a_typed_error_and_the_next_call_works",),
-    ),
+    Mutant((78,), "parallel.py", "        self._cancellation.cancel()\n", "", (THREADS,)),
+    Mutant((78,), GMP, "_MOST_SECRET_WORK = 1 << 37", "_MOST_SECRET_WORK = 1 << 57", (SHORT_CALLS,)),
+    Mutant((78,), GMP, "_MOST_BITS_AT_ONCE = 4096", "_MOST_BITS_AT_ONCE = 1 << 20", (SHORT_CALLS,)),
+    Mutant((78,), NATIVE, "told_of_flags.append(_native.watch)\n", "", (CANCELLED,)),
+    Mutant((78,), "arithmetic/cancellation.py", "            self._watch(None)\n", "            pass\n", (CANCELLED,)),
 ]

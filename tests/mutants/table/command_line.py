@@ -8,7 +8,12 @@ USAGE = "cli/test_run.py::test_h65_h66_usage_errors"
 TABLES = "federated/test_data.py::test_h63_h66_what_is_no_table_is_refused"
 NO_TABLES = "cli/test_run.py::test_h63_files_that_are_no_tables"
 NOTHING_PRIVATE = "cli/test_run.py::test_h67_no_private_number_in_what_is_printed_or_written"
-SIGNALS = "cli/signals.py"
+CSV, SIGNALS = "tables.py", "cli/signals.py"
+NO_TABLE = "cli/test_table.py::test_h63_h66_what_is_no_table_of_numbers"
+NO_CELL = "federated/test_data.py::test_h72_no_message_shows_a_cell"
+COSTS_OF_TABLES = "test_reader_costs.py::test_h77_tables"
+COSTS = "test_reader_costs.py::test_h77_keys_arrays_and_results"
+PARTS = "test_reader_costs.py::test_h77_the_parts_that_a_form_has_and_one_more"
 IMPORTED = "cli/test_signals.py::test_h60_h70_a_signal_while_something_is_imported"
 ENDING = "cli/test_signals.py::test_h60_h70_a_signal_while_the_process_ends"
 WRITING = "cli/test_signals.py::test_h58_h70_a_signal_while_a_file_is_written_leaves_the_old_one"
@@ -91,25 +96,25 @@ MUTANTS = [
     Mutant(
         (60,),
         "parallel.py",
-        "            task.stop()\n",
+        "            call.stop()\n",
         "            pass\n",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
     ),
     Mutant(
         (60,),
-        "randomizers.py",
-        "_MOST_PER_TASK = 4096",
-        "_MOST_PER_TASK = 1 << 20",
+        "parallel.py",
+        "_LARGEST_TASK = 16 ",
+        "_LARGEST_TASK = 1 << 20 ",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
     ),
     Mutant(
         (63,),
-        DATA,
-        'with open(path, encoding="utf-8-sig", newline="") as file:',
-        'with open(path, encoding="utf-8", newline="") as file:',
-        ("federated/test_data.py::test_h63_a_table_is_read",),
+        CSV,
+        'encoding="utf-8-sig"',
+        'encoding="utf-8"',
+        ("federated/test_data.py::test_h63_a_table_is_read", NO_TABLE),
     ),
-    Mutant((63,), DATA, "        if len(row) != len(header):\n", "        if len(row) < len(header):\n", (TABLES,)),
+    Mutant((63,), DATA, "        if len(row) != len(places):\n", "        if len(row) < len(places):\n", (TABLES,)),
     Mutant((63,), DATA, "    if not any(header):\n", "    if False:\n", (TABLES,)),
     Mutant(
         (63,),
@@ -154,8 +159,77 @@ MUTANTS = [
         "        print_error(error.format_message())\n        return 1\n",
         (USAGE,),
     ),
-    Mutant((66,), DATA, 'value = float(cell) if "_" not in cell else None', "value = float(cell)", (TABLES,)),
-    Mutant((66,), DATA, "    if not math.isfinite(value):\n", "    if False:\n", (TABLES,)),
+    Mutant((66,), CSV, "if _NUMBER.fullmatch(cell) and len", "if _NUMBER.match(cell) and len", (TABLES, NO_TABLE)),
+    Mutant((66,), CSV, "        if math.isfinite(value):\n", "        if True:\n", (TABLES, NO_TABLE)),
+    Mutant(
+        (66, 72),
+        CSV,
+        'return f"not a number{hint}"',
+        'return f"not a number: {cell}"',
+        ("cli/test_table.py::test_errors_do_not_show_the_values", NO_CELL),
+    ),
+    Mutant(
+        (72,),
+        DATA,
+        "the name of column {column + 1} is not printable",
+        "the name {name!r} is not printable",
+        (NO_CELL,),
+    ),
+    Mutant((72,), DATA, "in columns {places[name] + 1} and {column + 1}", "{name}", (NO_CELL,)),
+    Mutant((77,), DATA, "        if name in places:\n", "        if header.count(name) > 1:\n", (COSTS_OF_TABLES,)),
+    Mutant(
+        (77,),
+        DATA,
+        "        members[table.groups[row]].append(row)\n",
+        "        members[table.groups[row]].append(np.array(table.groups)[:0].size or row)\n",
+        (COSTS_OF_TABLES,),
+    ),
+    Mutant(
+        (77,),
+        DATA,
+        "    if len(name) > _LONGEST_NAME:\n",
+        "    if len(name) > _LONGEST_NAME + 1:\n",
+        ("federated/test_data.py::test_h77_the_longest_name_of_a_group",),
+    ),
+    Mutant((77,), FILES, "_read_up_to(file, most + 1)", "file.read(most + 1)", (COSTS,)),
+    Mutant((77,), "serialization/text.py", "    check_parts(text, _MOST_PARTS,", "    (text, _MOST_PARTS,", (COSTS,)),
+    Mutant((77,), "serialization/text.py", "_MOST_PARTS = 64", "_MOST_PARTS = 63", (PARTS,)),
+    Mutant((77,), "bench/results_file.py", "    check_parts(data, _MOST_PARTS,", "    (data, _MOST_PARTS,", (PARTS,)),
+    Mutant(
+        (77,),
+        "interop.py",
+        "if places > max(_MOST_SHARED, 2 * distinct):",
+        "if places > max(_MOST_SHARED, 3 * distinct):",
+        ("test_reader_costs.py::test_h77_what_is_shared_within_reason_is_taken",),
+    ),
+    Mutant(
+        (12,),
+        "serialization/__init__.py",
+        "KEY_FILE_BYTES = 1 << 16",
+        "KEY_FILE_BYTES = 2 << 16",
+        ("test_ways_in.py::test_h12_the_longest_key_file_and_the_next",),
+    ),
+    Mutant(
+        (12,),
+        "jwk.py",
+        "-(-GREATEST_KEY_LENGTH // 6) + 2",
+        "-(-GREATEST_KEY_LENGTH // 7) + 2",
+        ("test_ways_in.py::test_h12_the_longest_number_of_a_web_key_and_the_next",),
+    ),
+    Mutant(
+        (2,),
+        "public_key.py",
+        "def load(cls, path: PathLike, *, insecure: bool = False,",
+        "def load(cls, path: PathLike, *, insecure: bool = True,",
+        ("test_ways_in.py::test_h02_insecure_is_no_default_of_load",),
+    ),
+    Mutant(
+        (59,),
+        FILES,
+        "stat.S_IMODE(os.stat(path).st_mode) & 0o777",
+        "stat.S_IMODE(os.stat(path).st_mode)",
+        ("test_files.py::test_h59_the_mode_is_right_from_creation",),
+    ),
     Mutant(
         (67,),
         "primes.py",
@@ -170,5 +244,11 @@ MUTANTS = [
         "",
         (READER_LEFT,),
     ),
-    Mutant((68,), "cli/__init__.py", "        sys.stdout.flush()\n", "", (READER_LEFT,)),
+    Mutant(
+        (68,),
+        "cli/__init__.py",
+        "        status = run_app()\n        sys.stdout.flush()\n",
+        "        status = run_app()\n",
+        (READER_LEFT,),
+    ),
 ]

@@ -2,7 +2,7 @@
 
 from tests.mutants.model import Mutant
 
-PUBLIC, PRIVATE, ENCODING, POOL = "phe/public.py", "phe/private.py", "phe/encoding.py", "phe/pool.py"
+PUBLIC, PRIVATE, ENCODING, POOL = "phe/public.py", "phe/private.py", "phe/encoded.py", "phe/pool.py"
 COMMANDS = "phe/command_line.py"
 DEVIATIONS = "phe/test_deviations.py::"
 ROOT = f"{DEVIATIONS}test_h23_r_value_is_a_root_mod_n"
@@ -37,8 +37,8 @@ MUTANTS = [
     Mutant(
         (3, 6),
         PUBLIC,
-        "if not 8 < self._n < 1 << GREATEST_KEY_LENGTH or self._n % 2 == 0:",
-        "if self._n < 9:",
+        "if not 8 < self.n < 1 << GREATEST_KEY_LENGTH or self.n % 2 == 0:",
+        "if self.n < 9:",
         (f"{DEVIATIONS}test_h03_h06_an_n_that_cannot_be_computed_with_can_be_held",),
     ),
     Mutant(
@@ -65,15 +65,15 @@ MUTANTS = [
     Mutant(
         (14,),
         PRIVATE,
-        'f"<PaillierPrivateKey for {self.public_key!r}>"',
-        'f"<PaillierPrivateKey {self.p}>"',
+        "        return f\"<PaillierPrivateKey for {getattr(self, 'public_key', 'no key yet')!r}>\"\n",
+        '        return f"<PaillierPrivateKey {self.p}>"\n',
         (PRIVACY,),
     ),
     Mutant(
         (14,),
         PRIVATE,
-        'raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")',
-        "return PaillierPrivateKey, (self.public_key, self.p, self.q)  # type: ignore",
+        "    def __reduce__(self) -> NoReturn:\n",
+        "    def __reduce__(self):\n        return PaillierPrivateKey, (self.public_key, self.p, self.q)\n",
         (PRIVACY,),
     ),
     Mutant(
@@ -86,8 +86,8 @@ MUTANTS = [
     Mutant(
         (15,),
         PUBLIC,
-        "return isinstance(other, PaillierPublicKey) and self._n == other._n",
-        "return self._n == other._n",
+        "return isinstance(other, PaillierPublicKey) and self.n == other.n",
+        "return self.n == other.n",
         (f"{DEVIATIONS}test_h15_keys_compare_with_anything",),
     ),
     Mutant(
@@ -135,8 +135,8 @@ MUTANTS = [
     Mutant(
         (31, 32),
         PUBLIC,
-        "self._residue = self._public_key._loaded(self.ciphertext(be_secure=False))",
-        "self._residue = self._public_key._ring.load([self.ciphertext(be_secure=False) % self._public_key.nsquare])",
+        "self._residue = self.public_key._loaded(integer)",
+        "self._residue = self.public_key._ring.load([integer % self.public_key.nsquare])",
         (UNIFORM,),
     ),
     Mutant(
@@ -163,7 +163,7 @@ MUTANTS = [
     Mutant(
         (34,),
         PUBLIC,
-        "        if other.public_key != self._public_key:\n",
+        "        if other.public_key is not key and other.public_key != key:\n",
         "        if False:\n",
         (f"{DEVIATIONS}test_h34_numbers_of_another_key_are_not_added",),
     ),
@@ -194,22 +194,22 @@ MUTANTS = [
     Mutant(
         (39,),
         PUBLIC,
-        "exponent: int, obfuscated: bool = False\n",
-        "exponent: int, obfuscated: bool = True\n",
+        "        obfuscated: bool = False,\n",
+        "        obfuscated: bool = True,\n",
         (RANDOM, "phe/test_keys.py::test_arithmetic_leaves_its_operands_alone"),
     ),
     Mutant(
         (39,),
         PUBLIC,
-        "(self._public_key, leaving.ciphertext(), self.exponent)",
-        "(self._public_key, leaving.ciphertext(False), self.exponent)",
+        "return {_CIPHERTEXT: leaving.ciphertext(),",
+        "return {_CIPHERTEXT: leaving.ciphertext(False),",
         (PICKLED,),
     ),
     Mutant(
         (39,),
         PUBLIC,
-        "_of(self, residue, int(encoding.exponent), r_value is None)",
-        "_of(self, residue, int(encoding.exponent), True)",
+        "_of(self, residue, int(encoding.exponent), encoding.BASE, r_value is None)",
+        "_of(self, residue, int(encoding.exponent), encoding.BASE, True)",
         (RANDOM,),
     ),
     Mutant(

@@ -174,8 +174,8 @@ MUTANTS = [
     Mutant(
         (14,),
         "private_key.py",
-        'raise TypeError("a private key refuses to be pickled or copied; it stays in the process that made it")',
-        "return PrivateKey, (self._public_key, self.p, self.q)",
+        "    def __reduce__(self) -> NoReturn:\n",
+        "    def __reduce__(self):\n        return PrivateKey, (self._public_key, self.p, self.q)\n",
         ("test_numbers.py::test_h14_private_keys_keep_their_secrets",),
     ),
     Mutant(

@@ -26,7 +26,7 @@ MUTANTS = [
         (25,),
         ARRAY,
         "        if type(other) is int and other == 0:  # what the builtin sum() starts from; costs no term\n"
-        "            return self\n",
+        "            return self.copy()\n",
         "",
         ("test_array.py::test_h25_the_builtin_sum_takes_exactly_max_terms",),
     ),

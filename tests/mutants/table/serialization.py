@@ -213,8 +213,8 @@ MUTANTS = [
     Mutant(
         (39,),
         "array_data.py",
-        "return type(self)._restored, (self._source, self.to_bytes())",
-        "return type(self)._restored, (self._source, self.to_bytes(rerandomize=False))",
+        "return type(self)._restored, (self._source, self._frame(True, n_jobs=1))",
+        "return type(self)._restored, (self._source, self._frame(False, n_jobs=1))",
         ("test_serialization.py::test_h39_the_bare_one_never_leaves",),
     ),
 ]

@@ -1,0 +1,268 @@
+"""What is learned: models know rows, weights and updates, and nothing of keys, parties or rounds.
+
+A party asks its model for an update, sends it encrypted, and hands the mean of all updates back to it::
+
+    arrays = model.update()
+    model.apply(mean)  # a list of arrays of the same shapes
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.encoding import as_plain_array
+from vecphe.errors import InvalidPlaintextError, ProtocolError
+
+__all__ = [
+    "CallableModel",
+    "GradientModel",
+    "LinearRegression",
+    "LogisticRegression",
+    "Model",
+    "Rows",
+    "mean_square_error",
+    "probabilities",
+    "real_copy",
+]
+
+Floats = npt.NDArray[np.float64]
+
+
+class Model(Protocol):
+    """What a party learns with.
+
+    Attributes
+    ----------
+    weights : Any
+        What was learned so far: an array, or whatever the model keeps.
+    """
+
+    @property
+    def weights(self) -> Any: ...  # noqa: D102
+
+    def update(self) -> list[npt.NDArray[Any]]:
+        """Arrays to be averaged over all parties, of the same number and shapes in each of them."""
+
+    def apply(self, mean: list[Floats]) -> None:
+        """Learn from the mean of all parties' updates."""
+
+
+def real_copy(owner: str, values: Any, name: str) -> Floats:
+    """An own copy as float64; errors name the owner."""
+    try:
+        return as_plain_array(values, name).astype(np.float64, copy=False)
+    except (TypeError, InvalidPlaintextError) as error:
+        raise type(error)(f"{owner}: {error}") from None
+
+
+def mean_square_error(y_pred: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """Mean of the squared differences; infinity if it is too large for a float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows and targets that were checked and copied.
+
+    Attributes
+    ----------
+    X : ndarray
+        Shape (rows, features), float64.
+    y : ndarray
+        Shape (rows,), float64.
+    """
+
+    X: Floats
+    y: Floats
+
+    @classmethod
+    def checked(cls, name: str, X: Any, y: Any, suffix: str = "") -> Rows:
+        """Own copies of a party's rows and targets; errors call them by its name, and ``X`` and ``y`` with the suffix.
+
+        Raises
+        ------
+        TypeError
+            For masked arrays, complex numbers, text and objects.
+        ValueError
+            If they are empty, of other than two and one dimensions, of different length or (InvalidPlaintextError)
+            not finite.
+        """
+        rows, targets = real_copy(name, X, f"X{suffix}"), real_copy(name, y, f"y{suffix}")
+        if rows.ndim != 2 or targets.shape != rows.shape[:1]:
+            raise ValueError(
+                f"{name}: X{suffix} must have shape (rows, features) and y{suffix} shape (rows,), "
+                f"not {rows.shape} and {targets.shape}"
+            )
+        if not rows.size:
+            raise ValueError(f"{name} has no data: X{suffix} has shape {rows.shape}")
+        return cls(rows, targets)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of X."""
+        return int(self.X.shape[1])
+
+
+class GradientModel(ABC):
+    """A model that takes steps against a mean gradient.
+
+    Parameters
+    ----------
+    rows : Rows
+        Kept, not copied.
+    eta : float
+        Step size of `apply`.
+
+    Attributes
+    ----------
+    weights : ndarray
+        Zeros at first.
+    """
+
+    def __init__(self, rows: Rows, eta: float = 0.01) -> None:
+        self.X, self.y, self.eta = rows.X, rows.y, eta
+        self.weights: Floats = np.zeros(self._shape())
+
+    def _shape(self) -> tuple[int, ...]:
+        return self.X.shape[1:]
+
+    @abstractmethod
+    def predict(self, X: Floats) -> Floats:
+        """What is compared with the targets, shape (rows, ...)."""
+
+    def _targets(self, y: Floats) -> Floats:
+        return y
+
+    def gradient(self) -> Floats:
+        """Gradient of the mean loss over the own rows, of the shape of the weights; it may not be finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            residuals = self.predict(self.X) - self._targets(self.y)
+            # In this order, and not X.T @ residuals, which reads X across.
+            gradient: Floats = (residuals.T @ self.X).T / len(self.X)
+        return gradient
+
+    def step(self, gradient: Floats, eta: float) -> None:
+        """Change the weights by ``-eta * gradient``.
+
+        Raises
+        ------
+        ProtocolError
+            If `eta` or the weights after the step are not finite; they stay as they are then.
+        """
+        if not math.isfinite(eta):
+            raise ProtocolError("got a step size eta that is not finite")
+        with np.errstate(over="ignore", invalid="ignore"):
+            weights: Floats = self.weights - eta * gradient
+        if not np.isfinite(weights).all():
+            raise ProtocolError("the step would make its weights infinite; lower eta")
+        self.weights = weights
+
+    def update(self) -> list[npt.NDArray[Any]]:
+        """The gradient."""
+        return [self.gradient()]
+
+    def apply(self, mean: list[Floats]) -> None:
+        """A step against the mean gradient."""
+        self.step(mean[0], self.eta)
+
+    def error(self, rows: Rows) -> float:
+        """Mean square error of the predictions."""
+        return mean_square_error(self.predict(rows.X), self._targets(rows.y))
+
+
+class LinearRegression(GradientModel):
+    """Least squares: half the mean square error is the loss, and weights have shape (features,)."""
+
+    def predict(self, X: Floats) -> Floats:
+        """Predicted targets, shape (rows,)."""
+        predictions: Floats = X @ self.weights
+        return predictions
+
+
+class LogisticRegression(GradientModel):
+    """Logistic regression: the cross entropy is the loss; the targets of the rows are the numbers of their classes.
+
+    Parameters
+    ----------
+    rows : Rows
+        Targets from 0 to ``n_classes - 1``; not every class needs a row here.
+    eta : float
+    n_classes : int
+        With 2 classes the weights have shape (features,), and are those of class 1; with more, shape
+        (features, n_classes).
+    """
+
+    def __init__(self, rows: Rows, eta: float = 0.01, n_classes: int = 2) -> None:
+        if n_classes < 2:
+            raise ValueError(f"n_classes must be at least 2, not {n_classes}")
+        if not np.isin(rows.y, np.arange(n_classes)).all():
+            raise ValueError(f"targets must be numbers of classes from 0 to {n_classes - 1}")
+        self.n_classes = n_classes
+        super().__init__(rows, eta)
+
+    def _shape(self) -> tuple[int, ...]:
+        return self.X.shape[1:] if self.n_classes == 2 else (self.X.shape[1], self.n_classes)
+
+    def _targets(self, y: Floats) -> Floats:
+        if self.n_classes == 2:
+            return y
+        return np.asarray(y[:, np.newaxis] == np.arange(self.n_classes), dtype=np.float64)
+
+    def predict(self, X: Floats) -> Floats:
+        """Probabilities: of class 1, shape (rows,), or of each of more than 2 classes, shape (rows, n_classes)."""
+        return probabilities(X @ self.weights)
+
+
+def probabilities(scores: Floats) -> Floats:
+    """Of class 1, for one score a row; of each class, for a score of each, shape (rows, classes)."""
+    if scores.ndim == 1:
+        shares: Floats = 0.5 * (1 + np.tanh(0.5 * scores))  # the logistic function, which overflows nowhere
+        return shares
+    exponentials: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+class CallableModel:
+    """Any function that returns a list of arrays.
+
+    Parameters
+    ----------
+    update : callable
+        Called without arguments; returns a list of arrays of real numbers.
+    apply : callable, optional
+        Called with the mean of all parties' updates, a list of float64 arrays of the same shapes.
+
+    Attributes
+    ----------
+    weights : list of ndarray
+        The last mean; empty at first.
+    """
+
+    def __init__(
+        self,
+        update: Callable[[], Sequence[npt.ArrayLike]],
+        apply: Callable[[list[Floats]], object] | None = None,
+    ) -> None:
+        for name, function in (("update", update), ("apply", apply)):
+            if not callable(function) and (name == "update" or function is not None):
+                raise TypeError(f"{name} must be callable, not {type(function).__name__}")
+        self._update, self._apply = update, apply
+        self.weights: list[Floats] = []
+
+    def update(self) -> list[npt.NDArray[Any]]:
+        """What the function returns, one array or plain number an item."""
+        return list(self._update())  # type: ignore[arg-type]
+
+    def apply(self, mean: list[Floats]) -> None:
+        """Keep the mean, and hand it to the other function."""
+        if self._apply is not None:
+            self._apply(mean)
+        self.weights = mean

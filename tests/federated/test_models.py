@@ -1,0 +1,157 @@
+"""Models, and parties that encrypt the updates of any model."""
+
+import numpy as np
+import pytest
+from tests.federated.conftest import Parties
+
+from vecphe.errors import ProtocolError
+from vecphe.federated import (
+    CallableModel,
+    Client,
+    LinearRegression,
+    LogisticRegression,
+    Party,
+    Rows,
+    Server,
+    federated_learning,
+    run_rounds,
+)
+
+
+def rows_of(seed, n=20, features=3, classes=None):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=n) if classes is None else rng.integers(0, classes, size=n)
+    return Rows.checked("A", rng.normal(size=(n, features)), y)
+
+
+def loss(model, rows):
+    """Cross entropy, from the definition."""
+    shares = model.predict(rows.X)
+    if shares.ndim == 1:
+        shares = np.column_stack([1 - shares, shares])
+    return -np.mean(np.log(shares[np.arange(len(rows.y)), rows.y.astype(int)]))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_logistic_gradients_are_slopes_of_the_cross_entropy(classes):
+    rows = rows_of(1, classes=classes)
+    model = LogisticRegression(rows, n_classes=classes)
+    model.weights = np.random.default_rng(2).normal(size=model.weights.shape)
+    gradient, weights = model.gradient(), model.weights
+    for index in np.ndindex(weights.shape):
+        step = np.zeros_like(weights)
+        step[index] = 1e-6
+        model.weights = weights + step
+        above = loss(model, rows)
+        model.weights = weights - step
+        assert gradient[index] == pytest.approx((above - loss(model, rows)) / 2e-6, rel=1e-4, abs=1e-8)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_overflow_nowhere(classes):
+    rows = Rows.checked("A", [[1e200, 0.0], [-1e200, 1.0]], [0, 1])
+    model = LogisticRegression(rows, n_classes=classes)
+    model.weights = np.full(model.weights.shape, 1e100)
+    assert np.isfinite(model.predict(rows.X / 1e200 * 800)).all()
+    assert np.isfinite(model.error(rows))
+
+
+@pytest.mark.parametrize("y", [[0, 2], [0, -1], [0, 0.5]])
+def test_targets_must_be_numbers_of_classes(y):
+    with pytest.raises(ValueError, match="classes from 0 to 1"):
+        LogisticRegression(Rows.checked("A", np.eye(2), y))
+    with pytest.raises(ValueError, match="n_classes must be at least 2"):
+        LogisticRegression(Rows.checked("A", np.eye(2), [0, 0]), n_classes=1)
+
+
+def test_logistic_models_learn_by_the_functions_that_users_know(backend):
+    shards = [rows_of(seed, classes=2) for seed in range(3)]
+    data = [rows.X for rows in shards], [rows.y for rows in shards]
+    config = {"n_clients": 3, "key_length": 256, "insecure": True, "n_iter": 3, "eta": 0.5, "backend": backend}
+    result = federated_learning(*data, data[0][0], data[1][0], config, model=LogisticRegression)
+    weights = np.zeros(3)
+    for _ in range(3):
+        gradients = [r.X.T @ (1 / (1 + np.exp(-r.X @ weights)) - r.y) / 20 for r in shards]
+        weights = weights - 0.5 * np.mean(gradients, axis=0)
+    np.testing.assert_allclose(result.weights[2], weights, rtol=1e-8)
+    assert result.mse[0] == pytest.approx(np.mean((1 / (1 + np.exp(-shards[0].X @ weights)) - shards[0].y) ** 2))
+
+
+def test_any_function_takes_part(backend):
+    server = Server(256, insecure=True, backend=backend)
+    arrays = [[np.full((2, 2), float(i)), np.array([i, 2 * i]), np.float64(i), np.zeros((0, 3))] for i in range(4)]
+    seen = []
+    parties = [
+        Party("A", lambda: arrays[0], server.pubkey),
+        Party("B", CallableModel(lambda: tuple(arrays[1]), seen.append), server.pubkey),
+        Party("C", CallableModel(lambda: arrays[2]), server.pubkey),
+        Party("D", lambda: arrays[3], server.pubkey),
+    ]
+    done = list(run_rounds(server, parties, 2))
+    assert [one.round for one in done] == [1, 2]
+    assert done[1].mean.tolist() == [1.5] * 4 + [1.5, 3.0, 1.5]
+    for party in parties:
+        assert [weights.tolist() for weights in party.weights] == [[[1.5, 1.5]] * 2, [1.5, 3.0], 1.5, []]
+        assert party.weights[3].shape == (0, 3)
+    assert len(seen) == 2
+    assert done[0].parties == parties
+
+
+@pytest.mark.parametrize(
+    ("update", "error", "message"),
+    [
+        ([], TypeError, "A: its model's update must be a list"),
+        (np.zeros(3), TypeError, "A: its model's update must be a list"),
+        ([np.array([1j])], TypeError, "^A: "),
+        ([np.array(["x"])], TypeError, "^A: "),
+        ([np.ma.array([1.0], mask=[True])], TypeError, "^A: .*masked"),
+        ([np.array([1.0]), np.array([np.nan])], ProtocolError, "A: its update is not finite.*It sent nothing"),
+        ([[1.0, np.inf]], ProtocolError, "A: its update is not finite.*It sent nothing"),
+        ([np.array([1e60])], ProtocolError, "A: its update cannot be encoded.*It sent nothing"),
+    ],
+)
+def test_updates_that_cannot_be_sent_name_the_party(update, error, message):
+    server = Server(256, insecure=True)
+    returned = (lambda: update) if isinstance(update, list) else CallableModel(lambda: update)
+    if isinstance(update, np.ndarray):
+        returned.update = lambda: update
+    with pytest.raises(error, match=message):
+        Party("A", returned, server.pubkey).encrypted_gradient()
+
+
+@pytest.mark.parametrize("mean", [[1.0, 2.0], [[1.0, 2.0, 3.0]], [1.0, 2.0, np.nan]])
+def test_a_mean_that_does_not_fit_changes_nothing(mean):
+    for party in (Party("A", lambda: [np.ones(3)], Server(256, insecure=True).pubkey), Parties("packed").clients[0]):
+        with pytest.raises(ProtocolError, match="A has sent nothing yet"):
+            party.receive([1.0, 2.0, 3.0])
+        party.encrypted_gradient()
+        with pytest.raises(ProtocolError, match="A: got a"):
+            party.receive(mean)
+        assert party.round == 1
+        party.receive([1.0, 2.0, 3.0])
+        assert party.round == 2
+
+
+def test_parties_that_send_other_shapes_are_refused():
+    server = Server(256, insecure=True)
+    parties = [Party(name, lambda n=n: [np.ones(n)], server.pubkey) for name, n in zip("ABC", (3, 3, 4), strict=True)]
+    with pytest.raises(ProtocolError, match="round 1, B -> C: lengths differ"):
+        next(run_rounds(server, parties, 1))
+
+
+def test_what_is_no_model_is_refused():
+    for wrong in (3, None, [np.ones(3)]):
+        with pytest.raises(TypeError, match="update must be callable"):
+            Party("A", wrong)
+    with pytest.raises(TypeError, match="apply must be callable"):
+        CallableModel(list, 3)
+
+
+def test_a_client_is_its_model():
+    client = Client("A", np.eye(3), np.arange(3.0), model=LinearRegression, eta=0.5)
+    client.weights = np.ones(3)
+    assert client.model.weights.tolist() == [1.0] * 3
+    client.pubkey = Server(256, insecure=True).pubkey
+    client.encrypted_gradient()
+    client.receive([1.0, 0.0, -1.0])
+    assert client.weights.tolist() == [0.5, 1.0, 1.5]

@@ -1,0 +1,246 @@
+"""Keys and sums as bytes: a hop in which a transport moves nothing else."""
+
+import json
+import struct
+
+import numpy as np
+import phe
+import pytest
+from tests.federated.conftest import Parties
+
+from vecphe import EncryptedArray, PublicKey
+from vecphe.errors import KeyMismatchError, LayoutMismatchError, ProtocolError, SerializationError
+from vecphe.federated import (
+    Client,
+    EncryptedVector,
+    EncryptionKey,
+    NaiveBackend,
+    PackedBackend,
+    Server,
+    decrypt_vector,
+    encrypt_vector,
+)
+
+VALUES = [0.0, -1.5, 1e-3, 152.13348416289594, -30000.0, 3.0]
+
+
+@pytest.fixture
+def server(backend):
+    """A server with a short key."""
+    return Server(256, insecure=True, backend=backend)
+
+
+def test_vectors_are_encrypted_arrays_of_the_format_with_their_terms(server):
+    vector = encrypt_vector(server.pubkey, VALUES) + encrypt_vector(server.pubkey, VALUES)
+    data = vector.to_bytes()
+    array = EncryptedArray.from_bytes(PublicKey(server.pubkey.n, insecure=True), data)
+    assert (array.shape, array.terms, array.packed) == ((6,), 2, server.pubkey.backend == "packed")
+    again = EncryptedVector.from_bytes(server.pubkey, data)
+    assert (len(again), again.terms, again.n_ciphertexts) == (6, 2, vector.n_ciphertexts)
+    np.testing.assert_allclose(decrypt_vector(server.privkey, again), 2 * np.array(VALUES), rtol=1e-15, atol=1e-11)
+    total = again + encrypt_vector(server.pubkey, VALUES)
+    assert total.terms == 3
+    np.testing.assert_allclose(decrypt_vector(server.privkey, total), 3 * np.array(VALUES), rtol=1e-15, atol=1e-11)
+
+
+def test_h75_bytes_without_a_record_are_not_decrypted(parties):
+    v0, v1, v2 = (client.encrypted_gradient() for client in parties.clients)
+    for vector in (EncryptedVector.from_bytes(v0.key, (v0 + v1 + v2).to_bytes()), v0 + v1):
+        again = EncryptedVector.from_bytes(v0.key, vector.to_bytes())
+        assert again.contributions is None
+        with pytest.raises(ProtocolError, match="refused to decrypt"):
+            parties.server.decrypt_aggregate(again + v2 if vector.terms == 2 else again, 3)
+        with pytest.raises(ProtocolError, match="mixed into"):
+            again.to_message()
+
+
+def test_a_round_in_which_only_bytes_are_moved(parties):
+    server, clients = parties.server, parties.clients
+    for number in (1, 2):
+        handed_out, message = server.pubkey.to_bytes(), None
+        expected = parties.mean
+        for client in clients:
+            client.pubkey = EncryptionKey.from_bytes(handed_out, insecure=True)
+            total = None if message is None else EncryptedVector.from_message(client.pubkey, message)
+            message = client.encrypted_gradient(total).to_message()
+        mean = server.decrypt_aggregate(EncryptedVector.from_message(server.pubkey, message), 3)
+        np.testing.assert_allclose(mean, expected, rtol=1e-9)
+        for client in clients:
+            client.gradient_step(mean, 0.1)
+        with pytest.raises(ProtocolError, match=f"round {number} was decrypted before"):
+            server.decrypt_aggregate(EncryptedVector.from_message(server.pubkey, message), 3)
+
+
+def test_h75_messages_keep_what_is_in_the_sum(parties):
+    a, b, _ = parties.clients
+    first = EncryptedVector.from_message(a.pubkey, a.encrypted_gradient().to_message())
+    assert [c.client for c in first.contributions] == ["A"]
+    with pytest.raises(ProtocolError, match=r"A adds nothing .*already"):
+        a.encrypted_gradient(first)
+    twice = b.encrypted_gradient(first) + a.encrypted_gradient()
+    with pytest.raises(ProtocolError, match="twice"):
+        twice.to_message()
+    with pytest.raises(ProtocolError, match="twice"):
+        parties.server.decrypt_aggregate(twice, 3)
+
+
+def test_keys_come_with_their_encoding_and_run(server):
+    key = EncryptionKey.from_bytes(server.pubkey.to_bytes(), insecure=True)
+    assert (key.backend, key.n, key.run) == (server.pubkey.backend, server.pubkey.n, server.pubkey.run)
+    assert type(key) is type(server.pubkey)
+    total = encrypt_vector(key, VALUES) + encrypt_vector(server.pubkey, VALUES)
+    assert total.is_sum_of_terms
+    np.testing.assert_allclose(decrypt_vector(server.privkey, total), 2 * np.array(VALUES), rtol=1e-15, atol=1e-11)
+    with pytest.raises(ValueError, match="insecure=True"):
+        EncryptionKey.from_bytes(server.pubkey.to_bytes())
+
+
+def test_encodings_survive():
+    server = Server(512, insecure=True, backend=PackedBackend(max_terms=7))
+    key = EncryptionKey.from_bytes(server.pubkey.to_bytes(), insecure=True, n_jobs=1)
+    assert encrypt_vector(key, [1.0]).array.format == encrypt_vector(server.pubkey, [1.0]).array.format
+    other = Server(512, insecure=True, backend=PackedBackend(max_terms=200)).pubkey
+    with pytest.raises(KeyMismatchError):
+        EncryptedVector.from_bytes(other, encrypt_vector(key, [1.0]).to_bytes())
+
+
+@pytest.mark.parametrize("name", ["packed", "vectorized"])
+def test_vectors_of_another_encoding_are_refused(name):
+    key = Server(256, insecure=True, backend=name).pubkey
+    for packed, values in ((name != "packed", [1.0]), (name == "packed", [[1.0]]), (name == "packed", [1.0])):
+        array = key.public_key.encrypt(values, packed=packed, encoding=PackedBackend(max_terms=9).encoding)
+        with pytest.raises(LayoutMismatchError, match="another way"):
+            EncryptedVector.from_bytes(key, array.to_bytes())
+
+
+def test_numbers_of_different_exponents_are_aligned():
+    server = Server(512, insecure=True, backend=NaiveBackend(phe))
+    vector = encrypt_vector(server.pubkey, [1e-10, 5, 1e12, 0.1])
+    assert len({number.exponent for number in vector.numbers}) > 2
+    before = vector.ciphertexts()
+    again = EncryptedVector.from_bytes(server.pubkey, vector.to_bytes())
+    assert vector.ciphertexts() == before
+    assert {number.exponent for number in again.numbers} == {min(number.exponent for number in vector.numbers)}
+    assert decrypt_vector(server.privkey, again).tolist() == [1e-10, 5, 1e12, 0.1]
+    packed = PublicKey(server.pubkey.n, insecure=True).encrypt([1.0], packed=True)
+    with pytest.raises(LayoutMismatchError, match="one value a ciphertext"):
+        EncryptedVector.from_bytes(server.pubkey, packed.to_bytes())
+
+
+# Hostile messages ----------------------------------------------------------------------------------------------------
+
+
+def edited(message, change=None, text=None):
+    """The message with another header."""
+    (length,) = struct.unpack_from("<Q", message, 8)
+    header = json.loads(message[16 : 16 + length])
+    if change:
+        header = change(header)
+    text = json.dumps(header).encode() if text is None else text
+    return message[:8] + struct.pack("<Q", len(text)) + text + message[16 + length :]
+
+
+@pytest.fixture(scope="module")
+def sent():
+    """A key and messages of it."""
+    parties = Parties("packed")
+    vector = parties.clients[1].encrypted_gradient(parties.clients[0].encrypted_gradient())
+    return parties.server.pubkey, vector.to_message(), parties.server.pubkey.to_bytes()
+
+
+CHANGES = [
+    {"version": 2},
+    {"version": True},
+    {"version": "1"},
+    {"kind": "key"},
+    {"kind": None},
+    {"run": "AB" * 16},
+    {"run": "ab" * 15},
+    {"run": 5},
+    {"round": 0},
+    {"round": -1},
+    {"round": True},
+    {"round": 1.0},
+    {"round": 1 << 63},
+    {"clients": []},
+    {"clients": {}},
+    {"clients": [["ab" * 16, "A"]]},
+    {"clients": [["ab" * 16, "A"], ["cd" * 16]]},
+    {"clients": [["ab" * 16, "A"], ["cd" * 16, ""]]},
+    {"clients": [["ab" * 16, "A"], ["cd" * 16, 5]]},
+    {"clients": [["ab" * 16, "A"], ["cd" * 16, "B\x1b[2J"]]},
+    {"clients": [["ab" * 16, "A"], ["cd" * 16, "\ud800"]]},
+    {"clients": [["ab" * 16, "A"], ["CD" * 16, "B"]]},
+    {"more": 1},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_h36_headers_that_are_not_as_specified_are_refused(sent, change):
+    key, message, _ = sent
+    assert EncryptedVector.from_message(key, edited(message, dict)).terms == 2
+    with pytest.raises(SerializationError):
+        EncryptedVector.from_message(key, edited(message, lambda header: {**header, **change}))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{", b"\xff", b"null", b'{"a":1,"a":1}', b"[" * 10**5, b"9" * 10**5], ids=range(8)
+)
+def test_h37_headers_that_are_no_such_json_are_refused(sent, text):
+    for message, read in ((sent[1], lambda data: EncryptedVector.from_message(sent[0], data)), (sent[2], key_from)):
+        with pytest.raises(SerializationError):
+            read(edited(message, text=text))
+
+
+def key_from(data):
+    return EncryptionKey.from_bytes(data, insecure=True)
+
+
+def test_h35_messages_cut_anywhere_or_too_long_are_refused(sent):
+    key, message, handed_out = sent
+    for data, read in ((message, lambda data: EncryptedVector.from_message(key, data)), (handed_out, key_from)):
+        for end in range(len(data)):
+            with pytest.raises(SerializationError):
+                read(data[:end])
+        for longer in (data + b"\0", data + data):
+            with pytest.raises(SerializationError):
+                read(longer)
+        read(bytearray(data))
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**63, 2**64 - 1])
+def test_h35_lengths_are_checked_before_anything_is_read(sent, length):
+    key, message, handed_out = sent
+    for data, read in ((message, lambda data: EncryptedVector.from_message(key, data)), (handed_out, key_from)):
+        with pytest.raises(SerializationError):
+            read(data[:8] + struct.pack("<Q", length) + data[16:])
+
+
+def test_messages_of_the_other_kind_and_no_bytes_are_refused(sent):
+    key, message, handed_out = sent
+    with pytest.raises(SerializationError):
+        EncryptedVector.from_message(key, handed_out)
+    with pytest.raises(SerializationError):
+        key_from(message)
+    with pytest.raises(SerializationError, match="magic bytes"):
+        EncryptedVector.from_message(key, EncryptedVector.from_message(key, message).to_bytes())
+    for read in (key_from, lambda data: EncryptedVector.from_message(key, data)):
+        with pytest.raises(TypeError, match="data must be bytes, not str"):
+            read("text")
+    with pytest.raises(TypeError, match="key must be of class"):
+        EncryptedVector.from_message(key.public_key, message)
+    with pytest.raises(SerializationError, match="backend of the key is unknown"):
+        key_from(edited(handed_out, lambda header: {**header, "backend": "other"}))
+    for wrong in ("vectorized", "naive"):
+        with pytest.raises(SerializationError):
+            key_from(edited(handed_out, lambda header, wrong=wrong: {**header, "backend": wrong}))
+
+
+def test_a_message_of_another_key_is_refused(sent):
+    other = Server(256, insecure=True).pubkey
+    with pytest.raises(KeyMismatchError):
+        EncryptedVector.from_message(other, sent[1])
+    key = EncryptionKey.from_bytes(edited(sent[2], lambda header: {**header, "run": "ab" * 16}), insecure=True)
+    client = Client("D", np.ones((4, 3)), np.ones(4), key)
+    with pytest.raises(ProtocolError, match=r"D adds nothing .*of another run"):
+        client.encrypted_gradient(EncryptedVector.from_message(key, sent[1]))

@@ -1,0 +1,260 @@
+"""numpy's functions on encrypted arrays, and what an array has in common with numpy's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vecphe import (
+    EncryptedArray,
+    FixedPoint,
+    KeyMismatchError,
+    PackedOperationError,
+    PlaintextOverflowError,
+    PrivateKey,
+    PublicKey,
+)
+
+Keypair = tuple[PublicKey, PrivateKey]
+
+X = np.array([[1.0, -2.5, 3.0, 0.5], [4.0, 5.0, -6.25, 7.0]])
+Y = np.array([[10.0, 20.0, 30.0, 40.0], [-1.0, 0.25, 2.0, 3.0]])
+MASK = np.array([[True, False, True, False], [False, False, True, True]])
+
+
+@pytest.fixture(scope="module")
+def encrypted(keypair: Keypair) -> tuple[EncryptedArray, EncryptedArray]:
+    return keypair[0].encrypt(X), keypair[0].encrypt(Y)
+
+
+def assert_equal(private_key: PrivateKey, result: Any, expected: Any) -> None:
+    if isinstance(expected, list | tuple):
+        assert len(result) == len(expected) > 0
+        for part, plain in zip(result, expected, strict=True):
+            assert_equal(private_key, part, plain)
+    else:
+        assert isinstance(result, EncryptedArray)
+        assert result.shape == expected.shape
+        np.testing.assert_allclose(private_key.decrypt(result), expected, rtol=1e-14)
+
+
+ONE: list[Callable[[Any], Any]] = [
+    lambda a: np.take(a, [3, 0, 0]),
+    lambda a: np.take(a, [-1, 2], axis=1),
+    lambda a: np.take(a, [[0, 9]], mode="clip"),
+    lambda a: np.take(a, 5, mode="wrap"),
+    lambda a: np.take_along_axis(a, np.array([[0], [2]]), axis=1),
+    lambda a: np.split(a, 2, axis=1),
+    lambda a: np.split(a, [1, 3], axis=1),
+    lambda a: np.array_split(a, 3, axis=1),
+    lambda a: np.hsplit(a, 2),
+    lambda a: np.vsplit(a, 2),
+    lambda a: np.dsplit(a.reshape(1, 2, 4), 2),
+    lambda a: np.squeeze(a.reshape(1, 8)),
+    lambda a: np.expand_dims(a, 1),
+    lambda a: np.swapaxes(a, 0, 1),
+    lambda a: np.moveaxis(a.reshape(2, 2, 2), 0, -1),
+    lambda a: np.flip(a),
+    lambda a: np.fliplr(a),
+    lambda a: np.flipud(a),
+    lambda a: np.rot90(a),
+    lambda a: np.roll(a, 3),
+    lambda a: np.roll(a, -1, axis=1),
+    lambda a: np.repeat(a, 2, axis=0),
+    lambda a: np.tile(a, (2, 1)),
+    lambda a: np.broadcast_to(a, (3, 2, 4)),
+    lambda a: np.resize(a, (3, 3)),
+    lambda a: np.diagonal(a),
+    lambda a: np.delete(a, 1, axis=1),
+    lambda a: np.atleast_1d(a[0, 0]),
+    lambda a: np.atleast_2d(a[0]),
+    lambda a: np.atleast_3d(a),
+    lambda a: np.copy(a),
+    lambda a: np.ravel(a),
+    lambda a: np.reshape(a, (4, 2)),
+    lambda a: np.transpose(a),
+    lambda a: np.transpose(a, (1, 0)),
+    lambda a: np.sum(a, axis=0),
+    lambda a: np.mean(a, axis=1, keepdims=True),
+    lambda a: a.copy(),
+    lambda a: a.flatten(),
+    lambda a: a.dot(Y.T),
+    lambda a: a.dot(2),
+    lambda a: a.dot(Y[0]),
+    lambda a: np.dot(Y.T, a),
+    lambda a: np.inner(a, Y),
+    lambda a: np.inner(Y, a),
+    lambda a: np.inner(a[0], Y[1]),
+    lambda a: np.inner(Y[0], a),
+    lambda a: np.inner(a, Y.tolist()),
+    lambda a: np.inner(a, 2.0),
+    lambda a: np.outer(a[0], [1.0, 2.0]),
+    lambda a: np.outer(Y, a),
+    lambda a: np.outer([3, 4], a[1]),
+    lambda a: np.outer(2, a),
+    lambda a: np.where(MASK, a, 0),
+    lambda a: np.where(MASK, a, Y),
+    lambda a: np.where(MASK, 7, a),
+    lambda a: np.where(MASK[0], Y[0], a),
+    lambda a: np.where(np.array([[[True]], [[False]]]), a, Y),
+    lambda a: np.where(MASK.tolist(), a, Y.tolist()),
+    lambda a: np.where(True, a, Y),
+    lambda a: +a,
+    lambda a: 0 + a,
+    lambda a: a.transpose((0, 1)),
+]
+TWO: list[Callable[[Any, Any], Any]] = [
+    lambda a, b: np.stack([a, b]),
+    lambda a, b: np.stack((a, b, a), axis=-1),
+    lambda a, b: np.concatenate([a, b], axis=1),
+    lambda a, b: np.concatenate((a, b)),
+    lambda a, b: np.concatenate([a, b], axis=None),
+    lambda a, b: np.vstack([a, b]),
+    lambda a, b: np.hstack([a, b]),
+    lambda a, b: np.dstack([a, b]),
+    lambda a, b: np.column_stack([a[0], b[1]]),
+    lambda a, b: np.where(MASK, a, b),
+    lambda a, b: np.where(MASK[:, :1], a[0], b),
+]
+
+
+@pytest.mark.parametrize("number", range(len(ONE)))
+def test_functions_of_one_array(
+    private_key: PrivateKey, encrypted: tuple[EncryptedArray, EncryptedArray], number: int
+) -> None:
+    assert_equal(private_key, ONE[number](encrypted[0]), ONE[number](X))
+
+
+@pytest.mark.parametrize("number", range(len(TWO)))
+def test_functions_of_two_arrays(
+    private_key: PrivateKey, encrypted: tuple[EncryptedArray, EncryptedArray], number: int
+) -> None:
+    assert_equal(private_key, TWO[number](*encrypted), TWO[number](X, Y))
+    assert not TWO[number](*encrypted).is_fresh
+
+
+def test_h39_what_repeats_elements_is_not_fresh(public_key: PublicKey) -> None:
+    for move in (
+        lambda c: np.repeat(c, 2),
+        lambda c: np.tile(c, 2),
+        lambda c: np.take(c, [0, 0]),
+        lambda c: np.resize(c, 3),
+        lambda c: np.broadcast_to(c, (2, 2)),
+        lambda c: np.where([True, False], c, 0),
+        lambda c: np.stack([c, c]),
+    ):
+        moved = move(public_key.encrypt([1.0, 2.0]))
+        assert not moved.is_fresh
+        assert not set(moved.ciphertexts()) & set(public_key._source.ring.store(moved.residues))
+    for move in (np.flip, np.squeeze, lambda c: np.take(c, [1]), lambda c: np.split(c, 2)[0]):
+        c = public_key.encrypt([1.0, 2.0])
+        assert move(c).is_fresh
+        c.to_bytes()
+        assert not move(c).is_fresh
+
+
+def test_choices_carry_scale_bound_and_kind(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    small, large = public_key.encrypt([1, 2]), public_key.encrypt([3, 4]) * 2**40
+    halves = public_key.encrypt([0.5, 1.5]) * 0.5
+    for joined in (np.stack([small, large]), np.where([True, False], small, large), np.hstack([large, small])):
+        assert joined.bound == large.bound
+        assert joined.dtype == np.int64
+    mixed = np.where([True, False], small, halves)
+    assert (mixed.dtype, mixed.format.fraction_bits) == (np.float64, halves.format.fraction_bits)
+    assert private_key.decrypt(mixed).tolist() == [1.0, 0.75]
+    assert np.where([True, False], small, 5).bound == small.bound + small.encoding.unit
+    assert private_key.decrypt(np.where([False, True], small, np.uint64(2**64 - 1))).tolist() == [2**64 - 1, 2]
+    wide = public_key.encrypt([1, 2], encoding=FixedPoint(0, public_key.n // 4))
+    with pytest.raises(PlaintextOverflowError):
+        np.stack([wide, halves])
+    assert (small + small).terms == np.stack([small + small, small]).terms == 2
+
+
+def test_what_functions_refuse(keypair: Keypair, other_keypair: Keypair) -> None:
+    public_key = keypair[0]
+    c, packed = public_key.encrypt([1.0, 2.0]), public_key.encrypt([1.0, 2.0], packed=True)
+    for function in (np.take, np.repeat, np.tile, np.split, np.roll):
+        with pytest.raises(PackedOperationError, match=f"cannot do numpy.{function.__name__}: .* packed=False"):
+            function(packed, 1)
+    for join in (np.stack, np.concatenate, np.vstack):
+        with pytest.raises(PackedOperationError, match="packed=False"):
+            join([packed, packed])
+        with pytest.raises(KeyMismatchError, match="different keys"):
+            join([c, other_keypair[0].encrypt([1.0, 2.0])])
+        with pytest.raises(TypeError, match="encrypt plain ones first"):
+            join([c, np.zeros(2)])
+    with pytest.raises(PackedOperationError, match="packed=False"):
+        np.where([True, False], packed, packed)
+    assert keypair[1].decrypt(np.copy(packed)).tolist() == [1.0, 2.0]
+    for refused in (
+        lambda: np.where(c, 1, 2), lambda: np.where(c), lambda: np.where([True, False], c), lambda: np.einsum("i->", c),
+        lambda: np.concatenate([c, c], dtype=float), lambda: np.stack([c, c], out=np.zeros((2, 2))),
+        lambda: np.diag(c), lambda: np.outer(c, c), lambda: np.inner(c, c), lambda: np.sort(c), lambda: np.take([1], c),
+        lambda: np.take(c, [0], out=np.zeros(1)), lambda: np.linalg.norm(c), lambda: np.median(c), lambda: c.dot(c),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            refused()
+    with pytest.raises(IndexError):
+        np.take(c, [2])
+    with pytest.raises(ValueError, match="equal division"):
+        np.split(c, 3)
+    with pytest.raises(ValueError, match="same shape"):
+        np.stack([c, c[:1]])
+
+
+def test_joins_check_before_they_compute(public_key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    c, finer = public_key.encrypt([1, 2]), public_key.encrypt([[0.5], [1.0], [2.0]])
+    monkeypatch.setattr(type(public_key._source.ring), "power_vartime", lambda *_: pytest.fail("computed"))
+    for join in (np.concatenate, np.stack, np.hstack):
+        with pytest.raises(ValueError, match=r"dimension|shape"):
+            join([c, finer])
+
+
+# Attributes -----------------------------------------------------------------------------------------------------
+
+
+def test_dtype_is_what_decryption_gives(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    for values in ([1, 2], [1.0, 2.0], [True, False], np.array([1, 2], dtype=np.uint8), np.float32([1, 2])):
+        for packed in (False, True):
+            c = public_key.encrypt(values, packed=packed)
+            for result in (c, c + 1, c * 2, -c, c + 0.0 if not packed else c):
+                assert result.dtype == private_key.decrypt(result).dtype
+    assert (public_key.encrypt([1]) * 0.5).dtype == np.float64
+
+
+def test_public_key_is_the_one_it_was_encrypted_with(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    c = public_key.encrypt([1.0])
+    for array in (c, c + c, c[:0], EncryptedArray.from_bytes(public_key, c.to_bytes())):
+        key = array.public_key
+        assert isinstance(key, PublicKey)
+        assert key == public_key
+        assert private_key.decrypt(array.sum() + key.encrypt(2.0)).shape == ()
+    textbook = PublicKey(public_key.n, insecure=True, randomizers="textbook")
+    assert textbook.encrypt([1.0]).public_key.randomizers == "textbook"
+
+
+def test_weak_references(public_key: PublicKey) -> None:
+    c = public_key.encrypt([1.0])
+    assert weakref.ref(c)() is c
+    kept = weakref.WeakValueDictionary({"c": c})
+    del c
+    assert "c" not in kept
+
+
+def test_the_larger_rooms_are_attributes_of_the_package() -> None:
+    script = (
+        "import sys, vecphe; before = 'sklearn' in sys.modules; assert {'federated', 'phe'} < set(dir(vecphe)); "
+        "print(before, vecphe.federated.Server.__name__, vecphe.phe.generate_paillier_keypair.__name__, "
+        "hasattr(vecphe, 'nothing'), vecphe.federated is sys.modules['vecphe.federated'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "Server", "generate_paillier_keypair", "False", "True"]

@@ -161,7 +161,15 @@ def test_many_rows_leave_no_blank_band() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(5999, "5999 s"), (7200, "2 h"), (47.9 * 3600, "47.9 h"), (60 * 3600, "2.5 days"), (1e9, "11574 days")],
+    [
+        (5999, "5999 s"),
+        (7200, "2 h"),
+        (47.9 * 3600, "47.9 h"),
+        (60 * 3600, "2.5 days"),
+        (1e8, "3.17 years"),
+        (1e9, "31.7 years"),
+        (3e12, "95,100 years"),
+    ],
 )
 def test_long_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -127,9 +127,9 @@ def run(
         )
         comparison = Comparison(options)
     reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
-    reporter.print_start(comparison)
     with errors_in_one_line(VecpheError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
+        reporter.print_start(comparison)
         comparison.run(reporter)
     reporter.print_results(comparison)
     if json_file is not None:
@@ -153,7 +153,7 @@ def estimate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Predict time, traffic and memory of a round, from some seconds of calibration on this machine."""
-    from vecphe.cli.plan import print_plan, print_plan_json
+    from vecphe.cli.estimate import print_plan, print_plan_json
 
     with errors_in_one_line(VecpheError, ValueError):
         from vecphe.bench.estimate import Plan, calibrate

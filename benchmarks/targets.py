@@ -113,7 +113,7 @@ def measured_lines(groups: list[str]) -> Iterator[Line]:
 
 def as_saved(lines: list[Line]) -> dict[str, Any]:
     """What is saved: the lines, and where and when they were measured."""
-    return stamped("targets", lines=[{**asdict(line.measured), "target": line.target} for line in lines])
+    return stamped(lines=[{**asdict(line.measured), "target": line.target} for line in lines])
 
 
 def saved_lines(content: dict[str, Any]) -> list[Line]:
@@ -156,7 +156,7 @@ def main() -> int:
     arguments = parsed_arguments()
     content = measure(arguments.groups)
     if arguments.save:
-        save(arguments.save, content)
+        save(arguments.save, "targets", content)
     lines = saved_lines(content)
     missed = [line.measured.name for line in lines if not line.met]
     if missed:

@@ -212,7 +212,7 @@ def main() -> int:
             print("\n".join(f"  {line}" for line in told["said"]), flush=True)
             replayed.append(told)
     if arguments.save:
-        save(arguments.save, stamped("regressions", plants=replayed))
+        save(arguments.save, "regressions", stamped(plants=replayed))
     right = sum(not told["wrong"] for told in replayed)
     print(f"\n{right} of {len(replayed)} as they should be")
     return 0 if right == len(replayed) else 1

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from benchmarks import documents, targets
 from benchmarks.measure import Measured
 from benchmarks.saved import load, save, stamped, with_section
+
 from vecphe.errors import SerializationError
 
 LINES = [
@@ -35,8 +35,8 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "other.json", stamped("profile"))
-    with pytest.raises(SerializationError, match=r"other\.json is no file of results of the kind vecphe-targets"):
+    save(tmp_path / "other.json", "profile", stamped())
+    with pytest.raises(SerializationError, match=r"other\.json: schema is not 'vecphe-targets'"):
         load(tmp_path / "other.json", "targets")
 
 

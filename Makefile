@@ -21,7 +21,7 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench results documents gate gate-baseline \
+.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench targets results documents gate gate-baseline \
 	gate-regressions clean
 
 help: ## Show this list
@@ -81,7 +81,10 @@ format: $(STAMP) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Measure the speed targets on this machine
+bench: $(STAMP) ## Measure rounds on this machine: vecphe bench run; ARGS="--quick" for less than a minute
+	$(BIN)/vecphe bench run $(ARGS)
+
+targets: $(STAMP) ## Hold this machine against the speed targets of the project
 	$(BIN)/python -m benchmarks.targets $(ARGS)
 
 gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it

@@ -59,6 +59,16 @@ def compare_times(times: list[tuple[float, float]]) -> Comparison:
     )
 
 
+def shares_of_peak(multiply_adds: float, function: Callable[[], object], times: int) -> list[tuple[float, float]]:
+    """Multiply-adds a second of a function that does so many, and of the core at its peak, measured in turn."""
+    return [(multiply_adds / once(function), multiply_add_peak()) for _ in range(times)]
+
+
+def limbs(key_length: int) -> int:
+    """Of 52 bits, of a number modulo n in the native kernel."""
+    return -(-(key_length + 12) // 52)
+
+
 def multiply_add_peak(rounds: int = 400_000) -> float:
     """Multiply-adds a second that this core's AVX-512 IFMA unit does at most; about a millisecond is measured."""
     from vecphe.arithmetic import _native

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.measure import multiply_add_peak, once
+from benchmarks.measure import limbs, multiply_add_peak, once
 from benchmarks.saved import provenance, show_and_save, table
 from vecphe.arithmetic import active_engine, random_words
 from vecphe.bench.count_rows import Material
@@ -34,7 +34,7 @@ def measured(key_length: int) -> dict[str, Any]:
         "key_length": key_length,
         "steps": round(counts["kernel.delayed"] / COUNT),
         "multiply_adds": round(counts["kernel.multiply_adds"] / COUNT),
-        "limbs": -(-(key_length + 12) // 52),
+        "limbs": limbs(key_length),
         "seconds": min(once(encrypt) for _ in range(12)) / COUNT,
     }
 

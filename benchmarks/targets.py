@@ -1,4 +1,4 @@
-"""The speed targets of the project, measured on this machine: ``make bench``.
+"""The speed targets of the project, measured on this machine: ``make targets``.
 
 Prints one line a target with what was measured, engine and CPU first, and exits with status 1 if one was missed.
 Both sides of a ratio run interleaved in this process on one core; figures are medians. ``--save FILE`` writes
@@ -125,7 +125,7 @@ def saved_lines(content: dict[str, Any]) -> list[Line]:
 def as_table(content: dict[str, Any]) -> list[str]:
     """Markdown lines of a saved run."""
     rows = [line.cells() for line in saved_lines(content)]
-    return [provenance(content, "make bench"), "", *table(["what", "measured", "target", "per item"], rows)]
+    return [provenance(content, "make targets"), "", *table(["what", "measured", "target", "per item"], rows)]
 
 
 def measure(wanted: list[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert targets.main() == 1  # one target is missed
     content = load(saved, "targets")
     text = "\n".join(targets.as_table(content))
-    assert text.startswith("Measured by `make bench` on ")
+    assert text.startswith("Measured by `make targets` on ")
     assert "| encrypt something | 163 x | >= 150 | 1 us against 2 us |" in text
     assert "| set-up | 0.5 s | <= 0.3 (missed) |  |" in text
     assert "| two workers | 1.8 x | - |  |" in text

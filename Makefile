@@ -14,6 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(NATIVE)
 STAMP := $(VENV)/.built-$(NATIVE)
+NATIVE_SOURCES := $(shell find src/native -name '*.h' -o -name '*.cpp')
 LOCK := requirements.lock
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP_INSTALL)
@@ -57,6 +58,7 @@ fuzz: $(STAMP) ## Run the tests on generated input for longer; FUZZ_EXAMPLES=200
 	VECPHE_HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --benchmark-disable -m fuzz $(ARGS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
+	$(BIN)/clang-format --dry-run --Werror $(NATIVE_SOURCES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -80,6 +82,7 @@ lock: ## Renew requirements.lock: the newest packages that pyproject.toml allows
 format: $(STAMP) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(NATIVE_SOURCES)
 
 bench: $(STAMP) ## Measure rounds on this machine: vecphe bench run; ARGS="--quick" for less than a minute
 	$(BIN)/vecphe bench run $(ARGS)

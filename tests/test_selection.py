@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,6 +47,28 @@ def test_the_ifma_engine_runs_where_the_cpu_has_it() -> None:
 
 def test_the_order_of_preference() -> None:
     assert [name for name, _ in available_engines()] == ["ifma", "ifma256", "gmp", "portable"]
+
+
+@pytest.mark.parametrize(
+    ("compiled", "engines"),
+    [
+        (["ifma512", "ifma256", "portable"], ["ifma", "ifma256", "gmp", "portable"]),
+        (["ifma512", "ifma256", "new", "portable"], ["ifma", "ifma256", "new", "gmp", "portable"]),
+        (["new", "portable"], ["new", "ifma", "ifma256", "gmp", "portable"]),
+        (["portable"], ["ifma", "ifma256", "gmp", "portable"]),
+    ],
+)
+def test_targets_that_are_compiled_in_are_engines(
+    compiled: list[str], engines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = SimpleNamespace(supported_targets=lambda: [(name, None) for name in compiled])
+    monkeypatch.setattr(selection, "_native", lambda: kernel)
+    candidates = selection._candidates()
+    assert list(candidates) == engines
+    reasons = {name: candidate.why_not() for name, candidate in candidates.items()}
+    for name, reason in reasons.items():
+        is_there = {"ifma": "ifma512"}.get(name, name) in [*compiled, "gmp"]
+        assert reason is None if is_there else "not compiled in" in str(reason)
 
 
 @pytest.mark.parametrize("name", RUNNING)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.mutants.gate import EXAMPLE, PLANTS, Plant, complaints, slow_down
-from tests.mutants.model import SOURCE
+from tests.mutants.gate import EXAMPLE, PLANTS, PRODUCT, SLOW_PRODUCT, Plant, complaints, slow_down
+from tests.mutants.model import ROOT, SOURCE, replaced
 
 BY_NAME = {plant.name: plant for plant in PLANTS}
 
@@ -17,6 +17,11 @@ BY_NAME = {plant.name: plant for plant in PLANTS}
 def test_a_regression_can_be_planted(plant: Plant) -> None:
     assert plant.fault is not None
     assert plant.fault.mutated(SOURCE) != (SOURCE / "vecphe" / plant.fault.file).read_text(encoding="utf-8")
+
+
+def test_the_product_can_be_slowed_down() -> None:
+    path = ROOT / "src/native/generic/pair.h"
+    assert "waste(x, y, k);" in replaced(path, path.name, PRODUCT, SLOW_PRODUCT)
 
 
 def test_the_example_can_be_slowed_down_once(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from vecphe.errors import InvalidCiphertextError
 
-__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning", "Words"]
+__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning", "Words", "engine_name"]
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 Batch = TypeVar("Batch")
@@ -226,3 +226,8 @@ class Engine(ABC):
 
 
 AnyRing: TypeAlias = Ring[Any]
+
+
+def engine_name(target: str) -> str:
+    """What VECPHE_ENGINE calls the engine on a target of the native module."""
+    return "ifma" if target == "ifma512" else target

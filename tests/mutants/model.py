@@ -58,7 +58,7 @@ class Mutant:
 
 
 def replaced(path: Path, name: str, old: str, new: str) -> str:
-    """Text of a file with the one place replaced that holds the text `old`; StaleMutantError if there is no such one."""
+    """Text of a file with `old` replaced, which stands there once; raise StaleMutantError if it does not."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if text.count(old) != 1:
         raise StaleMutantError(f"{name} holds the text {text.count(old)} times, not once: {old!r}")

@@ -13,9 +13,9 @@ from benchmarks.saved import load, save, stamped, with_section
 from vecphe.errors import SerializationError
 
 LINES = [
-    targets.Line(Measured("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us"), 150),
-    targets.Line(Measured("setup", "set-up", 0.5, "s", at_most=True), 0.3),
-    targets.Line(Measured("jobs", "two workers", 1.8, "x"), None),
+    Measured("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us", target=150),
+    Measured("setup", "set-up", 0.5, "s", at_most=True, target=0.3),
+    Measured("jobs", "two workers", 1.8, "x"),
 ]
 
 

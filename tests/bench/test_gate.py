@@ -149,6 +149,7 @@ def test_the_rows_of_the_engine_that_runs_are_judged_and_the_others_named(
     report = check_baseline(path)
     assert report.ok
     assert "3 ROWS OF ENGINE ifma9 WERE NOT JUDGED, which the baseline requires" in str(report)
+    assert "judged on no engine" not in str(report)
     machine.counts["add"]["kernel.products"] += 1
     assert check_baseline(path).failed == ["add"]
     assert "WERE NOT JUDGED" not in str(check_baseline(path, engine=active_engine().name))
@@ -163,6 +164,7 @@ def test_where_no_row_is_of_the_engine_that_runs_the_gate_does_not_pass(
     assert not report.ok
     assert report.summary == "nothing was judged"
     assert "gmp ran: VECPHE_ENGINE=gmp" in str(report)
+    assert f"judged on no engine: add; decrypt; {ROW}" in str(report)
     status, _, err = run_command("check", str(path))
     assert (status, "error: nothing was judged" in err) == (1, True)
 

@@ -102,8 +102,8 @@ def check_baseline(
         raise ValueError("--counts-only and --speeds-only leave nothing to compare: use one of them")
     baseline = load_baseline(Path(path))
     if engine is not None:
-        expected = _rows_of(baseline, engine, path)
-        if (why_not := _why_not(engine)) is not None:
+        why_not, expected = _why_not(engine), _rows_of(baseline, engine, path)
+        if why_not is not None:
             return _all_failed(engine, expected, why_not)
     with use_engine(engine):
         used = active_engine()
@@ -160,21 +160,22 @@ def _all_failed(engine: str, rows: EngineRows, why_not: str) -> Report:
 
 
 def _not_judged(baseline: Baseline, used: Engine) -> Iterator[str]:
-    """A warning if the engine that the baseline requires is not the one that runs."""
+    """A warning if not the engine runs that the baseline requires, with its rows that no other stands for."""
     if used.name == baseline.engine:
         return
-    rows = baseline.engines[baseline.engine]
+    rows, judged = baseline.engines[baseline.engine], baseline.engines.get(used.name)
+    names = [*rows.counts, *rows.speeds]
+    left = [name for name in names if judged is None or name not in judged.counts.keys() | judged.speeds.keys()]
     chosen = os.environ.get("VECPHE_ENGINE")
     why = f"VECPHE_ENGINE={chosen}" if chosen else why_not_used().get(baseline.engine, "another is preferred")
     yield (
-        f"{len(rows.counts) + len(rows.speeds)} ROWS OF ENGINE {baseline.engine} WERE NOT JUDGED, which the baseline "
-        f"requires: {used.name} ran: {why}"
+        f"{len(names)} ROWS OF ENGINE {baseline.engine} WERE NOT JUDGED, which the baseline requires: {used.name} ran: "
+        + why
+        + (f"; these were judged on no engine: {'; '.join(left)}" if left else "")
     )
 
 
 def _rows_of(baseline: Baseline, engine: str, path: str | Path) -> EngineRows:
-    if engine not in dict(available_engines()):
-        engine_named(engine)  # raises
     if engine not in baseline.engines:
         raise SerializationError(
             f"{path}: no rows for engine {engine!r}, only for {', '.join(sorted(baseline.engines))}; "

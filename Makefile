@@ -22,8 +22,8 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench targets results documents gate gate-baseline \
-	gate-regressions clean
+.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench targets check-gpu results documents gate \
+	gate-baseline gate-regressions clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -89,6 +89,24 @@ bench: $(STAMP) ## Measure rounds on this machine: vecphe bench run; ARGS="--qui
 
 targets: $(STAMP) ## Hold this machine against the speed targets of the project
 	$(BIN)/python -m benchmarks.targets $(ARGS)
+
+# On the Python that is there, so that a machine without a network will do. It needs cupy (cuda13x or cuda12x), numpy,
+# gmpy2, cryptography, joblib, scikit-learn, click, rich, typer, pytest, pytest-benchmark, hypothesis and phe.
+GPU_PYTHON ?= python3
+check-gpu: export PYTHONPATH := src:.:$(PYTHONPATH)
+check-gpu: ## Check the cuda engine on this machine's GPU: tests, memory checker, speeds into build/gpu.json; 6 minutes
+	@mkdir -p build
+	@if $(GPU_PYTHON) -c "from vecphe.arithmetic.cuda_device import why_no_device; exit(bool(why_no_device()))"; then \
+		$(GPU_PYTHON) -m pytest --benchmark-disable -q \
+			-k "(cuda and not host and not test_cuda) or on_the_device" tests/arithmetic tests/test_selection.py && \
+		if command -v compute-sanitizer > /dev/null; then \
+			compute-sanitizer --tool memcheck --error-exitcode 9 $(GPU_PYTHON) -m benchmarks.gpu --quick; \
+		else echo "no compute-sanitizer here: MEMORY ACCESSES ARE NOT CHECKED"; fi && \
+		$(GPU_PYTHON) -m benchmarks.gpu --save build/gpu.json; \
+	else \
+		echo "NO GPU HERE: THE DEVICE IS NOT UNDER TEST; a dry run of the same checks on the CPU" && \
+		$(GPU_PYTHON) -m benchmarks.gpu --dry-run; \
+	fi
 
 gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it
 	$(BIN)/vecphe bench check benchmarks/baseline.json $(ARGS)

@@ -138,8 +138,8 @@ def test_packing_switched_off_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = counts_of(name)
     assert packed["ciphertexts"] < 40
     assert plain["ciphertexts"] == 1000
-    assert plain["wire_bytes"] == 1000 * 512
-    assert plain["wire_bytes"] / packed["wire_bytes"] == plain["ciphertexts"] / packed["ciphertexts"]
+    frames = [counts["wire_bytes"] - 512 * counts["ciphertexts"] for counts in (packed, plain)]
+    assert all(0 < frame <= 128 + 8 for frame in frames)  # what docs/format.md puts around the ciphertexts
 
 
 def test_what_is_patched_is_put_back() -> None:

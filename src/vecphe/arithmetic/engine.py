@@ -175,6 +175,8 @@ class Tuning:
         Time to build one entry of a fixed-base table, in units of one step of a fixed-base power.
     min_window, max_window : int
         Smallest and largest window (bits a row) worth their memory.
+    table_memory : int
+        How many times the memory that others spend on a table at most.
     """
 
     workers: Literal["threads", "processes"]
@@ -185,6 +187,7 @@ class Tuning:
     entry_cost: float
     min_window: int
     max_window: int
+    table_memory: int = 1
 
 
 class Engine(ABC):

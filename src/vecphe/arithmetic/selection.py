@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vecphe.arithmetic.cuda import CudaEngine
+from vecphe.arithmetic.cuda_device import why_no_device
 from vecphe.arithmetic.engine import AnyRing, Engine, engine_name
 from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
@@ -39,6 +41,7 @@ class _Candidate(NamedTuple):
 
     why_not: Callable[[], str | None]
     make: Callable[[], Engine]
+    by_name_only: bool = False
 
 
 @cache
@@ -80,7 +83,12 @@ def _candidates() -> dict[str, _Candidate]:
     native = _native()
     compiled = [name for name, _ in native.supported_targets() if name != _PORTABLE] if native else []
     engines = {engine_name(target): _native_candidate(target) for target in dict.fromkeys([*compiled, *_KNOWN_TARGETS])}
-    return {**engines, "gmp": _Candidate(lambda: None, GmpEngine), _PORTABLE: _native_candidate(_PORTABLE)}
+    return {
+        **engines,
+        "gmp": _Candidate(lambda: None, GmpEngine),
+        _PORTABLE: _native_candidate(_PORTABLE),
+        "cuda": _Candidate(why_no_device, CudaEngine, by_name_only=True),
+    }
 
 
 _ENGINES: dict[str, _Candidate] = {}
@@ -146,10 +154,20 @@ def why_not_used() -> dict[str, str]:
     for name, why_not in available_engines():
         if name == active:
             continue
+        if why_not is None and _engines()[name].by_name_only:
+            why_not = _not_asked_for(name)
         if why_not is None and _passes(name) is None:
             why_not = "its self-test failed on this machine"
         reasons[name] = why_not or (f"VECPHE_ENGINE={chosen} asks for another" if chosen else f"{active} is faster")
     return reasons
+
+
+def _not_asked_for(name: str) -> str:
+    try:
+        facts = _engines()[name].make().describe()
+    except EngineUnavailableError as error:
+        return str(error)
+    return f"{facts['target']} is there, but is used only where VECPHE_ENGINE={name} asks; it pays {facts['pays']}"
 
 
 def _warn(message: str) -> None:
@@ -163,7 +181,10 @@ def _fastest() -> Engine:
 
     Not in each worker again: the process that has started them says it for all.
     """
-    for name, why_not in available_engines():
+    for name, candidate in _engines().items():
+        if candidate.by_name_only:
+            continue
+        why_not = candidate.why_not()
         if why_not is None:
             try:
                 return _tested(name)

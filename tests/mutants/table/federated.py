@@ -305,4 +305,10 @@ MUTANTS = [
         "_LONGEST_HEADER = (1 << 20) - 1",
         ("federated/test_wire.py::test_h77_the_longest_header_and_one_byte_more",),
     ),
+    *(
+        Mutant(
+            (75,), BACKENDS, part, "", (f"{TESTS}::test_h75_numbers_of_phe_that_were_changed_in_place_are_not_either",)
+        )
+        for part in (", *self.ciphertexts()", ", *(number.exponent for number in self.numbers)")
+    ),
 ]

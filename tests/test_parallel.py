@@ -129,6 +129,9 @@ def test_joblib_configuration_is_respected() -> None:
     assert effective_jobs(None) == 1
     with joblib.parallel_config(backend="threading", n_jobs=3):
         assert effective_jobs(None) == 3
+        assert [effective_jobs(None, count, 20) for count in (0, 20, 21)] == [1, 1, 3]
+        assert [effective_jobs(2, count, 20) for count in (0, 20, 21)] == [2, 2, 2]  # asked for
+        assert effective_jobs(1, 21, 20) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 4096, 100_001])

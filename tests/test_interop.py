@@ -311,3 +311,14 @@ def test_wrong_arguments_are_named(keypair: Keys, phe_keys: tuple[Any, Any], mod
         to_phe([1.5], module)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="EncryptedNumber"):
         to_phe(keypair[0].encrypt([1]), SimpleNamespace(PaillierPublicKey=module.PaillierPublicKey))
+
+
+@pytest.mark.parametrize("module", [phe, vecphe.phe], ids=["phe", "vecphe.phe"])
+def test_numbers_are_added_to_arrays_as_the_error_says(module: Any) -> None:
+    public_key, private_key = vecphe.generate_keypair(256, insecure=True)
+    number = private_key.to_phe(module).public_key.encrypt(2.5)
+    c = public_key.encrypt([1.0])
+    for operation in (lambda x: c + x, lambda x: c - x):
+        with pytest.raises(TypeError, match=r"EncryptedNumber is no array: .*\[x\], max_abs=m\)"):
+            operation(number)
+    assert private_key.decrypt(c + vecphe.from_phe(c.public_key, [number], max_abs=100)) == 3.5

@@ -126,6 +126,7 @@ class EncryptedArray(ArrayData):
             return self._add_encrypted(other)
         if type(other) is int and other == 0:  # what the builtin sum() starts from; costs no term
             return self.copy()
+        array_functions.check_no_number(other)
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._add_plain(array_functions.plain_operand(other, "the plain operand x"))
@@ -188,6 +189,7 @@ class EncryptedArray(ArrayData):
     def __sub__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
             return self._add_encrypted(other, negative=True)
+        array_functions.check_no_number(other)
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._add_plain(array_functions.plain_operand(other, "the plain operand x"), negative=True)

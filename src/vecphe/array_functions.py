@@ -26,6 +26,7 @@ __all__ = [
     "apply_function",
     "apply_ufunc",
     "check_no_matrix",
+    "check_no_number",
     "defers_to_operators",
     "dot",
     "is_plain",
@@ -186,6 +187,16 @@ def is_plain(value: Any) -> bool:
 def plain_operand(value: Any, name: str) -> npt.NDArray[Any]:
     """`as_plain_array`, and of sparse matrices: the zeros of an operand are no secret from who has it."""
     return as_plain_array(value.toarray() if is_sparse(value) else value, name)
+
+
+def check_no_number(value: Any) -> None:
+    """Raise for a number of phe or of the facade: as an array it can be added."""
+    if type(value).__name__ == "EncryptedNumber":
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(
+            f"a {kind} is no array: write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
+            "with m the largest magnitude that it may have"
+        )
 
 
 def check_no_matrix(value: Any) -> None:

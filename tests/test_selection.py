@@ -52,7 +52,7 @@ def test_the_order_of_preference() -> None:
 def test_h46_the_engine_that_was_asked_for_is_the_one_that_runs(name: str) -> None:
     script = (
         "import json, vecphe; k, s = vecphe.generate_keypair(256, insecure=True);"
-        "print(json.dumps([k._source.engine.name, s.decrypt(k.encrypt([1.5, 2.5]) * 2).tolist()]))"
+        "print(json.dumps([k._context.engine.name, s.decrypt(k.encrypt([1.5, 2.5]) * 2).tolist()]))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],

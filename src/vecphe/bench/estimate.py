@@ -236,7 +236,7 @@ def _sample_size(public_key: PublicKey, plan: Plan) -> int:
 def _costs(
     plan: Plan, public_key: PublicKey, private_key: PrivateKey, numbers: Any, key_seconds: float, table_seconds: float
 ) -> Costs:
-    source, ring = public_key._source, public_key._source.ring
+    source, ring = public_key._source, public_key._context.ring
     array = public_key.encrypt(numbers, packed=plan.packed, encoding=plan.encoding)
     count, residues = array.n_ciphertexts, array.residues
     words = random_words(count, plan.key_length - 1)

@@ -39,6 +39,7 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         backend: str | Backend = "packed",
         insecure: bool = False,
         n_jobs: int | None = None,
+        engine: str | None = None,
     ) -> None:
         self.n_clients = n_clients
         self.key_length = key_length
@@ -47,6 +48,7 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         self.backend = backend
         self.insecure = insecure
         self.n_jobs = n_jobs
+        self.engine = engine
 
     def _run(
         self, X: Floats, y: Floats, groups: npt.ArrayLike | None, model: Callable[[Rows, float], GradientModel]
@@ -107,6 +109,8 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         Accept keys shorter than 2048 bits.
     n_jobs : int, default=None
         Workers for encryption and decryption, as joblib counts them.
+    engine : str, default=None
+        Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
 
     Attributes
     ----------
@@ -181,6 +185,8 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         Accept keys shorter than 2048 bits.
     n_jobs : int, default=None
         Workers for encryption and decryption, as joblib counts them.
+    engine : str, default=None
+        Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
 
     Attributes
     ----------

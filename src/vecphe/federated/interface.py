@@ -234,7 +234,9 @@ class EncryptionKey(ABC):
         return pack("key", header, *self._frames())
 
     @staticmethod
-    def from_bytes(data: bytes, *, insecure: bool = False, n_jobs: int | None = None) -> EncryptionKey:
+    def from_bytes(
+        data: bytes, *, insecure: bool = False, n_jobs: int | None = None, engine: str | None = None
+    ) -> EncryptionKey:
         """A key of `to_bytes`, everything checked.
 
         Parameters
@@ -244,21 +246,24 @@ class EncryptionKey(ABC):
             Accept (and warn about) fewer than 2048 bits.
         n_jobs : int, optional
             Workers for encryption, as joblib counts them.
+        engine : str, optional
+            Name of the engine that computes; see `PublicKey`.
 
         Raises
         ------
         SerializationError
             If the data are not in this form.
         InvalidKeyError
+        EngineUnavailableError
         ValueError
-            If its backend is "naive" and phe is not installed.
+            If its backend is "naive", and phe is not installed or an engine is named.
         """
         header, frames = unpack(data, "key", ("run", "round", "backend"), 2)
         run = Run(*checked_place(header))
         kind = EncryptionKey._readers.get(str(header["backend"]))
         if kind is None:
             raise SerializationError("the backend of the key is unknown")
-        key = kind._from_frames(header["backend"], frames, insecure, n_jobs)
+        key = kind._from_frames(header["backend"], frames, insecure, n_jobs, engine)
         key.__dict__["run"] = run
         return key
 
@@ -267,7 +272,9 @@ class EncryptionKey(ABC):
         raise TypeError(f"keys of the backend {self.backend} have no form of bytes")
 
     @classmethod
-    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> EncryptionKey:
+    def _from_frames(
+        cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None, engine: str | None
+    ) -> EncryptionKey:
         raise TypeError(f"keys of the backend {backend} have no form of bytes")
 
     def _vector_from_bytes(self, data: bytes) -> EncryptedVector:

@@ -335,6 +335,8 @@ class Server:
         "packed", "vectorized", "naive" (which needs phe), or a backend.
     unsafe_few_clients : bool
         Decrypt sums of fewer than 3 clients too.
+    engine : str, optional
+        Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
 
     Attributes
     ----------
@@ -356,11 +358,12 @@ class Server:
         backend: str | Backend = "packed",
         *,
         unsafe_few_clients: bool = False,
+        engine: str | None = None,
     ) -> None:
         check_bool("insecure", insecure)
         self.clock = PhaseClock()
         with self.clock.measure("keygen"):
-            self.pubkey, self.privkey = backend_named(backend).generate_keys(key_length, insecure)
+            self.pubkey, self.privkey = backend_named(backend, engine=engine).generate_keys(key_length, insecure)
         self.ledger = Ledger(self.pubkey.run, unsafe_few_clients)
 
     def change_members(self, members: Sequence[str] | int) -> None:

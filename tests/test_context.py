@@ -233,6 +233,7 @@ def test_h46_a_pickle_of_an_engine_that_does_not_run_here(
     there = selection._Candidate(lambda: "this CPU lacks avx1024", lambda: pytest.fail("made"))
     monkeypatch.setitem(selection._ENGINES, sides[0].engine, there)
     monkeypatch.setenv("VECPHE_ENGINE", sides[1].engine)
+    monkeypatch.setattr(selection, "parent_process", lambda: None)  # workers do not warn
     vecphe.public_key._restored_public_key.cache_clear()
     with pytest.warns(EngineFallbackWarning, match=f"lacks avx1024; computing with {sides[1].engine}"):
         array = pickle.loads(data)

@@ -8,14 +8,9 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import Words, integers_from_words
+from vecphe.arithmetic import Words
 from vecphe.array import EncryptedArray
-from vecphe.encoding import decode
-from vecphe.errors import (
-    CorruptedAggregateError,
-    InsecureKeyWarning,
-    KeyMismatchError,
-)
+from vecphe.errors import InsecureKeyWarning, KeyMismatchError
 from vecphe.files import PathLike, check_writable, is_open_to_others
 from vecphe.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
 from vecphe.numbers import (
@@ -279,13 +274,7 @@ class PrivateKey:
             )
         if array.fingerprint != self._public_key.fingerprint:
             raise KeyMismatchError("the array belongs to another key; decrypt it with the private key it was made for")
-        format = array.format
-        if format.layout:
-            words = self._decrypt_words(array, format.layout.offset, n_jobs)
-            integers = _bounded(format.layout.unpack(words, array.size), format.bound)
-        else:
-            integers = _debiased(self._decrypt_words(array, format.bound, n_jobs), format.bound)
-        return decode(integers, format.fraction_bits, integer=format.integer).reshape(array.shape)
+        return array.format.values(self._decrypt_words(array, array.format.bias, n_jobs), array.shape)
 
     def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
         context, residues = self._public_key._context, array._under(self._public_key).residues
@@ -310,28 +299,3 @@ class _DecryptAway:
 
     def __call__(self, context: AwayContext, batch: Any, offset: int) -> Words:
         return context.engine.decryptor(self._p, self._q).decrypt(context.ring, batch, offset)
-
-
-def _bounded(integers: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
-    """Signed integers from two's complement words, each checked against the bound."""
-    if integers.shape[1] == 1 and bound < 1 << 63:
-        values = integers[:, 0].view(np.int64)
-        if ((values > bound) | (values < -bound)).any():
-            raise CorruptedAggregateError
-        return values
-    big = integers_from_words(integers, signed=True)
-    if any(abs(value) > bound for value in big):
-        raise CorruptedAggregateError
-    return [int(value) for value in big]
-
-
-def _debiased(words: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
-    """Signed integers from words of v + bound, each checked to be in [-bound, bound]."""
-    if bound < 1 << 63:
-        if words[:, 1:].any() or (words[:, 0] > np.uint64(2 * bound)).any():
-            raise CorruptedAggregateError
-        return (words[:, 0] - np.uint64(bound)).view(np.int64)
-    big = integers_from_words(words)
-    if any(value > 2 * bound for value in big):
-        raise CorruptedAggregateError
-    return [int(value) - bound for value in big]

@@ -12,7 +12,7 @@ from vecphe.arithmetic.selection import (
     ring_of,
     why_not_used,
 )
-from vecphe.arithmetic.words import integers_from_words, random_words, words_from_integers
+from vecphe.arithmetic.words import ciphertext_bytes, integers_from_words, random_words, words_from_integers
 
 __all__ = [
     "AnyRing",
@@ -25,6 +25,7 @@ __all__ = [
     "Words",
     "active_engine",
     "available_engines",
+    "ciphertext_bytes",
     "engine_for",
     "engine_named",
     "engine_or_default",

@@ -12,7 +12,12 @@ from gmpy2 import mpz
 if TYPE_CHECKING:
     from vecphe.arithmetic.engine import Words
 
-__all__ = ["digits_from_words", "integers_from_words", "random_words", "words_from_integers"]
+__all__ = ["ciphertext_bytes", "digits_from_words", "integers_from_words", "random_words", "words_from_integers"]
+
+
+def ciphertext_bytes(key_length: int) -> int:
+    """Size of one canonical ciphertext: twice that of an n of `key_length` bits."""
+    return 2 * ((key_length + 7) // 8)
 
 
 def words_from_integers(values: Iterable[int], width: int, *, signed: bool = False) -> Words:

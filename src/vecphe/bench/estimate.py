@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-from vecphe.arithmetic import AnyRing, Decryptor, Words, engine_for, random_words
+from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.bench.workloads import values as example_values
 from vecphe.encoding import UNPACKED, FixedPoint
 from vecphe.errors import InsecureKeyWarning
@@ -173,7 +173,7 @@ def estimate(plan: Plan, costs: Costs) -> Estimate:
     encrypt = c * (costs.encode + costs.randomize / plan.cores)
     decrypt = c * (costs.decode + costs.decrypt / plan.cores)
     add = c * costs.add
-    bytes_per_hop = c * 2 * ((plan.key_length + 7) // 8)
+    bytes_per_hop = c * ciphertext_bytes(plan.key_length)
     hop = c * (costs.load + costs.add + costs.store) + bytes_per_hop * 8 / (plan.bandwidth * 1e6)
     return Estimate(
         plan=plan,
@@ -243,11 +243,8 @@ def _costs(
     data = ring.store_bytes(residues)
     fewer = numbers[: min(count, _MOST_DECRYPTED) * plan.slots]
     few = public_key.encrypt(fewer, packed=plan.packed, encoding=plan.encoding)
-    format = few.format
-    offset = format.layout.offset if format.layout else format.bound
-    decrypted = private_key._decryptor.decrypt(ring, few.residues, offset)
-    decoder = PrivateKey._from_numbers(public_key, private_key._numbers)
-    decoder._decryptor = _Decrypted(decrypted)
+    bias = few.format.bias
+    decrypted = private_key._decryptor.decrypt(ring, few.residues, bias)
 
     def load() -> None:
         ring.all_units(ring.load_bytes(data))
@@ -260,22 +257,12 @@ def _costs(
         encode=_seconds(lambda: array.format.plaintexts(plan.encoding.encode(numbers))) / count,
         randomize=_seconds(lambda: source.encrypt(words, 0)) / count,
         add=_seconds(lambda: ring.multiply(residues, residues)) / count,
-        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, offset)) / few.n_ciphertexts,
-        decode=_seconds(lambda: decoder.decrypt(few)) / few.n_ciphertexts,
+        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, bias)) / few.n_ciphertexts,
+        decode=_seconds(lambda: few.format.values(decrypted, few.shape)) / few.n_ciphertexts,
         load=_seconds(load) / count,
         store=_seconds(lambda: ring.store_bytes(residues)) / count,
         resident_bytes=ring.resident_bytes(residues) / count,
     )
-
-
-class _Decrypted(Decryptor):
-    """Has decrypted already: what is left of decrypting an array is decoding."""
-
-    def __init__(self, words: Words) -> None:
-        self._words = words
-
-    def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
-        return self._words
 
 
 def _seconds(work: Callable[[], object], repeats: int = _REPEATS) -> float:

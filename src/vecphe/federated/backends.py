@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
-from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array
+from vecphe.encoding import UNPACKED, FixedPoint, Floats, as_plain_array
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, SerializationError
 from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
 from vecphe.federated.rounds import Contribution
@@ -28,8 +28,6 @@ from vecphe.numbers import PublicNumbers, check_key_length
 from vecphe.packing import SlotLayout
 
 __all__ = ["NaiveBackend", "PackedBackend", "VectorizedBackend", "backend_named"]
-
-Floats = npt.NDArray[np.float64]
 
 
 # naive: the loop over phe that everything else is compared with

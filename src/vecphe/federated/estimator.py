@@ -14,6 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from vecphe.encoding import Floats
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
 from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
@@ -22,8 +23,6 @@ from vecphe.federated.rounds import SERVER_NAME
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["FederatedLinearRegression", "FederatedLogisticRegression"]
-
-Floats = npt.NDArray[np.float64]
 
 
 class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is untyped

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import as_plain_array
+from vecphe.arithmetic import ciphertext_bytes
+from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, SerializationError
 from vecphe.federated.checks import check_instance
 from vecphe.federated.rounds import Contribution, Run, distinct_contributions, joined
@@ -37,8 +38,6 @@ __all__ = [
     "encrypt_vector",
     "sum_encrypted_vectors",
 ]
-
-Floats = npt.NDArray[np.float64]
 
 
 class EncryptedVector(ABC):
@@ -71,7 +70,7 @@ class EncryptedVector(ABC):
     @property
     def nbytes(self) -> int:
         """Canonical size in bytes."""
-        return self.n_ciphertexts * ciphertext_bytes(self.key.n)
+        return self.n_ciphertexts * ciphertext_bytes(self.key.key_length)
 
     @abstractmethod
     def ciphertexts(self) -> list[int]:
@@ -340,11 +339,6 @@ class Backend(ABC):
     @abstractmethod
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
         """Make a key pair; lengths below 2048 bits need `insecure`."""
-
-
-def ciphertext_bytes(n: int) -> int:
-    """Size of one canonical ciphertext under modulus n."""
-    return 2 * ((n.bit_length() + 7) // 8)
 
 
 def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVector:

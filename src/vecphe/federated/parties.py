@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import as_plain_array
+from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOverflowError, ProtocolError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, check_instance
@@ -36,8 +36,6 @@ from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_cli
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
-
-Floats = npt.NDArray[np.float64]
 
 
 class Party:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import engine_for
+from vecphe.encoding import Floats
 from vecphe.errors import ProtocolError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, checked_int
@@ -39,8 +40,6 @@ __all__ = [
     "ring_pass",
     "run_rounds",
 ]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

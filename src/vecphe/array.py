@@ -23,10 +23,9 @@ from vecphe.encoding import (
     unit_at_scale,
 )
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
-from vecphe.format import Format
 from vecphe.freshness import Freshness
 
-__all__ = ["EncryptedArray", "Format", "concatenate"]
+__all__ = ["EncryptedArray", "concatenate"]
 
 Axis = int | tuple[int, ...] | None
 

@@ -1,7 +1,7 @@
 """Residues mod n^2 as batches: the engine interface, the engines and their selection."""
 
 from vecphe.arithmetic.cancellation import Cancellation
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning
 from vecphe.arithmetic.selection import (
     active_engine,
     available_engines,
@@ -12,7 +12,7 @@ from vecphe.arithmetic.selection import (
     ring_of,
     why_not_used,
 )
-from vecphe.arithmetic.words import ciphertext_bytes, integers_from_words, random_words, words_from_integers
+from vecphe.arithmetic.words import Words, ciphertext_bytes, integers_from_words, random_words, words_from_integers
 
 __all__ = [
     "AnyRing",

@@ -21,12 +21,11 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic.words import ciphertext_bytes
+from vecphe.arithmetic.words import Words, ciphertext_bytes
 from vecphe.errors import InvalidCiphertextError
 
-__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning", "Words"]
+__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning"]
 
-Words: TypeAlias = npt.NDArray[np.uint64]
 Batch = TypeVar("Batch")
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from gmpy2 import mpz
 
-if TYPE_CHECKING:
-    from vecphe.arithmetic.engine import Words
+__all__ = [
+    "Words",
+    "ciphertext_bytes",
+    "digits_from_words",
+    "integers_from_words",
+    "random_words",
+    "words_from_integers",
+]
 
-__all__ = ["ciphertext_bytes", "digits_from_words", "integers_from_words", "random_words", "words_from_integers"]
+Words: TypeAlias = npt.NDArray[np.uint64]
 
 
 def ciphertext_bytes(key_length: int) -> int:

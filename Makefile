@@ -14,6 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(NATIVE)
 STAMP := $(VENV)/.built-$(NATIVE)
+NATIVE_SOURCES := $(shell find src/native -name '*.h' -o -name '*.cpp')
 LOCK := requirements.lock
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP_INSTALL)
@@ -21,8 +22,8 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench results documents gate gate-baseline \
-	gate-regressions clean
+.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench targets check-gpu results documents gate \
+	gate-baseline gate-regressions clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +58,7 @@ fuzz: $(STAMP) ## Run the tests on generated input for longer; FUZZ_EXAMPLES=200
 	VECPHE_HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --benchmark-disable -m fuzz $(ARGS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
+	$(BIN)/clang-format --dry-run --Werror $(NATIVE_SOURCES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -80,17 +82,39 @@ lock: ## Renew requirements.lock: the newest packages that pyproject.toml allows
 format: $(STAMP) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(NATIVE_SOURCES)
 
-bench: $(STAMP) ## Measure the speed targets on this machine
+bench: $(STAMP) ## Measure rounds on this machine: vecphe bench run; ARGS="--quick" for less than a minute
+	$(BIN)/vecphe bench run $(ARGS)
+
+targets: $(STAMP) ## Hold this machine against the speed targets of the project
 	$(BIN)/python -m benchmarks.targets $(ARGS)
 
+# On the Python that is there, so that a machine without a network will do. It needs cupy (cuda13x or cuda12x), numpy,
+# gmpy2, cryptography, joblib, scikit-learn, click, rich, typer, pytest, pytest-benchmark, hypothesis and phe.
+GPU_PYTHON ?= python3
+check-gpu: export PYTHONPATH := src:.:$(PYTHONPATH)
+check-gpu: ## Check the cuda engine on this machine's GPU: tests, memory checker, speeds into build/gpu.json; 6 minutes
+	@mkdir -p build
+	@if $(GPU_PYTHON) -c "from vecphe.arithmetic.cuda_device import why_no_device; exit(bool(why_no_device()))"; then \
+		$(GPU_PYTHON) -m pytest --benchmark-disable -q \
+			-k "(cuda and not host and not test_cuda) or on_the_device" tests/arithmetic tests/test_selection.py && \
+		if command -v compute-sanitizer > /dev/null; then \
+			compute-sanitizer --tool memcheck --error-exitcode 9 $(GPU_PYTHON) -m benchmarks.gpu --quick; \
+		else echo "no compute-sanitizer here: MEMORY ACCESSES ARE NOT CHECKED"; fi && \
+		$(GPU_PYTHON) -m benchmarks.gpu --save build/gpu.json; \
+	else \
+		echo "NO GPU HERE: THE DEVICE IS NOT UNDER TEST; a dry run of the same checks on the CPU" && \
+		$(GPU_PYTHON) -m benchmarks.gpu --dry-run; \
+	fi
+
 gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it
-	$(BIN)/vecphe bench --check benchmarks/baseline.json $(ARGS)
+	$(BIN)/vecphe bench check benchmarks/baseline.json $(ARGS)
 
 RESULTS := benchmarks/results
 results: $(STAMP) ## Measure again what the documents' tables are made of: about half an hour, on a quiet machine
 	-$(BIN)/python -m benchmarks.targets --save $(RESULTS)/targets.json
-	$(BIN)/vecphe bench --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
+	$(BIN)/vecphe bench run --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
 	$(BIN)/python -m benchmarks.time_profile --save $(RESULTS)/profile.json
 	$(BIN)/python -m benchmarks.operation_counts --save $(RESULTS)/operation_counts.json
 	-$(MAKE) gate-regressions ARGS="--save $(RESULTS)/regressions.json"
@@ -100,12 +124,12 @@ documents: $(STAMP) ## Write the tables of README.md and docs/performance.md fro
 	$(BIN)/python -m benchmarks.documents
 
 gate-baseline: $(STAMP) ## Take a new baseline on this machine, which should be quiet: some minutes
-	for engine in ifma gmp; do $(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --engine $$engine || exit; done
+	for engine in ifma gmp; do $(BIN)/vecphe bench baseline benchmarks/baseline.json --engine $$engine || exit; done
 	for engine in ifma256 portable; do \
-		$(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --counts-only --engine $$engine || exit; done
+		$(BIN)/vecphe bench baseline benchmarks/baseline.json --counts-only --engine $$engine || exit; done
 
 gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see the gate name them: some minutes
-	$(BIN)/python -m benchmarks.regressions $(ARGS)
+	$(BIN)/python -m tests.mutants.gate $(ARGS)
 
 CHECK_PYTHON := $(BIN)/python
 include src/native/check/check.mk

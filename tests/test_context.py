@@ -191,7 +191,7 @@ def test_h46_names_that_are_no_engine(way: Any, keypair: Any, monkeypatch: pytes
     with pytest.raises(TypeError, match="engine must be the name of one, not int: one of ifma"):
         way(keypair[1], 5)
     unsupported = selection._Candidate(lambda: "this CPU lacks avx1024", lambda: pytest.fail("made"))
-    monkeypatch.setitem(selection._ENGINES, "wide", unsupported)
+    monkeypatch.setitem(selection._engines(), "wide", unsupported)
     with pytest.raises(EngineUnavailableError, match="'wide' does not run here: this CPU lacks avx1024"):
         way(keypair[1], "wide")
 
@@ -231,7 +231,7 @@ def test_h46_a_pickle_of_an_engine_that_does_not_run_here(
     key = PublicKey(keypair[0].n, insecure=True, randomizers="textbook", engine=sides[0].engine)
     data = pickle.dumps(key.encrypt([1.0]))
     there = selection._Candidate(lambda: "this CPU lacks avx1024", lambda: pytest.fail("made"))
-    monkeypatch.setitem(selection._ENGINES, sides[0].engine, there)
+    monkeypatch.setitem(selection._engines(), sides[0].engine, there)
     monkeypatch.setenv("VECPHE_ENGINE", sides[1].engine)
     monkeypatch.setattr(selection, "parent_process", lambda: None)  # workers do not warn
     vecphe.public_key._restored_public_key.cache_clear()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,7 +46,30 @@ def test_the_ifma_engine_runs_where_the_cpu_has_it() -> None:
 
 
 def test_the_order_of_preference() -> None:
-    assert [name for name, _ in available_engines()] == ["ifma", "ifma256", "gmp", "portable"]
+    assert [name for name, _ in available_engines()] == ["ifma", "ifma256", "gmp", "portable", "cuda"]
+
+
+@pytest.mark.parametrize(
+    ("compiled", "engines"),
+    [
+        (["ifma512", "ifma256", "portable"], ["ifma", "ifma256", "gmp", "portable"]),
+        (["ifma512", "ifma256", "new", "portable"], ["ifma", "ifma256", "new", "gmp", "portable"]),
+        (["new", "portable"], ["new", "ifma", "ifma256", "gmp", "portable"]),
+        (["portable"], ["ifma", "ifma256", "gmp", "portable"]),
+    ],
+)
+def test_targets_that_are_compiled_in_are_engines(
+    compiled: list[str], engines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = SimpleNamespace(supported_targets=lambda: [(name, None) for name in compiled])
+    monkeypatch.setattr(selection, "_native", lambda: kernel)
+    candidates = selection._candidates()
+    assert list(candidates) == [*engines, "cuda"]
+    assert candidates.pop("cuda").by_name_only
+    reasons = {name: candidate.why_not() for name, candidate in candidates.items()}
+    for name, reason in reasons.items():
+        is_there = {"ifma": "ifma512"}.get(name, name) in [*compiled, "gmp"]
+        assert reason is None if is_there else "not compiled in" in str(reason)
 
 
 @pytest.mark.parametrize("name", RUNNING)
@@ -74,7 +98,7 @@ def test_h46_an_unknown_engine_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_h46_an_engine_this_cpu_does_not_run_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     unsupported = selection._Candidate(lambda: "this CPU lacks avx1024", GmpEngine)
-    monkeypatch.setitem(selection._ENGINES, "wide", unsupported)
+    monkeypatch.setitem(selection._engines(), "wide", unsupported)
     monkeypatch.setenv("VECPHE_ENGINE", "wide")
     with pytest.raises(EngineUnavailableError, match="does not run here: this CPU lacks avx1024"):
         active_engine()
@@ -103,6 +127,24 @@ def test_h46_a_failed_self_test_warns_and_falls_back(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VECPHE_ENGINE", "faulty")
     with pytest.raises(EngineUnavailableError, match="failed its self-test"):
         active_engine()
+
+
+@pytest.mark.usefixtures("fresh_selection")
+def test_h46_an_engine_by_name_only_is_never_chosen_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Device(GmpEngine):
+        name = "device"
+
+        def describe(self) -> dict[str, Any]:
+            return {"target": "a device", "pays": "from 9"}
+
+    named = selection._Candidate(lambda: None, Device, by_name_only=True)
+    good = selection._Candidate(lambda: None, GmpEngine)
+    monkeypatch.setattr(selection, "_ENGINES", {"device": named, "gmp": good})
+    assert active_engine().name == "gmp"
+    reason = "a device is there, but is used only where engine='device' or VECPHE_ENGINE asks; it pays from 9"
+    assert selection.why_not_used() == {"device": reason}
+    monkeypatch.setenv("VECPHE_ENGINE", "device")
+    assert active_engine().name == "device"
 
 
 @pytest.mark.usefixtures("fresh_selection")

@@ -1,6 +1,6 @@
-// Where long work can be stopped. Kernels and loops over memory say how much they are about to do; now and then, and never
-// more often than every kRest, what the caller has installed is asked, and may throw. Constant time: what is said follows
-// from public sizes.
+// Where long work can be stopped. Kernels and loops over memory say how much they are about to do; now and then, and
+// never more often than every kRest, what the caller has installed is asked, and may throw. Constant time: what is said
+// follows from public sizes.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace vecphe {
 
-// Multiply-adds, or words read, between two looks at the clock: a third of a millisecond on the slowest target, and less
-// than a thousandth of the time on the fastest.
+// Multiply-adds, or words read, between two looks at the clock: a third of a millisecond on the slowest target, and
+// less than a thousandth of the time on the fastest.
 constexpr std::int64_t kBetweenLooks = std::int64_t{1} << 20;
 
 inline thread_local VECPHE_TLS_MODEL std::int64_t until_look = kBetweenLooks;

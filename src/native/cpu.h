@@ -1,13 +1,14 @@
 // What the CPU offers and the operating system saves on a context switch.
 #pragma once
 
+#include <initializer_list>
+#include <string>
+
 namespace vecphe {
 
-struct CpuFeatures {
-    bool avx512_state;  // XCR0: the system saves opmasks and all of the 512-bit registers
-    bool avx512f, avx512dq, avx512vl, avx512ifma;
-};
+enum class Feature { kAvx2, kFma, kAvx512f, kAvx512dq, kAvx512vl, kAvx512ifma };
 
-CpuFeatures cpu_features();
+// Why code that needs these does not run here, or nothing if it does. The most telling of them come first.
+std::string missing(std::initializer_list<Feature> needed);
 
 }  // namespace vecphe

@@ -27,7 +27,7 @@ public:
     Opened(std::uint64_t* words, std::size_t count) : words_(words), count_(count) {}
     Opened(const Opened&) = delete;
     ~Opened() {
-        if (words_) wipe(words_, count_ * 8);
+        if (words_) wipe(words_, count_ * kWordBytes);
     }
     void keep() { words_ = nullptr; }
 
@@ -81,13 +81,14 @@ Decryptor::Decryptor(const Target& target, int k, std::size_t exponent_bits, con
     modulus_.n0inv = next;
     exponents_.clear();
     const std::size_t words = exponents_.words() / 2;
-    std::memcpy(exponents_.data(), p.exponent.data(), std::min(p.exponent.size(), words * 8));
-    std::memcpy(exponents_.data() + words, q.exponent.data(), std::min(q.exponent.size(), words * 8));
+    std::memcpy(exponents_.data(), p.exponent.data(), std::min(p.exponent.size(), words * kWordBytes));
+    std::memcpy(exponents_.data() + words, q.exponent.data(), std::min(q.exponent.size(), words * kWordBytes));
 }
 
 // c = x0 + x1*p*q mod p^2 is the pair (x0, x1*q): x0 as a double coordinate is reduced to the pair of x0/R and
 // multiplied by R^3; x1/R times q*R^3/R is x1*q*R.
-void Decryptor::load(const Kernels& f, Work& w, const Ring& ring, const std::uint64_t* canonical, std::size_t first) const {
+void Decryptor::load(const Kernels& f, Work& w, const Ring& ring, const std::uint64_t* canonical,
+                     std::size_t first) const {
     const int columns = std::min(ring.k(), 2 * modulus_.k);
     auto spread = [&](const std::uint64_t* coordinate) {
         w.wide.clear();
@@ -110,8 +111,8 @@ std::uint64_t Decryptor::logarithms(const Kernels& f, Work& w, std::size_t count
     const std::uint64_t* exponents[kLanes];
     for (std::size_t lane = 0; lane < kLanes; lane++) exponents[lane] = exponents_.data() + (lane % 2) * words;
     power_group(f, modulus_, w.pair.data(), w.pair.data(), one_, exponents, words, exponent_bits_, window_);
-    std::memcpy(w.wide.data(), w.pair.data(), size() * 8);
-    std::memset(w.wide.data() + size(), 0, size() * 8);
+    std::memcpy(w.wide.data(), w.pair.data(), size() * kWordBytes);
+    std::memset(w.wide.data() + size(), 0, size() * kWordBytes);
     f.reduce(modulus_, w.pair.data(), w.wide.data(), w.pair.data() + size());
     f.subtract_once(modulus_, w.pair.data(), w.pair.data());
     std::uint64_t wrong = 0;
@@ -151,8 +152,8 @@ void Decryptor::decrypt(const Ring& ring, const Batch& batch, const std::vector<
     std::uint64_t wrong = 0;
     for (std::size_t g = 0; g < batch.groups(); g++) {
         ring.canonical(canonical.data(), batch.group(g));
-        const std::size_t lanes = std::min<std::size_t>(kLanes, batch.count() - 8 * g);
-        std::memset(m.data(), 0, columns * 8);
+        const std::size_t lanes = std::min<std::size_t>(kLanes, batch.count() - kGroup * g);
+        std::memset(m.data(), 0, columns * kWordBytes);
         for (std::size_t first = 0; first < lanes; first += kTogether) {
             const std::size_t count = std::min(kTogether, lanes - first);
             const Kernels& f = 2 * count <= kFewLanes ? *few_ : *kernels_;
@@ -164,8 +165,8 @@ void Decryptor::decrypt(const Ring& ring, const Batch& batch, const std::vector<
         ring.kernels().subtract_once(ring.modulus(), m.data(), m.data());
         ring.kernels().subtract_once(ring.modulus(), m.data(), m.data());
         for (std::size_t lane = 0; lane < lanes; lane++)
-            bytes_from_limbs(reinterpret_cast<std::uint8_t*>(plaintexts + (8 * g + lane) * words), words * 8, m.data(),
-                             static_cast<int>(lane), ring.k());
+            bytes_from_limbs(reinterpret_cast<std::uint8_t*>(plaintexts + (kGroup * g + lane) * words),
+                             words * kWordBytes, m.data(), static_cast<int>(lane), ring.k());
     }
     declassify(&wrong, sizeof wrong);  // valid or not is public
     if (wrong) throw InvalidResidue();

@@ -1,4 +1,4 @@
-// Which targets are compiled in, which of them this CPU runs, and in what order they are preferred.
+// Which targets are compiled in, and in what order they are preferred.
 #pragma once
 
 #include <string>
@@ -8,16 +8,10 @@
 
 namespace vecphe {
 
-struct TargetStatus {
-    const Target* target;
-    bool supported;
-    std::string reason;  // why not, if not supported
-};
+// All compiled-in targets, fastest first. The portable one is last, and runs everywhere.
+const std::vector<const Target*>& targets();
 
-// All compiled-in targets, fastest first. The portable one is last and always supported.
-const std::vector<TargetStatus>& targets();
-
-// The target of that name; throws std::invalid_argument if it is unknown or the CPU does not run it.
+// The target of that name; throws std::invalid_argument if it is unknown or this machine does not run it.
 const Target& find_target(const std::string& name);
 
 }  // namespace vecphe

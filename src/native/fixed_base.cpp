@@ -12,8 +12,7 @@ namespace {
 constexpr std::size_t kGroupsTogether = 32;  // accumulators in L2 while a row is walked
 constexpr std::size_t kSinglesAtMost = 4;    // up to here one by one is faster than walking the large table
 constexpr std::size_t kSingleEntries = 16;
-constexpr std::size_t kLogTerms = 1024;      // logarithms added before they are reduced; R > 2048n
-constexpr std::size_t kLogSlack = 11;        // bits of R above n for that
+constexpr std::size_t kLogTerms = 1024;  // logarithms added before they are reduced; R > 2048n
 constexpr std::size_t kMostBits = std::size_t{1} << 20;
 constexpr int kMostWindow = 12;
 
@@ -24,7 +23,8 @@ FixedBase::FixedBase(const Ring& ring, const Batch& seeds, std::size_t bits, int
     if (bits == 0 || bits > kMostBits) throw std::invalid_argument("a table for exponents of 1 to 2^20 bits");
     if (window < 1 || window > kMostWindow) throw std::invalid_argument("a window of 1 to 12 bits");
     if (seeds.count() != 2) throw std::invalid_argument("a table needs the base and its inverse");
-    if (ring.bits() + kLogSlack > static_cast<std::size_t>(ring.k()) * kLimbBits) throw std::invalid_argument("the modulus is too long for a table");
+    if (ring.bits() + kTableSlack > static_cast<std::size_t>(ring.k()) * kLimbBits)
+        throw std::invalid_argument("the modulus is too long for a table");
     ring.check(seeds);
     rows_ = (bits + static_cast<std::size_t>(window) - 1) / static_cast<std::size_t>(window);
     entries_ = std::max<std::size_t>(std::size_t{1} << window, kSharedBlock);
@@ -41,7 +41,7 @@ void FixedBase::build_rows(const Batch& seeds) {
     const Modulus& m = ring_->modulus();
     const int k = ring_->k();
     Buffer power(2 * size()), bases(2 * size()), inverses(size()), logs(size());
-    std::memcpy(power.data(), seeds.group(0), 2 * size() * 8);
+    std::memcpy(power.data(), seeds.group(0), 2 * size() * kWordBytes);
     for (std::size_t first = 0; first < rows_; first += kLanes) {
         for (int lane = 0; lane < kLanes; lane++) {
             copy_lane(bases.data() + lane, power.data(), 2 * k);
@@ -66,8 +66,8 @@ void FixedBase::build_group(std::size_t first_row, const std::uint64_t* bases, c
     EntryWriter writer(row(first_row), row_words_, lanes, 2 * ring_->k(), entries_);
     Buffer y(2 * size()), log(size()), inverse(size()), quotient(size()), zero(size());
     zero.clear();
-    std::memcpy(y.data(), ring_->one(), size() * 8);
-    std::memcpy(log.data(), ring_->one() + size(), size() * 8);
+    std::memcpy(y.data(), ring_->one(), size() * kWordBytes);
+    std::memcpy(log.data(), ring_->one() + size(), size() * kWordBytes);
     inverse.clear();
     for (int lane = 0; lane < kLanes; lane++) inverse.data()[lane] = 1;
     for (std::size_t j = 0;; j++) {
@@ -77,8 +77,7 @@ void FixedBase::build_group(std::size_t first_row, const std::uint64_t* bases, c
         f.montgomery(m, inverse.data(), inverse.data(), inverses);
         f.montgomery(m, quotient.data(), y.data() + size(), inverse.data());
         // In (0, 5n): each logarithm below n, the quotient below 3n.
-        for (std::size_t i = 0; i < size(); i++)
-            log.data()[i] += logs[i] + 3 * m.n[i] - quotient.data()[i];
+        for (std::size_t i = 0; i < size(); i++) log.data()[i] += logs[i] + 3 * m.n[i] - quotient.data()[i];
         f.add(m, log.data(), log.data(), zero.data());
         for (int i = 0; i < 4; i++) f.subtract_once(m, log.data(), log.data());
     }
@@ -117,7 +116,7 @@ void FixedBase::close(std::uint64_t* pair, const std::uint64_t* delayed, std::ui
     const Kernels& f = ring_->kernels();
     const Modulus& m = ring_->modulus();
     fold_log(log);
-    std::memcpy(pair, delayed, size() * 8);
+    std::memcpy(pair, delayed, size() * kWordBytes);
     f.montgomery_minus(m, pair + size(), delayed, log, delayed + size());
     f.subtract_once(m, pair + size(), pair + size());
 }
@@ -138,8 +137,8 @@ Batch FixedBase::power_secret(const std::uint64_t* exponents, std::size_t words,
 
 // Rows outside, groups of lanes inside, two rows a step: their entries are multiplied in delayed form (2k^2) and the
 // product taken into the accumulator (5k^2).
-void FixedBase::power_groups(Batch& result, std::size_t first_group, std::size_t groups,
-                             const std::uint64_t* exponents, std::size_t words) const {
+void FixedBase::power_groups(Batch& result, std::size_t first_group, std::size_t groups, const std::uint64_t* exponents,
+                             std::size_t words) const {
     const Kernels& f = ring_->kernels();
     const Modulus& m = ring_->modulus();
     const std::size_t pair = 2 * size();
@@ -150,23 +149,24 @@ void FixedBase::power_groups(Batch& result, std::size_t first_group, std::size_t
     const std::size_t turns = (groups + kSelectGroups - 1) / kSelectGroups;
     for (std::size_t r = 0; r < rows_; r += 2) {
         const bool both = r + 1 < rows_;
-        read_digits(digits.data(), r, 8 * first_group, groups * kLanes, exponents, words, result.count());
+        read_digits(digits.data(), r, kGroup * first_group, groups * kLanes, exponents, words, result.count());
         if (both)
-            read_digits(digits.data() + groups * kLanes, r + 1, 8 * first_group, groups * kLanes, exponents, words,
+            read_digits(digits.data() + groups * kLanes, r + 1, kGroup * first_group, groups * kLanes, exponents, words,
                         result.count());
         for (std::size_t g = 0; g < groups; g += kSelectGroups) {
             const std::size_t some = std::min<std::size_t>(kSelectGroups, groups - g);
             select(even.data(), 2, logs.data() + g * size(), r, digits.data() + g * kLanes, some);
-            if (both) select(odd.data(), 1, logs.data() + g * size(), r + 1, digits.data() + (groups + g) * kLanes, some);
+            if (both)
+                select(odd.data(), 1, logs.data() + g * size(), r + 1, digits.data() + (groups + g) * kLanes, some);
             for (std::size_t s = 0; s < some; s++) {
                 std::uint64_t* y = even.data() + s * pair;
                 std::uint64_t* sum = sums.data() + (g + s) * pair;
                 if (both)
                     f.delayed(m, y, y, odd.data() + s * size());
                 else
-                    std::memset(y + size(), 0, size() * 8);
+                    std::memset(y + size(), 0, size() * kWordBytes);
                 if (r == 0)
-                    std::memcpy(sum, y, pair * 8);
+                    std::memcpy(sum, y, pair * kWordBytes);
                 else
                     f.delayed_product(m, sum, sum, y);
                 if ((r + 2) % kLogTerms == 0) fold_log(logs.data() + (g + s) * size());
@@ -179,8 +179,8 @@ void FixedBase::power_groups(Batch& result, std::size_t first_group, std::size_t
 }
 
 // y0 of row r into the first of every `coordinates` coordinates of `chosen`, its logarithms added to `logs`.
-void FixedBase::select(std::uint64_t* chosen, int coordinates, std::uint64_t* logs, std::size_t r, const std::uint64_t* digits,
-                       std::size_t groups) const {
+void FixedBase::select(std::uint64_t* chosen, int coordinates, std::uint64_t* logs, std::size_t r,
+                       const std::uint64_t* digits, std::size_t groups) const {
     const int k = ring_->k(), entries = static_cast<int>(entries_);
     const Kernels& f = ring_->kernels();
     f.select_shared(chosen, coordinates * k, row(r), entries, k, digits, static_cast<int>(groups), false);
@@ -225,9 +225,9 @@ void FixedBase::power_single(std::uint64_t* result, const std::uint64_t* exponen
         f.select_private(entry.data(), single_.data() + step * kSingleEntries * 2 * size(), kSingleEntries, columns,
                          digits.data());
         for (std::size_t i = 0; i < size(); i++) log.data()[i] += entry.data()[size() + i];
-        std::memset(entry.data() + size(), 0, size() * 8);
+        std::memset(entry.data() + size(), 0, size() * kWordBytes);
         if (step == 0)
-            std::memcpy(sum.data(), entry.data(), 2 * size() * 8);
+            std::memcpy(sum.data(), entry.data(), 2 * size() * kWordBytes);
         else
             f.delayed_product(m, sum.data(), sum.data(), entry.data());
         if ((step + 1) % kLogTerms == 0) fold_log(log.data());

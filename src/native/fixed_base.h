@@ -14,7 +14,7 @@ public:
     // seeds: the base and its inverse. bits > 0, 1 <= window <= 12.
     FixedBase(const Ring& ring, const Batch& seeds, std::size_t bits, int window);
 
-    std::size_t table_bytes() const { return (table_.words() + single_.words()) * 8; }
+    std::size_t table_bytes() const { return (table_.words() + single_.words()) * kWordBytes; }
     // exponents: count rows of `words` words; bits above those of the table are ignored. Constant time.
     Batch power_secret(const std::uint64_t* exponents, std::size_t words, std::size_t count) const;
 
@@ -27,8 +27,8 @@ private:
     void build_single();
     void power_groups(Batch& result, std::size_t first_group, std::size_t groups, const std::uint64_t* exponents,
                       std::size_t words) const;
-    void select(std::uint64_t* chosen, int coordinates, std::uint64_t* logs, std::size_t r,
-                const std::uint64_t* digits, std::size_t groups) const;
+    void select(std::uint64_t* chosen, int coordinates, std::uint64_t* logs, std::size_t r, const std::uint64_t* digits,
+                std::size_t groups) const;
     void read_digits(std::uint64_t* digits, std::size_t r, std::size_t first, std::size_t lanes,
                      const std::uint64_t* exponents, std::size_t words, std::size_t count) const;
     void prefetch(std::size_t r, std::size_t part, std::size_t parts) const;
@@ -44,7 +44,7 @@ private:
     std::size_t bits_;
     int window_;
     std::size_t rows_;
-    std::size_t entries_;    // 2^window, at least 16: the rest of a row is zero
+    std::size_t entries_;  // 2^window, at least 16: the rest of a row is zero
     std::size_t row_words_;
     Buffer table_;
     // The same powers with rows of 4 bits, eight rows side by side in the lanes: for exponents that come one by one.

@@ -19,10 +19,27 @@
 //
 // Kernels that multiply or read tables begin with a checkpoint (checkpoint.h), so any of them may throw; nothing is
 // written then.
+//
+// A target brings a vector type V, on which the algorithms are templates:
+//   Reg, Mask       `lanes` words of 64 bits, and a truth value for each
+//   zero, set1, load, store, add, sub, band, bor, bor3, equal, negative, blend(m, a, b) = m ? b : a
+//   sra52           arithmetic shift right by 52 bits
+//   Factor          a limb in the form that products want: factor(limb). Its conversion may cost, so rows do it once.
+//   What
+//                   counts of a Reg are its low 52 bits, whatever stands above.
+//   multiply_add    (low, high, a, b): low += the low 52 bits of a*b, high += the high ones
+//   add_low, add_high   one half of it
+//   settled         (acc, lows, highs): an accumulator after that many halves were added. Where a target adds constants
+//                   with each, in exchange for speed, it takes them off here; the sums may wrap in between.
+//   block_of, pick_if   the number of the block of `block` entries that a digit lies in; the entry (digit mod block) of
+//   the
+//                   block at p in the lanes of a mask, else 0
+//   rows            limbs of a factor to hold in registers, where products are woven; 0: never woven
 #pragma once
 
 #include <cstdint>
 #include <stdexcept>
+#include <string>
 
 namespace vecphe {
 
@@ -30,7 +47,10 @@ constexpr int kLanes = 8;
 constexpr int kFewLanes = 4;
 constexpr int kLimbBits = 52;
 constexpr std::uint64_t kLimbMask = (std::uint64_t{1} << kLimbBits) - 1;
-constexpr int kMaxLimbs = 160;     // 8192-bit keys need 158
+constexpr int kMaxLimbs = 160;    // 8192-bit keys need 158
+constexpr int kModulusSlack = 4;  // bits of R above N, for products
+constexpr int kTableSlack = 12;   // bits of R above N, for sums of logarithms in tables of powers as well
+constexpr int kPeakMultiplyAdds = 16;
 constexpr int kSharedBlock = 16;   // rows of a shared table are padded to a multiple of this many entries
 constexpr int kSelectGroups = 16;  // groups to look up together: their choices still fit the second-level cache
 
@@ -86,8 +106,11 @@ inline int checked_limbs(int k) {
 struct Target {
     const char* name;
     int lanes;                         // residues one instruction works on
-    const Kernels* (*kernels)(int k);  // the kernels for k limbs, compiled for that k or generic
+    std::string (*why_not)();          // why this machine does not run it, or nothing if it does
+    const Kernels* (*kernels)(int k);  // the kernels for k limbs
     const Kernels* (*few)(int k);      // the same for lanes 0..3 only; what they leave in the others is undefined
+    std::uint64_t (*peak)(
+        std::uint64_t rounds);  // `rounds` times kPeakMultiplyAdds multiply-adds of all lanes, and no more
 };
 
 }  // namespace vecphe

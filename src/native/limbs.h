@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "declassify.h"
 #include "kernel.h"
 
 namespace vecphe {
@@ -20,10 +21,12 @@ inline std::uint64_t word_at(const std::uint8_t* bytes, std::size_t size, std::s
 
 // Bits of the integer in `bytes`, without leading zeros.
 inline std::size_t bit_length(const std::vector<std::uint8_t>& bytes) {
-    std::size_t size = bytes.size();
-    while (size && !bytes[size - 1]) size--;
-    if (!size) return 0;
-    return 8 * size - static_cast<std::size_t>(__builtin_clz(bytes[size - 1]) - 24);
+    for (std::size_t size = bytes.size(); size > 0; size--) {
+        std::uint8_t top = bytes[size - 1];
+        declassify(&top, 1);  // the length of a secret is public
+        if (top) return 8 * size - static_cast<std::size_t>(__builtin_clz(top) - 24);
+    }
+    return 0;
 }
 
 // Words of an exponent of `bits` bits.

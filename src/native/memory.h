@@ -39,6 +39,8 @@ inline std::size_t checked_size(std::size_t a, std::size_t b) {
     return a * b;
 }
 
+constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
+
 class Buffer {
 public:
     enum class Content { kPublic, kSecret };
@@ -47,10 +49,11 @@ public:
     explicit Buffer(std::size_t words, Content content = Content::kPublic)
         : words_(words),
           content_(content),
-          data_(static_cast<std::uint64_t*>(::operator new(checked_size(words, 8) + 8, alignment()))) {
+          data_(
+              static_cast<std::uint64_t*>(::operator new(checked_size(words, kWordBytes) + kWordBytes, alignment()))) {
 #if defined(__linux__)
         // Walking a table of 20 MB in small pages costs more in address translation than in arithmetic.
-        if (words * 8 >= kLarge) madvise(data_, words * 8, MADV_HUGEPAGE);
+        if (words * kWordBytes >= kLarge) madvise(data_, words * kWordBytes, MADV_HUGEPAGE);
 #endif
     }
     Buffer(Buffer&& other) noexcept { swap(other); }
@@ -61,21 +64,20 @@ public:
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
     ~Buffer() {
-        if (data_ && content_ == Content::kSecret) wipe(data_, words_ * 8);
+        if (data_ && content_ == Content::kSecret) wipe(data_, words_ * kWordBytes);
         if (data_) ::operator delete(data_, alignment());
     }
 
     std::uint64_t* data() { return data_; }
     const std::uint64_t* data() const { return data_; }
     std::size_t words() const { return words_; }
-    void clear() { std::memset(data_, 0, words_ * 8); }
+    void clear() { std::memset(data_, 0, words_ * kWordBytes); }
 
 private:
     static constexpr std::size_t kLarge = std::size_t{4} << 20, kHugePage = std::size_t{2} << 20;
 
     // Columns are read in registers of 64 bytes; large buffers start on a huge page.
-    std::align_val_t alignment() const { return std::align_val_t{words_ * 8 >= kLarge ? kHugePage : 64}; }
-
+    std::align_val_t alignment() const { return std::align_val_t{words_ * kWordBytes >= kLarge ? kHugePage : 64}; }
 
     void swap(Buffer& other) {
         std::swap(words_, other.words_);

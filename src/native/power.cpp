@@ -11,7 +11,8 @@ namespace {
 
 // More bits than there are would be zeros, at the cost of a squaring each.
 void require_bits(std::size_t bits, std::size_t words) {
-    if (words == 0 || words_of(bits) > words) throw std::invalid_argument("exponents of fewer words than their bits need");
+    if (words == 0 || words_of(bits) > words)
+        throw std::invalid_argument("exponents of fewer words than their bits need");
 }
 
 }  // namespace
@@ -21,7 +22,8 @@ int power_window(std::size_t bits) {
     // fiftieth of a product an entry (it is bound by the second-level cache). Squarings are the same for all.
     auto cost = [bits](int w) {
         const double entries = static_cast<double>(std::size_t{1} << w);
-        const double windows = static_cast<double>((bits + static_cast<std::size_t>(w) - 1) / static_cast<std::size_t>(w));
+        const double windows =
+            static_cast<double>((bits + static_cast<std::size_t>(w) - 1) / static_cast<std::size_t>(w));
         return 4.25 * entries + windows * (5 + 0.1 * entries);
     };
     int best = 1;
@@ -30,16 +32,15 @@ int power_window(std::size_t bits) {
     return best;
 }
 
-void power_group(const Kernels& f, const Modulus& m, std::uint64_t* o, const std::uint64_t* x,
-                 const std::uint64_t* one, const std::uint64_t* const* exponents, std::size_t words, std::size_t bits,
-                 int window) {
+void power_group(const Kernels& f, const Modulus& m, std::uint64_t* o, const std::uint64_t* x, const std::uint64_t* one,
+                 const std::uint64_t* const* exponents, std::size_t words, std::size_t bits, int window) {
     const std::size_t pair = 2 * static_cast<std::size_t>(m.k) * kLanes;
     const int columns = 2 * m.k, entries = 1 << window;
     const auto secret = Buffer::Content::kSecret;
     Buffer table(static_cast<std::size_t>(entries) * pair, secret), entry(pair, secret), digits(kLanes, secret);
     auto power_of = [&](int e) { return table.data() + static_cast<std::size_t>(e) * pair; };
-    std::memcpy(power_of(0), one, pair * 8);
-    std::memcpy(power_of(1), x, pair * 8);
+    std::memcpy(power_of(0), one, pair * kWordBytes);
+    std::memcpy(power_of(1), x, pair * kWordBytes);
     for (int e = 2; e < entries; e++) {
         if (e % 2 == 0)
             f.square(m, power_of(e), power_of(e / 2));
@@ -61,8 +62,7 @@ void power_group(const Kernels& f, const Modulus& m, std::uint64_t* o, const std
     }
 }
 
-Batch power(const Ring& ring, const Batch& batch, const std::uint64_t* exponents, std::size_t words,
-            std::size_t bits) {
+Batch power(const Ring& ring, const Batch& batch, const std::uint64_t* exponents, std::size_t words, std::size_t bits) {
     ring.check(batch);
     require_bits(bits, words);
     if (bits == 0) return ring.ones(batch.count());
@@ -72,9 +72,9 @@ Batch power(const Ring& ring, const Batch& batch, const std::uint64_t* exponents
     for (std::size_t g = 0; g < batch.groups(); g++) {
         const std::uint64_t* lanes[kLanes];
         for (std::size_t lane = 0; lane < kLanes; lane++)
-            lanes[lane] = 8 * g + lane < batch.count() ? exponents + (8 * g + lane) * words : nullptr;
-        power_group(ring.kernels_of(batch.count() - 8 * g), ring.modulus(), result.group(g), batch.group(g), ring.one(), lanes, words, bits,
-                    window);
+            lanes[lane] = kGroup * g + lane < batch.count() ? exponents + (kGroup * g + lane) * words : nullptr;
+        power_group(ring.kernels_of(batch.count() - kGroup * g), ring.modulus(), result.group(g), batch.group(g),
+                    ring.one(), lanes, words, bits, window);
     }
     ring.fill_idle(result);
     return result;
@@ -99,7 +99,11 @@ int straus_window(std::size_t bits, std::size_t rows, int most) {
 class SharedStraus {
 public:
     SharedStraus(const Ring& ring, const Batch& batch, std::size_t rows, std::size_t bits)
-        : ring_(ring), batch_(batch), rows_(rows), bits_(bits), window_(straus_window(bits, rows, 8)),
+        : ring_(ring),
+          batch_(batch),
+          rows_(rows),
+          bits_(bits),
+          window_(straus_window(bits, rows, 8)),
           entries_(std::max<std::size_t>(std::size_t{1} << window_, kSharedBlock)),
           row_words_(2 * static_cast<std::size_t>(ring.k()) * entries_),
           table_(checked_size(batch.count(), row_words_)) {
@@ -128,10 +132,10 @@ private:
     // The powers 0 .. 2^w - 1 of eight residues, transposed into their tables.
     void build(std::size_t g) {
         const Kernels& f = ring_.kernels();
-        const std::size_t lanes = std::min<std::size_t>(kLanes, batch_.count() - 8 * g);
-        EntryWriter writer(table_.data() + 8 * g * row_words_, row_words_, lanes, 2 * ring_.k(), entries_);
+        const std::size_t lanes = std::min<std::size_t>(kLanes, batch_.count() - kGroup * g);
+        EntryWriter writer(table_.data() + kGroup * g * row_words_, row_words_, lanes, 2 * ring_.k(), entries_);
         Buffer power(batch_.stride());
-        std::memcpy(power.data(), ring_.one(), batch_.stride() * 8);
+        std::memcpy(power.data(), ring_.one(), batch_.stride() * kWordBytes);
         for (std::size_t e = 0; e < std::size_t{1} << window_; e++) {
             if (e) f.product(ring_.modulus(), power.data(), power.data(), batch_.group(g));
             writer.write(power.data(), power.data() + batch_.stride() / 2);
@@ -144,8 +148,9 @@ private:
         const std::size_t some = std::min<std::size_t>(kSelectGroups, result.groups() - g);
         const int width = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(window_), bits_ - first));
         for (std::size_t i = 0; i < some * kLanes; i++) {
-            const std::size_t r = 8 * g + i;
-            digits[i] = r < rows_ ? digit_at(exponents + (r * batch_.count() + column) * words, words, first, width) : 0;
+            const std::size_t r = kGroup * g + i;
+            digits[i] =
+                r < rows_ ? digit_at(exponents + (r * batch_.count() + column) * words, words, first, width) : 0;
         }
         f.select_shared(chosen, 2 * ring_.k(), table_.data() + column * row_words_, static_cast<int>(entries_),
                         2 * ring_.k(), digits, static_cast<int>(some), false);
@@ -175,14 +180,13 @@ Batch segmented_straus(const Ring& ring, const Batch& batch, const std::uint64_t
         return tables.data() + (step * static_cast<std::size_t>(entries) + static_cast<std::size_t>(e)) * pair;
     };
     for (std::size_t step = 0; step < steps; step++) {
-        std::memcpy(table(step, 0), ring.one(), pair * 8);
-        std::memcpy(table(step, 1), ring.one(), pair * 8);
+        std::memcpy(table(step, 0), ring.one(), pair * kWordBytes);
+        std::memcpy(table(step, 1), ring.one(), pair * kWordBytes);
         for (std::size_t lane = 0; lane < rows * segments; lane++) {
             const std::size_t column = step * segments + lane % segments;
             if (column < columns) copy_lane(table(step, 1) + lane, batch.residue(column), 2 * ring.k());
         }
-        for (int e = 2; e < entries; e++)
-            f.product(ring.modulus(), table(step, e), table(step, e - 1), table(step, 1));
+        for (int e = 2; e < entries; e++) f.product(ring.modulus(), table(step, e), table(step, e - 1), table(step, 1));
     }
     Batch lanes = ring.ones(rows * segments);
     const std::size_t w = static_cast<std::size_t>(window), windows = (bits + w - 1) / w;
@@ -192,11 +196,10 @@ Batch segmented_straus(const Ring& ring, const Batch& batch, const std::uint64_t
         for (std::size_t step = 0; step < steps; step++) {
             for (std::size_t lane = 0; lane < kLanes; lane++) {
                 const std::size_t column = step * segments + lane % segments, row = lane / segments;
-                digits.data()[lane] =
-                    row < rows && column < columns
-                        ? digit_at(exponents + (row * columns + column) * words, words, i * w,
-                                   static_cast<int>(std::min(w, bits - i * w)))
-                        : 0;
+                digits.data()[lane] = row < rows && column < columns
+                                          ? digit_at(exponents + (row * columns + column) * words, words, i * w,
+                                                     static_cast<int>(std::min(w, bits - i * w)))
+                                          : 0;
             }
             f.select_private(entry.data(), table(step, 0), entries, 2 * ring.k(), digits.data());
             f.product(ring.modulus(), lanes.group(0), lanes.group(0), entry.data());

@@ -20,7 +20,8 @@ bool below(const std::uint8_t* x, const std::vector<std::uint8_t>& bound, std::s
 }  // namespace
 
 void broadcast(std::uint64_t* columns, int k, const std::vector<std::uint8_t>& bytes) {
-    if (bit_length(bytes) > static_cast<std::size_t>(k) * kLimbBits + 1) throw std::invalid_argument("a constant is too long");
+    if (bit_length(bytes) > static_cast<std::size_t>(k) * kLimbBits + 1)
+        throw std::invalid_argument("a constant is too long");
     for (int lane = 0; lane < kLanes; lane++) {
         limbs_from_bytes(columns, lane, k, bytes.data(), bytes.size());
         const std::size_t bit = static_cast<std::size_t>(k) * kLimbBits;
@@ -31,8 +32,11 @@ void broadcast(std::uint64_t* columns, int k, const std::vector<std::uint8_t>& b
 
 const std::vector<std::uint8_t>& checked_modulus(const std::vector<std::uint8_t>& bytes, int k) {
     const std::size_t bits = bit_length(bytes);
-    if (bits == 0 || bytes[0] % 2 == 0) throw std::invalid_argument("the modulus must be odd");
-    if (bits + 4 > static_cast<std::size_t>(checked_limbs(k)) * kLimbBits) throw std::invalid_argument("the modulus is too long");
+    std::uint8_t lowest = bits ? bytes[0] & 1 : 0;
+    declassify(&lowest, 1);  // that a prime is odd is no secret
+    if (!lowest) throw std::invalid_argument("the modulus must be odd");
+    if (bits + kModulusSlack > static_cast<std::size_t>(checked_limbs(k)) * kLimbBits)
+        throw std::invalid_argument("the modulus is too long");
     return bytes;
 }
 
@@ -51,7 +55,8 @@ Ring::Ring(const Target& target, const RingConstants& c)
       store_(static_cast<std::size_t>(9 * c.k + 1) * kLanes) {
     const std::size_t size = static_cast<std::size_t>(c.k) * kLanes;
     // A residue fits into its bytes, and the bytes into 2k limbs.
-    if (c.ciphertext_bytes < c.n_squared.size() || c.ciphertext_bytes > 2 * static_cast<std::size_t>(c.k) * kLimbBits / 8 ||
+    if (c.ciphertext_bytes < c.n_squared.size() ||
+        c.ciphertext_bytes > 2 * static_cast<std::size_t>(c.k) * kLimbBits / 8 ||
         bit_length(c.n_squared) + 1 < 2 * bits_)
         throw std::invalid_argument("ciphertext_bytes must be the length of n^2");
     std::uint64_t* next = store_.data();
@@ -81,7 +86,7 @@ void Ring::check(const Batch& batch) const {
 }
 
 void Ring::fill_idle(Batch& batch) const {
-    for (std::size_t i = batch.count(); i < batch.groups() * 8; i++) copy_lane(batch.residue(i), one_, 2 * k());
+    for (std::size_t i = batch.count(); i < batch.groups() * kGroup; i++) copy_lane(batch.residue(i), one_, 2 * k());
 }
 
 // The pair of c*R^-1 is ((c + m*n)/R, (KN - m)/R) with m = -c/n mod R; times R^3/R it is that of c*R.
@@ -97,7 +102,7 @@ Batch Ring::load(const std::uint8_t* data, std::size_t count) const {
     for (std::size_t g = 0; g < batch.groups(); g++) {
         for (int lane = 0; lane < kLanes; lane++) {
             static const std::uint8_t idle[1] = {1};
-            const std::size_t i = 8 * g + static_cast<std::size_t>(lane);
+            const std::size_t i = kGroup * g + static_cast<std::size_t>(lane);
             const std::uint8_t* bytes = data + i * ciphertext_bytes_;
             if (i < count && !below(bytes, n_squared_, ciphertext_bytes_)) throw InvalidResidue();
             if (i < count)
@@ -113,11 +118,11 @@ Batch Ring::load(const std::uint8_t* data, std::size_t count) const {
 void Ring::canonical(std::uint64_t* coordinates, const std::uint64_t* group) const {
     const std::size_t size = static_cast<std::size_t>(k()) * kLanes;
     Buffer wide(2 * size), whole(kLanes);
-    std::memcpy(wide.data(), group, size * 8);
-    std::memset(wide.data() + size, 0, size * 8);
+    std::memcpy(wide.data(), group, size * kWordBytes);
+    std::memset(wide.data() + size, 0, size * kWordBytes);
     // (x0 + x1*n)/R; x0 comes out at most n, and n only for multiples of n, x1 at most n + 2.
     kernels_->reduce(modulus_, coordinates, wide.data(), group + size);
-    std::memcpy(wide.data(), coordinates, size * 8);
+    std::memcpy(wide.data(), coordinates, size * kWordBytes);
     kernels_->subtract_once(modulus_, coordinates, coordinates);
     // An n taken from x0 is a 1 more in x1.
     whole.clear();
@@ -138,9 +143,9 @@ void Ring::store(const Batch& batch, std::uint8_t* data) const {
     for (std::size_t g = 0; g < batch.groups(); g++) {
         canonical(pair.data(), batch.group(g));
         kernels_->expand(modulus_, value.data(), pair.data() + size, modulus_.n, pair.data());
-        for (std::size_t i = 8 * g; i < std::min(batch.count(), 8 * g + 8); i++)
-            bytes_from_limbs(data + i * ciphertext_bytes_, ciphertext_bytes_, value.data(), static_cast<int>(i % 8),
-                             2 * k());
+        for (std::size_t i = kGroup * g; i < std::min(batch.count(), kGroup * (g + 1)); i++)
+            bytes_from_limbs(data + i * ciphertext_bytes_, ciphertext_bytes_, value.data(),
+                             static_cast<int>(i % kGroup), 2 * k());
     }
 }
 
@@ -154,7 +159,7 @@ Batch Ring::ones(std::size_t count) const {
     Batch batch(count, k());
     for (std::size_t g = 0; g < batch.groups(); g++) {
         checkpoint(batch.stride());
-        std::memcpy(batch.group(g), one_, batch.stride() * 8);
+        std::memcpy(batch.group(g), one_, batch.stride() * kWordBytes);
     }
     return batch;
 }
@@ -180,9 +185,9 @@ Batch Ring::concatenate(const std::vector<const Batch*>& batches) const {
     Batch all(count, k());
     std::size_t next = 0;
     for (const Batch* batch : batches) {
-        if (next % 8 == 0) {  // whole groups, idle lanes to be overwritten by what follows
-            checkpoint(static_cast<std::int64_t>(batch->bytes() / 8));
-            if (batch->groups()) std::memcpy(all.group(next / 8), batch->group(0), batch->bytes());
+        if (next % kGroup == 0) {  // whole groups, idle lanes to be overwritten by what follows
+            checkpoint(static_cast<std::int64_t>(batch->bytes() / kWordBytes));
+            if (batch->groups()) std::memcpy(all.group(next / kGroup), batch->group(0), batch->bytes());
             next += batch->count();
             continue;
         }
@@ -198,18 +203,18 @@ Batch Ring::multiply(const Batch& left, const Batch& right) const {
     if (left.count() != right.count()) throw std::invalid_argument("batches of different size");
     Batch result(left.count(), k());
     for (std::size_t g = 0; g < result.groups(); g++)
-        kernels_of(left.count() - 8 * g).product(modulus_, result.group(g), left.group(g), right.group(g));
+        kernels_of(left.count() - kGroup * g).product(modulus_, result.group(g), left.group(g), right.group(g));
     fill_idle(result);
     return result;
 }
 
-// Columns of plaintext + offset for up to 8 plaintexts; the carry chain has a fixed length.
+// Columns of plaintext + offset for a group of plaintexts; the carry chain has a fixed length.
 void Ring::plaintext_columns(std::uint64_t* columns, int limbs, const std::uint64_t* plaintexts, std::size_t words,
                              std::size_t count, const std::uint64_t* offset) const {
-    std::memset(columns, 0, static_cast<std::size_t>(limbs) * kLanes * 8);
+    std::memset(columns, 0, static_cast<std::size_t>(limbs) * kLanes * kWordBytes);
     for (std::size_t lane = 0; lane < count; lane++)
         limbs_from_bytes(columns, static_cast<int>(lane), limbs,
-                         reinterpret_cast<const std::uint8_t*>(plaintexts + lane * words), words * 8);
+                         reinterpret_cast<const std::uint8_t*>(plaintexts + lane * words), words * kWordBytes);
     for (int lane = 0; lane < kLanes; lane++) {
         std::uint64_t carry = 0;
         for (int i = 0; i < limbs; i++) {
@@ -234,18 +239,18 @@ Batch Ring::multiply_plain(const Batch& batch, const std::uint64_t* plaintexts, 
     broadcast(shift.data(), limbs, offset);
     Batch result(batch.count(), limbs);
     for (std::size_t g = 0; g < batch.groups(); g++) {
-        const Kernels& f = kernels_of(batch.count() - 8 * g);
+        const Kernels& f = kernels_of(batch.count() - kGroup * g);
         const std::uint64_t* x = batch.group(g);
         std::uint64_t* o = result.group(g);
-        plaintext_columns(m.data(), wide ? 2 * limbs : limbs, plaintexts + 8 * g * words, words,
-                          std::min<std::size_t>(8, batch.count() - 8 * g), shift.data());
+        plaintext_columns(m.data(), wide ? 2 * limbs : limbs, plaintexts + kGroup * g * words, words,
+                          std::min(kGroup, batch.count() - kGroup * g), shift.data());
         f.montgomery(modulus_, scaled.data(), m.data(), r2_);  // m*R mod n
-        if (wide) {  // m = low + high*R, and high*R*R = montgomery(high, R^3)
+        if (wide) {                                            // m = low + high*R, and high*R*R = montgomery(high, R^3)
             f.montgomery(modulus_, scaled.data() + size, m.data() + size, r3_);
             f.add(modulus_, scaled.data(), scaled.data(), scaled.data() + size);
         }
         f.montgomery(modulus_, scaled.data(), x, scaled.data());
-        std::memcpy(o, x, size * 8);
+        std::memcpy(o, x, size * kWordBytes);
         f.add(modulus_, o + size, x + size, scaled.data());
         // 1.5n + 2 + 1.4n: two subtractions bring it back into the bounds of a resident pair.
         f.subtract_once(modulus_, o + size, o + size);
@@ -274,22 +279,23 @@ Batch Ring::halve(const Batch& batch, std::size_t outer, std::size_t terms, std:
 
 Batch Ring::product(const Batch& batch, std::size_t outer, std::size_t terms, std::size_t inner) const {
     check(batch);
-    if (batch.count() != checked_size(checked_size(outer, inner), terms)) throw std::invalid_argument("shape does not match the batch");
+    if (batch.count() != checked_size(checked_size(outer, inner), terms))
+        throw std::invalid_argument("shape does not match the batch");
     if (terms == 0 || outer * inner == 0) return ones(outer * inner);
-    if (outer * inner < 8 && terms > 1) {  // too few lanes to go term by term
+    if (outer * inner < kGroup && terms > 1) {  // too few lanes to go term by term
         Batch folded = halve(batch, outer, terms, inner);
         return product(folded, outer, (terms + 1) / 2, inner);
     }
     Batch result(outer * inner, k());
     Buffer operand(batch.stride());
-    std::memcpy(operand.data(), one_, batch.stride() * 8);
+    std::memcpy(operand.data(), one_, batch.stride() * kWordBytes);
     for (std::size_t g = 0; g < result.groups(); g++) {
-        const std::size_t lanes = std::min<std::size_t>(8, result.count() - 8 * g);
-        std::memcpy(result.group(g), one_, batch.stride() * 8);
-        if (lanes < 8) std::memcpy(operand.data(), one_, batch.stride() * 8);
+        const std::size_t lanes = std::min(kGroup, result.count() - kGroup * g);
+        std::memcpy(result.group(g), one_, batch.stride() * kWordBytes);
+        if (lanes < kGroup) std::memcpy(operand.data(), one_, batch.stride() * kWordBytes);
         for (std::size_t t = 0; t < terms; t++) {
             for (std::size_t lane = 0; lane < lanes; lane++) {
-                const std::size_t to = 8 * g + lane;
+                const std::size_t to = kGroup * g + lane;
                 const std::size_t from = (to / inner * terms + t) * inner + to % inner;
                 copy_lane((t ? operand.data() : result.group(g)) + lane, batch.residue(from), 2 * k());
             }
@@ -303,7 +309,7 @@ std::vector<std::uint8_t> Ring::unit_witness(const Batch& batch) const {
     check(batch);
     const std::size_t size = static_cast<std::size_t>(k()) * kLanes;
     Buffer product(size);
-    std::memcpy(product.data(), one_, size * 8);
+    std::memcpy(product.data(), one_, size * kWordBytes);
     for (std::size_t g = 0; g < batch.groups(); g++)
         kernels_->montgomery(modulus_, product.data(), product.data(), batch.group(g));
     const std::size_t width = (static_cast<std::size_t>(k()) * kLimbBits + 7) / 8;
@@ -315,10 +321,10 @@ std::vector<std::uint8_t> Ring::unit_witness(const Batch& batch) const {
 
 Batch Ring::prefix_products(const Batch& batch) const {
     check(batch);
-    Batch prefixes(batch.groups() * 8, k());
+    Batch prefixes(batch.groups() * kGroup, k());
     for (std::size_t g = 0; g < batch.groups(); g++) {
         if (g == 0)
-            std::memcpy(prefixes.group(0), batch.group(0), batch.stride() * 8);
+            std::memcpy(prefixes.group(0), batch.group(0), batch.stride() * kWordBytes);
         else
             kernels_->product(modulus_, prefixes.group(g), prefixes.group(g - 1), batch.group(g));
     }
@@ -329,13 +335,13 @@ Batch Ring::invert_from(const Batch& batch, const Batch& prefixes, const Batch& 
     check(batch);
     check(prefixes);
     check(inverse);
-    if (prefixes.groups() != batch.groups() || inverse.count() != 8) throw std::invalid_argument("prefixes");
+    if (prefixes.groups() != batch.groups() || inverse.count() != kGroup) throw std::invalid_argument("prefixes");
     Batch result(batch.count(), k());
     Buffer running(batch.stride());
-    std::memcpy(running.data(), inverse.group(0), batch.stride() * 8);
+    std::memcpy(running.data(), inverse.group(0), batch.stride() * kWordBytes);
     for (std::size_t g = batch.groups(); g-- > 0;) {
         if (g == 0) {
-            std::memcpy(result.group(0), running.data(), batch.stride() * 8);
+            std::memcpy(result.group(0), running.data(), batch.stride() * kWordBytes);
             break;
         }
         kernels_->product(modulus_, result.group(g), running.data(), prefixes.group(g - 1));

@@ -9,28 +9,33 @@
 
 namespace vecphe {
 
+constexpr std::size_t kGroup = kLanes;  // residues of a group
+
 // A residue is out of range or no unit.
 struct InvalidResidue : std::runtime_error {
     InvalidResidue() : std::runtime_error("invalid residue") {}
 };
 
-// `count` pairs with respect to one modulus, eight to a group; a group is 2k columns. Idle lanes of the last group
+// `count` pairs with respect to one modulus, kGroup together; a group is 2k columns. Idle lanes of the last group
 // hold the residue 1. Bounds of a resident pair: x0 < 1.25n, x1 < 1.5n + 2. Batches that may hold randomizers or their
 // roots (what was loaded, and powers) are secret: wiped before they are freed.
 class Batch {
 public:
     Batch(std::size_t count, int k, Buffer::Content content = Buffer::Content::kPublic)
-        : count_(count), k_(k), data_(checked_size(count / 8 + (count % 8 != 0), 16 * static_cast<std::size_t>(k)), content) {}
+        : count_(count),
+          k_(k),
+          data_(checked_size(count / kGroup + (count % kGroup != 0), 2 * kGroup * static_cast<std::size_t>(k)),
+                content) {}
 
     std::size_t count() const { return count_; }
-    std::size_t groups() const { return (count_ + 7) / 8; }
+    std::size_t groups() const { return (count_ + kGroup - 1) / kGroup; }
     int k() const { return k_; }
-    std::size_t bytes() const { return data_.words() * 8; }
+    std::size_t bytes() const { return data_.words() * kWordBytes; }
     std::size_t stride() const { return 2 * static_cast<std::size_t>(k_) * kLanes; }  // words of a group
     std::uint64_t* group(std::size_t g) { return data_.data() + g * stride(); }
     const std::uint64_t* group(std::size_t g) const { return data_.data() + g * stride(); }
-    const std::uint64_t* residue(std::size_t i) const { return group(i / 8) + i % 8; }
-    std::uint64_t* residue(std::size_t i) { return group(i / 8) + i % 8; }
+    const std::uint64_t* residue(std::size_t i) const { return group(i / kGroup) + i % kGroup; }
+    std::uint64_t* residue(std::size_t i) { return group(i / kGroup) + i % kGroup; }
 
 private:
     std::size_t count_;

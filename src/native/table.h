@@ -9,14 +9,18 @@
 
 namespace vecphe {
 
-// Takes the entries of up to eight rows, one row a lane, in order. Entries of a row are far apart in memory, so eight of
-// them are collected and whole cache lines written.
+// Takes the entries of up to eight rows, one row a lane, in order. Entries of a row are far apart in memory, so eight
+// of them are collected and whole cache lines written.
 class EntryWriter {
 public:
     // Lane l writes to rows + l*row_words; a row has `columns` limb columns of `entries` words.
     EntryWriter(std::uint64_t* rows, std::size_t row_words, std::size_t lanes, int columns, std::size_t entries)
-        : rows_(rows), row_words_(row_words), lanes_(lanes), columns_(static_cast<std::size_t>(columns)),
-          entries_(entries), held_(kTogether * columns_ * kLanes) {}
+        : rows_(rows),
+          row_words_(row_words),
+          lanes_(lanes),
+          columns_(static_cast<std::size_t>(columns)),
+          entries_(entries),
+          held_(kTogether * columns_ * kLanes) {}
     EntryWriter(const EntryWriter&) = delete;
     EntryWriter& operator=(const EntryWriter&) = delete;
     ~EntryWriter() { flush(); }
@@ -24,8 +28,8 @@ public:
     // The next entry: its lower and its upper half of the columns.
     void write(const std::uint64_t* low, const std::uint64_t* high) {
         std::uint64_t* to = held_.data() + count_ * columns_ * kLanes;
-        std::memcpy(to, low, columns_ * kLanes * 4);
-        std::memcpy(to + columns_ * kLanes / 2, high, columns_ * kLanes * 4);
+        std::memcpy(to, low, columns_ / 2 * kLanes * kWordBytes);
+        std::memcpy(to + columns_ * kLanes / 2, high, columns_ / 2 * kLanes * kWordBytes);
         if (++count_ == kTogether) flush();
     }
 

@@ -1,6 +1,6 @@
-// How kernels reach what each thread has of its own: in the block of thread-local memory that is there from the start, so
-// that no access is a call inside a kernel. An executable has it there anyway, and ld cannot link every access by way of
-// the global offset table into one.
+// How kernels reach what each thread has of its own: in the block of thread-local memory that is there from the start,
+// so that no access is a call inside a kernel. An executable has it there anyway, and ld cannot link every access by
+// way of the global offset table into one.
 #pragma once
 
 #include <cstdint>  // says which C library this is

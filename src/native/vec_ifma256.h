@@ -10,8 +10,10 @@ namespace vecphe {
 struct Ifma256 {
     using Reg = __m256i;
     using Mask = __mmask8;
+    using Factor = Reg;
     static constexpr int lanes = 4;
     static constexpr int block = 8;
+    static constexpr int rows = 10;
 
     static Reg zero() { return _mm256_setzero_si256(); }
     static Reg set1(std::uint64_t x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
@@ -21,8 +23,14 @@ struct Ifma256 {
     static Reg sub(Reg a, Reg b) { return _mm256_sub_epi64(a, b); }
     static Reg band(Reg a, Reg b) { return _mm256_and_si256(a, b); }
     static Reg sra52(Reg a) { return _mm256_srai_epi64(a, 52); }
-    static Reg lo(Reg acc, Reg a, Reg b) { return _mm256_madd52lo_epu64(acc, a, b); }
-    static Reg hi(Reg acc, Reg a, Reg b) { return _mm256_madd52hi_epu64(acc, a, b); }
+    static Factor factor(Reg limb) { return limb; }
+    static Reg add_low(Reg acc, Factor a, Factor b) { return _mm256_madd52lo_epu64(acc, a, b); }
+    static Reg add_high(Reg acc, Factor a, Factor b) { return _mm256_madd52hi_epu64(acc, a, b); }
+    static void multiply_add(Reg& low, Reg& high, Factor a, Factor b) {
+        low = add_low(low, a, b);
+        high = add_high(high, a, b);
+    }
+    static Reg settled(Reg acc, int, int) { return acc; }
     static Mask equal(Reg a, Reg b) { return _mm256_cmpeq_epi64_mask(a, b); }
     static Mask negative(Reg a) { return _mm256_movepi64_mask(a); }
     static Reg blend(Mask m, Reg a, Reg b) { return _mm256_mask_mov_epi64(a, m, b); }

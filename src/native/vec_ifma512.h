@@ -10,8 +10,10 @@ namespace vecphe {
 struct Ifma512 {
     using Reg = __m512i;
     using Mask = __mmask8;
+    using Factor = Reg;
     static constexpr int lanes = 8;
-    static constexpr int block = 16;  // entries one pick_if() chooses from
+    static constexpr int block = 16;
+    static constexpr int rows = 10;
 
     static Reg zero() { return _mm512_setzero_si512(); }
     static Reg set1(std::uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
@@ -21,12 +23,17 @@ struct Ifma512 {
     static Reg sub(Reg a, Reg b) { return _mm512_sub_epi64(a, b); }
     static Reg band(Reg a, Reg b) { return _mm512_and_si512(a, b); }
     static Reg sra52(Reg a) { return _mm512_srai_epi64(a, 52); }
-    static Reg lo(Reg acc, Reg a, Reg b) { return _mm512_madd52lo_epu64(acc, a, b); }
-    static Reg hi(Reg acc, Reg a, Reg b) { return _mm512_madd52hi_epu64(acc, a, b); }
+    static Factor factor(Reg limb) { return limb; }
+    static Reg add_low(Reg acc, Factor a, Factor b) { return _mm512_madd52lo_epu64(acc, a, b); }
+    static Reg add_high(Reg acc, Factor a, Factor b) { return _mm512_madd52hi_epu64(acc, a, b); }
+    static void multiply_add(Reg& low, Reg& high, Factor a, Factor b) {
+        low = add_low(low, a, b);
+        high = add_high(high, a, b);
+    }
+    static Reg settled(Reg acc, int, int) { return acc; }
     static Mask equal(Reg a, Reg b) { return _mm512_cmpeq_epi64_mask(a, b); }
     static Mask negative(Reg a) { return _mm512_movepi64_mask(a); }
     static Reg blend(Mask m, Reg a, Reg b) { return _mm512_mask_mov_epi64(a, m, b); }
-    // Block number of a digit; entry (digit mod block) of the block at p in the lanes of m, else 0.
     static Reg block_of(Reg digit) { return _mm512_srli_epi64(digit, 4); }
     static Reg pick_if(Mask m, const std::uint64_t* p, Reg digit) {
         return _mm512_maskz_permutex2var_epi64(m, load(p), digit, load(p + 8));

@@ -9,8 +9,10 @@ namespace vecphe {
 struct Portable {
     using Reg = std::uint64_t;
     using Mask = std::uint64_t;  // all ones or all zeros
+    using Factor = Reg;
     static constexpr int lanes = 1;
     static constexpr int block = 1;
+    static constexpr int rows = 0;  // one lane has no latency to hide: the general kernels are as fast
     __extension__ using Wide = unsigned __int128;
 
     static Reg zero() { return 0; }
@@ -21,10 +23,16 @@ struct Portable {
     static Reg sub(Reg a, Reg b) { return a - b; }
     static Reg band(Reg a, Reg b) { return a & b; }
     static Reg sra52(Reg a) { return (a >> 52) | (~((a >> 63) - 1) << 12); }
-    static Reg lo(Reg acc, Reg a, Reg b) { return acc + ((a & kLimbMask) * (b & kLimbMask) & kLimbMask); }
-    static Reg hi(Reg acc, Reg a, Reg b) {
+    static Factor factor(Reg limb) { return limb; }
+    static Reg add_low(Reg acc, Factor a, Factor b) { return acc + ((a & kLimbMask) * (b & kLimbMask) & kLimbMask); }
+    static Reg add_high(Reg acc, Factor a, Factor b) {
         return acc + static_cast<Reg>((Wide{a & kLimbMask} * (b & kLimbMask)) >> kLimbBits);
     }
+    static void multiply_add(Reg& low, Reg& high, Factor a, Factor b) {
+        low = add_low(low, a, b);
+        high = add_high(high, a, b);
+    }
+    static Reg settled(Reg acc, int, int) { return acc; }
     static Mask equal(Reg a, Reg b) {
         const Reg d = a ^ b;
         return ((d | (0 - d)) >> 63) - 1;

@@ -54,7 +54,8 @@ def choose_window(engine: Engine, bits: int, count: int, key_length: int = 0) ->
     best, for the sake of memory.
     """
     windows = range(engine.tuning.min_window, engine.tuning.max_window + 1)
-    fitting = [w for w in windows if table_size(bits, w, key_length) <= _MOST_TABLE_BYTES] or windows[:1]
+    room = engine.tuning.table_memory
+    fitting = [w for w in windows if table_size(bits, w, key_length) <= _MOST_TABLE_BYTES * room] or windows[:1]
     return min(fitting, key=lambda w: -(-bits // w) * ((1 << w) * engine.tuning.entry_cost + 2 * count))
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib.parallel import ThreadingBackend
 
 from vecphe.arithmetic import Engine, engine_named
 from vecphe.parallel import run_tasks
@@ -90,7 +91,9 @@ def native_work(engine: Engine, name: str) -> Work:
             return ring.power_vartime(ring.ones(count), [2**53 - 1] * count)
 
         arguments = [(1 << 11,)] * 2
-        return Work(lambda: run_tasks(power, arguments, 2, "threads"), lambda: power(8), 2 << 8, done)
+        return Work(
+            lambda: run_tasks(power, arguments, ThreadingBackend(), "threads", 2), lambda: power(8), 2 << 8, done
+        )
     return makers[name]()
 
 
@@ -111,7 +114,7 @@ def gmp_work(engine: Engine, name: str) -> Work:
     makers = {
         "load": (1 << 24, lambda: ring.load(counting(1 << 24, 3))),
         "power": (1000, power),
-        "threads": (2000, lambda: run_tasks(power, [()] * 2, 2, "threads")),
+        "threads": (2000, lambda: run_tasks(power, [()] * 2, ThreadingBackend(), "threads", 2)),
     }
     size, whole = makers[name]
     return Work(whole, lambda: None, size, lambda: len(taken))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+import secrets
+from functools import cache
 
 import numpy as np
 import pytest
+from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
 
 from vecphe.arithmetic import (
     Engine,
@@ -14,8 +17,10 @@ from vecphe.arithmetic import (
     engine_named,
     integers_from_words,
     random_words,
+    words,
     words_from_integers,
 )
+from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.errors import InvalidCiphertextError
 from vecphe.primes import random_prime_pair
 
@@ -23,9 +28,21 @@ RUNNING = [name for name, reason in available_engines() if reason is None]
 BATCHES = [0, 1, 7, 8, 9, 15, 16, 17, 1023]
 
 
-@pytest.fixture(params=RUNNING)
+ON_HOST = "cuda on the host"
+
+
+@cache
+def engine_on_host() -> Engine:
+    return CudaEngine(HostDevice())
+
+
+@pytest.fixture(params=[*RUNNING, ON_HOST])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return engine_named(request.param)
+    if request.param != ON_HOST:
+        return engine_named(request.param)
+    if not COMPILER:
+        pytest.skip(NOT_TESTED)
+    return engine_on_host()
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +192,19 @@ def test_words_hold_uniform_bits() -> None:
     assert max(values) > 2**69
     assert len(set(values)) == 400
     assert random_words(0, 70).shape == (0, 2)
+
+
+def test_many_words_are_made_in_threads_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    token_bytes = secrets.token_bytes
+    monkeypatch.setattr(words.secrets, "token_bytes", lambda count: [asked.append(count), token_bytes(count)][1])
+    monkeypatch.setattr(words, "_IN_THREADS_FROM", 8 * 1001)
+    made = random_words(1001, 64)
+    assert len(asked) == 4
+    assert sum(asked) == 8 * 1001
+    assert len(np.unique(made)) == 1001
+    assert len(random_words(1000, 64)) == 1000
+    assert len(asked) == 5
 
 
 def test_a_fault_during_decryption_is_found(primes: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

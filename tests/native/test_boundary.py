@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from tests.native import hostile
 
-from vecphe.arithmetic import _native
+from vecphe.arithmetic import _native, native
 from vecphe.arithmetic.words import integers_from_words
+from vecphe.errors import EngineUnavailableError
 
 P, Q = hostile.Hostile.PRIMES
 N = P * Q
@@ -196,6 +197,17 @@ def test_h79_counts_whose_memory_wraps(ring: _native.Ring, count: int) -> None:
 def test_h79_indices_outside_a_batch(ring: _native.Ring, index: int) -> None:
     with pytest.raises(IndexError, match="outside"):
         ring.take(ring.ones(3), np.array([0, index]))
+
+
+def test_h79_the_longest_moduli_of_the_engine() -> None:
+    engine = native.NativeEngine("portable")
+    longest = _native.LIMB_BITS * _native.MAX_LIMBS - _native.TABLE_SLACK
+    ring = engine.ring(2**longest - 1)
+    assert ring.store(ring.multiply(ring.load([5]), ring.load([7]))) == [35]
+    for bits in (longest + 1, 2 * longest, 2**20):
+        with pytest.raises(EngineUnavailableError, match=f"up to {longest} bits"):
+            engine.ring(2**bits - 1)
+    assert engine.max_key_length <= longest
 
 
 def test_h79_batches_of_another_ring(ring: _native.Ring) -> None:

@@ -43,18 +43,18 @@ def test_the_build_under_test_is_the_one_asked_for() -> None:
 
 
 def test_the_fastest_supported_target_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pretend(*listed: tuple[str, int, bool, str]) -> None:
+    def pretend(*listed: tuple[str, int, str | None]) -> None:
         monkeypatch.setattr(_native, "targets", lambda: list(listed))
 
-    portable = ("portable", 1, True, "")
-    pretend(("ifma512", 8, True, ""), ("ifma256", 4, True, ""), portable)
+    portable = ("portable", 1, None)
+    pretend(("ifma512", 8, None), ("ifma256", 4, None), portable)
     assert native.NativeEngine().target == "ifma512"
     assert native.why_unavailable() is None
-    pretend(("ifma512", 8, False, "no big registers"), ("ifma256", 4, True, ""), portable)
+    pretend(("ifma512", 8, "no big registers"), ("ifma256", 4, None), portable)
     assert native.NativeEngine().target == "ifma256"
     with pytest.raises(EngineUnavailableError, match="no big registers"):
         native.NativeEngine("ifma512")
-    pretend(("ifma512", 8, False, "no IFMA"), ("ifma256", 4, False, "no IFMA"), portable)
+    pretend(("ifma512", 8, "no IFMA"), ("ifma256", 4, "no IFMA"), portable)
     with pytest.raises(EngineUnavailableError, match="no IFMA"):
         native.NativeEngine()
     assert native.why_unavailable() == "no IFMA"

@@ -11,9 +11,12 @@ CHECK_DIR ?= build/check
 
 comma := ,
 NATIVE := src/native
-CHECKED := checkpoint cpu decryptor dispatch fixed_base power ring targets/ifma512 targets/ifma256 targets/portable
-CHECK_FLAGS := -std=c++17 -O1 -g -fno-omit-frame-pointer -DVECPHE_WITH_IFMA
-ifma_flags = $(if $(findstring ifma,$(1)),-mavx512f -mavx512dq -mavx512vl -mavx512ifma)
+# Names and instruction sets of the targets stand in CMakeLists.txt.
+open := (
+TARGETS := $(shell sed -n 's/^vecphe_target$(open)\([a-z0-9]*\) .*/\1/p' $(NATIVE)/CMakeLists.txt)
+target_flags = $(shell sed -n 's/^vecphe_target$(open)$(1) //p' $(NATIVE)/CMakeLists.txt | grep -oE -- '-[mf][a-z0-9-]+')
+CHECKED := checkpoint cpu decryptor dispatch fixed_base power ring $(TARGETS:%=targets/%)
+CHECK_FLAGS := -std=c++17 -O1 -g -fno-omit-frame-pointer '-DVECPHE_TARGETS=$(foreach target,$(TARGETS),TARGET($(target)))'
 HEADERS := $(wildcard $(NATIVE)/*.h $(NATIVE)/generic/*.h $(NATIVE)/targets/*.h $(NATIVE)/check/*.h)
 
 .PHONY: check-native check-verify check-sanitizers check-constant-time check-constant-time-msan \
@@ -29,13 +32,13 @@ ASAN := -fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-sanit
 define checked_program
 $(CHECK_DIR)/$(1)/%.o: $(NATIVE)/%.cpp $(HEADERS)
 	@mkdir -p $$(@D)
-	$(2) $(CHECK_FLAGS) $(3) $$(call ifma_flags,$$*) -c $$< -o $$@
+	$(2) $(CHECK_FLAGS) $(3) $$(if $$(filter targets/%,$$*),$$(call target_flags,$$(notdir $$*))) -c $$< -o $$@
 $(CHECK_DIR)/$(1)/program: $(CHECKED:%=$(CHECK_DIR)/$(1)/%.o) $(CHECK_DIR)/$(1)/check/$(4).o
 	$(2) $(filter -fsanitize% -O%,$(3)) $$^ -lgmp -o $$@
 endef
-$(eval $(call checked_program,asan,$(CLANG),$(ASAN) -DVECPHE_VERIFY -DVECPHE_FEW_LENGTHS,exercise))
+$(eval $(call checked_program,asan,$(CLANG),$(ASAN) -DVECPHE_VERIFY,exercise))
 $(eval $(call checked_program,msan,$(CLANG),-fsanitize=memory -DVECPHE_CHECK_MSAN,constant_time))
-$(eval $(call checked_program,fuzz,$(CLANG),-O2 -fsanitize=fuzzer -DVECPHE_VERIFY -DVECPHE_FEW_LENGTHS,fuzz))
+$(eval $(call checked_program,fuzz,$(CLANG),-O2 -fsanitize=fuzzer -DVECPHE_VERIFY,fuzz))
 $(eval $(call checked_program,valgrind,$(CXX),-O2 -DVECPHE_CHECK_VALGRIND,constant_time))
 
 check-verify: | $(STAMP)

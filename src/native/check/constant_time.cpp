@@ -96,7 +96,8 @@ void secret_power(const Target& target, std::size_t bits) {
 }
 
 void hide_prime(PrimeConstants& c) {
-    for (auto* bytes : {&c.p, &c.kp, &c.one0, &c.one1, &c.r3_0, &c.r3_1, &c.q_r3, &c.h, &c.q, &c.exponent}) hide(*bytes);
+    for (auto* bytes : {&c.p, &c.kp, &c.one0, &c.one1, &c.r3_0, &c.r3_1, &c.q_r3, &c.h, &c.q, &c.exponent})
+        hide(*bytes);
 }
 
 void decrypt(const Target& target, std::size_t bits) {
@@ -139,8 +140,8 @@ int main(int argc, char** argv) {
     require(argc == 3, "usage");
     const std::string what = argv[2];
     if (what == "targets") {
-        for (const TargetStatus& status : targets())
-            if (status.supported) std::printf("%s\n", status.target->name);
+        for (const Target* each : targets())
+            if (each->why_not().empty()) std::printf("%s\n", each->name);
         return 0;
     }
     const Target& target = find_target(argv[1]);

@@ -21,10 +21,11 @@
 
 namespace vecphe {
 
-// Exact: every count and length is a multiple of B.
-template <class V, int B, bool Exact>
+// Whole: every count and length is a multiple of B.
+template <class V, int B, bool Whole>
 struct Columns {
     using Reg = typename V::Reg;
+    using Factor = typename V::Factor;
     using Limbs = std::uint64_t*;
     using ConstLimbs = const std::uint64_t*;
 
@@ -37,23 +38,22 @@ struct Columns {
     }
 
     // Window step with accumulators named acc[(u + i) % (B + 1)]: position u + i += x * y[i].
-    static VECPHE_INLINE void step(Reg (&acc)[B + 1], const Reg (&y)[B], Reg x, int u) {
+    static VECPHE_INLINE void step(Reg (&acc)[B + 1], const Factor (&y)[B], Reg limb, int u) {
+        const Factor x = V::factor(limb);
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) acc[(u + i) % (B + 1)] = V::lo(acc[(u + i) % (B + 1)], x, y[i]);
-        VECPHE_UNROLL
-        for (int i = 0; i < B; i++) acc[(u + i + 1) % (B + 1)] = V::hi(acc[(u + i + 1) % (B + 1)], x, y[i]);
+        for (int i = 0; i < B; i++) V::multiply_add(acc[(u + i) % (B + 1)], acc[(u + i + 1) % (B + 1)], x, y[i]);
     }
 
-    // acc holds t[0..B]; adds x[0..count) * y, writes t[0..count) and leaves t[count..count + B] in acc. Fresh: t is
-    // taken as zero and not read.
+    // acc holds t[0..B], settled as if each had B low and B high halves behind it or to come; adds x[0..count) * y,
+    // writes t[0..count) and leaves t[count..count + B] in acc. Fresh: t is taken as zero and not read.
     template <bool Fresh>
-    static VECPHE_INLINE void slide(Reg (&acc)[B + 1], const Reg (&y)[B], Limbs t, ConstLimbs x, int count) {
+    static VECPHE_INLINE void slide(Reg (&acc)[B + 1], const Factor (&y)[B], Limbs t, ConstLimbs x, int count) {
         int j = 0;
         for (; j + B <= count; j += B) {
             VECPHE_UNROLL
             for (int u = 0; u < B; u++) {
                 step(acc, y, at(x, j + u), u);
-                put(t, j + u, acc[u % (B + 1)]);
+                put(t, j + u, V::settled(acc[u % (B + 1)], B, B));
                 acc[u % (B + 1)] = Fresh ? V::zero() : at(t, j + u + B + 1);
             }
             Reg turned[B + 1];
@@ -62,9 +62,9 @@ struct Columns {
             VECPHE_UNROLL
             for (int i = 0; i <= B; i++) acc[i] = turned[i];
         }
-        for (; !Exact && j < count; j++) {
+        for (; !Whole && j < count; j++) {
             step(acc, y, at(x, j), 0);
-            put(t, j, acc[0]);
+            put(t, j, V::settled(acc[0], B, B));
             VECPHE_UNROLL
             for (int i = 0; i < B; i++) acc[i] = acc[i + 1];
             acc[B] = Fresh ? V::zero() : at(t, j + B + 1);
@@ -73,17 +73,21 @@ struct Columns {
 
     static VECPHE_INLINE void finish(const Reg (&acc)[B + 1], Limbs t) {
         VECPHE_UNROLL
-        for (int i = 0; i <= B; i++) put(t, i, acc[i]);
+        for (int i = 0; i < B; i++) put(t, i, V::settled(acc[i], B - 1 - i, B - i));
+        put(t, B, acc[B]);
     }
 
     // t[0..length + B) += x[0..length) * y[0..B). Reads and rewrites t[length + B].
     template <bool Fresh = false>
     static VECPHE_INLINE void rows(Limbs t, ConstLimbs x, int length, ConstLimbs y) {
-        Reg acc[B + 1], row[B];
+        Reg acc[B + 1];
+        Factor row[B];
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) row[i] = at(y, i);
+        for (int i = 0; i < B; i++) row[i] = V::factor(at(y, i));
         VECPHE_UNROLL
         for (int i = 0; i <= B; i++) acc[i] = Fresh ? V::zero() : at(t, i);
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) acc[i] = V::settled(acc[i], i + 1 - B, i - B);  // these get fewer halves
         slide<Fresh>(acc, row, t, x, length);
         finish(acc, t + length * kLanes);
         count(2 * B * length);
@@ -92,21 +96,24 @@ struct Columns {
     // t[0..2B) += x[0..B)^2, column by column: the block fills the registers. Fresh: t is taken as zero.
     template <bool Fresh>
     static VECPHE_INLINE void square_block(Limbs t, ConstLimbs x) {
-        Reg row[B];
+        Factor row[B];
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) row[i] = at(x, i);
+        for (int i = 0; i < B; i++) row[i] = V::factor(at(x, i));
         VECPHE_UNROLL
         for (int c = 0; c < 2 * B; c++) {
             // Products of weight c: low halves of i + j = c, high halves of i + j = c - 1, each pair i < j once.
             Reg low = V::zero(), high = V::zero();
+            int lows = 0, highs = 0;
             VECPHE_UNROLL
             for (int i = 0; i < B; i++) {
-                if (c - i > i && c - i < B) low = V::lo(low, row[i], row[c - i]);
-                if (c - 1 - i > i && c - 1 - i < B) high = V::hi(high, row[i], row[c - 1 - i]);
+                if (c - i > i && c - i < B) low = V::add_low(low, row[i], row[c - i]), lows++;
+                if (c - 1 - i > i && c - 1 - i < B) high = V::add_high(high, row[i], row[c - 1 - i]), highs++;
             }
-            const Reg sum = V::add(low, high);
+            const Reg sum = V::settled(V::add(low, high), lows, highs);
             Reg square = V::add(sum, sum);
-            square = c % 2 ? V::hi(square, row[c / 2], row[c / 2]) : V::lo(square, row[c / 2], row[c / 2]);
+            const Factor middle = row[c / 2];
+            square = c % 2 ? V::settled(V::add_high(square, middle, middle), 0, 1)
+                           : V::settled(V::add_low(square, middle, middle), 1, 0);
             put(t, c, Fresh ? square : V::add(square, at(t, c)));
         }
         count(B * (B + 1));
@@ -118,44 +125,44 @@ struct Columns {
     template <bool Plus = false>
     static VECPHE_INLINE void quotient(ConstLimbs t, ConstLimbs n, ConstLimbs n0inv, Limbs m, Limbs over,
                                        ConstLimbs plus = nullptr, ConstLimbs minus = nullptr) {
-        const Reg inverse = V::load(n0inv), mask = V::set1(kLimbMask);
+        const Factor inverse = V::factor(V::load(n0inv));
+        const Reg mask = V::set1(kLimbMask);
         Reg acc[B + 1];
         VECPHE_UNROLL
         for (int i = 0; i < B; i++) acc[i] = Plus ? V::add(at(t, i), V::sub(at(plus, i), at(minus, i))) : at(t, i);
         acc[B] = V::zero();
         VECPHE_UNROLL
         for (int i = 0; i < B; i++) {
-            const Reg q = V::lo(V::zero(), acc[i], inverse);
-            put(m, i, q);
+            acc[i] = V::settled(acc[i], i, i);
+            const Reg digit = V::settled(V::add_low(V::zero(), V::factor(acc[i]), inverse), 1, 0);
+            const Factor q = V::factor(digit);
+            put(m, i, digit);
             // acc[i] + lo(q*n[0]) = 0 mod 2^52, so its carry is ceil(acc[i] / 2^52) and needs no product.
             const Reg carry = V::sra52(V::add(acc[i], mask));
-            const Reg high = V::hi(carry, q, at(n, 0));
-            if (i + 1 < B) acc[i + 1] = V::lo(acc[i + 1], q, at(n, 1));
+            const Reg high = V::add_high(carry, q, V::factor(at(n, 0)));
+            if (i + 1 < B) V::multiply_add(acc[i + 1], acc[i + 2], q, V::factor(at(n, 1)));
             acc[i + 1] = V::add(acc[i + 1], high);
             VECPHE_UNROLL
-            for (int j = 2; j < B - i; j++) acc[i + j] = V::lo(acc[i + j], q, at(n, j));
-            VECPHE_UNROLL
-            for (int j = 1; j < B - i; j++) acc[i + j + 1] = V::hi(acc[i + j + 1], q, at(n, j));
+            for (int j = 2; j < B - i; j++) V::multiply_add(acc[i + j], acc[i + j + 1], q, V::factor(at(n, j)));
         }
-        V::store(over, acc[B]);
+        V::store(over, V::settled(acc[B], 0, B));
         count(B * (B + 1));
     }
 
     // The rest of t += m*n for the digits of quotient(), positions B and up.
     static VECPHE_INLINE void rest(Limbs t, ConstLimbs n, int k, ConstLimbs m, ConstLimbs over) {
-        Reg acc[B + 1], row[B];
+        Reg acc[B + 1];
+        Factor row[B];
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) row[i] = at(m, i);
+        for (int i = 0; i < B; i++) row[i] = V::factor(at(m, i));
         VECPHE_UNROLL
         for (int i = 0; i <= B; i++) acc[i] = at(t, B + i);
-        acc[0] = V::add(acc[0], V::load(over));
+        acc[0] = V::settled(V::add(acc[0], V::load(over)), 0, -B);  // `over` holds its high halves
         VECPHE_UNROLL
         for (int j = 1; j < B; j++) {
-            const Reg x = at(n, j);
+            const Factor x = V::factor(at(n, j));
             VECPHE_UNROLL
-            for (int i = B - j; i < B; i++) acc[i + j - B] = V::lo(acc[i + j - B], x, row[i]);
-            VECPHE_UNROLL
-            for (int i = B - j; i < B; i++) acc[i + j - B + 1] = V::hi(acc[i + j - B + 1], x, row[i]);
+            for (int i = B - j; i < B; i++) V::multiply_add(acc[i + j - B], acc[i + j - B + 1], x, row[i]);
         }
         slide<false>(acc, row, t + B * kLanes, n + B * kLanes, k - B);
         finish(acc, t + k * kLanes);
@@ -163,12 +170,11 @@ struct Columns {
     }
 };
 
-// Calls f(block size as a constant, first limb) for blocks that cover k limbs. KC is k, or 0 when it is only known
-// at run time.
-template <int KC, class F>
+// Calls f(block size as a constant, first limb) for blocks that cover k limbs: of V::rows where these are Whole.
+template <class V, bool Whole, class F>
 VECPHE_INLINE void for_blocks(int k, F&& f) {
-    if constexpr (KC > 0 && KC % 10 == 0) {
-        for (int i = 0; i < KC; i += 10) f(std::integral_constant<int, 10>{}, i);
+    if constexpr (Whole) {
+        for (int i = 0; i < k; i += V::rows) f(std::integral_constant<int, V::rows>{}, i);
     } else {
         int i = 0;
         for (; i + 8 <= k; i += 8) f(std::integral_constant<int, 8>{}, i);

@@ -1,4 +1,5 @@
-// The kernels of kernel.h as templates over the vector type V and the limb count KC (0: known at run time only).
+// The kernels of kernel.h as templates over the vector type V. Whole: the limb count is a multiple of V::rows, and
+// products are woven of blocks of that size; the general kernels take any count.
 //
 // Product of pairs, R = 2^(52k):
 //     P = x0*y0,  m = -P/N mod R,  z0 = (P + m*N)/R          so  P = z0*R - m*N
@@ -14,24 +15,21 @@
 
 namespace vecphe {
 
-template <class V, int KC>
+template <class V, bool Whole>
 struct Pair {
     using Reg = typename V::Reg;
     using Limbs = std::uint64_t*;
     using ConstLimbs = const std::uint64_t*;
-    static_assert(KC % 10 == 0, "compiled-in limb counts are covered by blocks of 10");
-    static constexpr int kBlock = 10;
-    static constexpr int kMax = KC ? KC : kMaxLimbs;
+    static constexpr int kBlock = V::rows;
 
-    static VECPHE_INLINE int limbs(const Modulus& m) { return KC ? KC : m.k; }
     static VECPHE_INLINE Reg at(ConstLimbs p, int i) { return V::load(p + i * kLanes); }
     static VECPHE_INLINE void put(Limbs p, int i, Reg x) { V::store(p + i * kLanes, x); }
 
     struct Double {  // a double coordinate under construction; one column more, see Columns::rows
-        alignas(64) std::uint64_t t[(2 * kMax + 1) * kLanes];
+        alignas(64) std::uint64_t t[(2 * kMaxLimbs + 1) * kLanes];
     };
     struct Single {
-        alignas(64) std::uint64_t t[kMax * kLanes];
+        alignas(64) std::uint64_t t[kMaxLimbs * kLanes];
     };
 
     static VECPHE_INLINE void clear(Double& d, int first, int k) {
@@ -50,9 +48,8 @@ struct Pair {
     }
 
     static VECPHE_INLINE void multiply_rows(Double& d, ConstLimbs x, ConstLimbs y, int k) {
-        for_blocks<KC>(k, [&](auto b, int i) {
-            Columns<V, b.value, (KC > 0)>::rows(d.t + i * kLanes, x, k, y + i * kLanes);
-        });
+        for_blocks<V, Whole>(
+            k, [&](auto b, int i) { Columns<V, b.value, Whole>::rows(d.t + i * kLanes, x, k, y + i * kLanes); });
     }
 
     // o = 2x limb by limb, for canonical limbs and 2x < R: no carry chain.
@@ -71,11 +68,11 @@ struct Pair {
         const Reg mask = V::set1(kLimbMask);
         Single above;
         twice(above.t, x, k);
-        clear(d, KC ? 2 * kBlock : 0, k);
-        for_blocks<KC>(k, [&](auto b, int i) {
+        clear(d, Whole ? 2 * kBlock : 0, k);
+        for_blocks<V, Whole>(k, [&](auto b, int i) {
             constexpr int B = b.value;
-            using C = Columns<V, B, (KC > 0)>;
-            if (KC > 0 && i == 0)
+            using C = Columns<V, B, Whole>;
+            if (Whole && i == 0)
                 C::template square_block<true>(d.t, x);
             else
                 C::template square_block<false>(d.t + 2 * i * kLanes, x + i * kLanes);
@@ -89,8 +86,8 @@ struct Pair {
     // Reduces d; d.t[k..2k) is the result, not carried. q receives the quotient digits.
     static VECPHE_INLINE void reduce_rows(Double& d, const Modulus& m, Limbs q, int k) {
         alignas(64) std::uint64_t over[kLanes];
-        for_blocks<KC>(k, [&](auto b, int i) {
-            using C = Columns<V, b.value, (KC > 0)>;
+        for_blocks<V, Whole>(k, [&](auto b, int i) {
+            using C = Columns<V, b.value, Whole>;
             C::quotient(d.t + i * kLanes, m.n, m.n0inv, q + i * kLanes, over);
             C::rest(d.t + i * kLanes, m.n, k, q + i * kLanes, over);
         });
@@ -104,7 +101,7 @@ struct Pair {
 
     template <bool Fresh, int B>
     static VECPHE_INLINE void row_block(Double& d, ConstLimbs x, ConstLimbs y, int i, int k) {
-        Columns<V, B, (KC > 0)>::template rows<Fresh>(d.t + i * kLanes, x, k, y + i * kLanes);
+        Columns<V, B, Whole>::template rows<Fresh>(d.t + i * kLanes, x, k, y + i * kLanes);
     }
 
     // P = x*y and its reduction; the product of a block stands behind the quotient chain of the block before it.
@@ -112,7 +109,7 @@ struct Pair {
     template <bool FromZero>
     static VECPHE_INLINE void montgomery_rows(Double& p, const Modulus& m, ConstLimbs x, ConstLimbs y, Limbs q, int k) {
         alignas(64) std::uint64_t over[kLanes];
-        if constexpr (KC > 0) {
+        if constexpr (Whole) {
             constexpr int B = kBlock;
             using C = Columns<V, B, true>;
             row_block<FromZero, B>(p, x, y, 0, k);
@@ -132,14 +129,14 @@ struct Pair {
     }
 
     // Both reductions of a pair product, woven so that each quotient chain has an independent product behind it.
-    // ahead(b, i) adds block i of P (block 0 is there), cross(b, i) adds block i of the products of S, which starts from
-    // 0. Early: S also holds KN - m. Leaves z0 carried in o0 and z1 uncarried in s.t[k..2k).
+    // ahead(b, i) adds block i of P (block 0 is there), cross(b, i) adds block i of the products of S, which starts
+    // from 0. Early: S also holds KN - m. Leaves z0 carried in o0 and z1 uncarried in s.t[k..2k).
     template <bool Early, class Ahead, class Cross>
     static VECPHE_INLINE void weave(Double& p, Double& s, const Modulus& m, int k, Limbs q, Limbs o0, Ahead&& ahead,
                                     Cross&& cross) {
         alignas(64) std::uint64_t over_p[kLanes], over_s[kLanes];
-        alignas(64) std::uint64_t unused[16 * kLanes];
-        if constexpr (KC > 0) {
+        alignas(64) std::uint64_t unused[(kBlock + 1) * kLanes];
+        if constexpr (Whole) {
             constexpr int B = kBlock;
             constexpr std::integral_constant<int, B> b{};
             using C = Columns<V, B, true>;
@@ -158,7 +155,7 @@ struct Pair {
             carry(o0, p.t + k * kLanes, k);
             C::rest(s.t + (k - B) * kLanes, m.n, k, unused, over_s);
         } else {
-            for_blocks<KC>(k, [&](auto b, int i) { cross(b, i); });
+            for_blocks<V, Whole>(k, [&](auto b, int i) { cross(b, i); });
             reduce_rows(p, m, q, k);
             for (int j = 0; Early && j < k; j++) put(s.t, j, V::add(at(s.t, j), V::sub(at(m.kn, j), at(q, j))));
             carry(o0, p.t + k * kLanes, k);
@@ -177,15 +174,15 @@ struct Pair {
             row_block<false, b.value>(p, x, y, i, k);
         };
         auto cross = [&](auto b, int i) {
-            if (KC > 0 && i == 0) {
+            if (Whole && i == 0) {
                 row_block<true, b.value>(s, x, y1, i, k);
             } else {
-                if (KC > 0) open<b.value>(s, i, k);
+                if (Whole) open<b.value>(s, i, k);
                 row_block<false, b.value>(s, x, y1, i, k);
             }
             row_block<false, b.value>(s, x1, y, i, k);
         };
-        if constexpr (KC > 0) {
+        if constexpr (Whole) {
             row_block<true, kBlock>(p, x, y, 0, k);
         } else {
             clear(p, 0, k);
@@ -196,53 +193,35 @@ struct Pair {
     }
 
     static void product(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double p, s;
         Single q;
         weave_product<true>(p, s, m, k, q.t, o, x, y);
         carry(o + k * kLanes, s.t + k * kLanes, k);
-#if defined(VECPHE_SLOW_PRODUCT)
-        waste(x, y, k);
-#endif
     }
-
-#if defined(VECPHE_SLOW_PRODUCT)
-    // A planted regression that the performance gate has to find by time alone (benchmarks/regressions.py): 1.5k^2 more
-    // multiply-adds, 15 % of the 10k^2 of a product, that no counter sees.
-    static __attribute__((noinline)) void waste(ConstLimbs x, ConstLimbs y, int k) {
-        const Tally before = tally;
-        Double d;
-        clear(d, 0, k);
-        for_blocks<KC>(k, [&](auto b, int i) {
-            if (4 * i < 3 * k) Columns<V, b.value, (KC > 0)>::rows(d.t + i * kLanes, x, k, y + i * kLanes);
-        });
-        __asm__ __volatile__("" : : "r"(&d) : "memory");
-        tally = before;
-    }
-#endif
 
     static void square(const Modulus& m, Limbs o, ConstLimbs x) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double p, s;
         Single q, double_x1;
         square_rows(p, x, k);
         twice(double_x1.t, x + k * kLanes, k);  // 2*x1 < 6N < R
         auto ahead = [](auto, int) {};
         auto cross = [&](auto b, int i) {
-            if (KC > 0 && i == 0) {
+            if (Whole && i == 0) {
                 row_block<true, b.value>(s, x, double_x1.t, i, k);
             } else {
-                if (KC > 0) open<b.value>(s, i, k);
+                if (Whole) open<b.value>(s, i, k);
                 row_block<false, b.value>(s, x, double_x1.t, i, k);
             }
         };
-        if (KC == 0) clear(s, 0, k);
+        if (!Whole) clear(s, 0, k);
         weave<true>(p, s, m, k, q.t, o, ahead, cross);
         carry(o + k * kLanes, s.t + k * kLanes, k);
     }
 
     static void montgomery(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double p;
         Single q;
         montgomery_rows<true>(p, m, x, y, q.t, k);
@@ -250,7 +229,7 @@ struct Pair {
     }
 
     static void montgomery_minus(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs s) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double p;
         Single q;
         for (int i = 0; i < k; i++) put(p.t, i, V::sub(at(m.kn, i), at(s, i)));
@@ -260,7 +239,7 @@ struct Pair {
     }
 
     static void delayed(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double p;
         Single q;
         montgomery_rows<true>(p, m, x, y, q.t, k);
@@ -269,7 +248,7 @@ struct Pair {
     }
 
     static void delayed_product(const Modulus& m, Limbs o, ConstLimbs v, ConstLimbs w) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double p, s;
         Single q;
         weave_product<false>(p, s, m, k, q.t, o, v, w);
@@ -295,7 +274,7 @@ struct Pair {
     }
 
     static void reduce(const Modulus& m, Limbs o, ConstLimbs p, ConstLimbs s) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double d;
         Single q;
         for (int i = 0; i < 2 * k; i++) put(d.t, i, at(p, i));
@@ -315,7 +294,7 @@ struct Pair {
     }
 
     static void subtract_once(const Modulus& m, Limbs o, ConstLimbs x) {
-        const int k = limbs(m);
+        const int k = m.k;
         const Reg mask = V::set1(kLimbMask);
         Single d;
         Reg c = V::zero();
@@ -329,7 +308,7 @@ struct Pair {
     }
 
     static void add(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        const int k = limbs(m);
+        const int k = m.k;
         const Reg mask = V::set1(kLimbMask);
         Reg c = V::zero();
         for (int i = 0; i < k; i++) {
@@ -340,7 +319,7 @@ struct Pair {
     }
 
     static void expand(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs s) {
-        const int k = limbs(m);
+        const int k = m.k;
         Double d;
         for (int i = 0; i < k; i++) put(d.t, i, at(s, i));
         clear(d, k, k);

@@ -53,8 +53,8 @@ struct Select {
                                             const std::uint64_t* digits, int groups, bool add) {
         int g = 0;
         auto next = [&](auto count) {
-            shared_columns<count.value, C>(o + static_cast<long>(g) * group_columns * kLanes, group_columns, row, entries,
-                                           digits + g * kLanes, add);
+            shared_columns<count.value, C>(o + static_cast<long>(g) * group_columns * kLanes, group_columns, row,
+                                           entries, digits + g * kLanes, add);
             g += count.value;
         };
         while (groups - g >= 4) next(std::integral_constant<int, 4>{});
@@ -66,9 +66,11 @@ struct Select {
                        const std::uint64_t* digits, int groups, bool add) {
         int c = 0;
         for (; c + 4 <= columns; c += 4)
-            shared_groups<4>(o + c * kLanes, group_columns, row + static_cast<long>(c) * entries, entries, digits, groups, add);
+            shared_groups<4>(o + c * kLanes, group_columns, row + static_cast<long>(c) * entries, entries, digits,
+                             groups, add);
         for (; c < columns; c++)
-            shared_groups<1>(o + c * kLanes, group_columns, row + static_cast<long>(c) * entries, entries, digits, groups, add);
+            shared_groups<1>(o + c * kLanes, group_columns, row + static_cast<long>(c) * entries, entries, digits,
+                             groups, add);
     }
 
     // C columns of the chosen entry at a time, so that one comparison serves C of them.
@@ -94,8 +96,7 @@ struct Select {
         int c = 0;
         for (; c + 10 <= columns; c += 10)
             private_columns<10>(o + c * kLanes, table + c * kLanes, entries, columns, digit);
-        for (; c < columns; c++)
-            private_columns<1>(o + c * kLanes, table + c * kLanes, entries, columns, digit);
+        for (; c < columns; c++) private_columns<1>(o + c * kLanes, table + c * kLanes, entries, columns, digit);
     }
 };
 

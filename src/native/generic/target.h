@@ -2,16 +2,16 @@
 // times over the eight lanes of a column.
 #pragma once
 
-#include "pair.h"
-#include "select.h"
 #include "../checkpoint.h"
 #include "../tally.h"
+#include "pair.h"
+#include "select.h"
 
 namespace vecphe {
 
-template <class V, int KC, int Lanes = kLanes>
+template <class V, bool Whole, int Lanes>
 struct Generic {
-    using P = Pair<V, KC>;
+    using P = Pair<V, Whole>;
     using Limbs = std::uint64_t*;
     using ConstLimbs = const std::uint64_t*;
 
@@ -25,7 +25,7 @@ struct Generic {
     }
 
     // Every kernel that multiplies begins with this. It costs about `squares` times k^2 multiply-adds a lane.
-    static VECPHE_INLINE void begin(const Modulus& m, int squares, std::uint64_t Tally::*counter) {
+    static VECPHE_INLINE void begin(const Modulus& m, int squares, std::uint64_t Tally::* counter) {
         checkpoint(std::int64_t{squares} * m.k * m.k * Lanes);
         tally.*counter += Lanes;
     }
@@ -135,25 +135,33 @@ struct Generic {
             Select<V>::by_lane(o + lane, table + lane, entries, columns, digits + lane);
     }
 
-    static constexpr Kernels kernels = {product,       square,        montgomery, montgomery_minus,
-                                        delayed,       delayed_product, reduce,   subtract_once,
-                                        add,           expand,        select_shared, select_private};
+    static constexpr Kernels kernels = {product, square,          montgomery,    montgomery_minus,
+                                        delayed, delayed_product, reduce,        subtract_once,
+                                        add,     expand,          select_shared, select_private};
 };
 
-// Limb counts of 1024, 2048, 3072 and 4096-bit moduli and their primes are compiled in.
 template <class V, int Lanes = kLanes>
 const Kernels* kernels_for(int k) {
-    switch (k) {
-        case 10: return &Generic<V, 10, Lanes>::kernels;
-        case 20: return &Generic<V, 20, Lanes>::kernels;
-        case 40: return &Generic<V, 40, Lanes>::kernels;
-#if !defined(VECPHE_FEW_LENGTHS)  // sanitizers take minutes to compile all of them
-        case 30: return &Generic<V, 30, Lanes>::kernels;
-        case 60: return &Generic<V, 60, Lanes>::kernels;
-        case 80: return &Generic<V, 80, Lanes>::kernels;
-#endif
-        default: return &Generic<V, 0, Lanes>::kernels;
+    if constexpr (V::rows > 0)
+        if (k % V::rows == 0) return &Generic<V, true, Lanes>::kernels;
+    return &Generic<V, false, Lanes>::kernels;
+}
+
+// Eight chains of low and as many of high halves hide the latency of the multiply-adds; nothing is loaded or stored.
+template <class V>
+std::uint64_t peak_of(std::uint64_t rounds) {
+    typename V::Reg sums[kPeakMultiplyAdds];
+    for (int i = 0; i < kPeakMultiplyAdds; i++) sums[i] = V::set1(static_cast<std::uint64_t>(i));
+    const auto x = V::factor(V::set1(0x7a3f1c5d2b9e1)), y = V::factor(V::set1(0x3c6ef372fe94f));
+    for (std::uint64_t round = 0; round < rounds; round++) {
+        VECPHE_UNROLL
+        for (int i = 0; i < kPeakMultiplyAdds; i += 2) V::multiply_add(sums[i], sums[i + 1], x, y);
     }
+    typename V::Reg total = sums[0];
+    for (int i = 1; i < kPeakMultiplyAdds; i++) total = V::add(total, sums[i]);
+    alignas(64) std::uint64_t lanes[kLanes];
+    V::store(lanes, total);
+    return lanes[0];
 }
 
 }  // namespace vecphe

@@ -1,12 +1,17 @@
-#include "targets.h"
-
+#include "../cpu.h"
 #include "../generic/target.h"
 #include "../vec_ifma256.h"
 
-namespace vecphe {
+namespace vecphe::compiled {
 
-const Kernels* few_lanes_ifma(int k) { return kernels_for<Ifma256, kFewLanes>(k); }
+extern const Target ifma256;
+const Target ifma256 = {
+    "ifma256",
+    Ifma256::lanes,
+    [] { return missing({Feature::kAvx512ifma, Feature::kAvx512f, Feature::kAvx512dq, Feature::kAvx512vl}); },
+    kernels_for<Ifma256>,
+    kernels_for<Ifma256, kFewLanes>,
+    peak_of<Ifma256>,
+};
 
-const Target kIfma256 = {"ifma256", Ifma256::lanes, kernels_for<Ifma256>, few_lanes_ifma};
-
-}  // namespace vecphe
+}  // namespace vecphe::compiled

@@ -1,16 +1,17 @@
-#include "targets.h"
-
-#include "../generic/target.h"
 #include "../vec_portable.h"
 
-namespace vecphe {
+#include "../generic/target.h"
 
-// One lane needs no compiled-in lengths: the generic path is as fast.
-const Target kPortable = {
+namespace vecphe::compiled {
+
+extern const Target portable;
+const Target portable = {
     "portable",
     Portable::lanes,
-    [](int) { return &Generic<Portable, 0>::kernels; },
-    [](int) { return &Generic<Portable, 0, kFewLanes>::kernels; },
+    [] { return std::string(); },
+    kernels_for<Portable>,
+    kernels_for<Portable, kFewLanes>,
+    peak_of<Portable>,
 };
 
-}  // namespace vecphe
+}  // namespace vecphe::compiled

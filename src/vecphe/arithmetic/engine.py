@@ -24,7 +24,7 @@ import numpy.typing as npt
 from vecphe.arithmetic.words import Words, ciphertext_bytes
 from vecphe.errors import InvalidCiphertextError
 
-__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning"]
+__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning", "engine_name"]
 
 Batch = TypeVar("Batch")
 
@@ -175,6 +175,8 @@ class Tuning:
         Time to build one entry of a fixed-base table, in units of one step of a fixed-base power.
     min_window, max_window : int
         Smallest and largest window (bits a row) worth their memory.
+    table_memory : int
+        How many times the memory that others spend on a table at most.
     """
 
     workers: Literal["threads", "processes"]
@@ -185,6 +187,7 @@ class Tuning:
     entry_cost: float
     min_window: int
     max_window: int
+    table_memory: int = 1
 
 
 class Engine(ABC):
@@ -226,3 +229,8 @@ class Engine(ABC):
 
 
 AnyRing: TypeAlias = Ring[Any]
+
+
+def engine_name(target: str) -> str:
+    """What VECPHE_ENGINE calls the engine on a target of the native module."""
+    return "ifma" if target == "ifma512" else target

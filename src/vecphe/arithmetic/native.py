@@ -17,25 +17,25 @@ from gmpy2 import gcd, invert, mpz
 
 from vecphe.arithmetic import _native
 from vecphe.arithmetic.cancellation import told_of_flags
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, engine_name
 from vecphe.arithmetic.words import Words, words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
 __all__ = ["NativeEngine", "known_answers", "supported_targets", "why_unavailable"]
 
-_LIMB_BITS = 52
-_MAX_LIMBS = 160
-_RING_SLACK = 12  # bits of R above n: 16n < R for products, 2048n < R for sums of logarithms
-_PRIME_SLACK = 4
 _PORTABLE = "portable"  # for checks: slower than gmp
-_COMPILED_LIMBS = (10, 20, 30, 40, 60, 80)  # kernels_for() in src/native/generic/target.h
+_GREATEST_LENGTH = _native.LIMB_BITS * _native.MAX_LIMBS - _native.TABLE_SLACK  # bits of n
 
 told_of_flags.append(_native.watch)
 
 
+# Multiples of 10 are woven of blocks, one or several; the others go through general kernels.
+_TESTED_LIMBS = (10, 13, 20, 40, 60)
+
+
 def supported_targets() -> list[tuple[str, str | None]]:
     """Compiled-in targets, fastest first, each with the reason why this CPU does not run it, or None."""
-    return [(name, None if supported else reason) for name, _, supported, reason in _native.targets()]
+    return [(name, why_not) for name, _, why_not in _native.targets()]
 
 
 def why_unavailable() -> str | None:
@@ -47,15 +47,15 @@ def why_unavailable() -> str | None:
 
 
 def known_answers(target: str) -> bool:
-    """Whether a target computes right: each compiled-in kernel and the general one against Python integers.
+    """Whether a target computes right: woven kernels and general ones against Python integers.
 
     Some milliseconds; meant to run once, before the target is used.
     """
-    return all(_known_answer(target, limbs) for limbs in (*_COMPILED_LIMBS, 13))
+    return all(_known_answer(target, limbs) for limbs in _TESTED_LIMBS)
 
 
 def _known_answer(target: str, limbs: int) -> bool:
-    n = 3 ** int((_LIMB_BITS * limbs - _RING_SLACK) / 1.585)  # odd, and just short enough for `limbs`
+    n = 3 ** int((_native.LIMB_BITS * limbs - _native.TABLE_SLACK) / 1.585)  # odd, and just short enough for `limbs`
     n_squared = n * n
     x, y = (5 << n.bit_length()) + 21, n_squared - 7
     ring = NativeRing(n, target)
@@ -77,9 +77,11 @@ def _bytes(value: int | mpz) -> bytes:
 
 
 def _limbs(bits: int, slack: int) -> int:
-    k = -(-(bits + slack) // _LIMB_BITS)
-    if k > _MAX_LIMBS:
-        raise EngineUnavailableError(f"the native engine computes with moduli of up to 8192 bits, not {bits}")
+    k = -(-(bits + slack) // _native.LIMB_BITS)
+    if k > _native.MAX_LIMBS:
+        raise EngineUnavailableError(
+            f"the native engine computes with moduli of up to {_GREATEST_LENGTH} bits, not {bits}; use gmp"
+        )
     return k
 
 
@@ -89,7 +91,7 @@ def _pair(prefix: str, value: int, n: int) -> dict[str, bytes]:
 
 
 def _common_constants(n: int, k: int) -> dict[str, bytes]:
-    r = 1 << (_LIMB_BITS * k)
+    r = 1 << (_native.LIMB_BITS * k)
     return _pair("one", r, n) | _pair("r3_", r**3, n)
 
 
@@ -98,8 +100,8 @@ class NativeRing(Ring[_native.Batch]):
 
     def __init__(self, n: int, target: str) -> None:
         super().__init__(n)
-        k = _limbs(n.bit_length(), _RING_SLACK)
-        r = 1 << (_LIMB_BITS * k)
+        k = _limbs(n.bit_length(), _native.TABLE_SLACK)
+        r = 1 << (_native.LIMB_BITS * k)
         self.native = _native.Ring(
             target,
             _common_constants(n, k)
@@ -150,7 +152,7 @@ class NativeRing(Ring[_native.Batch]):
 
     def all_units(self, batch: _native.Batch) -> bool:
         witness = self.native.unit_witness(batch)
-        step = len(witness) // 8
+        step = len(witness) // _native.LANES
         products = (mpz.from_bytes(witness[i : i + step], "little") for i in range(0, len(witness), step))  # by lane
         return bool(gcd(math.prod(products), self.n) == 1)  # one gcd costs as much as several products
 
@@ -168,7 +170,7 @@ class NativeRing(Ring[_native.Batch]):
             return batch
         # Lane by lane: invert the product of the whole lane, then unwind the prefixes.
         prefixes = self.native.prefix_products(batch)
-        last = np.arange(len(prefixes) - 8, len(prefixes))
+        last = np.arange(len(prefixes) - _native.LANES, len(prefixes))
         try:
             inverses = [invert(mpz(x), self.n_squared) for x in self.store(self.take(prefixes, last))]
         except ZeroDivisionError:
@@ -229,7 +231,7 @@ class NativeDecryptor(Decryptor):
     def __init__(self, p: int, q: int, target: str) -> None:
         self._n = p * q
         bits = max(p.bit_length(), q.bit_length())
-        k = _limbs(bits, _PRIME_SLACK)
+        k = _limbs(bits, _native.MODULUS_SLACK)
         halves = _prime_constants(p, q, k), _prime_constants(q, p, k)
         self._native = _native.Decryptor(target, k, bits, *halves)
 
@@ -245,7 +247,7 @@ class NativeDecryptor(Decryptor):
 
 
 def _prime_constants(p: int, q: int, k: int) -> dict[str, bytes]:
-    r = 1 << (_LIMB_BITS * k)
+    r = 1 << (_native.LIMB_BITS * k)
     q_inverse = int(invert(q, p))
     numbers = {
         "p": p,
@@ -283,7 +285,7 @@ class NativeEngine(Engine):
         if target not in listed or listed[target] is not None:
             raise EngineUnavailableError(f"target {target!r}: {listed.get(target, 'not compiled in')}")
         self.target = target
-        self.name = "ifma" if target == "ifma512" else target
+        self.name = engine_name(target)
 
     def counts(self) -> dict[str, int]:
         return _native.counts()
@@ -292,7 +294,7 @@ class NativeEngine(Engine):
         return known_answers(self.target)
 
     def describe(self) -> dict[str, Any]:
-        lanes = {name: lanes for name, lanes, _, _ in _native.targets()}
+        lanes = {name: lanes for name, lanes, _ in _native.targets()}
         return {"target": self.target, "lanes": lanes[self.target], "version": "native kernel"}
 
     def ring(self, n: int) -> NativeRing:

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vecphe.arithmetic.engine import AnyRing, Engine
+from vecphe.arithmetic.cuda import CudaEngine
+from vecphe.arithmetic.cuda_device import why_no_device
+from vecphe.arithmetic.engine import AnyRing, Engine, engine_name
 from vecphe.arithmetic.gmp import GmpEngine
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
@@ -40,6 +42,7 @@ class _Candidate(NamedTuple):
 
     why_not: Callable[[], str | None]
     make: Callable[[], Engine]
+    by_name_only: bool = False
 
 
 @cache
@@ -71,13 +74,32 @@ def _native_candidate(target: str) -> _Candidate:
     return _Candidate(why_not, make)
 
 
-# In order of preference. The portable build of the kernel exists to check the others; gmp is faster.
-_ENGINES: dict[str, _Candidate] = {
-    "ifma": _native_candidate("ifma512"),
-    "ifma256": _native_candidate("ifma256"),
-    "gmp": _Candidate(lambda: None, GmpEngine),
-    "portable": _native_candidate("portable"),
-}
+# Targets that users can ask for on every machine; where the kernel was built, it says what else there is.
+_KNOWN_TARGETS = ("ifma512", "ifma256")
+_PORTABLE = "portable"
+
+
+def _candidates() -> dict[str, _Candidate]:
+    """In order of preference. The portable target exists to check the others; gmp is faster."""
+    native = _native()
+    compiled = [name for name, _ in native.supported_targets() if name != _PORTABLE] if native else []
+    engines = {engine_name(target): _native_candidate(target) for target in dict.fromkeys([*compiled, *_KNOWN_TARGETS])}
+    return {
+        **engines,
+        "gmp": _Candidate(lambda: None, GmpEngine),
+        _PORTABLE: _native_candidate(_PORTABLE),
+        "cuda": _Candidate(why_no_device, CudaEngine, by_name_only=True),
+    }
+
+
+_ENGINES: dict[str, _Candidate] = {}
+
+
+def _engines() -> dict[str, _Candidate]:
+    """The candidates; the native module is imported when they are first asked for."""
+    if not _ENGINES:
+        _ENGINES.update(_candidates())
+    return _ENGINES
 
 
 def available_engines() -> list[tuple[str, str | None]]:
@@ -87,7 +109,7 @@ def available_engines() -> list[tuple[str, str | None]]:
     -------
     list of (str, str or None)
     """
-    return [(name, candidate.why_not()) for name, candidate in _ENGINES.items()]
+    return [(name, candidate.why_not()) for name, candidate in _engines().items()]
 
 
 def engine_named(name: str) -> Engine:
@@ -98,16 +120,16 @@ def engine_named(name: str) -> Engine:
     EngineUnavailableError
         If there is no such engine, it does not run on this machine, or its self-test failed.
     """
-    if name not in _ENGINES:
-        raise EngineUnavailableError(f"no engine is called {name!r}; choose one of {', '.join(_ENGINES)}")
-    if why_not := _ENGINES[name].why_not():
+    if name not in _engines():
+        raise EngineUnavailableError(f"no engine is called {name!r}; choose one of {', '.join(_engines())}")
+    if why_not := _engines()[name].why_not():
         raise EngineUnavailableError(f"engine {name!r} does not run here: {why_not}")
     return _tested(name)
 
 
 @cache
 def _passes(name: str) -> Engine | None:
-    engine = _ENGINES[name].make()
+    engine = _engines()[name].make()
     return engine if self_test(engine) else None
 
 
@@ -131,10 +153,21 @@ def why_not_used() -> dict[str, str]:
     for name, why_not in available_engines():
         if name == active:
             continue
+        if why_not is None and _engines()[name].by_name_only:
+            why_not = _not_asked_for(name)
         if why_not is None and _passes(name) is None:
             why_not = "its self-test failed on this machine"
         reasons[name] = why_not or (f"VECPHE_ENGINE={chosen} asks for another" if chosen else f"{active} is faster")
     return reasons
+
+
+def _not_asked_for(name: str) -> str:
+    try:
+        facts = _engines()[name].make().describe()
+    except EngineUnavailableError as error:
+        return str(error)
+    asked = f"used only where engine={name!r} or VECPHE_ENGINE asks"
+    return f"{facts['target']} is there, but is {asked}; it pays {facts['pays']}"
 
 
 def _warn(message: str) -> None:
@@ -148,7 +181,10 @@ def _fastest() -> Engine:
 
     Not in each worker again: the process that has started them says it for all.
     """
-    for name, why_not in available_engines():
+    for name, candidate in _engines().items():
+        if candidate.by_name_only:
+            continue
+        why_not = candidate.why_not()
         if why_not is None:
             try:
                 return _tested(name)
@@ -187,7 +223,7 @@ def engine_for(n: int, name: str | None = None) -> Engine:
         If there is no such engine, it does not run on this machine, its self-test failed, or n is too long for it.
     """
     if name is not None and not isinstance(name, str):
-        raise TypeError(f"engine must be the name of one, not {type(name).__name__}: one of {', '.join(_ENGINES)}")
+        raise TypeError(f"engine must be the name of one, not {type(name).__name__}: one of {', '.join(_engines())}")
     engine = active_engine() if name is None else engine_named(name)
     if n.bit_length() <= engine.max_key_length:
         return engine

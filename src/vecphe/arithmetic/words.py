@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +20,9 @@ __all__ = [
     "random_words",
     "words_from_integers",
 ]
+
+_THREADS = 4
+_IN_THREADS_FROM = 1 << 22  # bytes, some 10 ms of one core: the system makes them on as many cores as ask
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 
@@ -52,10 +57,18 @@ def digits_from_words(words: Words, bits: int, window: int) -> list[list[int]]:
     return rows_of_digits
 
 
+def _random_bytes(count: int) -> bytes:
+    if count < _IN_THREADS_FROM:
+        return secrets.token_bytes(count)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        edges = [count * i // _THREADS for i in range(_THREADS + 1)]
+        return b"".join(threads.map(secrets.token_bytes, (stop - start for start, stop in pairwise(edges))))
+
+
 def random_words(count: int, bits: int) -> Words:
     """Uniform integers below 2^bits from the operating system, fresh at each call and after a fork."""
     width = -(-bits // 64)
-    words = np.frombuffer(secrets.token_bytes(8 * width * count), dtype="<u8").reshape(count, width)
+    words = np.frombuffer(_random_bytes(8 * width * count), dtype="<u8").reshape(count, width)
     if bits % 64:
         words = words.copy()
         words[:, -1] &= np.uint64((1 << bits % 64) - 1)

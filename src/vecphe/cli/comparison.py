@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vecphe import __version__
 from vecphe.arithmetic import engine_for
-from vecphe.cli.estimate import estimated_seconds
+from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.federated import (
     Backend,
     NaiveBackend,
@@ -145,15 +145,15 @@ class Comparison:
 
     def estimates(self) -> dict[str, float]:
         """Roughly how many seconds each backend will take."""
-        o = self.options
+        o, n_clients = self.options, len(self.options.shards.names)
         length = o.shards.X[0].shape[1]
-        seconds = {
-            name: estimated_seconds(name, o.key_length, o.iterations, len(o.shards.names), length)
-            for name in self.backends
-        }
-        if "naive" in seconds and self.naive_limit is not None:
-            one_round = estimated_seconds("naive", o.key_length, 1, len(o.shards.names), length)
-            seconds["naive"] = min(seconds["naive"], one_round + self.naive_limit)
+        seconds = {}
+        for name in self.backends:
+            plan = Plan(n_clients, length, o.key_length, packed=name == "packed")
+            setup, one_round = rough_seconds(name, plan, o.iterations)
+            limit = self.naive_limit if name == "naive" else None
+            rounds = o.iterations * one_round
+            seconds[name] = setup + (rounds if limit is None else min(rounds, one_round + limit))
         return seconds
 
     def run(self, watcher: Watcher) -> None:

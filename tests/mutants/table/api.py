@@ -9,6 +9,7 @@ TYPES = "test_array.py::test_h42_products_powers_and_comparisons_are_type_errors
 ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
 EXPONENTS = "arithmetic/test_engines.py::test_h47_exponents_of_every_length"
 
+LENGTHS = "native/test_boundary.py::test_h79_the_longest_moduli_of_the_engine"
 THREADS = "arithmetic/test_signals.py::test_h78_gmp_work_ends_before_it_is_done"
 SHORT_CALLS = "arithmetic/test_signals.py::test_h78_no_call_of_gmp_is_long"
 CANCELLED = "arithmetic/test_signals.py::test_h78_a_cancelled_thread_ends_and_others_go_on"
@@ -96,14 +97,14 @@ MUTANTS = [
     Mutant(
         (46,),
         SELECTION,
-        "    if name not in _ENGINES:\n",
-        '    name = name if name in _ENGINES else "gmp"\n    if False:\n',
+        "    if name not in _engines():\n",
+        '    name = name if name in _engines() else "gmp"\n    if False:\n',
         ("test_selection.py::test_h46_an_unknown_engine_is_an_error",),
     ),
     Mutant(
         (46,),
         SELECTION,
-        "    if why_not := _ENGINES[name].why_not():\n",
+        "    if why_not := _engines()[name].why_not():\n",
         "    if why_not := None:\n",
         ("test_selection.py::test_h46_an_engine_this_cpu_does_not_run_is_an_error",),
     ),
@@ -131,9 +132,11 @@ MUTANTS = [
         "            last = first + (terms - 1) * inner\n",
         (ENGINES,),
     ),
-    Mutant((47,), NATIVE, "last = np.arange(len(prefixes) - 8, len(prefixes))", "last = np.arange(8)", (ENGINES,)),
+    Mutant((47,), NATIVE, "np.arange(len(prefixes) - _native.LANES, len(prefixes))", "np.arange(8)", (ENGINES,)),
     Mutant((47,), NATIVE, "    if bits <= 64:\n", "    if bits <= 65:\n", (EXPONENTS,)),
     Mutant((47,), "arithmetic/words.py", "count=min(bits, 8 * data.shape[1]),", "count=min(bits, 64),", (EXPONENTS,)),
+    Mutant((79,), NATIVE, "    if k > _native.MAX_LIMBS:\n", "    if k > 2 * _native.MAX_LIMBS:\n", (LENGTHS,)),
+    Mutant((79,), NATIVE, "    if k > _native.MAX_LIMBS:\n", "    if k > _native.MAX_LIMBS - 1:\n", (LENGTHS,)),
     Mutant((78,), "parallel.py", "        self._cancellation.cancel()\n", "", (THREADS,)),
     Mutant((78,), GMP, "_MOST_SECRET_WORK = 1 << 37", "_MOST_SECRET_WORK = 1 << 57", (SHORT_CALLS,)),
     Mutant((78,), GMP, "_MOST_BITS_AT_ONCE = 4096", "_MOST_BITS_AT_ONCE = 1 << 20", (SHORT_CALLS,)),

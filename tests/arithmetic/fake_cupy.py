@@ -1,0 +1,127 @@
+"""As much of CuPy as the cuda engine uses, over numpy and the kernels on the host; and the faults of a GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.arithmetic.host_device import host_library
+
+from vecphe.arithmetic.cuda_device import Shape
+
+
+class CUDARuntimeError(RuntimeError):
+    pass
+
+
+class CUDADriverError(RuntimeError):
+    pass
+
+
+class CompileException(Exception):  # noqa: N818 - CuPy's name
+    pass
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+class OnDevice(np.ndarray[Any, np.dtype[np.uint32]]):
+    def get(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        return np.array(self)
+
+
+class _Current:
+    """A device or stream."""
+
+    id, mem_info = 0, (1 << 30, 1 << 31)
+
+    def __init__(self, fake: Fake) -> None:
+        self.fake = fake
+
+    def __enter__(self) -> None:
+        self.fake.current += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.fake.current -= 1
+
+
+class Fake:
+    """A GPU with switches: what a call raises, if it is to fail."""
+
+    def __init__(self) -> None:
+        self.driver, self.devices, self.current = 13000, 1, 0
+        self.at_start: Exception | None = None
+        self.at_allocation: Exception | None = None
+        self.at_launch: Exception | None = None
+
+    def module(self) -> ModuleType:
+        runtime = SimpleNamespace(
+            driverGetVersion=lambda: self.driver,
+            getDeviceCount=self._count,
+            getDeviceProperties=lambda _: {"name": b"Fake GPU"},
+            CUDARuntimeError=CUDARuntimeError,
+        )
+        cupy: Any = ModuleType("cupy")
+        cupy.cuda = SimpleNamespace(
+            runtime=runtime,
+            driver=SimpleNamespace(CUDADriverError=CUDADriverError),
+            compiler=SimpleNamespace(CompileException=CompileException),
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            Device=lambda: _Current(self),
+            Stream=lambda non_blocking: _Current(self),
+        )
+        cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0)
+        cupy.uint32, cupy.empty, cupy.asarray, cupy.RawModule = np.uint32, self._empty, self._asarray, self._compile
+        return cupy  # type: ignore[no-any-return]
+
+    def _count(self) -> int:
+        if self.at_start:
+            raise self.at_start
+        return self.devices
+
+    def _empty(self, words: int, dtype: Any) -> OnDevice:
+        assert self.current == 2
+        if self.at_allocation:
+            raise self.at_allocation
+        return np.full(words, 0xDEADBEEF, dtype).view(OnDevice)
+
+    def _asarray(self, words: np.ndarray[Any, np.dtype[np.uint32]]) -> OnDevice:
+        copy = self._empty(len(words), np.uint32)
+        copy[:] = words
+        return copy
+
+    def _compile(self, code: str, options: tuple[str, ...]) -> Any:
+        assert 'extern "C" __global__' in code
+        defined = dict(option.removeprefix("-D").split("=") for option in options if option.startswith("-D"))
+        shape = Shape(int(defined["GROUP_LANES"]), int(defined["LANE_LIMBS"]))
+
+        def get_function(name: str) -> Any:
+            def launch(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
+                assert self.current == 2  # the device and the stream that the engine made
+                if self.at_launch:
+                    raise self.at_launch
+                count, threads = int(arguments[0]), 1 if name in ("repack", "gather") else shape.lanes
+                assert grid[0] * block[0] >= count * threads > (grid[0] - 1) * block[0]
+                assert block[0] == int(defined["THREADS"])
+                getattr(host_library(shape), name)(
+                    *(a.ctypes.data_as(ctypes.c_void_p) if a.ndim else ctypes.c_longlong(int(a)) for a in arguments)
+                )
+
+            return launch
+
+        return SimpleNamespace(get_function=get_function)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """A GPU that does what the kernels on the host do, for one test."""
+    found = Fake()
+    module = found.module()
+    module.__spec__ = SimpleNamespace(name="cupy")  # type: ignore[assignment]
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    return found

@@ -1,0 +1,75 @@
+"""The kernels of the cuda engine compiled for the host: every lane of a group in a loop, with bounds asserted."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vecphe.arithmetic.cuda_device import SOURCE, Buffer, Device, Limbs, Shape
+
+COMPILER = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+NOT_TESTED = "no C++ compiler here: THE KERNELS OF THE CUDA ENGINE ARE NOT UNDER TEST"
+
+
+@cache
+def folder() -> Path:
+    made = tempfile.mkdtemp(prefix="vecphe-kernels-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
+
+
+@cache
+def host_library(shape: Shape) -> ctypes.CDLL:
+    library = folder() / f"kernels-{shape.lanes}-{shape.limbs}.so"
+    defined = (f"-DGROUP_LANES={shape.lanes}", f"-DLANE_LIMBS={shape.limbs}")
+    flags = ("-x", "c++", "-std=c++17", "-O2", "-march=native", "-fPIC", "-shared", f"-I{Path(__file__).parent}")
+    if not library.exists():
+        subprocess.run([str(COMPILER), *flags, *defined, str(SOURCE), "-o", str(library)], check=True)
+    return ctypes.CDLL(str(library))
+
+
+class HostDevice(Device):
+    """Runs kernels on this CPU; `free` is the memory it says is left."""
+
+    def __init__(self, free: int = 1 << 30) -> None:
+        self.free = free
+        self.launches: list[tuple[str, int]] = []
+        self.erased = 0
+
+    def describe(self) -> dict[str, Any]:
+        return {"target": "host", "version": str(COMPILER)}
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def allocate(self, words: int) -> Buffer:
+        return Buffer(self, np.full(words, 0xDEADBEEF, np.uint32))
+
+    def upload(self, words: Limbs) -> Buffer:
+        return Buffer(self, np.array(words, np.uint32).reshape(-1))
+
+    def download(self, buffer: Buffer) -> Limbs:
+        words: Limbs = buffer.memory.copy()
+        return words
+
+    def erase(self, memory: Any) -> None:
+        memory[:] = 0
+        self.erased += len(memory)
+
+    def launch(self, shape: Shape, kernel: str, count: int, *arguments: Any) -> None:
+        assert count > 0
+        self.launches.append((kernel, count))
+        arrays = [a.memory if isinstance(a, Buffer) else a for a in arguments]
+        getattr(host_library(shape), kernel)(
+            ctypes.c_longlong(count),
+            *(ctypes.c_longlong(a) if isinstance(a, int) else ctypes.c_void_p(a.ctypes.data) for a in arrays),
+        )

@@ -1,0 +1,358 @@
+"""The cuda engine on the host build of its kernels, and its glue to CuPy on a fake one: HAZARDS row 82."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.arithmetic.fake_cupy import CompileException, CUDADriverError, CUDARuntimeError, Fake, OutOfMemoryError, fake
+from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice, folder
+
+import vecphe
+from vecphe.arithmetic import active_engine, available_engines, cuda, cuda_device, selection, words_from_integers
+from vecphe.arithmetic.cuda import SHAPES, CudaEngine
+from vecphe.arithmetic.cuda_device import CupyDevice, Shape, why_no_device
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
+from vecphe.primes import random_prime_pair
+
+__all__ = ["fake"]
+
+pytestmark = pytest.mark.skipif(not COMPILER, reason=NOT_TESTED)
+MERSENNE = 2**521 - 1, 2**607 - 1
+
+
+@pytest.fixture(scope="module")
+def device() -> HostDevice:
+    return HostDevice()
+
+
+@pytest.fixture(scope="module")
+def engine(device: HostDevice) -> CudaEngine:
+    return CudaEngine(device)
+
+
+def test_without_a_gpu_the_device_is_not_under_test() -> None:
+    if why_not := dict(available_engines())["cuda"]:
+        pytest.skip(f"{why_not}: THE CUDA ENGINE IS UNDER TEST ON THE HOST ALONE")
+    assert selection.engine_named("cuda").describe()["target"]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_limb_edges_at_every_compiled_length(engine: CudaEngine, shape: Shape) -> None:
+    bits = 29 * shape.lanes * shape.limbs - 12
+    n = 2**bits - 1  # all limbs full
+    ring = engine.ring(n)
+    assert ring.kernels.shape == shape
+    full = [(1 << (29 * i)) - 1 for i in (1, shape.limbs, 2 * shape.limbs)]
+    values = [0, 1, n - 1, n, n + 1, n * n - 1, n * n - n, *full, *(n * n - x for x in full)]
+    batch = ring.load(values)
+    assert ring.store(batch) == values
+    assert ring.store(ring.multiply(batch, batch)) == [x * x % n**2 for x in values]
+    assert ring.store(ring.power_vartime(batch, [0x8F0] * len(values))) == [pow(x, 0x8F0, n**2) for x in values]
+    table = ring.fixed_base(n * n - 2, 64, 5)
+    exponents = [0, 1, 2**64 - 1, 0x8421]
+    powers = table.power_secret(words_from_integers(exponents, 1))
+    assert ring.store(powers) == [pow(-2, e, n**2) for e in exponents]
+    plain = ring.multiply_plain(powers, words_from_integers([0, n - 1, 5, n // 2], ring.plaintext_words), -1)
+    for _ in range(4):  # its bounds do not grow
+        plain = ring.multiply_plain(plain, words_from_integers([n - 1] * 4, ring.plaintext_words), 0)
+    expected = [
+        (1 + (m - 1 - 4) * n) * pow(-2, e, n**2) % n**2 for m, e in zip([0, n - 1, 5, n // 2], exponents, strict=True)
+    ]
+    assert ring.store(plain) == expected
+
+
+def test_the_next_longer_modulus_takes_the_next_length(engine: CudaEngine) -> None:
+    for shape, longer in pairwise(SHAPES):
+        assert engine.ring((1 << 29 * shape.lanes * shape.limbs - 11) - 1).kernels.shape == longer
+    with pytest.raises(EngineUnavailableError, match="up to 4096 bits, not 4165"):
+        engine.ring((1 << 4165) - 1)
+
+
+def test_decryption_at_4096_bits_and_of_primes_of_two_lengths(engine: CudaEngine) -> None:
+    for p, q in (random_prime_pair(4096), MERSENNE, MERSENNE[::-1]):
+        n = p * q
+        ring, plaintexts = engine.ring(n), [0, 1, n - 1]
+        words = words_from_integers(plaintexts, ring.plaintext_words)
+        encrypted = ring.multiply_plain(ring.power_vartime(ring.load([2, 3, 5]), [n] * 3), words, 0)
+        assert np.array_equal(engine.decryptor(p, q).decrypt(ring, encrypted, 0), words)
+
+
+def test_h61_what_does_not_fit_the_device_is_cut(device: HostDevice) -> None:
+    p, q = random_prime_pair(512)
+    n, small = p * q, HostDevice(free=1 << 14)
+    values = [pow(7, i + 1, n * n) for i in range(40)]
+    exponents, plaintexts = words_from_integers(range(40), 1), words_from_integers(range(100, 140), 1)
+    results = []
+    for given in (device, small):
+        engine = CudaEngine(given)
+        ring = engine.ring(n)
+        given.launches.clear()
+        batch, table = ring.load(values), ring.fixed_base(3, 64, 8)
+        results.append(
+            [
+                ring.store(batch),
+                ring.store(ring.power_secret(batch, exponents)),
+                ring.store(ring.matrix_power_vartime([list(range(40)), [2**70] * 40], batch)),
+                ring.store(ring.multiply_plain(table.power_secret(exponents), plaintexts, 5)),
+                engine.decryptor(p, q).decrypt(ring, ring.multiply_plain(ring.ones(40), plaintexts, 0), 1).tolist(),
+            ]
+        )
+        assert (table.window < 8) == (given is small)
+    assert results[0] == results[1]
+    for kernel in ("load", "store", "power", "multiply_plain", "enter_halves"):
+        assert sum(name == kernel for name, _ in small.launches) >= 2
+        assert max(count for name, count in small.launches if name == kernel) < 80
+
+
+def test_buffers_are_overwritten_when_they_go(engine: CudaEngine, device: HostDevice) -> None:
+    ring = engine.ring(math.prod(MERSENNE))
+    powers = ring.fixed_base(3, 64, 4).power_secret(words_from_integers([5], 1))
+    memory = powers.buffer.memory
+    assert memory.any()
+    view = ring.part(powers, 0)
+    del powers
+    gc.collect()
+    assert not memory.any()
+    assert not view.any()
+    before = device.erased
+    plaintext = words_from_integers([77], 1)
+    assert engine.decryptor(*MERSENNE).decrypt(ring, ring.multiply_plain(ring.ones(1), plaintext, 0), 0)[0, 0] == 77
+    gc.collect()
+    assert device.erased - before > (2 * 16 * 2 + 8) * 36  # tables of both halves, and what is between
+
+
+class _Wrong(HostDevice):
+    """Flips bits of what one kernel gives."""
+
+    def __init__(self, kernel: str) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def launch(self, shape: Shape, kernel: str, count: int, *arguments: Any) -> None:
+        super().launch(shape, kernel, count, *arguments)
+        if kernel == self.kernel and not isinstance(arguments[0], int):
+            memory = getattr(arguments[0], "memory", arguments[0])
+            memory[1::20] ^= np.uint32(4)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    ["load", "store", "multiply", "multiply_plain", "power", "powers", "grow_table", "close_table", "fixed_base"],
+)
+def test_h82_a_kernel_that_is_wrong_fails_the_self_test(kernel: str) -> None:
+    wrong = CudaEngine(_Wrong(kernel))
+    assert not _passes(wrong)
+    with pytest.raises((EngineUnavailableError, InvalidCiphertextError)):
+        wrong.ring(35)
+
+
+def _passes(engine: CudaEngine) -> bool:
+    try:
+        return selection.self_test(engine)
+    except InvalidCiphertextError:
+        return False
+
+
+def test_h82_a_fault_during_decryption_is_found() -> None:
+    p, q = MERSENNE
+    wrong = _Wrong("nothing")
+    engine = CudaEngine(wrong)
+    ring, decryptor = engine.ring(p * q), engine.decryptor(p, q)
+    batch = ring.ones(1)
+    for kernel in ("powers", "power"):
+        wrong.kernel = kernel
+        with pytest.raises(InvalidCiphertextError):
+            decryptor.decrypt(ring, batch, 0)
+
+
+def test_an_operand_out_of_bounds_stops_the_host_build() -> None:
+    script = (
+        "import pathlib; from tests.arithmetic import host_device; from vecphe.arithmetic.cuda import CudaEngine\n"
+        "host_device.folder = lambda: pathlib.Path({!r}); HostDevice = host_device.HostDevice\n"
+        "ring = CudaEngine(HostDevice()).ring(3 * 2**500 + 1); batch = ring.ones(1); batch.buffer.memory[:] = {}\n"
+        "ring.multiply(batch, batch)"
+    )
+    for limb, what in ((2**29 - 1, "an operand is too large"), (2**29 + 1, "a limb is too large")):
+        root = Path(__file__).parents[2]
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(str(folder()), limb)], cwd=root, capture_output=True, text=True
+        )
+        assert done.returncode == -6
+        assert what in done.stderr
+
+
+def test_batches_of_other_rings_and_sizes_are_refused(engine: CudaEngine) -> None:
+    ring, other = engine.ring(33), engine.ring(35)
+    with pytest.raises(ValueError, match="another ring"):
+        ring.multiply(ring.ones(1), other.ones(1))
+    with pytest.raises(ValueError, match="another ring"):
+        ring.store(other.ones(1))
+    with pytest.raises(ValueError, match="different sizes"):
+        ring.multiply(ring.ones(1), ring.ones(2))
+    with pytest.raises(ValueError, match="another key"):
+        engine.decryptor(3, 11).decrypt(other, other.ones(1), 0)
+    with pytest.raises(IndexError):
+        ring.take(ring.ones(2), np.array([2]))
+    with pytest.raises(ValueError, match="as many plaintexts"):
+        ring.multiply_plain(ring.ones(2), words_from_integers([1], 1), 0)
+    with pytest.raises(ValueError, match="too many words"):
+        ring.multiply_plain(ring.ones(1), words_from_integers([1], 99), 0)
+
+
+def test_keys_compute_with_the_engine_that_the_variable_names(
+    monkeypatch: pytest.MonkeyPatch, engine: CudaEngine
+) -> None:
+    monkeypatch.setitem(selection._engines(), "cuda", selection._Candidate(lambda: None, lambda: engine, True))
+    monkeypatch.setattr(selection, "_passes", selection._passes.__wrapped__)
+    assert active_engine().name != "cuda"
+    assert selection.why_not_used()["cuda"].startswith(
+        "host is there, but is used only where engine='cuda' or VECPHE_ENGINE asks"
+    )
+    monkeypatch.setenv("VECPHE_ENGINE", "cuda")
+    public, private = vecphe.generate_keypair(512, insecure=True)
+    assert public._context.engine is engine
+    x = np.linspace(-3, 3, 12)
+    packed, single = public.encrypt(x, packed=True), public.encrypt(x)
+    assert np.allclose(private.decrypt(packed + packed), 2 * x)
+    assert np.allclose(private.decrypt(np.ones((2, 12)) @ single - 0.5), x.sum() - 0.5)
+    assert np.allclose(private.decrypt(single.reshape(3, 4).sum(axis=0)), x.reshape(3, 4).sum(axis=0))
+    again = vecphe.EncryptedArray.from_bytes(public, packed.to_bytes())
+    assert np.allclose(private.decrypt(again), x)
+
+
+# --- CuPy, played by a fake -------------------------------------------------------------------------------------------
+
+
+def test_glue_to_cupy_computes(fake: Fake) -> None:
+    assert why_no_device() is None
+    engine = CudaEngine()
+    assert engine.describe()["target"] == "Fake GPU"
+    assert engine.describe()["version"] == "CUDA 13.0"
+    assert selection.self_test(engine)
+    assert engine.ring(33).store(engine.ring(33).ones(300)) == [1] * 300  # more than a block
+
+
+def test_h82_no_cupy_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_device.importlib.util, "find_spec", lambda name: None)
+    assert 'pip install "vecphe[cuda]"' in str(dict(available_engines())["cuda"])
+    monkeypatch.setenv("VECPHE_ENGINE", "cuda")
+    with pytest.raises(EngineUnavailableError, match=r"engine 'cuda' does not run here: CuPy is not installed"):
+        active_engine()
+
+
+def test_h82_no_gpu_or_an_old_driver_is_told(fake: Fake) -> None:
+    fake.at_start = CUDARuntimeError("cudaErrorNoDevice:\n no CUDA-capable device is detected")
+    with pytest.raises(EngineUnavailableError, match="CuPy finds no GPU: CUDARuntimeError: cudaErrorNoDevice: no CUDA"):
+        CudaEngine()
+    fake.at_start, fake.devices = None, 0
+    with pytest.raises(EngineUnavailableError, match="CuPy finds no GPU; see nvidia-smi"):
+        CupyDevice()
+    fake.devices, fake.driver = 1, 11080
+    with pytest.raises(EngineUnavailableError, match=r"driver is for CUDA 11\.8, too old; update"):
+        CupyDevice()
+
+
+def test_h82_out_of_gpu_memory_is_told_and_passes(fake: Fake) -> None:
+    ring = CudaEngine().ring(33)
+    fake.at_allocation = OutOfMemoryError("Out of memory allocating 4,096 bytes")
+    with pytest.raises(EngineUnavailableError, match="out of GPU memory: free arrays"):
+        ring.ones(5)
+    fake.at_allocation = None
+    assert ring.store(ring.ones(5)) == [1] * 5
+
+
+@pytest.mark.parametrize(
+    "error", [CUDADriverError("CUDA_ERROR_LAUNCH_FAILED"), CUDARuntimeError("busy"), CompileException()]
+)
+def test_h82_a_device_that_fails_computes_nothing_more(fake: Fake, error: Exception) -> None:
+    ring = CudaEngine().ring(33)
+    batch = ring.ones(2)
+    fake.at_launch = error
+    with pytest.raises(EngineUnavailableError, match=f"the GPU failed .{type(error).__name__}"):
+        ring.multiply(batch, batch)
+    fake.at_launch = None
+    with pytest.raises(EngineUnavailableError, match="start this program again"):
+        ring.multiply(batch, batch)
+    with pytest.raises(EngineUnavailableError, match="start this program again"):
+        ring.store(batch)
+
+
+def test_h82_a_forked_child_is_told_to_spawn(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = CudaEngine().ring(33)
+    batch = ring.ones(2)
+    memory = batch.buffer.memory
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(EngineUnavailableError, match="forked, and a child cannot use it: start workers by spawn"):
+        ring.store(batch)
+    with pytest.raises(EngineUnavailableError):
+        ring.ones(1)
+    del batch
+    assert memory.any()  # the child leaves the parent's device alone
+    monkeypatch.undo()
+
+
+# --- a real GPU, where there is one -----------------------------------------------------------------------------------
+
+ON_DEVICE = """
+import os, vecphe
+from vecphe.arithmetic import engine_named
+from vecphe.errors import EngineUnavailableError
+ring = engine_named("cuda").ring(33)
+batch = ring.ones(3)
+def fails(function, text):
+    try:
+        function()
+    except EngineUnavailableError as error:
+        assert text in str(error), error
+    else:
+        raise AssertionError("no error")
+"""
+
+
+MEMORY = """
+fails(lambda: ring.kernels.device.allocate(1 << 40), "out of GPU memory")
+"""
+
+FORK = """
+child = os.fork()
+if not child:
+    fails(lambda: ring.store(batch), "forked")
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+PROCESSES = """
+import subprocess, sys
+other = "from vecphe.arithmetic import engine_named; r = engine_named('cuda').ring(35); print(r.store(r.ones(2)))"
+both = [subprocess.Popen([sys.executable, "-c", other], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+assert [one.communicate()[0] for one in both] == ["[1, 1]\\n"] * 2
+"""
+
+STILL_RIGHT = """
+assert ring.store(batch) == [1] * 3
+"""
+
+
+@pytest.mark.parametrize("script", [MEMORY, FORK, PROCESSES], ids=["memory", "fork", "processes"])
+def test_h82_faults_on_the_device(script: str) -> None:
+    if why_not := why_no_device():
+        pytest.skip(f"{why_not}: FAULTS OF A REAL GPU ARE NOT UNDER TEST")
+    done = subprocess.run([sys.executable, "-c", ON_DEVICE + script + STILL_RIGHT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_kernels_read_tables_of_secret_powers_whole() -> None:
+    source = cuda_device.SOURCE.read_text(encoding="utf-8")
+    power = source[source.index("KERNEL(power,") : source.index("// --- fixed bases")]
+    assert "ENTRIES; e++" in power
+    assert power.count("digit") == power.count("digits") + 2  # read once; compared with every entry's number
+    assert cuda.ENTRIES == 1 << cuda.WINDOW

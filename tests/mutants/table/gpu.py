@@ -1,0 +1,71 @@
+"""The engine for GPUs: rows 61 and 82, and what keeps its secrets."""
+
+from tests.mutants.model import Mutant
+
+ENGINE = "arithmetic/cuda.py"
+DEVICE = "arithmetic/cuda_device.py"
+KERNELS = "arithmetic/kernels.cu"
+TESTS = "arithmetic/test_cuda.py::test_"
+FAILS = TESTS + "h82_a_device_that_fails_computes_nothing_more"
+EDGES = TESTS + "limb_edges_at_every_compiled_length"
+DECRYPTION = TESTS + "h82_a_fault_during_decryption_is_found"
+
+MUTANTS = [
+    Mutant(
+        (82,),
+        DEVICE,
+        "        if os.getpid() != self._process:\n",
+        "        if False:\n",
+        (TESTS + "h82_a_forked_child_is_told_to_spawn",),
+    ),
+    Mutant((82,), DEVICE, "        if self._fault:\n", "        if False:\n", (FAILS,)),
+    Mutant((82,), DEVICE, "        except self._faults as error:", "        except KeyError as error:", (FAILS,)),
+    Mutant(
+        (82,),
+        DEVICE,
+        "        except self._cupy.cuda.memory.OutOfMemoryError:",
+        "        except KeyError:",
+        (TESTS + "h82_out_of_gpu_memory_is_told_and_passes",),
+    ),
+    Mutant(
+        (82,),
+        DEVICE,
+        "    if driver < _LEAST_DRIVER:\n",
+        "    if False:\n",
+        (TESTS + "h82_no_gpu_or_an_old_driver_is_told",),
+    ),
+    Mutant(
+        (82,),
+        ENGINE,
+        "            if not _known_answer(kernels):\n",
+        "            if False:\n",
+        (TESTS + "h82_a_kernel_that_is_wrong_fails_the_self_test",),
+    ),
+    Mutant((82,), ENGINE, "        if device.download(wrong)[0]:\n", "        if False:\n", (DECRYPTION,)),
+    Mutant((82,), KERNELS, "            put_any(wrong,", "            if (0) put_any(wrong,", (DECRYPTION,)),
+    Mutant(
+        (46,),
+        "arithmetic/selection.py",
+        "        if candidate.by_name_only:\n",
+        "        if False:\n",
+        ("test_selection.py::test_h46_an_engine_by_name_only_is_never_chosen_silently",),
+    ),
+    Mutant(
+        (61,),
+        "arithmetic/cuda_kernels.py",
+        "step = max(min(room // words, most), 1)",
+        "step = max(count, 1)",
+        (TESTS + "h61_what_does_not_fit_the_device_is_cut",),
+    ),
+    Mutant(
+        (82,),
+        DEVICE,
+        "            self._device.erase(self.memory)\n",
+        "            pass\n",
+        (TESTS + "buffers_are_overwritten_when_they_go",),
+    ),
+    Mutant((31,), KERNELS, "choose(is_lane(0), above, 0)", "choose(is_lane(0), 0, 0)", (EDGES,)),
+    Mutant(
+        (47,), KERNELS, "ROLLED for (int turn = 0; turn < T; turn++)", "for (int turn = 1; turn < T; turn++)", (EDGES,)
+    ),
+]

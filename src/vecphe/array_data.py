@@ -10,7 +10,7 @@ import numpy as np
 from vecphe.arithmetic import AnyRing
 from vecphe.context import KeyContext
 from vecphe.encoding import FixedPoint
-from vecphe.files import PathLike, check_writable
+from vecphe.files import PathLike
 from vecphe.format import Format
 from vecphe.freshness import Freshness
 from vecphe.packing import SlotLayout
@@ -22,7 +22,7 @@ from vecphe.serialization import (
     frame_of_array,
     json_from_frame,
     read_frame,
-    write_frame,
+    save_frame,
 )
 
 if TYPE_CHECKING:
@@ -241,8 +241,7 @@ class ArrayData:
         OSError
             If it cannot be written; what was there before stays.
         """
-        check_writable(path, force=force)
-        write_frame(path, self.to_bytes(rerandomize=rerandomize), force=force)
+        save_frame(path, lambda: self.to_bytes(rerandomize=rerandomize), force=force)
 
     # Coming back -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import Words
 from vecphe.array import EncryptedArray
 from vecphe.errors import InsecureKeyWarning, KeyMismatchError
-from vecphe.files import PathLike, check_writable, is_open_to_others
+from vecphe.files import PathLike, is_open_to_others
 from vecphe.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
 from vecphe.numbers import (
     PrivateNumbers,
@@ -26,7 +26,7 @@ from vecphe.serialization import (
     json_from_frame,
     primes_from_frame,
     read_frame,
-    write_frame,
+    save_frame,
 )
 
 __all__ = ["PrivateKey"]
@@ -177,8 +177,7 @@ class PrivateKey:
         force : bool
             Replace a file that exists.
         """
-        check_writable(path, force=force)
-        write_frame(path, self.to_bytes(passphrase=passphrase), force=force, private=True)
+        save_frame(path, lambda: self.to_bytes(passphrase=passphrase), force=force, private=True)
 
     @classmethod
     def from_bytes(

@@ -36,7 +36,7 @@ from vecphe.serialization import (
     json_from_frame,
     public_number_from_frame,
     read_frame,
-    write_frame,
+    save_frame,
 )
 
 __all__ = ["PublicKey", "phe_attribute"]
@@ -197,7 +197,7 @@ class PublicKey(ArrayKey):
         OSError
             If it cannot be written; what was there before stays.
         """
-        write_frame(path, self.to_bytes(), force=force)
+        save_frame(path, self.to_bytes, force=force)
 
     @classmethod
     def from_bytes(

@@ -619,3 +619,29 @@ def test_sequences_of_encrypted_arrays(keypair: Keypair) -> None:
     assert private_key.decrypt(np.mean(np.stack([c, d]), axis=0)).tolist() == [2.0, 4.0]
     assert private_key.decrypt(np.sum(np.stack([c, d]), axis=0)).tolist() == [4.0, 8.0]
     assert private_key.decrypt(concatenate([c, d])).tolist() == [1.0, 2.0, 3.0, 6.0]
+
+
+def test_h74_integers_in_0d_arrays_of_a_list_are_exact_or_refused(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    wide = np.array(2**63 + 1, dtype=np.uint64)
+    assert private_key.decrypt(public_key.encrypt([wide, -1])).tolist() == [2**63 + 1, -1]
+    with pytest.raises(TypeError, match="mixes fractions with integers beyond"):
+        public_key.encrypt([np.array(2**60 + 1), 0.5])
+
+
+class OwnProduct:
+    """Like a data frame: its own product reads the other operand."""
+
+    shape, ndim = (2, 2), 2
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array([[1.0, 2.0], [3.0, 4.0]], dtype=dtype)
+
+    def __matmul__(self, other: Any) -> Any:
+        return np.asarray(self) @ np.asarray(other)
+
+
+@pytest.mark.parametrize("product", [np.dot, np.inner])
+def test_products_of_numpy_convert_a_frame_on_the_left(keypair: Keypair, product: Callable[..., Any]) -> None:
+    public_key, private_key = keypair
+    assert private_key.decrypt(product(OwnProduct(), public_key.encrypt([1.0, 10.0]))).tolist() == [21.0, 43.0]

@@ -6,6 +6,7 @@ import math
 import re
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,13 +197,154 @@ def test_decoding_is_correctly_rounded(integers: list[int], fraction_bits: int) 
         ((0, 1 << 14000), ValueError),
         ((0, -(1 << 20000)), ValueError),
         ((40, 8, 0), ValueError),
-        ((40, 8, 2**64), ValueError),
+        ((40, 8, 2**63), ValueError),
         ((40, 8, 2.5), TypeError),
     ],
 )
 def test_bad_encodings(arguments: tuple[object, ...], error: type[Exception]) -> None:
     with pytest.raises(error):
         FixedPoint(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(16384, 1), (0, (1 << 14000) - 1), (0, 1), (4, 1 / 16), (40, 8, 1), (40, 8, (1 << 63) - 1), (np.int64(40), 8)],
+    ids=lambda arguments: str(arguments)[:20],
+)
+def test_the_last_encodings_that_are_good(arguments: tuple[Any, ...]) -> None:
+    encoding = FixedPoint(*arguments)
+    assert (encoding.fraction_bits, encoding.max_abs) == arguments[:2]
+    assert encoding.unit == encoding.max_abs * 2**encoding.fraction_bits
+    assert type(encoding.fraction_bits) is int
+
+
+@pytest.mark.parametrize(
+    ("encoding", "integral"),
+    [(FixedPoint(4, 0.5, 3), 8), (FixedPoint(0, 7, 3), 7), (FixedPoint(0, 3.7, 3), 3), (FixedPoint(0, 0.7, 3), 1)],
+)
+def test_the_encoding_of_integer_arrays(encoding: FixedPoint, integral: int) -> None:
+    """Without fraction bits no integer above max_abs, whatever it rounds to."""
+    assert encoding.integral == FixedPoint(0, integral, 3)
+
+
+@pytest.mark.parametrize("unit", [2**63 - 1, 2**63, 2**64 - 1, 2**127 - 1, 2**127])
+def test_h20_edges_of_words(unit: int) -> None:
+    """One bit more than the magnitude is for the sign."""
+    encoding = FixedPoint(0, unit)
+    values = as_plain_array([unit, -unit, 0])
+    for negative in (False, True):
+        words = encoding.encode(values, negative=negative)
+        assert words.shape == (3, unit.bit_length() // 64 + 1)
+        sign = -1 if negative else 1
+        assert integers_from_words(words, signed=True) == [sign * unit, -sign * unit, 0]
+
+
+@pytest.mark.parametrize("encoding", [PACKED.integral, UNPACKED], ids=["one word", "several"])
+@pytest.mark.parametrize("count", [2**14 - 1, 2**14, 2**14 + 1, 2**15])
+def test_long_arrays_are_encoded_in_parts(encoding: FixedPoint, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths, whole = [], FixedPoint._words
+
+    def recorded(self: FixedPoint, flat: np.ndarray, negative: bool) -> Any:
+        lengths.append(len(flat))
+        return whole(self, flat, negative)
+
+    monkeypatch.setattr(FixedPoint, "_words", recorded)
+    values = np.arange(count) - 100
+    words = encoding.encode(values, negative=True)
+    scale = 1 << encoding.fraction_bits
+    assert lengths == [min(2**14, count - start) for start in range(0, count, 2**14)]
+    some = [*range(0, count, 997), count - 1, min(2**14, count - 1)]
+    assert integers_from_words(words[some], signed=True) == [-(i - 100) * scale for i in some]
+
+
+@pytest.mark.parametrize("bound", [2**63 - 1, 2**63, -(2**63), -(2**63) - 1])
+def test_integers_decode_to_the_narrowest_type(bound: int) -> None:
+    fits = -(2**63) <= bound < 2**63
+    for fraction_bits in (0, 4):
+        decoded = decode([bound << fraction_bits, 0], fraction_bits, integer=True)
+        assert decoded.tolist() == [bound, 0]
+        assert decoded.dtype == (np.int64 if fits else object)
+    decoded = decode(np.array([-48, 48]), 4, integer=True)
+    assert decoded.tolist() == [-3, 3]
+    assert decoded.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("integers", "dtype"),
+    [
+        ([], np.int64),
+        ([2**63 - 1, -(2**63)], np.int64),
+        ([2**63, 0], np.uint64),
+        ([2**64 - 1], np.uint64),
+        ([2**64], object),
+        ([2**63, -1], object),
+        ([-(2**63) - 1], object),
+        ([True, np.int8(-3)], np.int64),
+    ],
+)
+def test_integers_are_kept_in_the_narrowest_type(integers: list[int], dtype: Any) -> None:
+    array = as_plain_array(np.array([*integers, None], dtype=object)[:-1])
+    assert array.dtype == dtype
+    assert array.tolist() == [int(i) for i in integers]
+
+
+def test_h19_integers_among_fractions_stay_exact() -> None:
+    """numpy.asarray gives floats, and 2^53 + 1 is none of them."""
+    for good in ([2**53, 0.5], [2**60, 0.5], [[-(2**53), 0.5]]):
+        assert as_plain_array(good).tolist() == good
+    for bad in ([2**53 + 1, 0.5], [-(2**53) - 1, 0.5], [[2**53 + 1, 0.5]], [0.5, 10**400]):
+        with pytest.raises(TypeError, match="x mixes fractions with integers beyond 2"):
+            as_plain_array(bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (np.ma.masked_array([1.0], [False]), "fill it first: y.filled(value)"),
+        ([np.ma.masked_array([1.0], [False])], "has masked arrays in it"),
+        ([[1.0], ([np.ma.masked_array([1.0], [False])],)], "has masked arrays in it"),
+        ({"a": 1}, "for key, value in y.items()"),
+        ({1, 2}, "list(y)"),
+        ({"a": 1}.keys(), "list(y)"),
+        (iter([1]), "list(y)"),
+        (np.array([1j]), "numpy.real(y) and numpy.imag(y)"),
+        (np.array([(1,)], dtype=[("a", int)]), "each as y[name]"),
+        (np.array([1], dtype=np.longdouble), "numpy.asarray(y, dtype=float)"),
+        (np.array(["1"]), "numpy.asarray(y, dtype=float)"),
+        ([Decimal(1)], "at index (0,); only integers, and floats of up to 64 bits, can be encrypted (convert with"),
+        ([1, [2, Decimal(1)]][1], "Decimal at index (1,)"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_h18_errors_say_what_to_write(bad: object, told: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(told)) as caught:
+        as_plain_array(bad, "the operand y")
+    assert str(caught.value).startswith("the operand y ")
+
+
+@pytest.mark.parametrize("bad", [[1j, None], [None], [object()]], ids=str)
+def test_h18_what_no_conversion_helps(bad: list[object]) -> None:
+    with pytest.raises(TypeError, match=r"can be encrypted$"):
+        as_plain_array(np.array(bad, dtype=object))
+
+
+def test_h16_parts_of_different_shapes() -> None:
+    objects = np.empty(2, dtype=object)
+    objects[:] = [[1, 2], [3]]
+    for bad in ([[1, 2], [3]], objects):
+        with pytest.raises(
+            InvalidPlaintextError, match=r"the operand y has parts of different shapes.* for part in y\]"
+        ):
+            as_plain_array(bad, "the operand y")
+
+
+@pytest.mark.parametrize(
+    ("values", "bits"),
+    [([], 0), ([0.0], 0), ([3.0, 2.0**60], 0), ([0.5], 4), ([2.0**-4, 0.0], 4), ([2.0**-5], 8), ([5e-324], 1076)],
+)
+def test_exact_fraction_bits_of_known_values(values: list[float], bits: int) -> None:
+    assert exact_fraction_bits(np.array(values)) == bits
+    assert exact_fraction_bits(np.array([1, 2])) == 0
 
 
 @pytest.mark.parametrize("dtype", ["f8", "i8", "u8"])

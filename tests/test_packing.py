@@ -246,6 +246,52 @@ def test_h30_hostile_layouts(width: int, slots: int, capacity: int) -> None:
         SlotLayout(width, slots, capacity)
 
 
+@pytest.mark.parametrize(("width", "slots", "capacity"), [(2, 1, 1), (4096, 32768, 2**4095 - 1), (8, 2, 127)])
+def test_h30_the_last_layouts_that_are_good(width: int, slots: int, capacity: int) -> None:
+    layout = SlotLayout(width, slots, capacity)
+    assert (layout.width, layout.slots, layout.capacity) == (width, slots, capacity)
+    for beyond in ((width, slots, capacity + 1), (4097, slots, capacity), (width, 32769, capacity), (1, slots, 1)):
+        with pytest.raises(LayoutMismatchError):
+            SlotLayout(*beyond)
+
+
+@pytest.mark.parametrize("name", ["width", "slots", "capacity"])
+def test_h30_layouts_take_integers_only(name: str) -> None:
+    for bad in (True, 1.0, "1", None):
+        with pytest.raises(TypeError, match=f"{name} must be an int, not {type(bad).__name__}"):
+            SlotLayout(**{"width": 8, "slots": 2, "capacity": 100, name: bad})  # type: ignore[arg-type]
+
+
+def test_h24_the_widest_slots_for_keys_of_any_length() -> None:
+    assert SlotLayout.for_key(FixedPoint(0, 2**4095 - 1, 1), 8192) == SlotLayout(4096, 1, 2**4095 - 1)
+    with pytest.raises(LayoutMismatchError, match="slots of 4097 bits"):
+        SlotLayout.for_key(FixedPoint(0, 2**4095, 1), 8192)
+    for length, slots in ((16, 1), (17, 2)):
+        assert SlotLayout.for_key(FixedPoint(0, 127, 1), length) == SlotLayout(8, slots, 127)
+
+
+@pytest.mark.parametrize(("width", "slots"), [(64, 7), (16, 5), (13, 5), (1024, 2), (130, 3)])
+def test_rows_are_packed_in_blocks_of_bounded_memory(width: int, slots: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = SlotLayout(width, slots, min(2**62, 2 ** (width - 1) - 1))
+    values = [(-1) ** i * (i * 2**40 % layout.capacity) for i in range(4 * slots - 1)]
+    words = words_from_integers(values, 1, signed=True)
+    whole, rows, packed = layout.pack(words), [], SlotLayout._pack_rows
+    assert whole.shape == (layout.plaintexts(len(values)), -(-width * slots // 64))
+    monkeypatch.setattr("vecphe.packing._BITS_AT_ONCE", 2 * width * slots)
+    monkeypatch.setattr(
+        SlotLayout, "_pack_rows", lambda self, part, count: rows.append(count) or packed(self, part, count)
+    )
+    assert layout.pack(words).tolist() == whole.tolist()
+    assert rows == ([] if width == 64 else [2, 2])  # 64 bits go without
+    assert integers_from_words(layout.unpack(whole, len(values)), signed=True) == values
+
+
+def test_a_block_of_rows_has_two_megabits() -> None:
+    assert SlotLayout(64, 2**14, 1)._rows_at_once == 2
+    assert SlotLayout(64, 2**14 + 1, 1)._rows_at_once == 1
+    assert SlotLayout(4096, 2**14, 1)._rows_at_once == 1
+
+
 def test_h30_a_layout_wider_than_the_key() -> None:
     with pytest.raises(LayoutMismatchError, match="do not fit a 512-bit key"):
         SlotLayout(64, 8, 100).check_key_length(512)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import multiprocessing
 import os
@@ -128,6 +129,9 @@ def test_joblib_configuration_is_respected() -> None:
     assert effective_jobs(None) == 1
     with joblib.parallel_config(backend="threading", n_jobs=3):
         assert effective_jobs(None) == 3
+        assert [effective_jobs(None, count, 20) for count in (0, 20, 21)] == [1, 1, 3]
+        assert [effective_jobs(2, count, 20) for count in (0, 20, 21)] == [2, 2, 2]  # asked for
+        assert effective_jobs(1, 21, 20) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 4096, 100_001])
@@ -500,6 +504,9 @@ def test_another_machine_takes_the_engine_it_has() -> None:
         parallel._away_context("no such engine", 35, 1, "processes")
 
 
+OWN = joblib._parallel_backends
+
+
 class ForeignPool:
     """As Ray's: not a pool of the standard library, but shaped like one."""
 
@@ -530,6 +537,11 @@ def foreign_function(*_: Any, **__: Any) -> None:
     raise AssertionError("a task left")
 
 
+@functools.wraps(OWN.LokyBackend.submit)
+def wrapping(*_: Any, **__: Any) -> None:
+    raise AssertionError("a task left")
+
+
 def with_bases(kind: type, *bases: type) -> Callable[[pytest.MonkeyPatch], Any]:
     def change(monkeypatch: pytest.MonkeyPatch) -> Any:
         before, kind.__bases__ = kind.__bases__, bases
@@ -542,7 +554,6 @@ def with_name(owner: Any, name: str, value: Any) -> Callable[[pytest.MonkeyPatch
     return lambda monkeypatch: monkeypatch.setattr(owner, name, value)
 
 
-OWN = joblib._parallel_backends
 CHANGES = {
     "base of the pool": ("multiprocessing", with_bases(PicklingPool, ForeignPool)),
     "derived base of the pool": ("multiprocessing", with_bases(PicklingPool, DerivedPool)),
@@ -554,6 +565,16 @@ CHANGES = {
     "executor": ("loky", with_name(OWN, "get_memmapping_executor", foreign_function)),
     "derived executor": ("loky", with_name(sys.modules["joblib.executor"], "MemmappingExecutor", DerivedExecutor)),
     "method of the executor": ("loky", with_name(MemmappingExecutor, "submit", foreign_function)),
+    "method by its old name": ("loky", with_name(OWN.LokyBackend, "submit", wrapping)),
+    "partial method": ("loky", with_name(OWN.LokyBackend, "submit", functools.partialmethod(foreign_function))),
+    "object for a method": ("loky", with_name(OWN.LokyBackend, "submit", functools.partial(foreign_function))),
+    "property for a method": ("loky", with_name(OWN.LokyBackend, "submit", property(foreign_function))),
+    "static method": ("multiprocessing", with_name(multiprocessing.pool.Pool, "Process", staticmethod(wrapping))),
+    "class for a method": ("multiprocessing", with_name(multiprocessing.pool.Pool, "Process", ForeignPool)),
+    "class method": (
+        "loky",
+        with_name(MemmappingExecutor, "get_memmapping_executor", classmethod(foreign_function)),
+    ),
     "thread pool": ("threading", with_name(OWN, "ThreadPool", ForeignPool)),
     "thread backend": ("threading", with_name(OWN.ThreadingBackend, "submit", foreign_function)),
 }
@@ -586,6 +607,27 @@ def test_h84_private_numbers_stay_when_a_library_changes_what_is_joblibs(
         assert private_key.decrypt(c, n_jobs=2).tolist() == x.tolist()
 
 
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_name(joblib, "Parallel", type("Parallel", (joblib.Parallel,), {})),
+        with_name(joblib.Parallel, "_dispatch", wrapping),
+    ],
+    ids=["class", "method"],
+)
+def test_h84_private_numbers_stay_when_joblibs_loop_is_changed(
+    engine_keys: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, backend: str, change: Callable[..., Any]
+) -> None:
+    public_key, private_key = engine_keys
+    c = public_key.encrypt(np.arange(20.0))
+    change(monkeypatch)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        with pytest.raises(ParallelError, match="decryption stays on this machine"):
+            private_key.decrypt(c, n_jobs=2)
+        assert private_key.decrypt(c, n_jobs=1).tolist() == np.arange(20.0).tolist()
+
+
 @pytest.mark.parametrize("base", ["LokyBackend", "MultiprocessingBackend", "ThreadingBackend", "SequentialBackend"])
 def test_h84_what_is_derived_from_a_local_backend_is_not_local(
     engine_keys: tuple[PublicKey, PrivateKey], base: str
@@ -610,8 +652,11 @@ def test_h84_nor_is_one_object_that_was_changed(kind: str) -> None:
     backend = getattr(joblib.parallel, kind)(nesting_level=0)
     backend.harmless = 1
     assert place_of(backend) in ("threads", "processes")
-    backend.submit = foreign_function
-    assert place_of(backend) == "machines"
+    for change in (foreign_function, functools.partial(foreign_function), ForeignPool.close):
+        backend.submit = change
+        assert place_of(backend) == "machines"
+        del backend.submit
+    assert place_of(backend) in ("threads", "processes")
 
 
 AFTER_RAY = """

@@ -81,6 +81,12 @@ def test_h62_tables_have_the_documented_size_and_a_cap() -> None:
     assert 80e6 < table_size(2048, 8, 4096) < 90e6
 
 
+def test_h62_the_cap_is_128_mebibytes() -> None:
+    engine = active_engine()
+    assert [table_size(2048, 8, length) for length in (6553, 6554)] == [134_205_440, 134_225_920]
+    assert [choose_window(engine, 2048, 10**9, length) for length in (6553, 6554)] == [8, 7]
+
+
 @pytest.mark.parametrize("count", [10, 1000, 10**6])
 def test_h62_the_source_of_a_key_keeps_to_the_cap(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     source = RandomizerSource(vecphe.generate_keypair(512, insecure=True)[0]._context)
@@ -98,7 +104,9 @@ def test_h62_the_source_of_a_key_keeps_to_the_cap(monkeypatch: pytest.MonkeyPatc
 
 def test_exponent_lengths() -> None:
     assert [exponent_bits("djn", length) for length in (1024, 2048, 3072, 2049)] == [512, 1024, 1536, 1025]
-    assert [exponent_bits("djn-short", length) for length in (2048, 3072, 4096, 16384)] == [256, 320, 512, 640]
+    lengths = (256, 512, 514, 2048, 2049, 3072, 3073, 8192, 8193, 16384)
+    short = [exponent_bits("djn-short", length) for length in lengths]
+    assert short == [128, 256, 256, 256, 320, 320, 512, 512, 640, 640]
 
 
 def test_bases_differ_between_key_objects_and_are_never_pickled(public_key: PublicKey) -> None:

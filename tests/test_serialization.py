@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import pickle
@@ -447,3 +448,32 @@ def test_storing_keys_does_not_import_what_only_passphrases_need() -> None:
     script = "import sys, vecphe; print('cryptography' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout == "False\n"
+
+
+def test_h78_signals_are_answered_while_a_checksum_is_computed(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for one call of SHA-256 at most; none gets a whole file."""
+    from vecphe.serialization import frames
+
+    lengths: list[int] = []
+    sha256 = hashlib.sha256
+
+    class Counted:
+        def __init__(self, data: bytes = b"") -> None:
+            self._whole = sha256()
+            self.digest = self._whole.digest
+            self.update(data)
+
+        def update(self, data: bytes | memoryview) -> None:
+            lengths.append(len(data))
+            self._whole.update(data)
+
+    c = public_key.encrypt(np.arange(40.0))
+    data = c.to_bytes(rerandomize=False)
+    monkeypatch.setattr(frames, "_MOST_AT_ONCE", 1000)
+    monkeypatch.setattr(hashlib, "sha256", Counted)
+    assert c.to_bytes(rerandomize=False) == data
+    assert vecphe.EncryptedArray.from_bytes(public_key, data).shape == (40,)
+    assert max(lengths) == 1000
+    assert sum(lengths) == 2 * (len(data) - 16)

@@ -255,7 +255,7 @@ class EncryptedArray(ArrayData):
 
     def dot(self, other: Any) -> EncryptedArray:
         """``self @ other``, or ``self * other`` where one has no dimensions, as numpy.dot."""
-        return array_functions.dot(self, other)  # type: ignore[no-any-return]
+        return array_functions.dot(EncryptedArray, self, other)  # type: ignore[no-any-return]
 
     def _left_multiply(self, matrix: Any) -> EncryptedArray:
         """``matrix @ self`` for one or two dimensions on either side; of a sparse matrix only what it stores costs."""

@@ -117,17 +117,25 @@ def apply_function(kind: Any, function: Any, args: tuple[Any, ...], kwargs: Mapp
     raise TypeError(f"{name} does not work on encrypted arrays; {_WORKS}")
 
 
-def dot(left: Any, right: Any) -> Any:
+def dot(kind: Any, left: Any, right: Any) -> Any:
     """numpy.dot for up to two dimensions."""
     if np.ndim(left) == 0 or np.ndim(right) == 0:
         return operator.mul(left, right)
+    return _matmul(kind, left, right)
+
+
+def _matmul(kind: Any, left: Any, right: Any) -> Any:
+    """``left @ right``; a data frame or tensor on the left, whose own product would read the array, is converted."""
+    if not isinstance(left, kind) and is_plain(left) and not is_sparse(left):
+        left = plain_operand(left, "the plain matrix x")
     return operator.matmul(left, right)
 
 
 def _inner(kind: Any, left: Any, right: Any) -> Any:
     if not np.ndim(left) or not np.ndim(right):
         return operator.mul(left, right)
-    return operator.matmul(left, right.T if isinstance(right, kind) else plain_operand(right, "the plain operand x").T)
+    right = right if isinstance(right, kind) else plain_operand(right, "the plain operand x")
+    return _matmul(kind, left, right.T)
 
 
 def _outer(kind: Any, left: Any, right: Any) -> Any:
@@ -162,9 +170,8 @@ _OWN: dict[Any, Callable[..., Any]] = {
     np.shape: lambda array: array.shape,
     np.ndim: lambda array: array.ndim,
     np.size: lambda array: array.size,
-    np.dot: dot,
 }
-_OWN_OF_KIND: dict[Any, Callable[..., Any]] = {np.inner: _inner, np.outer: _outer, np.where: _where}
+_OWN_OF_KIND: dict[Any, Callable[..., Any]] = {np.dot: dot, np.inner: _inner, np.outer: _outer, np.where: _where}
 
 
 def is_plain(value: Any) -> bool:

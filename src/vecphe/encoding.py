@@ -132,6 +132,7 @@ def _objects(values: Any) -> npt.NDArray[Any]:
     """The numbers as they are before numpy finds a common type for them."""
     if isinstance(values, (list, tuple)):
         values = [_objects(value) if isinstance(value, (list, tuple)) or _rows_of(value) else value for value in values]
+        values = [value[()] if isinstance(value, np.ndarray) and not value.ndim else value for value in values]
     elif rows := _rows_of(values):
         values = list(rows())
     return np.asarray(values, dtype=object)

@@ -140,6 +140,23 @@ def test_h75_numbers_of_phe_that_were_replaced_are_not_either():
     assert "mixed" in refusal(parties.server, total)
 
 
+@pytest.mark.parametrize("package", [phe, vecphe.phe])
+def test_h75_numbers_of_phe_that_were_changed_in_place_are_not_either(package):
+    parties = Parties(NaiveBackend(package))
+    v0, v1, v2 = vectors_of(parties)
+    for name, change in (
+        ("_EncryptedNumber__ciphertext", lambda total: v0.numbers[0].ciphertext(be_secure=False)),
+        ("exponent", lambda total: total.numbers[0].exponent - 1),
+    ):
+        total = v0 + v1 + v2
+        assert len(total.contributions) == 3
+        setattr(total.numbers[0], name, change(total))
+        assert "mixed" in refusal(parties.server, total)
+    total = v0 + v1 + v2
+    assert total.to_message() == total.to_message()  # which changes nothing
+    parties.server.decrypt_aggregate(total, 3)
+
+
 def test_h75_a_contribution_twice_is_refused(parties):
     v0, v1, v2 = vectors_of(parties)
     copies = copy.copy(v0), copy.deepcopy(v0), pickle.loads(pickle.dumps(v0)), parties.clients[0].encrypted_gradient()

@@ -56,7 +56,8 @@ class _NaiveVector(EncryptedVector):
         return [number.ciphertext(be_secure=False) for number in self.numbers]
 
     def _contents(self) -> tuple[Any, ...]:
-        return tuple(self.numbers)
+        # Numbers can be changed in place, too.
+        return *self.numbers, *self.ciphertexts(), *(number.exponent for number in self.numbers)
 
     def _added(self, other: _NaiveVector) -> _NaiveVector:
         try:

@@ -81,7 +81,10 @@ class EncryptedVector(ABC):
         """Sum with a vector of the same class, key and length."""
 
     def _contents(self) -> tuple[Any, ...]:
-        """The objects that hold its ciphertexts: where one was replaced, the record says nothing about the vector."""
+        """The objects that hold its ciphertexts, and integers of those that can be changed.
+
+        Where one is another now, the record says nothing about the vector.
+        """
         return ()
 
     @property
@@ -94,7 +97,10 @@ class EncryptedVector(ABC):
         record = self._record
         if record is None or len(record.contents) != len(contents := self._contents()):
             return None
-        same = all(one is other for one, other in zip(record.contents, contents, strict=True))
+        same = all(
+            one == other if isinstance(one, int) else one is other
+            for one, other in zip(record.contents, contents, strict=True)
+        )
         return record.contributions if same else None
 
     @property

@@ -119,8 +119,8 @@ MUTANTS = [
     Mutant(
         (35,),
         FRAMES,
-        "if hashlib.sha256(view[:-CHECKSUM_BYTES]).digest()[:CHECKSUM_BYTES] != view[-CHECKSUM_BYTES:]:",
-        "if hashlib.sha256(view[:-CHECKSUM_BYTES]).digest()[:1] != view[-CHECKSUM_BYTES:][:1]:",
+        "if _checksum(view[:-CHECKSUM_BYTES]) != view[-CHECKSUM_BYTES:]:",
+        "if _checksum(view[:-CHECKSUM_BYTES])[:1] != view[-CHECKSUM_BYTES:][:1]:",
         (f"{HOSTILE}test_h35_one_byte_flipped",),
     ),
     Mutant(
@@ -216,5 +216,12 @@ MUTANTS = [
         "return type(self)._restored, (self._key, self._frame(True, n_jobs=1))",
         "return type(self)._restored, (self._key, self._frame(False, n_jobs=1))",
         ("test_serialization.py::test_h39_the_bare_one_never_leaves",),
+    ),
+    Mutant(
+        (78,),
+        "serialization/frames.py",
+        "range(0, len(view), _MOST_AT_ONCE):\n            digest.update(view[start : start + _MOST_AT_ONCE])",
+        "range(1):\n            digest.update(view)",
+        ("test_serialization.py::test_h78_signals_are_answered_while_a_checksum_is_computed",),
     ),
 ]

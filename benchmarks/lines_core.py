@@ -14,7 +14,8 @@ import numpy as np
 import vecphe
 from benchmarks.measure import Measured, compare, limbs, once, shares_of_peak
 from vecphe.arithmetic import FixedBase, Words, active_engine, ring_for
-from vecphe.arithmetic.gmp import GmpRing, Pairs
+from vecphe.arithmetic.gmp import GmpEngine, GmpRing, Pairs
+from vecphe.context import KeyContext
 from vecphe.primes import random_prime_pair
 
 
@@ -84,11 +85,16 @@ class _NoOpRing(GmpRing):
         return batch
 
 
+class _NoOpEngine(GmpEngine):
+    def ring(self, n: int) -> GmpRing:
+        return _NoOpRing(n)
+
+
 def overhead() -> Iterator[Measured]:
     """What is left of a packed encryption of 11 values when the engine computes nothing."""
     public_key, _ = vecphe.generate_keypair(2048)
-    source = public_key._source
-    source.ring, source._table, source._sized_for = _NoOpRing(public_key.n), _NoOpTable(), 1 << 40
+    public_key._adopt(KeyContext(public_key._numbers, _NoOpEngine()), "djn", None)
+    public_key._source._table, public_key._source._sized_for = _NoOpTable(), 1 << 40
     x = np.random.default_rng(5).normal(size=11)
 
     def calls() -> None:

@@ -559,7 +559,7 @@ def test_only_the_entries_of_a_sparse_matrix_cost(
     stored = int(np.count_nonzero(x))
     for plain, columns in ((vector, 1), (square, 2)):
         c = keypair[0].encrypt(plain)
-        counter = Counter(monkeypatch, c._source.ring)
+        counter = Counter(monkeypatch, c._ring)
         result, mirrored = matrix @ c, c.T @ matrix.T
         monkeypatch.undo()
         assert counter.powers == 2 * stored * columns
@@ -572,7 +572,7 @@ def test_only_the_entries_of_a_sparse_matrix_cost(
         assert not result.is_fresh
     weights = random.integers(-9, 9, x.shape)
     c = keypair[0].encrypt(weights[:8, :6])
-    counter = Counter(monkeypatch, c._source.ring)
+    counter = Counter(monkeypatch, c._ring)
     product = c * sp.csr_array(x[:8, :6])
     monkeypatch.undo()
     assert counter.powers == np.count_nonzero(x[:8, :6])
@@ -606,8 +606,8 @@ def test_sparse_matrices_of_odd_shapes_and_entries(keypair: Keypair, monkeypatch
 def test_a_sparse_product_spends_no_freshness_of_its_own(public_key: PublicKey) -> None:
     c = public_key.encrypt([1.0, 2.0])
     once = sp.csr_array(np.eye(2)) @ c
-    assert public_key._source.ring.store(once.residues) == public_key._source.ring.store(c.residues)
-    assert not set(once.ciphertexts()) & set(public_key._source.ring.store(c.residues))
+    assert public_key._context.ring.store(once.residues) == public_key._context.ring.store(c.residues)
+    assert not set(once.ciphertexts()) & set(public_key._context.ring.store(c.residues))
 
 
 def test_sequences_of_encrypted_arrays(keypair: Keypair) -> None:

@@ -179,7 +179,7 @@ def test_h71_no_more_workers_than_tasks(
         return original(n_jobs=n_jobs, **options)
 
     monkeypatch.setattr(joblib, "Parallel", recorded)
-    engine = public_key._source.engine
+    engine = public_key._context.engine
     monkeypatch.setattr(engine, "tuning", replace(engine.tuning, encrypt_task=256))
     with joblib.parallel_config(backend="threading"):
         public_key.encrypt(np.zeros(size), n_jobs=24)
@@ -220,7 +220,7 @@ def engine_keys(
     small = replace(engine.tuning, encrypt_task=4, decrypt_task=4, multiply_task=8, carry_products=1)
     monkeypatch.setattr(engine, "tuning", small)
     public_key = PublicKey(keypair[0].n, insecure=True)
-    assert public_key._source.engine is engine
+    assert public_key._context.engine is engine
     return public_key, PrivateKey(public_key, keypair[1].p, keypair[1].q)
 
 
@@ -280,7 +280,7 @@ def test_sums_that_do_not_pay_for_their_way_stay_in_the_process(
     engine_keys: tuple[PublicKey, PrivateKey], places: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     public_key, private_key = engine_keys
-    engine = public_key._source.engine
+    engine = public_key._context.engine
     monkeypatch.setattr(engine, "tuning", replace(engine.tuning, carry_products=4))
     c = public_key.encrypt(np.arange(40.0))
     matrix = np.ones((3, 40), dtype=np.int64) * 15
@@ -315,7 +315,7 @@ def test_what_sums_and_matrices_are_cut_into(
     keypair: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     """Along the longer side, from a number of products on that is worth a task."""
-    engine = keypair[0]._source.engine
+    engine = keypair[0]._context.engine
     monkeypatch.setattr(engine, "tuning", replace(engine.tuning, multiply_task=100, carry_products=4))
     calls: list[Any] = []
 
@@ -434,7 +434,7 @@ def test_h56_a_worker_that_ends_in_order_is_not_missed() -> None:
 def test_errors_of_workers_come_back_as_they_are(engine_keys: tuple[PublicKey, PrivateKey]) -> None:
     public_key, private_key = engine_keys
     c = public_key.encrypt(np.zeros(20))
-    ring = public_key._source.ring
+    ring = public_key._context.ring
     c._residues, c._shape = ring.concatenate([c.residues, ring.load([private_key.p])]), (21,)
     for backend in BACKENDS:
         with (

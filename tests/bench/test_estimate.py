@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from vecphe import private_key
+from vecphe import format as formats
 from vecphe.arithmetic import active_engine
 from vecphe.bench import estimate as estimating
 from vecphe.bench.environment import use_engine
@@ -126,7 +126,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
         clock.charge(monkeypatch, table, "power_secret", 2**-9, lambda result, *_: len(result.x0))
         clock.charge(monkeypatch, decryptor, "decrypt", 17, lambda result, *_: len(result))
         clock.charge(monkeypatch, FixedPoint, "encode", 19, lambda _, encoding, values: len(values))
-        clock.charge(monkeypatch, private_key, "decode", 23, lambda result, *_: result.size)
+        clock.charge(monkeypatch, formats, "decode", 23, lambda result, *_: result.size)
         clock.charge(monkeypatch, estimating, "generate_keypair", 100, lambda *_: 1)
         clock.charge(monkeypatch, PublicKey, "prepare", 1000, lambda *_: 1)
         yield clock

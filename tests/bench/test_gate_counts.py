@@ -84,7 +84,7 @@ def test_a_doubled_validation_shows(engine: str, monkeypatch: pytest.MonkeyPatch
 
     def validating_twice(self: Any, ciphertexts: Any, **options: Any) -> Any:
         checked = list(ciphertexts)
-        if not self._source.ring.all_units(self._source.ring.load(checked)):
+        if not self._context.ring.all_units(self._context.ring.load(checked)):
             raise AssertionError
         return original(self, checked, **options)
 

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from vecphe.arithmetic import AnyRing, Decryptor, Words, engine_for, random_words
+from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.bench.sides import Round, Side
 from vecphe.bench.workloads import gradients
 from vecphe.bench.workloads import values as example_values
@@ -183,7 +183,7 @@ def estimate(plan: Plan, costs: Costs) -> Estimate:
     encrypt = costs.encrypt_call + c * (costs.encode + costs.randomize / plan.cores)
     decrypt = costs.decrypt_call + c * (costs.decode + costs.decrypt / plan.cores)
     add = costs.add_call + c * costs.add
-    bytes_per_hop = c * 2 * ((plan.key_length + 7) // 8)
+    bytes_per_hop = c * ciphertext_bytes(plan.key_length)
     hop = c * (costs.load + costs.add + costs.store) + bytes_per_hop * 8 / (plan.bandwidth * 1e6)
     return Estimate(
         plan=plan,
@@ -285,16 +285,15 @@ _NOTHING = Costs("", 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 def _costs(plan: Plan, public_key: PublicKey, private_key: PrivateKey, count: int) -> Costs:
     """What such a key costs, on so many ciphertexts; its keys and tables apart."""
     numbers = example_values(min(count * plan.slots, plan.values))
-    source, ring = public_key._source, public_key._source.ring
+    source, ring = public_key._source, public_key._context.ring
     array = public_key.encrypt(numbers, packed=plan.packed, encoding=plan.encoding)
     count, residues = array.n_ciphertexts, array.residues
     words = random_words(count, plan.key_length - 1)
     data = ring.store_bytes(residues)
     fewer = numbers[: min(count, _MOST_DECRYPTED) * plan.slots]
     few = public_key.encrypt(fewer, packed=plan.packed, encoding=plan.encoding)
-    decoder = PrivateKey._from_numbers(public_key, private_key._numbers)
-    decoder._decryptor = _Remembering(private_key._decryptor)
-    decoder.decrypt(few)
+    bias = few.format.bias
+    decrypted = private_key._decryptor.decrypt(ring, few.residues, bias)
 
     def load() -> None:
         ring.all_units(ring.load_bytes(data))
@@ -306,25 +305,12 @@ def _costs(plan: Plan, public_key: PublicKey, private_key: PrivateKey, count: in
         encode=_seconds(lambda: array.format.plaintexts(plan.encoding.encode(numbers))) / count,
         randomize=_seconds(lambda: source.encrypt(words, 0)) / count,
         add=_seconds(lambda: ring.multiply(residues, residues)) / count,
-        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, 0)) / few.n_ciphertexts,
-        decode=_seconds(lambda: decoder.decrypt(few)) / few.n_ciphertexts,
+        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, bias)) / few.n_ciphertexts,
+        decode=_seconds(lambda: few.format.values(decrypted, few.shape)) / few.n_ciphertexts,
         load=_seconds(load) / count,
         store=_seconds(lambda: ring.store_bytes(residues)) / count,
         resident_bytes=ring.resident_bytes(residues) / count,
     )
-
-
-class _Remembering(Decryptor):
-    """Decrypts once: what is left of decrypting the same array again is decoding."""
-
-    def __init__(self, decryptor: Decryptor) -> None:
-        self._decryptor = decryptor
-        self._words: Words | None = None
-
-    def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
-        if self._words is None:
-            self._words = self._decryptor.decrypt(ring, batch, offset)
-        return self._words
 
 
 def _seconds(work: Callable[[], object], repeats: int = _REPEATS) -> float:

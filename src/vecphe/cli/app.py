@@ -102,6 +102,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace the JSON file if it exists.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
     jobs: crypt.Jobs = None,
+    engine: crypt.EngineName = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, JobOptions, load_shards
@@ -124,6 +125,7 @@ def run(
             seed=seed,
             insecure=insecure,
             jobs=jobs,
+            engine=engine,
         )
         comparison = Comparison(options)
     reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")

@@ -20,7 +20,7 @@ def _say(text: str) -> None:
 
 
 def _about_engine(error: EngineUnavailableError) -> ValueError:
-    return ValueError(f"--engine: {str(error).removeprefix('VECPHE_ENGINE: ')}")
+    return ValueError(f"--engine: {error}")
 
 
 def check(path: Path, as_json: bool, engine: str | None, **options: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe import __version__
-from vecphe.arithmetic import active_engine
+from vecphe.arithmetic import engine_for
 from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.federated import (
     Backend,
@@ -60,6 +60,7 @@ class JobOptions:
     seed: int
     insecure: bool
     jobs: int | None
+    engine: str | None = None
 
 
 def load_shards(path: Path | None, target: str | None, group: str | None, clients: int | None, seed: int) -> Shards:
@@ -105,6 +106,7 @@ class Comparison:
     def __init__(self, options: JobOptions) -> None:
         self.options = options
         self.skipped: dict[str, str] = {}
+        self.engine = engine_for(1 << (options.key_length - 1), options.engine).name
         self.backends = self._chosen_backends()
         self.config: dict[str, Any] = {
             "n_clients": len(options.shards.names),
@@ -115,11 +117,12 @@ class Comparison:
             "n_jobs": options.jobs,
         }
         ProtocolConfig.from_mapping(self.config)
-        self.engine = active_engine().name
         self.results: dict[str, ProtocolResult] = {}
 
     def _chosen_backends(self) -> dict[str, Backend]:
-        wanted, jobs = self.options.backend, self.options.jobs
+        wanted, jobs, engine = self.options.backend, self.options.jobs, self.options.engine
+        if wanted == "naive" and engine is not None:
+            raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
         backends: dict[str, Backend] = {}
         if wanted in ("all", "naive"):
             naive = _naive_backend()
@@ -130,9 +133,9 @@ class Comparison:
             else:
                 self.skipped["naive"] = "phe is not installed (pip install phe)"
         if wanted in ("all", "vectorized"):
-            backends["vectorized"] = VectorizedBackend(n_jobs=jobs)
+            backends["vectorized"] = VectorizedBackend(n_jobs=jobs, engine=engine)
         if wanted in ("all", "packed"):
-            backends["packed"] = PackedBackend(max_terms=len(self.options.shards.names), n_jobs=jobs)
+            backends["packed"] = PackedBackend(max_terms=len(self.options.shards.names), n_jobs=jobs, engine=engine)
         return backends
 
     @property

@@ -281,8 +281,8 @@ MUTANTS = [
     Mutant(
         (62,),
         "randomizers.py",
-        "choose_window(self.engine, self._bits, count, self.numbers.n.bit_length())",
-        "choose_window(self.engine, self._bits, count)",
+        "choose_window(self.context.engine, self._bits, count, self.context.numbers.n.bit_length())",
+        "choose_window(self.context.engine, self._bits, count)",
         ("test_randomizers.py::test_h62_the_source_of_a_key_keeps_to_the_cap",),
     ),
     *(

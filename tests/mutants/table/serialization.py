@@ -88,8 +88,8 @@ MUTANTS = [
     Mutant(
         (31, 32),
         "array_data.py",
-        "source.ring.checked(source.ring.load_bytes(ciphertexts))",
-        "source.ring.load_bytes(ciphertexts)",
+        "ring.checked(ring.load_bytes(ciphertexts))",
+        "ring.load_bytes(ciphertexts)",
         (f"{HOSTILE}test_h31_h32_bad_ciphertexts_look_all_the_same",),
     ),
     Mutant(
@@ -213,8 +213,8 @@ MUTANTS = [
     Mutant(
         (39,),
         "array_data.py",
-        "return type(self)._restored, (self._source, self._frame(True, n_jobs=1))",
-        "return type(self)._restored, (self._source, self._frame(False, n_jobs=1))",
+        "return type(self)._restored, (self._key, self._frame(True, n_jobs=1))",
+        "return type(self)._restored, (self._key, self._frame(False, n_jobs=1))",
         ("test_serialization.py::test_h39_the_bare_one_never_leaves",),
     ),
     Mutant(

@@ -357,7 +357,9 @@ class EncryptedArray(ArrayData):
         indices = np.asarray(positions)
         flat = indices.ravel()
         # A residue that stands twice would show that two values are equal, or what was added to them.
-        freshness = self._freshness if len(np.unique(flat)) == len(flat) else self._freshness.spoiled()
+        taken = np.zeros(self.size, dtype=np.bool_)
+        taken[flat] = True  # no sorting: a signal would wait for it
+        freshness = self._freshness if np.count_nonzero(taken) == len(flat) else self._freshness.spoiled()
         return self._derive(self._ring.take(self._residues, flat), indices.shape, freshness)
 
     @staticmethod

@@ -17,7 +17,16 @@ from tests.arithmetic.fake_cupy import CompileException, CUDADriverError, CUDARu
 from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice, folder
 
 import vecphe
-from vecphe.arithmetic import active_engine, available_engines, cuda, cuda_device, selection, words_from_integers
+import vecphe.federated
+from vecphe.arithmetic import (
+    active_engine,
+    available_engines,
+    cuda,
+    cuda_device,
+    engine_for,
+    selection,
+    words_from_integers,
+)
 from vecphe.arithmetic.cuda import SHAPES, CudaEngine
 from vecphe.arithmetic.cuda_device import CupyDevice, Shape, why_no_device
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
@@ -208,11 +217,15 @@ def test_batches_of_other_rings_and_sizes_are_refused(engine: CudaEngine) -> Non
         ring.multiply_plain(ring.ones(1), words_from_integers([1], 99), 0)
 
 
+def _let_cuda_be(engine: CudaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(selection._engines(), "cuda", selection._Candidate(lambda: None, lambda: engine, True))
+    monkeypatch.setattr(selection, "_passes", selection._passes.__wrapped__)
+
+
 def test_keys_compute_with_the_engine_that_the_variable_names(
     monkeypatch: pytest.MonkeyPatch, engine: CudaEngine
 ) -> None:
-    monkeypatch.setitem(selection._engines(), "cuda", selection._Candidate(lambda: None, lambda: engine, True))
-    monkeypatch.setattr(selection, "_passes", selection._passes.__wrapped__)
+    _let_cuda_be(engine, monkeypatch)
     assert active_engine().name != "cuda"
     assert selection.why_not_used()["cuda"].startswith(
         "host is there, but is used only where engine='cuda' or VECPHE_ENGINE asks"
@@ -227,6 +240,48 @@ def test_keys_compute_with_the_engine_that_the_variable_names(
     assert np.allclose(private.decrypt(single.reshape(3, 4).sum(axis=0)), x.reshape(3, 4).sum(axis=0))
     again = vecphe.EncryptedArray.from_bytes(public, packed.to_bytes())
     assert np.allclose(private.decrypt(again), x)
+
+
+def test_a_federated_run_gives_the_model_that_gmp_gives(
+    monkeypatch: pytest.MonkeyPatch, engine: CudaEngine, device: HostDevice
+) -> None:
+    _let_cuda_be(engine, monkeypatch)
+    random = np.random.default_rng(5)
+    X = [random.normal(size=(6, 4)) for _ in range(3)]
+    y = [x @ [1.0, -2.0, 0.5, 3.0] for x in X]
+    common = {"n_clients": 3, "key_length": 512, "insecure": True, "n_iter": 2, "backend": "packed"}
+    runs = {}
+    for name in ("gmp", "cuda"):
+        device.launches.clear()
+        runs[name] = vecphe.federated.federated_learning(X, y, X[0], y[0], config={**common, "engine": name})
+        used = {kernel for kernel, _ in device.launches}
+        assert used >= {"multiply_plain", "multiply", "combine"} if name == "cuda" else not used
+    assert np.array_equal(runs["gmp"].weights, runs["cuda"].weights)
+    assert np.array_equal(runs["gmp"].history, runs["cuda"].history)
+    with pytest.raises(EngineUnavailableError, match="keys of up to 4096 bits, not 4104"):
+        engine_for((1 << 4104) - 1, "cuda")
+
+
+def test_parties_estimators_and_keys_take_the_engine(
+    monkeypatch: pytest.MonkeyPatch, engine: CudaEngine, device: HostDevice
+) -> None:
+    _let_cuda_be(engine, monkeypatch)
+    server = vecphe.federated.Server(512, insecure=True, engine="cuda")
+    assert server.pubkey.public_key.engine == "cuda"
+    public, private = vecphe.generate_keypair(512, insecure=True, engine="cuda")
+    for count in (0, 1):
+        x = np.arange(count, dtype=float)
+        for packed in (False, True):
+            encrypted = public.encrypt(x, packed=packed)
+            again = vecphe.EncryptedArray.from_bytes(public, (encrypted + encrypted).to_bytes())
+            assert np.array_equal(private.decrypt(again), 2 * x)
+    X = np.random.default_rng(6).normal(size=(9, 2))
+    device.launches.clear()
+    model = vecphe.federated.FederatedLinearRegression(
+        n_clients=3, key_length=512, insecure=True, n_iter=1, engine="cuda"
+    ).fit(X, X @ [1.0, 2.0])
+    assert np.isfinite(model.coef_).all()
+    assert "combine" in {kernel for kernel, _ in device.launches}
 
 
 # --- CuPy, played by a fake -------------------------------------------------------------------------------------------

@@ -55,13 +55,16 @@ class Fake:
 
     def __init__(self) -> None:
         self.driver, self.devices, self.current = 13000, 1, 0
+        self.compiler_missing = False
         self.at_start: Exception | None = None
         self.at_allocation: Exception | None = None
         self.at_launch: Exception | None = None
+        self.at_compilation: Exception | None = None
 
     def module(self) -> ModuleType:
         runtime = SimpleNamespace(
             driverGetVersion=lambda: self.driver,
+            runtimeGetVersion=lambda: 13020,
             getDeviceCount=self._count,
             getDeviceProperties=lambda _: {"name": b"Fake GPU"},
             CUDARuntimeError=CUDARuntimeError,
@@ -70,7 +73,7 @@ class Fake:
         cupy.cuda = SimpleNamespace(
             runtime=runtime,
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
-            compiler=SimpleNamespace(CompileException=CompileException),
+            nvrtc=SimpleNamespace(getVersion=self._compiler_version),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             Device=lambda: _Current(self),
             Stream=lambda non_blocking: _Current(self),
@@ -79,9 +82,16 @@ class Fake:
         cupy.uint32, cupy.empty, cupy.asarray, cupy.RawModule = np.uint32, self._empty, self._asarray, self._compile
         return cupy  # type: ignore[no-any-return]
 
+    def _compiler_version(self) -> tuple[int, int]:
+        if self.compiler_missing:
+            raise RuntimeError('Failure finding "libnvrtc.so.13"')
+        return 13, 0
+
     def _count(self) -> int:
         if self.at_start:
             raise self.at_start
+        if self.driver < 13000:  # as the real one does
+            raise CUDARuntimeError("cudaErrorInsufficientDriver")
         return self.devices
 
     def _empty(self, words: int, dtype: Any) -> OnDevice:
@@ -101,6 +111,9 @@ class Fake:
         shape = Shape(int(defined["GROUP_LANES"]), int(defined["LANE_LIMBS"]))
 
         def get_function(name: str) -> Any:
+            if self.at_compilation:
+                raise self.at_compilation
+
             def launch(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
                 assert self.current == 2  # the device and the stream that the engine made
                 if self.at_launch:

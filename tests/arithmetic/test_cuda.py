@@ -311,9 +311,29 @@ def test_h82_no_gpu_or_an_old_driver_is_told(fake: Fake) -> None:
     fake.at_start, fake.devices = None, 0
     with pytest.raises(EngineUnavailableError, match="CuPy finds no GPU; see nvidia-smi"):
         CupyDevice()
-    fake.devices, fake.driver = 1, 11080
-    with pytest.raises(EngineUnavailableError, match=r"driver is for CUDA 11\.8, too old; update"):
+    fake.devices, fake.driver = 1, 12080
+    with pytest.raises(EngineUnavailableError, match=r"driver is for CUDA 12\.8, too old for CuPy for CUDA 13: update"):
         CupyDevice()
+    fake.driver = 0  # none is loaded
+    with pytest.raises(EngineUnavailableError, match=r"CuPy finds no GPU: .*InsufficientDriver"):
+        CupyDevice()
+
+
+def test_h82_no_compiler_is_told_before_anything_is_computed(fake: Fake) -> None:
+    fake.compiler_missing = True
+    assert "no compiler for the kernels" in str(why_no_device())
+    with pytest.raises(EngineUnavailableError, match=r"NVRTC.*vecphe\[cuda\].*libnvrtc"):
+        CupyDevice()
+
+
+@pytest.mark.parametrize("error", [CompileException("line 1"), RuntimeError("libnvrtc"), PermissionError("/cache")])
+def test_h82_kernels_that_cannot_be_compiled_are_told(fake: Fake, error: Exception) -> None:
+    engine = CudaEngine()
+    fake.at_compilation = error
+    with pytest.raises(EngineUnavailableError, match=f"cannot compile the kernels .{type(error).__name__}.*CUPY_CACHE"):
+        engine.ring(33)
+    fake.at_compilation = None
+    assert engine.ring(33).store(engine.ring(33).ones(2)) == [1, 1]  # nothing was lost
 
 
 def test_h82_out_of_gpu_memory_is_told_and_passes(fake: Fake) -> None:
@@ -325,9 +345,7 @@ def test_h82_out_of_gpu_memory_is_told_and_passes(fake: Fake) -> None:
     assert ring.store(ring.ones(5)) == [1] * 5
 
 
-@pytest.mark.parametrize(
-    "error", [CUDADriverError("CUDA_ERROR_LAUNCH_FAILED"), CUDARuntimeError("busy"), CompileException()]
-)
+@pytest.mark.parametrize("error", [CUDADriverError("CUDA_ERROR_LAUNCH_FAILED"), CUDARuntimeError("busy")])
 def test_h82_a_device_that_fails_computes_nothing_more(fake: Fake, error: Exception) -> None:
     ring = CudaEngine().ring(33)
     batch = ring.ones(2)

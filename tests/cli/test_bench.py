@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import signal
 import sys
@@ -182,6 +183,15 @@ def test_an_engine_that_was_asked_for_ran(main_here: Any, tmp_path: Path) -> Non
     assert done.stdout.startswith("vecphe bench: engine gmp")
     assert "DID NOT RUN" not in done.stdout
     assert {made.environment.engine for made in load_results(saved).records} == {"gmp"}
+
+
+def test_without_a_gpu_the_engine_for_it_is_one_clear_line(main_here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    done = main_here(*SMALL, "--engine", "cuda")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: engine 'cuda' does not run here: CuPy is not installed; install CuPy")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_slow_engine_that_nobody_asked_for_is_loud(main_here: Any, monkeypatch: pytest.MonkeyPatch) -> None:

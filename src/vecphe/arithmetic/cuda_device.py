@@ -23,8 +23,9 @@ Limbs: TypeAlias = npt.NDArray[np.uint32]
 
 _THREADS = 128  # a block
 _BY_ITEM = {"repack", "gather"}  # kernels with a thread an item; all others have a group of lanes
-_INSTALL = 'install CuPy for your driver: pip install "vecphe[cuda]" (CUDA 13) or cupy-cuda12x'
-_LEAST_DRIVER = 12000  # CUDA 12: what CuPy's wheels are made for
+_INSTALL = 'install CuPy for your driver: pip install "vecphe[cuda]" (CUDA 13) or "cupy-cuda12x[ctk]"'
+_OTHER = 'or for CUDA 12 put "cupy-cuda12x[ctk]" in the place of that CuPy'
+_NO_COMPILER = f"CuPy finds no compiler for the kernels (NVRTC); {_INSTALL}"
 
 
 class Shape(NamedTuple):
@@ -93,12 +94,20 @@ def why_no_device() -> str | None:
     try:
         import cupy
 
-        driver, count = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.getDeviceCount()
+        # The driver first: one that is too old for this CuPy answers nothing but its version.
+        driver, needed = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion() // 1000
+        if 0 < driver < 1000 * needed:
+            return f"the driver is for {_version(driver)}, too old for CuPy for CUDA {needed}: update it, {_OTHER}"
+        count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # a broken CuPy raises what it likes
         return f"CuPy finds no GPU: {_one_line(error)}; see nvidia-smi"
-    if driver < _LEAST_DRIVER:
-        return f"the driver is for {_version(driver)}, too old; update it to one for CUDA 12 or later"
-    return None if count else "CuPy finds no GPU; see nvidia-smi"
+    if not count:
+        return "CuPy finds no GPU; see nvidia-smi"
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except Exception as error:
+        return f"{_NO_COMPILER} ({_one_line(error)})"
+    return None
 
 
 def _version(number: int) -> str:
@@ -122,8 +131,7 @@ class CupyDevice(Device):
         self._gpu, self._stream = cupy.cuda.Device(), cupy.cuda.Stream(non_blocking=True)
         self._process = os.getpid()
         self._fault: str | None = None
-        runtime, driver, compiler = cupy.cuda.runtime, cupy.cuda.driver, cupy.cuda.compiler
-        self._faults = runtime.CUDARuntimeError, driver.CUDADriverError, compiler.CompileException
+        self._faults = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
         self._module, self._kernel = cache(self._compiled), cache(self._function)
 
     @contextmanager
@@ -185,7 +193,16 @@ class CupyDevice(Device):
             self._kernel(shape, kernel)((-(-threads // _THREADS),), (_THREADS,), (np.int64(count), *given))
 
     def _function(self, shape: Shape, kernel: str) -> Any:
-        return self._module(shape).get_function(kernel)
+        """Compiled, or from CuPy's cache, on first use."""
+        try:
+            return self._module(shape).get_function(kernel)
+        except (self._cupy.cuda.memory.OutOfMemoryError, *self._faults):
+            raise
+        except Exception as error:  # of NVRTC, its library, or the folder of the cache
+            raise EngineUnavailableError(
+                f"CuPy cannot compile the kernels ({_one_line(error)}); it keeps them in CUPY_CACHE_DIR or ~/.cupy, "
+                "which must be writable"
+            ) from None
 
     def _compiled(self, shape: Shape) -> Any:
         options = ("-std=c++17", f"-DGROUP_LANES={shape.lanes}", f"-DLANE_LIMBS={shape.limbs}", f"-DTHREADS={_THREADS}")

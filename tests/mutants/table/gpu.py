@@ -30,9 +30,23 @@ MUTANTS = [
     Mutant(
         (82,),
         DEVICE,
-        "    if driver < _LEAST_DRIVER:\n",
-        "    if False:\n",
+        "        if 0 < driver < 1000 * needed:\n",
+        "        if False:\n",
         (TESTS + "h82_no_gpu_or_an_old_driver_is_told",),
+    ),
+    Mutant(
+        (82,),
+        DEVICE,
+        "        except Exception as error:  # of NVRTC,",
+        "        except KeyError as error:  # of NVRTC,",
+        (TESTS + "h82_kernels_that_cannot_be_compiled_are_told",),
+    ),
+    Mutant(
+        (82,),
+        DEVICE,
+        "        cupy.cuda.nvrtc.getVersion()\n",
+        "        pass\n",
+        (TESTS + "h82_no_compiler_is_told_before_anything_is_computed",),
     ),
     Mutant(
         (82,),

@@ -373,6 +373,15 @@ def test_h82_a_forked_child_is_told_to_spawn(fake: Fake, monkeypatch: pytest.Mon
     monkeypatch.undo()
 
 
+def test_h82_a_forked_child_that_asks_anew_is_told_to_spawn(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_device, "_asked_in", set())
+    assert why_no_device() is None
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    fake.at_start = CUDARuntimeError("cudaErrorInitializationError")
+    with pytest.raises(EngineUnavailableError, match="forked, and a child cannot use it: start workers by spawn"):
+        selection.engine_named("cuda")
+
+
 # --- a real GPU, where there is one -----------------------------------------------------------------------------------
 
 ON_DEVICE = """
@@ -399,6 +408,7 @@ FORK = """
 child = os.fork()
 if not child:
     fails(lambda: ring.store(batch), "forked")
+    fails(lambda: engine_named("cuda"), "forked")
     os._exit(7)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """

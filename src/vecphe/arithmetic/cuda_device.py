@@ -25,7 +25,13 @@ _THREADS = 128  # a block
 _BY_ITEM = {"repack", "gather"}  # kernels with a thread an item; all others have a group of lanes
 _INSTALL = 'install CuPy for your driver: pip install "vecphe[cuda]" (CUDA 13) or "cupy-cuda12x[ctk]"'
 _OTHER = 'or for CUDA 12 put "cupy-cuda12x[ctk]" in the place of that CuPy'
+_FORKED = (
+    "the GPU was in use before this process was forked, and a child cannot use it: "
+    "start workers by spawn, or choose another engine for them"
+)
 _NO_COMPILER = f"CuPy finds no compiler for the kernels (NVRTC); {_INSTALL}"
+
+_asked_in: set[int] = set()  # processes in which the driver has answered: this one, or one that has forked it
 
 
 class Shape(NamedTuple):
@@ -91,6 +97,8 @@ def why_no_device() -> str | None:
     """Why CuPy finds no GPU here, or None if it does. CuPy is imported only where it is installed."""
     if importlib.util.find_spec("cupy") is None:
         return f"CuPy is not installed; {_INSTALL}"
+    if _asked_in and os.getpid() not in _asked_in:
+        return _FORKED  # the driver would say that it is not initialized
     try:
         import cupy
 
@@ -99,6 +107,7 @@ def why_no_device() -> str | None:
         if 0 < driver < 1000 * needed:
             return f"the driver is for {_version(driver)}, too old for CuPy for CUDA {needed}: update it, {_OTHER}"
         count = cupy.cuda.runtime.getDeviceCount()
+        _asked_in.add(os.getpid())
     except Exception as error:  # a broken CuPy raises what it likes
         return f"CuPy finds no GPU: {_one_line(error)}; see nvidia-smi"
     if not count:
@@ -138,10 +147,7 @@ class CupyDevice(Device):
     def _typed(self) -> Iterator[None]:
         """Faults of the driver as our own error; after one that is not about memory nothing runs here any more."""
         if os.getpid() != self._process:
-            raise EngineUnavailableError(
-                "the GPU was in use before this process was forked, and a child cannot use it: "
-                "start workers by spawn, or choose another engine for them"
-            )
+            raise EngineUnavailableError(_FORKED)
         if self._fault:
             raise EngineUnavailableError(self._fault)
         try:

@@ -18,6 +18,13 @@ MUTANTS = [
         "        if False:\n",
         (TESTS + "h82_a_forked_child_is_told_to_spawn",),
     ),
+    Mutant(
+        (82,),
+        DEVICE,
+        "    if _asked_in and os.getpid() not in _asked_in:\n",
+        "    if False:\n",
+        (TESTS + "h82_a_forked_child_that_asks_anew_is_told_to_spawn",),
+    ),
     Mutant((82,), DEVICE, "        if self._fault:\n", "        if False:\n", (FAILS,)),
     Mutant((82,), DEVICE, "        except self._faults as error:", "        except KeyError as error:", (FAILS,)),
     Mutant(

@@ -90,7 +90,7 @@ bench: $(STAMP) ## Measure rounds on this machine: vecphe bench run; ARGS="--qui
 targets: $(STAMP) ## Hold this machine against the speed targets of the project
 	$(BIN)/python -m benchmarks.targets $(ARGS)
 
-# On the Python that is there, so that a machine without a network will do. It needs cupy (cuda13x or cuda12x), numpy,
+# On the Python that is there, so that a machine without a network will do. It needs cupy-cuda13x[ctk] (or 12x), numpy,
 # gmpy2, cryptography, joblib, scikit-learn, click, rich, typer, pytest, pytest-benchmark, hypothesis and phe.
 GPU_PYTHON ?= python3
 check-gpu: export PYTHONPATH := src:.:$(PYTHONPATH)

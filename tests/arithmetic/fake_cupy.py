@@ -14,11 +14,17 @@ from tests.arithmetic.host_device import host_library
 from vecphe.arithmetic.cuda_device import Shape
 
 
-class CUDARuntimeError(RuntimeError):
+class _StatusError(RuntimeError):
+    def __init__(self, text: str, status: int = 999) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class CUDARuntimeError(_StatusError):
     pass
 
 
-class CUDADriverError(RuntimeError):
+class CUDADriverError(_StatusError):
     pass
 
 
@@ -57,6 +63,7 @@ class Fake:
         self.driver, self.devices, self.current = 13000, 1, 0
         self.compiler_missing = False
         self.at_start: Exception | None = None
+        self.at_opening: Exception | None = None
         self.at_allocation: Exception | None = None
         self.at_launch: Exception | None = None
         self.at_compilation: Exception | None = None
@@ -74,13 +81,18 @@ class Fake:
             runtime=runtime,
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
             nvrtc=SimpleNamespace(getVersion=self._compiler_version),
-            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             Device=lambda: _Current(self),
-            Stream=lambda non_blocking: _Current(self),
+            Stream=self._stream,
         )
         cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0)
         cupy.uint32, cupy.empty, cupy.asarray, cupy.RawModule = np.uint32, self._empty, self._asarray, self._compile
         return cupy  # type: ignore[no-any-return]
+
+    def _stream(self, non_blocking: bool) -> _Current:
+        assert non_blocking
+        if self.at_opening:
+            raise self.at_opening
+        return _Current(self)
 
     def _compiler_version(self) -> tuple[int, int]:
         if self.compiler_missing:

@@ -336,13 +336,32 @@ def test_h82_kernels_that_cannot_be_compiled_are_told(fake: Fake, error: Excepti
     assert engine.ring(33).store(engine.ring(33).ones(2)) == [1, 1]  # nothing was lost
 
 
-def test_h82_out_of_gpu_memory_is_told_and_passes(fake: Fake) -> None:
-    ring = CudaEngine().ring(33)
-    fake.at_allocation = OutOfMemoryError("Out of memory allocating 4,096 bytes")
+OUT_OF_MEMORY = [
+    OutOfMemoryError("Out of memory allocating 4,096 bytes"),
+    MemoryError("std::bad_alloc"),  # of an allocator that the user has set
+    CUDARuntimeError("cudaErrorMemoryAllocation", 2),
+    CUDADriverError("CUDA_ERROR_OUT_OF_MEMORY", 2),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+@pytest.mark.parametrize("where", ["at_allocation", "at_launch", "at_compilation"])
+def test_h82_out_of_gpu_memory_is_told_and_passes(fake: Fake, where: str, error: Exception) -> None:
+    engine = CudaEngine()
+    ring = engine.ring(33)
+    setattr(fake, where, error)
     with pytest.raises(EngineUnavailableError, match="out of GPU memory: free arrays"):
-        ring.ones(5)
-    fake.at_allocation = None
+        engine.ring((1 << 1000) - 1).ones(5)
+    setattr(fake, where, None)
     assert ring.store(ring.ones(5)) == [1] * 5
+
+
+def test_h82_a_gpu_that_another_process_has_for_itself_is_told(fake: Fake) -> None:
+    fake.at_opening = CUDARuntimeError("cudaErrorDevicesUnavailable")
+    with pytest.raises(EngineUnavailableError, match=r"cannot be opened .*DevicesUnavailable.*another process"):
+        CudaEngine()
+    fake.at_opening = None
+    assert CudaEngine().describe()["target"] == "Fake GPU"
 
 
 @pytest.mark.parametrize("error", [CUDADriverError("CUDA_ERROR_LAUNCH_FAILED"), CUDARuntimeError("busy")])

@@ -25,6 +25,8 @@ _THREADS = 128  # a block
 _BY_ITEM = {"repack", "gather"}  # kernels with a thread an item; all others have a group of lanes
 _INSTALL = 'install CuPy for your driver: pip install "vecphe[cuda]" (CUDA 13) or "cupy-cuda12x[ctk]"'
 _OTHER = 'or for CUDA 12 put "cupy-cuda12x[ctk]" in the place of that CuPy'
+_NO_MEMORY = 2  # cudaErrorMemoryAllocation and CUDA_ERROR_OUT_OF_MEMORY
+_OUT_OF_MEMORY = "out of GPU memory: free arrays or end other processes on the GPU, or work on fewer values at once"
 _FORKED = (
     "the GPU was in use before this process was forked, and a child cannot use it: "
     "start workers by spawn, or choose another engine for them"
@@ -136,11 +138,18 @@ class CupyDevice(Device):
         import cupy
 
         self._cupy = cupy
-        # Of our own, whatever the caller makes current in its threads: what is launched later must see what was before.
-        self._gpu, self._stream = cupy.cuda.Device(), cupy.cuda.Stream(non_blocking=True)
         self._process = os.getpid()
         self._fault: str | None = None
         self._faults = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
+        try:
+            # Of our own, whatever the caller makes current in its threads: what is launched later must see what was
+            # before.
+            self._gpu, self._stream = cupy.cuda.Device(), cupy.cuda.Stream(non_blocking=True)
+        except self._faults as error:
+            raise EngineUnavailableError(
+                f"the GPU cannot be opened ({_one_line(error)}): another process may have it for itself, or fill its "
+                "memory; see nvidia-smi"
+            ) from None
         self._module, self._kernel = cache(self._compiled), cache(self._function)
 
     @contextmanager
@@ -153,11 +162,11 @@ class CupyDevice(Device):
         try:
             with self._gpu, self._stream:
                 yield
-        except self._cupy.cuda.memory.OutOfMemoryError:
-            raise EngineUnavailableError(
-                "out of GPU memory: free arrays or end other processes on the GPU, or work on fewer values at once"
-            ) from None
+        except MemoryError:  # of CuPy's pool, or of another that the caller has put in its place
+            raise EngineUnavailableError(_OUT_OF_MEMORY) from None
         except self._faults as error:
+            if getattr(error, "status", None) == _NO_MEMORY:  # for the code of a kernel, or the driver's own needs
+                raise EngineUnavailableError(_OUT_OF_MEMORY) from None
             self._fault = (
                 f"the GPU failed ({_one_line(error)}); what it was computing is lost. "
                 "See nvidia-smi, then start this program again, or set VECPHE_ENGINE to another engine"
@@ -202,7 +211,7 @@ class CupyDevice(Device):
         """Compiled, or from CuPy's cache, on first use."""
         try:
             return self._module(shape).get_function(kernel)
-        except (self._cupy.cuda.memory.OutOfMemoryError, *self._faults):
+        except (MemoryError, *self._faults):
             raise
         except Exception as error:  # of NVRTC, its library, or the folder of the cache
             raise EngineUnavailableError(

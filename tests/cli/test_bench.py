@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
 from tests.bench.made import record, results, samples
 
+from vecphe.arithmetic import selection
+from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.cli.bench import new_spelling
 from vecphe.cli.bench_run import Outputs
@@ -192,6 +195,23 @@ def test_without_a_gpu_the_engine_for_it_is_one_clear_line(main_here: Any, monke
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: engine 'cuda' does not run here: CuPy is not installed; install CuPy")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not COMPILER, reason=NOT_TESTED)
+def test_the_engine_for_a_gpu_is_measured_and_reported(
+    main_here: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine = CudaEngine(HostDevice())
+    monkeypatch.setitem(selection._engines(), "cuda", selection._Candidate(lambda: None, lambda: engine, True))
+    monkeypatch.setattr(selection, "_passes", selection._passes.__wrapped__)
+    saved, report = tmp_path / "results.json", tmp_path / "report"
+    options = ("--backends", "packed", "--engine", "cuda", "--save", str(saved), "--report", str(report))
+    done = main_here(*SMALL, *options)
+    assert done.returncode == 0, done.stderr
+    assert {(made.environment.engine, made.environment.target) for made in load_results(saved).records} == {
+        ("cuda", "host")
+    }
+    assert "cuda, target host" in (report / "index.html").read_text()
 
 
 def test_a_slow_engine_that_nobody_asked_for_is_loud(main_here: Any, monkeypatch: pytest.MonkeyPatch) -> None:

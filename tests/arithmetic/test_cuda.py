@@ -159,16 +159,27 @@ class _Wrong(HostDevice):
 )
 def test_h82_a_kernel_that_is_wrong_fails_the_self_test(kernel: str) -> None:
     wrong = CudaEngine(_Wrong(kernel))
-    assert not _passes(wrong)
-    with pytest.raises((EngineUnavailableError, InvalidCiphertextError)):
+    assert not selection.self_test(wrong)
+    with pytest.raises(EngineUnavailableError, match="failed its self-test"):
         wrong.ring(35)
 
 
-def _passes(engine: CudaEngine) -> bool:
-    try:
-        return selection.self_test(engine)
-    except InvalidCiphertextError:
-        return False
+class _Suspicious(HostDevice):
+    """Finds every decryption wrong."""
+
+    def launch(self, shape: Shape, kernel: str, count: int, *arguments: Any) -> None:
+        super().launch(shape, kernel, count, *arguments)
+        if kernel == "logarithms":
+            arguments[1].memory[0] = 1
+
+
+@pytest.mark.parametrize("device", [_Wrong("logarithms"), _Wrong("finish"), _Suspicious()])
+def test_h82_a_decryption_that_is_wrong_fails_the_self_test(
+    device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _let_cuda_be(CudaEngine(device), monkeypatch)
+    with pytest.raises(EngineUnavailableError, match="engine 'cuda' failed its self-test"):
+        vecphe.generate_keypair(512, insecure=True, engine="cuda")
 
 
 def test_h82_a_fault_during_decryption_is_found() -> None:

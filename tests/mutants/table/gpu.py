@@ -82,6 +82,13 @@ MUTANTS = [
         "            if False:\n",
         (TESTS + "h82_a_kernel_that_is_wrong_fails_the_self_test",),
     ),
+    Mutant(
+        (82,),
+        "arithmetic/selection.py",
+        "    except InvalidCiphertextError:  # a decryptor",
+        "    except KeyError:  # a decryptor",
+        (TESTS + "h82_a_decryption_that_is_wrong_fails_the_self_test",),
+    ),
     Mutant((82,), ENGINE, "        if device.download(wrong)[0]:\n", "        if False:\n", (DECRYPTION,)),
     Mutant((82,), KERNELS, "            put_any(wrong,", "            if (0) put_any(wrong,", (DECRYPTION,)),
     Mutant(

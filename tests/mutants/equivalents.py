@@ -57,6 +57,11 @@ KINDS: list[Kind] = [
         (r"zip(\1, strict=False)", r"zip(\1)"),
         "lengths are compared before, or are equal by what was made: the program checks itself",
     ),
+    Kind(
+        r"\bexponents\[:, 0\]",
+        ("exponents[:, (-1)]",),
+        "the exponents of a self-test have one word: its column is the first and the last",
+    ),
 ]
 
 _FLOAT_SAFE = "_FLOAT_SAFE = 2.0**53 # below it every integer is a float"
@@ -70,6 +75,15 @@ _PRIVATE = "@dataclass(frozen=True, slots=True, repr=False)"
 EQUIVALENTS += [
     Equivalent("vecphe.numbers.PrivateNumbers", _PRIVATE, after, "the class defines __repr__, which a dataclass keeps")
     for after in (_PRIVATE.replace(", repr=False", ""), _PRIVATE.replace("repr=False", "repr=True"))
+]
+
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.federated.rounds.Ledger._record",
+        "number = contributions[0].round",
+        "number = contributions[(-1)].round",
+        "distinct_contributions has refused a sum of several rounds",
+    ),
 ]
 
 

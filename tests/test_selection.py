@@ -129,8 +129,9 @@ def test_h46_a_failed_self_test_warns_and_falls_back(monkeypatch: pytest.MonkeyP
     good = selection._Candidate(lambda: None, GmpEngine)
     bad = selection._Candidate(lambda: None, _FaultyEngine)
     monkeypatch.setattr(selection, "_ENGINES", {"faulty": bad, "gmp": good})
-    with pytest.warns(EngineFallbackWarning, match="'faulty' failed its self-test"):
+    with pytest.warns(EngineFallbackWarning, match="'faulty' failed its self-test") as told:
         assert active_engine().name == "gmp"
+    assert [warning.filename for warning in told] == [__file__]  # it points at who asked
     monkeypatch.setenv("VECPHE_ENGINE", "faulty")
     with pytest.raises(EngineUnavailableError, match="failed its self-test"):
         active_engine()

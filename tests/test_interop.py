@@ -311,3 +311,32 @@ def test_wrong_arguments_are_named(keypair: Keys, phe_keys: tuple[Any, Any], mod
         to_phe([1.5], module)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="EncryptedNumber"):
         to_phe(keypair[0].encrypt([1]), SimpleNamespace(PaillierPublicKey=module.PaillierPublicKey))
+
+
+def test_numbers_of_one_exponent_take_no_arithmetic(
+    keypair: Keys, phe_keys: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring_type, powers = type(keypair[0]._source.ring), []
+    power = ring_type.power_vartime
+    monkeypatch.setattr(
+        ring_type,
+        "power_vartime",
+        lambda self, batch, exponents: powers.append(list(exponents)) or power(self, batch, exponents),
+    )
+    public = phe_keys[0]
+    same, other = [public.encrypt(value) for value in (1, 2, 3)], public.encrypt(4, precision=1 / 16)
+    powers.clear()
+    assert keypair[1].decrypt(from_phe(keypair[0], same)).tolist() == [1, 2, 3]
+    assert powers == []
+    assert keypair[1].decrypt(from_phe(keypair[0], [*same, other])).tolist() == [1, 2, 3, 4]
+    assert powers == [[16, 16, 16, 1]]
+
+
+@pytest.mark.parametrize(("outer", "inner"), [(3, 30_000), (30_000, 3), (300, 300)])
+def test_h77_shared_lists_are_counted_at_every_depth(keypair: Keys, outer: int, inner: int) -> None:
+    number = SimpleNamespace()
+    for shared in ([[number] * inner] * outer, [[[number] * inner] * outer], [[[number]] * inner] * outer):
+        with pytest.raises(ValueError, match="share their lists"):
+            from_phe(keypair[0], shared)
+    with pytest.raises(TypeError, match="number 0 is a SimpleNamespace"):
+        from_phe(keypair[0], [[number] * 3] * 3)

@@ -310,3 +310,13 @@ def test_from_8_exponents_on_a_row_of_the_table_stays_in_the_cache(count: int, m
     powers = ring.fixed_base(7, 4, 2).power_secret(words_from_integers(exponents, 1))
     assert ring.store(powers) == [7**e for e in exponents]
     assert rows == ([count] if count >= 8 else [])
+
+
+@pytest.mark.parametrize(("count", "calls"), [(0, [0]), (2**22 - 1, [2**22 - 1]), (2**22, [2**20] * 4)])
+def test_much_randomness_is_asked_for_by_four_threads(
+    count: int, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: asked.append(size) or bytes(size))
+    assert words._random_bytes(count) == bytes(count)
+    assert asked == calls

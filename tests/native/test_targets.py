@@ -86,7 +86,7 @@ def _wrong_for(ring: native.NativeRing, batch: Any, places: list[bool]) -> Any:
     return ring.load([(v + 1) % ring.n**2 if wrong else v for v, wrong in values])
 
 
-@pytest.mark.parametrize("limbs", native._TESTED_LIMBS)
+@pytest.mark.parametrize("limbs", [10, 13, 20, 40, 60])
 @pytest.mark.parametrize("method", ["multiply", "multiply_plain", "power_vartime", "fixed_base"])
 def test_known_answers_ask_for_every_operation_at_every_size(
     method: str, limbs: int, monkeypatch: pytest.MonkeyPatch

@@ -22,8 +22,8 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench check-gpu results documents gate gate-baseline \
-	gate-regressions clean
+.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench targets check-gpu results documents gate \
+	gate-baseline gate-regressions clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,7 +84,10 @@ format: $(STAMP) ## Rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(NATIVE_SOURCES)
 
-bench: $(STAMP) ## Measure the speed targets on this machine
+bench: $(STAMP) ## Measure rounds on this machine: vecphe bench run; ARGS="--quick" for less than a minute
+	$(BIN)/vecphe bench run $(ARGS)
+
+targets: $(STAMP) ## Hold this machine against the speed targets of the project
 	$(BIN)/python -m benchmarks.targets $(ARGS)
 
 # On the Python that is there, so that a machine without a network will do. It needs cupy (cuda13x or cuda12x), numpy,
@@ -106,12 +109,12 @@ check-gpu: ## Check the cuda engine on this machine's GPU: tests, memory checker
 	fi
 
 gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it
-	$(BIN)/vecphe bench --check benchmarks/baseline.json $(ARGS)
+	$(BIN)/vecphe bench check benchmarks/baseline.json $(ARGS)
 
 RESULTS := benchmarks/results
 results: $(STAMP) ## Measure again what the documents' tables are made of: about half an hour, on a quiet machine
 	-$(BIN)/python -m benchmarks.targets --save $(RESULTS)/targets.json
-	$(BIN)/vecphe bench --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
+	$(BIN)/vecphe bench run --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
 	$(BIN)/python -m benchmarks.time_profile --save $(RESULTS)/profile.json
 	$(BIN)/python -m benchmarks.operation_counts --save $(RESULTS)/operation_counts.json
 	-$(MAKE) gate-regressions ARGS="--save $(RESULTS)/regressions.json"
@@ -121,12 +124,12 @@ documents: $(STAMP) ## Write the tables of README.md and docs/performance.md fro
 	$(BIN)/python -m benchmarks.documents
 
 gate-baseline: $(STAMP) ## Take a new baseline on this machine, which should be quiet: some minutes
-	for engine in ifma gmp; do $(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --engine $$engine || exit; done
+	for engine in ifma gmp; do $(BIN)/vecphe bench baseline benchmarks/baseline.json --engine $$engine || exit; done
 	for engine in ifma256 portable; do \
-		$(BIN)/vecphe bench --check benchmarks/baseline.json --update-baseline --counts-only --engine $$engine || exit; done
+		$(BIN)/vecphe bench baseline benchmarks/baseline.json --counts-only --engine $$engine || exit; done
 
 gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see the gate name them: some minutes
-	$(BIN)/python -m benchmarks.regressions $(ARGS)
+	$(BIN)/python -m tests.mutants.gate $(ARGS)
 
 CHECK_PYTHON := $(BIN)/python
 include src/native/check/check.mk

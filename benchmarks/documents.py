@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
-from benchmarks import operation_counts, regressions, targets, time_profile
-from benchmarks.saved import RESULTS, load, table, with_section
+from benchmarks import operation_counts, targets, time_profile
+from benchmarks.saved import RESULTS, load, provenance, table, with_section
 from vecphe.bench.results_file import load_results
 from vecphe.bench.tables import COLUMNS, cells
 from vecphe.files import replace_file
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def rounds_table() -> list[str]:
-    """Markdown lines of the rounds that `vecphe bench --save` measured."""
+    """Markdown lines of the rounds that `vecphe bench run --save` measured."""
     results = load_results(RESULTS / "rounds.json")
     e = next(record.environment for record in results.records if record.backend != "naive")
     versions = ", ".join(f"{name} {version}" for name, version in e.versions.items())
@@ -32,6 +33,17 @@ def rounds_table() -> list[str]:
     ]
 
 
+def regressions_table(content: dict[str, Any]) -> list[str]:
+    """Markdown lines of what `make gate-regressions --save` planted; of the gate's lines the first three counts."""
+    rows = []
+    for plant in content["plants"]:
+        said = [line.split("; ") for line in plant["said"]]
+        short = ["; ".join(p[:3]) + (f" and {len(p) - 3} more counts" if len(p) > 3 else "") for p in said]
+        rows.append([plant["what"], "<br>".join(short), "; ".join(plant["wrong"]) or "yes"])
+    lead = provenance(content, "make gate-regressions")
+    return [lead, "", *table(["planted", "what the gate says", "as it should be"], rows)]
+
+
 def sections() -> dict[str, dict[str, list[str]]]:
     """Lines by document and marker."""
     return {
@@ -40,7 +52,7 @@ def sections() -> dict[str, dict[str, list[str]]]:
             "rounds": rounds_table(),
             "profile": time_profile.as_table(load(RESULTS / "profile.json", "profile")),
             "operation counts": operation_counts.as_table(load(RESULTS / "operation_counts.json", "operation-counts")),
-            "regressions": regressions.as_table(load(RESULTS / "regressions.json", "regressions")),
+            "regressions": regressions_table(load(RESULTS / "regressions.json", "regressions")),
         },
     }
 

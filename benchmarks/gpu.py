@@ -25,6 +25,7 @@ import numpy as np
 
 import vecphe
 from vecphe.arithmetic import Engine, engine_named, integers_from_words, random_words
+from vecphe.context import KeyContext
 from vecphe.numbers import PublicNumbers
 from vecphe.primes import random_prime_pair
 from vecphe.randomizers import RandomizerSource, exponent_bits
@@ -124,7 +125,7 @@ def _encryption(engine: Engine, p: int, q: int, count: int) -> Iterator[Timed]:
     exponents, plaintexts = random_words(count, bits), random_words(count, n.bit_length() - 1)
     table = engine.ring(n).fixed_base(pow(3, n, n * n), bits, engine.tuning.max_window)
     yield "randomizers", lambda: table.power_secret(exponents), count
-    source = RandomizerSource(PublicNumbers(n))
+    source = RandomizerSource(KeyContext(PublicNumbers(n), engine))
     source.prepare(1 << 30)
     yield "encrypt, with randomness from the system", lambda: source.encrypt(plaintexts, 0), count
 

@@ -21,7 +21,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Measured:
-    """One figure; `at_most` where smaller is better."""
+    """One figure, held against its target if it has one on this engine; `at_most` where smaller is better."""
 
     key: str
     name: str
@@ -29,6 +29,23 @@ class Measured:
     unit: str
     detail: str = ""
     at_most: bool = False
+    target: float | None = None
+
+    @property
+    def met(self) -> bool:
+        return self.target is None or (self.value <= self.target if self.at_most else self.value >= self.target)
+
+    @property
+    def wanted(self) -> str:
+        return "-" if self.target is None else f"{'<=' if self.at_most else '>='} {self.target:g}"
+
+    def __str__(self) -> str:
+        verdict = "" if self.target is None else "met" if self.met else "MISSED"
+        return f"{self.name:<58} {self.value:8.3g} {self.unit:<2} {self.wanted:>8} {verdict:<6} {self.detail}"
+
+    def cells(self) -> list[str]:
+        wanted = f"{self.wanted}{'' if self.met else ' (missed)'}"
+        return [self.name, f"{self.value:.3g} {self.unit}", wanted, self.detail]
 
 
 def once(function: Callable[[], object]) -> float:
@@ -57,6 +74,16 @@ def compare_times(times: list[tuple[float, float]]) -> Comparison:
         statistics.median(b for _, b in times),
         statistics.median(b / a for a, b in times),
     )
+
+
+def shares_of_peak(multiply_adds: float, function: Callable[[], object], times: int) -> list[tuple[float, float]]:
+    """Multiply-adds a second of a function that does so many, and of the core at its peak, measured in turn."""
+    return [(multiply_adds / once(function), multiply_add_peak()) for _ in range(times)]
+
+
+def limbs(key_length: int) -> int:
+    """Of 52 bits, of a number modulo n in the native kernel."""
+    return -(-(key_length + 12) // 52)
 
 
 def multiply_add_peak(rounds: int = 400_000) -> float:

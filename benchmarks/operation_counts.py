@@ -5,12 +5,10 @@ python -m benchmarks.operation_counts [--save FILE]
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-from benchmarks.saved import provenance, save, stamped, table
+from benchmarks.measure import limbs, multiply_add_peak, once
+from benchmarks.saved import provenance, show_and_save, table
 from vecphe.arithmetic import active_engine, random_words
 from vecphe.bench.count_rows import Material
 from vecphe.bench.counts import counting
@@ -18,20 +16,6 @@ from vecphe.bench.counts import counting
 COUNT = 512
 WINDOW = 8  # of a long run
 KEY_LENGTHS = (1024, 2048, 3072, 4096)
-
-
-def peak() -> float:
-    """Multiply-adds a second of one core, eight lanes, nothing loaded or stored; the best of many short runs."""
-    from vecphe.arithmetic import _native
-
-    rounds = 20_000
-    return 8 * 16 * rounds / min(seconds(lambda: _native.multiply_add(rounds)) for _ in range(200))
-
-
-def seconds(work: object) -> float:
-    started = perf_counter()
-    work()  # type: ignore[operator]
-    return perf_counter() - started
 
 
 def measured(key_length: int) -> dict[str, Any]:
@@ -50,19 +34,14 @@ def measured(key_length: int) -> dict[str, Any]:
         "key_length": key_length,
         "steps": round(counts["kernel.delayed"] / COUNT),
         "multiply_adds": round(counts["kernel.multiply_adds"] / COUNT),
-        "limbs": -(-(key_length + 12) // 52),
-        "seconds": min(seconds(encrypt) for _ in range(12)) / COUNT,
+        "limbs": limbs(key_length),
+        "seconds": min(once(encrypt) for _ in range(12)) / COUNT,
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write what was measured as JSON")
-    arguments = parser.parse_args()
-    content = stamped("operation-counts", peak=peak(), window=WINDOW, rows=[measured(k) for k in KEY_LENGTHS])
-    print("\n".join(as_table(content)))
-    if arguments.save:
-        save(arguments.save, content)
+def measure() -> dict[str, Any]:
+    peak = max(multiply_add_peak(20_000) for _ in range(200))
+    return {"peak": peak, "window": WINDOW, "rows": [measured(key_length) for key_length in KEY_LENGTHS]}
 
 
 def as_table(content: dict[str, Any]) -> list[str]:
@@ -87,4 +66,4 @@ def as_table(content: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    show_and_save("operation-counts", "Operations of one encryption.", measure, as_table)

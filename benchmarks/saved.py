@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
-import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vecphe.bench.environment import Environment, machine_line
-from vecphe.bench.results_file import load_json
+from vecphe.bench.results_file import load_file, save_file
 from vecphe.errors import SerializationError
-from vecphe.files import replace_file
 
+Table = Callable[[dict[str, Any]], list[str]]
 RESULTS = Path(__file__).parent / "results"
 
 
-def stamped(schema: str, **content: Any) -> dict[str, Any]:
+def stamped(**content: Any) -> dict[str, Any]:
     """Content with where and when it was measured."""
     return {
-        "schema": f"vecphe-{schema}",
-        "version": 1,
         "date": datetime.date.today().isoformat(),
         "machine": machine_line(),
         "load": round(os.getloadavg()[1], 1),
@@ -30,15 +29,22 @@ def stamped(schema: str, **content: Any) -> dict[str, Any]:
     }
 
 
-def save(path: Path, content: dict[str, Any]) -> None:
-    replace_file(path, (json.dumps(content, indent=1) + "\n").encode(), force=True)
+def save(path: Path, kind: str, content: dict[str, Any]) -> None:
+    save_file(path, f"vecphe-{kind}", content)
 
 
-def load(path: Path, schema: str) -> dict[str, Any]:
-    content = load_json(path)
-    if content.get("schema") != f"vecphe-{schema}" or content.get("version") != 1:
-        raise SerializationError(f"{path} is no file of results of the kind vecphe-{schema}")
-    return content
+def load(path: Path, kind: str) -> dict[str, Any]:
+    return load_file(path, f"vecphe-{kind}", "make results")
+
+
+def show_and_save(kind: str, about: str, measure: Callable[[], dict[str, Any]], as_table: Table) -> None:
+    """A program that prints the table of what it measures, and saves that with ``--save FILE``."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write what was measured as JSON")
+    path, content = parser.parse_args().save, stamped(**measure())
+    print("\n".join(as_table(content)))
+    if path:
+        save(path, kind, content)
 
 
 def provenance(content: dict[str, Any], command: str) -> str:

@@ -1,4 +1,4 @@
-"""The speed targets of the project, measured on this machine: ``make bench``.
+"""The speed targets of the project, measured on this machine: ``make targets``.
 
 Prints one line a target with what was measured, engine and CPU first, and exits with status 1 if one was missed.
 Both sides of a ratio run interleaved in this process on one core; figures are medians. ``--save FILE`` writes
@@ -12,7 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,63 +72,22 @@ TARGETS: dict[str, dict[str, float]] = {
 }
 
 
-@dataclass(frozen=True)
-class Line:
-    """What was measured, held against its target if it has one on this engine."""
-
-    measured: Measured
-    target: float | None
-
-    @property
-    def met(self) -> bool:
-        if self.target is None:
-            return True
-        value = self.measured.value
-        return value <= self.target if self.measured.at_most else value >= self.target
-
-    @property
-    def wanted(self) -> str:
-        if self.target is None:
-            return "-"
-        return f"{'<=' if self.measured.at_most else '>='} {self.target:g}"
-
-    def __str__(self) -> str:
-        verdict = "" if self.target is None else "met" if self.met else "MISSED"
-        m = self.measured
-        return f"{m.name:<58} {m.value:8.3g} {m.unit:<2} {self.wanted:>8} {verdict:<6} {m.detail}"
-
-    def cells(self) -> list[str]:
-        m = self.measured
-        return [m.name, f"{m.value:.3g} {m.unit}", f"{self.wanted}{'' if self.met else ' (missed)'}", m.detail]
-
-
-def measured_lines(groups: list[str]) -> Iterator[Line]:
+def measured_lines(groups: list[str]) -> Iterator[Measured]:
     from benchmarks.lines import GROUPS
 
     targets = TARGETS.get(active_engine().name, {})
     for group in groups:
         for measured in GROUPS[group]():
-            yield Line(measured, targets.get(measured.key))
-
-
-def as_saved(lines: list[Line]) -> dict[str, Any]:
-    """What is saved: the lines, and where and when they were measured."""
-    return stamped("targets", lines=[{**asdict(line.measured), "target": line.target} for line in lines])
-
-
-def saved_lines(content: dict[str, Any]) -> list[Line]:
-    return [
-        Line(Measured(**{k: v for k, v in line.items() if k != "target"}), line["target"]) for line in content["lines"]
-    ]
+            yield replace(measured, target=targets.get(measured.key))
 
 
 def as_table(content: dict[str, Any]) -> list[str]:
     """Markdown lines of a saved run."""
-    rows = [line.cells() for line in saved_lines(content)]
-    return [provenance(content, "make bench"), "", *table(["what", "measured", "target", "per item"], rows)]
+    rows = [Measured(**line).cells() for line in content["lines"]]
+    return [provenance(content, "make targets"), "", *table(["what", "measured", "target", "per item"], rows)]
 
 
-def measure(wanted: list[str]) -> dict[str, Any]:
+def measure(wanted: list[str]) -> list[Measured]:
     """Measure and print groups of lines."""
     warnings.simplefilter("ignore", vecphe.InsecureKeyWarning)
     print(machine_line(), flush=True)
@@ -136,7 +95,7 @@ def measure(wanted: list[str]) -> dict[str, Any]:
     for line in measured_lines(wanted):
         print(line, flush=True)
         lines.append(line)
-    return as_saved(lines)
+    return lines
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -154,11 +113,10 @@ def parsed_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parsed_arguments()
-    content = measure(arguments.groups)
+    lines = measure(arguments.groups)
     if arguments.save:
-        save(arguments.save, content)
-    lines = saved_lines(content)
-    missed = [line.measured.name for line in lines if not line.met]
+        save(arguments.save, "targets", stamped(lines=[asdict(line) for line in lines]))
+    missed = [line.name for line in lines if not line.met]
     if missed:
         print(f"{len(missed)} of {len(lines)} targets missed: {'; '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0

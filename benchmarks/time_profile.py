@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.saved import provenance, save, stamped, table
+from benchmarks.saved import provenance, show_and_save, table
 from vecphe import SlotLayout, encoding, private_key, public_key, randomizers
 from vecphe.arithmetic import active_engine
 from vecphe.bench.sides import Side
@@ -95,14 +93,8 @@ def profile(clients: int, values: int, rounds: int) -> dict[str, Any]:
     return {"clients": clients, "values": values, "setup": side.setup, "round": fastest.total(), "parts": dict(fastest)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write what was measured as JSON")
-    arguments = parser.parse_args()
-    content = stamped("profile", key_length=KEY_LENGTH, profiles=[profile(*workload) for workload in WORKLOADS])
-    print("\n".join(as_table(content)))
-    if arguments.save:
-        save(arguments.save, content)
+def measure() -> dict[str, Any]:
+    return {"key_length": KEY_LENGTH, "profiles": [profile(*workload) for workload in WORKLOADS]}
 
 
 def as_table(content: dict[str, Any]) -> list[str]:
@@ -122,4 +114,4 @@ def _share(seconds: float, whole: float) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    show_and_save("profile", "Where the time of a round goes.", measure, as_table)

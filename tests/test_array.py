@@ -256,7 +256,7 @@ def test_h21_bounds_are_checked_before_anything_is_computed(keypair: Keypair, mo
         raise AssertionError("computed in spite of the overflow")
 
     for name in ("multiply", "power_vartime", "product", "matrix_power_vartime", "multiply_plain"):
-        monkeypatch.setattr(type(public_key._source.ring), name, never)
+        monkeypatch.setattr(type(public_key._context.ring), name, never)
     operations: list[Callable[[], Any]] = [
         lambda: c + c, lambda: c + 1, lambda: c * 2, lambda: c * 0.5 * 3, lambda: c.sum(),
         lambda: np.ones((1, 2), dtype=int) @ c, lambda: c - 1,
@@ -300,7 +300,7 @@ def test_h21_differences_and_reshaped_sums_count_too(keypair: Keypair, monkeypat
         raise AssertionError("computed in spite of the overflow")
 
     for name in ("multiply", "power_vartime", "product", "matrix_power_vartime", "multiply_plain", "invert"):
-        monkeypatch.setattr(type(public_key._source.ring), name, never)
+        monkeypatch.setattr(type(public_key._context.ring), name, never)
     for operation in (
         lambda: top - top,
         lambda: 1 - top,
@@ -534,7 +534,7 @@ def test_h13_decrypt_takes_only_encrypted_arrays(private_key: PrivateKey) -> Non
 def test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption(keypair: Keypair) -> None:
     public_key, private_key = keypair
     c = public_key.encrypt([1.0, 2.0])
-    c._residues = public_key._source.ring.load([1, private_key.q])
+    c._residues = public_key._context.ring.load([1, private_key.q])
     with pytest.raises(InvalidCiphertextError):
         private_key.decrypt(c)
 
@@ -569,7 +569,7 @@ def test_h39_what_is_not_fresh_leaves_re_randomised(keypair: Keypair) -> None:
 
 def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
     c, d = public_key.encrypt([1.0, 2.0]), public_key.encrypt([3.0, 4.0])
-    ring = public_key._source.ring
+    ring = public_key._context.ring
     assert (c + d).is_fresh
     assert c.ciphertexts() == ring.store(c.residues) == c.ciphertexts()
     assert d.is_fresh
@@ -583,7 +583,7 @@ def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
 
 
 def test_h39_what_was_made_of_fresh_arrays_is_not_fresh(public_key: PublicKey) -> None:
-    ring = public_key._source.ring
+    ring = public_key._context.ring
     for make in (
         lambda c: c * 2,
         lambda c: c * 0,
@@ -714,10 +714,10 @@ def test_tiny_factors_keep_their_value(secure_keypair: Keypair) -> None:
 
 def test_h39_the_array_itself_is_unchanged(public_key: PublicKey) -> None:
     difference = public_key.encrypt([1.0]) - public_key.encrypt([5.0]) * 2
-    before = public_key._source.ring.store(difference.residues)
+    before = public_key._context.ring.store(difference.residues)
     difference = difference * 1
     assert difference.ciphertexts() != difference.ciphertexts()
-    assert public_key._source.ring.store(difference.residues) == before
+    assert public_key._context.ring.store(difference.residues) == before
 
 
 def test_repr_shows_no_values(public_key: PublicKey) -> None:

@@ -123,7 +123,7 @@ def test_assignment_changes_no_other_array(keypair: Keypair, name: str) -> None:
 @pytest.mark.parametrize("exported", [False, True])
 def test_h39_an_assigned_array_is_not_fresh(keypair: Keypair, exported: bool) -> None:
     public_key, private_key = keypair
-    store = public_key._source.ring.store
+    store = public_key._context.ring.store
     for key, value in ((0, 5.0), (slice(None), [7.0, 8.0]), (slice(0, 0), [])):
         c, new = public_key.encrypt([1.0, 2.0]), public_key.encrypt(value)
         if exported:

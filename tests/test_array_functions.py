@@ -151,7 +151,7 @@ def test_h39_what_repeats_elements_is_not_fresh(public_key: PublicKey) -> None:
     ):
         moved = move(public_key.encrypt([1.0, 2.0]))
         assert not moved.is_fresh
-        assert not set(moved.ciphertexts()) & set(public_key._source.ring.store(moved.residues))
+        assert not set(moved.ciphertexts()) & set(public_key._context.ring.store(moved.residues))
     for move in (np.flip, np.squeeze, lambda c: np.take(c, [1]), lambda c: np.split(c, 2)[0]):
         c = public_key.encrypt([1.0, 2.0])
         assert move(c).is_fresh
@@ -211,7 +211,7 @@ def test_what_functions_refuse(keypair: Keypair, other_keypair: Keypair) -> None
 
 def test_joins_check_before_they_compute(public_key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:
     c, finer = public_key.encrypt([1, 2]), public_key.encrypt([[0.5], [1.0], [2.0]])
-    monkeypatch.setattr(type(public_key._source.ring), "power_vartime", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(type(public_key._context.ring), "power_vartime", lambda *_: pytest.fail("computed"))
     for join in (np.concatenate, np.stack, np.hstack):
         with pytest.raises(ValueError, match=r"dimension|shape"):
             join([c, finer])

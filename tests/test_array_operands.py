@@ -559,7 +559,7 @@ def test_only_the_entries_of_a_sparse_matrix_cost(
     stored = int(np.count_nonzero(x))
     for plain, columns in ((vector, 1), (square, 2)):
         c = keypair[0].encrypt(plain)
-        counter = Counter(monkeypatch, c._source.ring)
+        counter = Counter(monkeypatch, c._ring)
         result, mirrored = matrix @ c, c.T @ matrix.T
         monkeypatch.undo()
         assert counter.powers == 2 * stored * columns
@@ -572,7 +572,7 @@ def test_only_the_entries_of_a_sparse_matrix_cost(
         assert not result.is_fresh
     weights = random.integers(-9, 9, x.shape)
     c = keypair[0].encrypt(weights[:8, :6])
-    counter = Counter(monkeypatch, c._source.ring)
+    counter = Counter(monkeypatch, c._ring)
     product = c * sp.csr_array(x[:8, :6])
     monkeypatch.undo()
     assert counter.powers == np.count_nonzero(x[:8, :6])
@@ -606,8 +606,8 @@ def test_sparse_matrices_of_odd_shapes_and_entries(keypair: Keypair, monkeypatch
 def test_a_sparse_product_spends_no_freshness_of_its_own(public_key: PublicKey) -> None:
     c = public_key.encrypt([1.0, 2.0])
     once = sp.csr_array(np.eye(2)) @ c
-    assert public_key._source.ring.store(once.residues) == public_key._source.ring.store(c.residues)
-    assert not set(once.ciphertexts()) & set(public_key._source.ring.store(c.residues))
+    assert public_key._context.ring.store(once.residues) == public_key._context.ring.store(c.residues)
+    assert not set(once.ciphertexts()) & set(public_key._context.ring.store(c.residues))
 
 
 def test_sequences_of_encrypted_arrays(keypair: Keypair) -> None:
@@ -619,3 +619,29 @@ def test_sequences_of_encrypted_arrays(keypair: Keypair) -> None:
     assert private_key.decrypt(np.mean(np.stack([c, d]), axis=0)).tolist() == [2.0, 4.0]
     assert private_key.decrypt(np.sum(np.stack([c, d]), axis=0)).tolist() == [4.0, 8.0]
     assert private_key.decrypt(concatenate([c, d])).tolist() == [1.0, 2.0, 3.0, 6.0]
+
+
+def test_h74_integers_in_0d_arrays_of_a_list_are_exact_or_refused(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    wide = np.array(2**63 + 1, dtype=np.uint64)
+    assert private_key.decrypt(public_key.encrypt([wide, -1])).tolist() == [2**63 + 1, -1]
+    with pytest.raises(TypeError, match="mixes fractions with integers beyond"):
+        public_key.encrypt([np.array(2**60 + 1), 0.5])
+
+
+class OwnProduct:
+    """Like a data frame: its own product reads the other operand."""
+
+    shape, ndim = (2, 2), 2
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array([[1.0, 2.0], [3.0, 4.0]], dtype=dtype)
+
+    def __matmul__(self, other: Any) -> Any:
+        return np.asarray(self) @ np.asarray(other)
+
+
+@pytest.mark.parametrize("product", [np.dot, np.inner])
+def test_products_of_numpy_convert_a_frame_on_the_left(keypair: Keypair, product: Callable[..., Any]) -> None:
+    public_key, private_key = keypair
+    assert private_key.decrypt(product(OwnProduct(), public_key.encrypt([1.0, 10.0]))).tolist() == [21.0, 43.0]

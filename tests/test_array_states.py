@@ -154,7 +154,7 @@ class Arrays(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.public_key, self.private_key = KEYS
-        self.ring = self.public_key._source.ring
+        self.ring = self.public_key._context.ring
         self.batches = 0
         self.gone: set[int] = set()
         self.span = Span()

@@ -37,7 +37,7 @@ def test_h16_the_first_index_is_named_before_anything_is_encrypted(
 ) -> None:
     c = public_key.encrypt(np.zeros(shape))
     monkeypatch.setattr(public_key._source, "encrypt", lambda *_: pytest.fail("encrypted"))
-    monkeypatch.setattr(type(public_key._source.ring), "multiply_plain", lambda *_: pytest.fail("multiplied"))
+    monkeypatch.setattr(type(public_key._context.ring), "multiply_plain", lambda *_: pytest.fail("multiplied"))
     for bad in (np.nan, np.inf, -np.inf):
         x = np.zeros(shape, dtype=dtype)
         x[index] = bad

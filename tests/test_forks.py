@@ -47,7 +47,7 @@ with os.fdopen(read) as pipe:
     theirs = pipe.read()
 status = os.waitpid(child, 0)[1]
 release.set()
-mine = source.ring.store(source.draw(500))
+mine = source.context.ring.store(source.draw(500))
 print(json.dumps([status, json.loads(theirs or "null"), [c % public_key.n for c in mine]]), flush=True)
 os._exit(0)
 """

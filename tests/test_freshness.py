@@ -226,7 +226,7 @@ def test_h57_families_of_the_parent_hide_nothing_in_a_child() -> None:
 def test_h39_h76_long_sums_of_arrays(keypair: tuple[PublicKey, PrivateKey]) -> None:
     """The same, seen from outside: what leaves as it is and what does not."""
     public_key, private_key = keypair
-    ring = public_key._source.ring
+    ring = public_key._context.ring
     arrays = [public_key.encrypt([i, -i]) for i in range(50)]
     total = sum(arrays)
     again = sum(arrays)

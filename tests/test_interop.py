@@ -378,3 +378,14 @@ def test_the_widest_encoding_is_a_power_of_two_and_a_float() -> None:
     for limit, fraction_bits, power in ((1 << 100, 4, 96), ((1 << 100) - 1, 4, 95), (1 << 3000, 0, 1023), (8, 8, -5)):
         encoding = interop._widest_encoding(limit, fraction_bits)
         assert (encoding.fraction_bits, encoding.max_abs) == (fraction_bits, 2.0**power)
+
+
+@pytest.mark.parametrize("module", [phe, vecphe.phe], ids=["phe", "vecphe.phe"])
+def test_numbers_are_added_to_arrays_as_the_error_says(module: Any) -> None:
+    public_key, private_key = vecphe.generate_keypair(256, insecure=True)
+    number = private_key.to_phe(module).public_key.encrypt(2.5)
+    c = public_key.encrypt([1.0])
+    for operation in (lambda x: c + x, lambda x: c - x):
+        with pytest.raises(TypeError, match=r"EncryptedNumber is no array: .*\[x\], max_abs=m\)"):
+            operation(number)
+    assert private_key.decrypt(c + vecphe.from_phe(c.public_key, [number], max_abs=100)) == 3.5

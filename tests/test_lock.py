@@ -64,3 +64,27 @@ def test_the_lock_names_versions_and_hashes_and_no_address() -> None:
     assert [line for line in rest.splitlines() if not line.startswith("#")] == []
     assert "://" not in LOCK
     assert "index" not in rest
+
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+NEWEST = (ROOT / ".github" / "workflows" / "latest.yml").read_text(encoding="utf-8")
+
+
+def test_h83_the_newest_packages_are_tried_every_week_on_every_python() -> None:
+    assert re.search(r'^on:\n  schedule:\n    - cron: "\d+ \d+ \* \* [0-6]"\n', NEWEST, re.MULTILINE)
+    assert re.search(r"python-version: \[(.+)\]", NEWEST)[1] == ", ".join(f'"{python}"' for python in PYTHONS)  # type: ignore[index]
+    steps = [line for line in NEWEST.splitlines() if "run: make" in line]
+    assert steps == ["      - run: make test lint LATEST=1 PYTHON=python"]
+    assert "continue-on-error" not in NEWEST
+
+
+def test_h83_what_is_newest_is_installed_without_the_lock() -> None:
+    asked = re.search(r"^ifdef LATEST\n(.*?)^else\n(.*?)^endif", MAKEFILE, re.MULTILINE | re.DOTALL)
+    assert asked is not None
+    newest, usual = asked.groups()
+    assert newest == '\t@$(INSTALL) --editable ".[dev]"\n'
+    assert "--require-hashes --requirement $(LOCK)" in usual
+
+
+def test_h83_a_warning_of_a_dependency_fails_a_test() -> None:
+    assert PROJECT["tool"]["pytest"]["ini_options"]["filterwarnings"][0] == "error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import multiprocessing
 import os
@@ -179,7 +180,7 @@ def test_h71_no_more_workers_than_tasks(
         return original(n_jobs=n_jobs, **options)
 
     monkeypatch.setattr(joblib, "Parallel", recorded)
-    engine = public_key._source.engine
+    engine = public_key._context.engine
     monkeypatch.setattr(engine, "tuning", replace(engine.tuning, encrypt_task=256))
     with joblib.parallel_config(backend="threading"):
         public_key.encrypt(np.zeros(size), n_jobs=24)
@@ -220,7 +221,7 @@ def engine_keys(
     small = replace(engine.tuning, encrypt_task=4, decrypt_task=4, multiply_task=8, carry_products=1)
     monkeypatch.setattr(engine, "tuning", small)
     public_key = PublicKey(keypair[0].n, insecure=True)
-    assert public_key._source.engine is engine
+    assert public_key._context.engine is engine
     return public_key, PrivateKey(public_key, keypair[1].p, keypair[1].q)
 
 
@@ -280,7 +281,7 @@ def test_sums_that_do_not_pay_for_their_way_stay_in_the_process(
     engine_keys: tuple[PublicKey, PrivateKey], places: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     public_key, private_key = engine_keys
-    engine = public_key._source.engine
+    engine = public_key._context.engine
     monkeypatch.setattr(engine, "tuning", replace(engine.tuning, carry_products=4))
     c = public_key.encrypt(np.arange(40.0))
     matrix = np.ones((3, 40), dtype=np.int64) * 15
@@ -315,7 +316,7 @@ def test_what_sums_and_matrices_are_cut_into(
     keypair: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     """Along the longer side, from a number of products on that is worth a task."""
-    engine = keypair[0]._source.engine
+    engine = keypair[0]._context.engine
     monkeypatch.setattr(engine, "tuning", replace(engine.tuning, multiply_task=100, carry_products=4))
     calls: list[Any] = []
 
@@ -454,7 +455,7 @@ def test_h56_the_guard_of_a_pool_ends_with_it_and_holds_nothing_up() -> None:
 def test_errors_of_workers_come_back_as_they_are(engine_keys: tuple[PublicKey, PrivateKey]) -> None:
     public_key, private_key = engine_keys
     c = public_key.encrypt(np.zeros(20))
-    ring = public_key._source.ring
+    ring = public_key._context.ring
     c._residues, c._shape = ring.concatenate([c.residues, ring.load([private_key.p])]), (21,)
     for backend in BACKENDS:
         with (
@@ -524,6 +525,9 @@ def test_another_machine_takes_the_engine_it_has() -> None:
         parallel._away_context("no such engine", 35, 1, "processes")
 
 
+OWN = joblib._parallel_backends
+
+
 class ForeignPool:
     """As Ray's: not a pool of the standard library, but shaped like one."""
 
@@ -554,6 +558,11 @@ def foreign_function(*_: Any, **__: Any) -> None:
     raise AssertionError("a task left")
 
 
+@functools.wraps(OWN.LokyBackend.submit)
+def wrapping(*_: Any, **__: Any) -> None:
+    raise AssertionError("a task left")
+
+
 def with_bases(kind: type, *bases: type) -> Callable[[pytest.MonkeyPatch], Any]:
     def change(monkeypatch: pytest.MonkeyPatch) -> Any:
         before, kind.__bases__ = kind.__bases__, bases
@@ -566,7 +575,6 @@ def with_name(owner: Any, name: str, value: Any) -> Callable[[pytest.MonkeyPatch
     return lambda monkeypatch: monkeypatch.setattr(owner, name, value)
 
 
-OWN = joblib._parallel_backends
 CHANGES = {
     "base of the pool": ("multiprocessing", with_bases(PicklingPool, ForeignPool)),
     "derived base of the pool": ("multiprocessing", with_bases(PicklingPool, DerivedPool)),
@@ -578,6 +586,16 @@ CHANGES = {
     "executor": ("loky", with_name(OWN, "get_memmapping_executor", foreign_function)),
     "derived executor": ("loky", with_name(sys.modules["joblib.executor"], "MemmappingExecutor", DerivedExecutor)),
     "method of the executor": ("loky", with_name(MemmappingExecutor, "submit", foreign_function)),
+    "method by its old name": ("loky", with_name(OWN.LokyBackend, "submit", wrapping)),
+    "partial method": ("loky", with_name(OWN.LokyBackend, "submit", functools.partialmethod(foreign_function))),
+    "object for a method": ("loky", with_name(OWN.LokyBackend, "submit", functools.partial(foreign_function))),
+    "property for a method": ("loky", with_name(OWN.LokyBackend, "submit", property(foreign_function))),
+    "static method": ("multiprocessing", with_name(multiprocessing.pool.Pool, "Process", staticmethod(wrapping))),
+    "class for a method": ("multiprocessing", with_name(multiprocessing.pool.Pool, "Process", ForeignPool)),
+    "class method": (
+        "loky",
+        with_name(MemmappingExecutor, "get_memmapping_executor", classmethod(foreign_function)),
+    ),
     "thread pool": ("threading", with_name(OWN, "ThreadPool", ForeignPool)),
     "thread backend": ("threading", with_name(OWN.ThreadingBackend, "submit", foreign_function)),
 }
@@ -610,6 +628,27 @@ def test_h84_private_numbers_stay_when_a_library_changes_what_is_joblibs(
         assert private_key.decrypt(c, n_jobs=2).tolist() == x.tolist()
 
 
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_name(joblib, "Parallel", type("Parallel", (joblib.Parallel,), {})),
+        with_name(joblib.Parallel, "_dispatch", wrapping),
+    ],
+    ids=["class", "method"],
+)
+def test_h84_private_numbers_stay_when_joblibs_loop_is_changed(
+    engine_keys: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, backend: str, change: Callable[..., Any]
+) -> None:
+    public_key, private_key = engine_keys
+    c = public_key.encrypt(np.arange(20.0))
+    change(monkeypatch)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        with pytest.raises(ParallelError, match="decryption stays on this machine"):
+            private_key.decrypt(c, n_jobs=2)
+        assert private_key.decrypt(c, n_jobs=1).tolist() == np.arange(20.0).tolist()
+
+
 @pytest.mark.parametrize("base", ["LokyBackend", "MultiprocessingBackend", "ThreadingBackend", "SequentialBackend"])
 def test_h84_what_is_derived_from_a_local_backend_is_not_local(
     engine_keys: tuple[PublicKey, PrivateKey], base: str
@@ -634,8 +673,11 @@ def test_h84_nor_is_one_object_that_was_changed(kind: str) -> None:
     backend = getattr(joblib.parallel, kind)(nesting_level=0)
     backend.harmless = 1
     assert place_of(backend) in ("threads", "processes")
-    backend.submit = foreign_function
-    assert place_of(backend) == "machines"
+    for change in (foreign_function, functools.partial(foreign_function), ForeignPool.close):
+        backend.submit = change
+        assert place_of(backend) == "machines"
+        del backend.submit
+    assert place_of(backend) in ("threads", "processes")
 
 
 AFTER_RAY = """

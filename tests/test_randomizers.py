@@ -16,7 +16,6 @@ from tests.toys import toy_keypair
 import vecphe
 from vecphe import InvalidPlaintextError, PrivateKey, PublicKey
 from vecphe.arithmetic import active_engine
-from vecphe.numbers import PublicNumbers
 from vecphe.randomizers import RandomizerSource, choose_window, exponent_bits, table_size, textbook_randomizers
 
 
@@ -29,8 +28,8 @@ def is_nth_residue(value: int, public_key: PublicKey, private_key: PrivateKey) -
 @pytest.mark.parametrize("count", [1, 2, 3, 40])
 def test_randomizers_are_distinct_nth_residues(scheme: str, count: int) -> None:
     public_key, private_key = vecphe.generate_keypair(256, insecure=True, randomizers=scheme)  # type: ignore[arg-type]
-    source = public_key._source
-    values = source.ring.store(source.draw(count)) + source.ring.store(source.draw(count))
+    source, ring = public_key._source, public_key._context.ring
+    values = ring.store(source.draw(count)) + ring.store(source.draw(count))
     assert len(set(values)) == 2 * count
     assert all(is_nth_residue(value, public_key, private_key) for value in values)
     assert not is_nth_residue(values[0] * (1 + public_key.n) % public_key.n**2, public_key, private_key)
@@ -46,12 +45,12 @@ def test_the_first_two_randomizers_need_no_table() -> None:
 
 
 def test_tables_grow_with_the_encryptions_to_come_and_keep_their_base() -> None:
-    source = RandomizerSource(PublicNumbers(vecphe.generate_keypair(512, insecure=True)[0].n))
+    source = RandomizerSource(vecphe.generate_keypair(512, insecure=True)[0]._context)
     sizes = []
     for count in (3, 30, 300, 100_000):
         source.prepare(count)
         assert source._table is not None
-        assert source._table.window == choose_window(source.engine, 256, count)
+        assert source._table.window == choose_window(source.context.engine, 256, count)
         sizes.append(source.table_bytes)
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
@@ -90,17 +89,17 @@ def test_h62_the_cap_is_128_mebibytes() -> None:
 
 @pytest.mark.parametrize("count", [10, 1000, 10**6])
 def test_h62_the_source_of_a_key_keeps_to_the_cap(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    source = RandomizerSource(PublicNumbers(vecphe.generate_keypair(512, insecure=True)[0].n))
+    source = RandomizerSource(vecphe.generate_keypair(512, insecure=True)[0]._context)
     source.prepare(count)
     assert source._table is not None
     estimated = table_size(256, source._table.window, 512)
     assert estimated / 2.5 < source.table_bytes < estimated * 2.5
     monkeypatch.setattr("vecphe.randomizers._MOST_TABLE_BYTES", table_size(256, 5, 512))
-    capped = RandomizerSource(source.numbers)
+    capped = RandomizerSource(source.context)
     capped.prepare(count)
     assert capped._table is not None
     assert capped._table.window == min(source._table.window, 5)
-    assert len(set(capped.ring.store(capped.draw(20)))) == 20
+    assert len(set(capped.context.ring.store(capped.draw(20)))) == 20
 
 
 def test_exponent_lengths() -> None:
@@ -126,13 +125,13 @@ def test_h23_bad_roots(keypair: tuple[PublicKey, PrivateKey], root: int | str) -
     n = public_key.n
     value = {"n": n, "n+1": n + 1, "p": private_key.p, "2q": 2 * private_key.q}.get(root, root)  # type: ignore[call-overload]
     with pytest.raises(InvalidPlaintextError, match="coprime"):
-        textbook_randomizers(public_key._source.ring, [1, value])
+        textbook_randomizers(public_key._context.ring, [1, value])
 
 
 def test_every_plaintext_and_every_root_of_toy_keys(toy: tuple[PublicKey, PrivateKey]) -> None:
     public_key, private_key = toy
     n = public_key.n
-    ring = public_key._source.ring
+    ring = public_key._context.ring
     roots = [r for r in range(1, n) if math.gcd(r, n) == 1]
     randomizers = textbook_randomizers(ring, roots)
     assert ring.store(randomizers) == [pow(r, n, n * n) for r in roots]
@@ -150,7 +149,7 @@ def test_every_plaintext_and_every_root_of_toy_keys(toy: tuple[PublicKey, Privat
 
 def test_toy_roots_cover_the_units() -> None:
     public_key, _ = toy_keypair(3, 5)
-    drawn = public_key._source.ring.store(public_key._source.draw(400))
+    drawn = public_key._context.ring.store(public_key._source.draw(400))
     assert set(drawn) == {pow(r, 15, 225) for r in range(1, 15) if math.gcd(r, 15) == 1}
 
 
@@ -166,8 +165,8 @@ def test_h44_threads_that_share_a_key_while_its_table_is_built() -> None:
 
 
 def test_h44_threads_draw_one_base_and_build_each_table_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = RandomizerSource(PublicNumbers(vecphe.generate_keypair(512, insecure=True)[0].n))
-    ring_type, built = type(source.ring), []
+    source = RandomizerSource(vecphe.generate_keypair(512, insecure=True)[0]._context)
+    ring_type, built = type(source.context.ring), []
     fixed_base, together = ring_type.fixed_base, threading.Barrier(8)
 
     def slow_fixed_base(self: Any, base: int, bits: int, window: int) -> Any:

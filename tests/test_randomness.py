@@ -17,6 +17,7 @@ from tests.phe.conftest import Sides, sides_of
 
 from vecphe import PrivateKey, PublicKey, primes
 from vecphe.arithmetic import words
+from vecphe.context import KeyContext
 from vecphe.numbers import PublicNumbers
 from vecphe.phe import key_generation
 from vecphe.randomizers import RandomizerSource
@@ -41,7 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 
 def bases_of(n: int) -> list[int]:
-    return [RandomizerSource(PublicNumbers(n))._random_base() for _ in range(BASES)]
+    return [RandomizerSource(KeyContext.on(PublicNumbers(n)))._random_base() for _ in range(BASES)]
 
 
 def test_h11_a_base_is_the_nth_power_of_a_square(keypair: Keypair) -> None:
@@ -73,8 +74,8 @@ def test_h11_the_roots_of_bases_are_uniform_below_n(keypair: Keypair, asked: lis
 
 def test_h23_textbook_roots_are_uniform_units(keypair: Keypair, asked: list[tuple[str, int]]) -> None:
     n, p, q = keypair[0].n, keypair[1].p, keypair[1].q
-    source = RandomizerSource(PublicNumbers(n), "textbook")
-    values = source.ring.store(source.draw(BASES))
+    source = RandomizerSource(KeyContext.on(PublicNumbers(n)), "textbook")
+    values = source.context.ring.store(source.draw(BASES))
     assert asked == [("randbelow", n - 1)] * BASES
     roots = [pow(value, pow(n, -1, (p - 1) * (q - 1)), n) for value in values]
     assert [pow(root, n, n * n) for root in roots] == values
@@ -89,7 +90,7 @@ def test_h23_textbook_roots_are_uniform_units(keypair: Keypair, asked: list[tupl
 def test_exponents_have_all_their_bits(
     keypair: Keypair, asked: list[tuple[str, int]], scheme: Any, bits: int, count: int
 ) -> None:
-    source = RandomizerSource(PublicNumbers(keypair[0].n), scheme)
+    source = RandomizerSource(keypair[0]._context, scheme)
     source.prepare(1000)
     asked.clear()
     seen: list[Any] = []
@@ -113,8 +114,8 @@ def test_random_words_reach_every_bit_and_no_other(bits: int) -> None:
 def test_randomizers_of_a_base_fill_its_group(keypair: Keypair) -> None:
     """Powers of one base are squares too, of order beyond what short exponents would reach."""
     n, p, q = keypair[0].n, keypair[1].p, keypair[1].q
-    source = RandomizerSource(PublicNumbers(n))
-    values = source.ring.store(source.draw(200))
+    source = RandomizerSource(KeyContext.on(PublicNumbers(n)))
+    values = source.context.ring.store(source.draw(200))
     assert len({value % n for value in values}) == 200
     assert {(gmpy2.legendre(value % p, p), gmpy2.legendre(value % q, q)) for value in values} == {(1, 1)}
     assert 0 < sum(value % n > n // 2 for value in values) < 200

@@ -60,7 +60,7 @@ def failing_operations(public_key: PublicKey, private_key: PrivateKey) -> list[C
     too_large = public_key.from_ciphertexts([loud], encoding=FixedPoint(0, 5))
     padded = public_key.from_ciphertexts([loud], shape=(1,), packed=True, encoding=FixedPoint(0, 5))
     broken = public_key.encrypt(secret)
-    broken._residues = public_key._source.ring.load([1, p])
+    broken._residues = public_key._context.ring.load([1, p])
     keys: list[Callable[[], Any]] = [
         *(lambda pair=pair: PrivateKey(public_key, *pair) for pair in ((p, q + 2), (p, p), (1, n), (str(p), q))),
         *(lambda pair=pair: PrivateKey(other_public, *pair) for pair in ((p, q), (float(p), q), (p, None))),
@@ -211,7 +211,7 @@ from vecphe import parallel
 def main(backend):
     warnings.simplefilter("ignore")
     public_key, private_key = vecphe.generate_keypair(512, insecure=True)
-    engine = public_key._source.engine
+    engine = public_key._context.engine
     engine.tuning = type(engine.tuning)("processes", 4, 4, 8, 1, 1.0, 4, 4)
     places, original = [], parallel.run_tasks
 

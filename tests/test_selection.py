@@ -83,7 +83,7 @@ def test_targets_that_are_compiled_in_are_engines(
 def test_h46_the_engine_that_was_asked_for_is_the_one_that_runs(name: str) -> None:
     script = (
         "import json, vecphe; k, s = vecphe.generate_keypair(256, insecure=True);"
-        "print(json.dumps([k._source.engine.name, s.decrypt(k.encrypt([1.5, 2.5]) * 2).tolist()]))"
+        "print(json.dumps([k._context.engine.name, s.decrypt(k.encrypt([1.5, 2.5]) * 2).tolist()]))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
@@ -149,7 +149,7 @@ def test_h46_an_engine_by_name_only_is_never_chosen_silently(monkeypatch: pytest
     good = selection._Candidate(lambda: None, GmpEngine)
     monkeypatch.setattr(selection, "_ENGINES", {"device": named, "gmp": good})
     assert active_engine().name == "gmp"
-    reason = "a device is there, but is used only where VECPHE_ENGINE=device asks; it pays from 9"
+    reason = "a device is there, but is used only where engine='device' or VECPHE_ENGINE asks; it pays from 9"
     assert selection.why_not_used() == {"device": reason}
     monkeypatch.setenv("VECPHE_ENGINE", "device")
     assert active_engine().name == "device"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import pickle
@@ -187,8 +188,8 @@ def test_h39_fresh_arrays_cost_nothing(monkeypatch: pytest.MonkeyPatch, keypair:
     c = public_key.encrypt([1.0, 2.0]) + public_key.encrypt([3.0, 4.0])
     d = public_key.encrypt([1.0, 2.0]) - public_key.encrypt([3.0, 4.0]) * 2
     d = d * 1
-    counting = Counting(public_key._source.ring)
-    monkeypatch.setattr(public_key._source, "ring", counting)
+    counting = Counting(public_key._context.ring)
+    object.__setattr__(public_key._context, "ring", counting)
     leave(c)
     assert counting.products == 0
     leave(c)
@@ -209,7 +210,7 @@ def test_h39_the_bare_one_never_leaves(public_key: PublicKey, tmp_path: Path, le
         "save": lambda: (array.save(tmp_path / "a"), EncryptedArray.load(public_key, tmp_path / "a"))[1],
         "pickle": lambda: pickle.loads(pickle.dumps(array)),
     }[leave]()
-    ring = public_key._source.ring
+    ring = public_key._context.ring
     assert set(ring.store(array.residues)) == {1}
     sent = ring.store(again.residues)
     assert 1 not in sent
@@ -225,7 +226,7 @@ def test_h39_the_caller_can_say_otherwise(public_key: PublicKey, tmp_path: Path)
         EncryptedArray.from_json(public_key, array.to_json(rerandomize=False)),
         EncryptedArray.load(public_key, path),
     ):
-        assert public_key._source.ring.store(again.residues) == [1]
+        assert public_key._context.ring.store(again.residues) == [1]
 
 
 def test_h39_what_shares_a_nonce_with_what_left_is_rerandomised(public_key: PublicKey) -> None:
@@ -233,7 +234,7 @@ def test_h39_what_shares_a_nonce_with_what_left_is_rerandomised(public_key: Publ
     d = c + 5.0
     first = EncryptedArray.from_bytes(public_key, c.to_bytes())
     second = EncryptedArray.from_bytes(public_key, d.to_bytes())
-    store, n = public_key._source.ring.store, public_key.n
+    store, n = public_key._context.ring.store, public_key.n
     quotient = store(second.residues)[0] * pow(store(first.residues)[0], -1, n * n) % (n * n)
     assert quotient % n != 1
     assert c.to_bytes() == c.to_bytes()  # it has left already
@@ -257,14 +258,14 @@ def test_pickled_arrays_share_a_key(keypair: Keypair) -> None:
     key, one, two = pickle.loads(pickle.dumps([public_key, public_key.encrypt([1.0]), public_key.encrypt([2.0])]))
     assert key == public_key
     assert key.randomizers == "textbook"
-    assert one._source is two._source is key._source
+    assert one.public_key is two.public_key is key
     assert keypair[1].decrypt(one + two).tolist() == [3.0]
 
 
 def test_pickles_are_validated(public_key: PublicKey, toy: Keypair) -> None:
     c = public_key.encrypt([1.0])
     data = pickle.dumps(c)
-    residue = public_key._source.ring.store_bytes(c.residues)
+    residue = public_key._context.ring.store_bytes(c.residues)
     assert residue in data
     with pytest.raises(SerializationError):
         pickle.loads(data.replace(residue, bytes(len(residue))))
@@ -447,3 +448,32 @@ def test_storing_keys_does_not_import_what_only_passphrases_need() -> None:
     script = "import sys, vecphe; print('cryptography' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout == "False\n"
+
+
+def test_h78_signals_are_answered_while_a_checksum_is_computed(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for one call of SHA-256 at most; none gets a whole file."""
+    from vecphe.serialization import frames
+
+    lengths: list[int] = []
+    sha256 = hashlib.sha256
+
+    class Counted:
+        def __init__(self, data: bytes = b"") -> None:
+            self._whole = sha256()
+            self.digest = self._whole.digest
+            self.update(data)
+
+        def update(self, data: bytes | memoryview) -> None:
+            lengths.append(len(data))
+            self._whole.update(data)
+
+    c = public_key.encrypt(np.arange(40.0))
+    data = c.to_bytes(rerandomize=False)
+    monkeypatch.setattr(frames, "_MOST_AT_ONCE", 1000)
+    monkeypatch.setattr(hashlib, "sha256", Counted)
+    assert c.to_bytes(rerandomize=False) == data
+    assert vecphe.EncryptedArray.from_bytes(public_key, data).shape == (40,)
+    assert max(lengths) == 1000
+    assert sum(lengths) == 2 * (len(data) - 16)

@@ -403,7 +403,7 @@ def test_h33_ciphertexts_of_another_type(keypair: Keypair, value: Any) -> None:
 
 def test_one_gcd_serves_a_batch(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
     data = keypair[0].encrypt(np.ones(100)).to_bytes()
-    module = sys.modules[type(keypair[0]._source.ring).__module__]
+    module = sys.modules[type(keypair[0]._context.ring).__module__]
     gcd, calls = module.gcd, []
     monkeypatch.setattr(module, "gcd", lambda a, b: calls.append(1) or gcd(a, b))
     EncryptedArray.from_bytes(keypair[0], data)
@@ -675,13 +675,8 @@ def attempt(load: Load, data: Any) -> None:
         return
     if isinstance(loaded, EncryptedArray):
         repr(loaded)
-        assert loaded.bound <= loaded.format.limit(loaded._source.numbers.n)
-        assert EncryptedArray.from_bytes(_Key(loaded._source), loaded.to_bytes()).format == loaded.format
-
-
-class _Key:
-    def __init__(self, source: Any) -> None:
-        self._source = source
+        assert loaded.bound <= loaded.format.limit(loaded.public_key.n)
+        assert EncryptedArray.from_bytes(loaded.public_key, loaded.to_bytes()).format == loaded.format
 
 
 EDITS = st.lists(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.common import slow_but
-from benchmarks.measure import multiply_add_peak, once
+from benchmarks.measure import limbs, shares_of_peak
 from vecphe import PrivateKey, PublicKey
 from vecphe.arithmetic import AnyRing, engine_named, ring_for, words_from_integers
 
@@ -25,11 +25,7 @@ def add_share_of_peak(benchmark: Any, engine: str, key_length: int, units: float
     """Rate of the kernel over the core's peak, measured in turn, into the record; where benchmarks are timed."""
     if engine != "ifma" or benchmark.disabled:
         return
-    limbs = -(-(key_length + 12) // 52)
-    rates, peaks = [], []
-    for _ in range(15):
-        rates.append(units * limbs**2 * COUNT / once(function))
-        peaks.append(multiply_add_peak())
+    rates, peaks = zip(*shares_of_peak(units * limbs(key_length) ** 2 * COUNT, function, 15), strict=True)
     benchmark.extra_info["share_of_peak"] = max(rates) / max(peaks)  # the best of each: others had company
 
 

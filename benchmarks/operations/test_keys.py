@@ -26,17 +26,17 @@ def test_generate_keypair(benchmark: Any, engine: str, key_length: int) -> None:
 @pytest.mark.parametrize("count", slow_but(256, 1 << 20))
 def test_tables(benchmark: Any, engine: str, key_length: int, count: int) -> None:
     """What so many encryptions to come pay for; ``table_bytes`` goes into the record."""
-    numbers = workloads.keypair(key_length, engine)[0]._numbers
+    context = workloads.keypair(key_length, engine)[0]._context
 
     def prepare() -> RandomizerSource:
-        source = RandomizerSource(numbers, "djn")
+        source = RandomizerSource(context, "djn")
         source.prepare(count)
         return source
 
     source = benchmark(prepare)
     assert source.table_bytes > 0
     benchmark.extra_info["table_bytes"] = source.table_bytes
-    key = PublicKey._from_numbers(numbers)
+    key = PublicKey._from_numbers(context.numbers, engine=engine)
     key._source = source
     private_key = workloads.keypair(key_length, engine)[1]
     assert np.array_equal(private_key.decrypt(key.encrypt([1.5, -2.0])), [1.5, -2.0])

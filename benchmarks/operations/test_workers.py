@@ -26,7 +26,7 @@ def pair() -> Keys:
 
 @pytest.fixture
 def tuning(pair: Keys) -> Tuning:
-    return pair[0]._source.engine.tuning
+    return pair[0]._context.engine.tuning
 
 
 @pytest.fixture(params=slow_but(1, 2))

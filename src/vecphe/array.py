@@ -23,10 +23,9 @@ from vecphe.encoding import (
     unit_at_scale,
 )
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
-from vecphe.format import Format
 from vecphe.freshness import Freshness
 
-__all__ = ["EncryptedArray", "Format", "concatenate"]
+__all__ = ["EncryptedArray", "concatenate"]
 
 Axis = int | tuple[int, ...] | None
 
@@ -78,7 +77,7 @@ class EncryptedArray(ArrayData):
     ) -> EncryptedArray:
         format = replace(self._format, **changes) if changes else self._format
         return EncryptedArray(
-            self._source,
+            self._key,
             residues,
             self._shape if shape is None else shape,
             format,
@@ -87,7 +86,7 @@ class EncryptedArray(ArrayData):
 
     def _check_bound(self, bound: int) -> None:
         """Raise before the work that would give a result with that bound."""
-        if bound > self._format.limit(self._source.numbers.n):
+        if bound > self._format.limit(self._key._context.numbers.n):
             raise PlaintextOverflowError(
                 "the result could leave the plaintext's range: "
                 + (
@@ -118,7 +117,7 @@ class EncryptedArray(ArrayData):
             return self
         bound = self.bound << shift
         self._check_bound(bound)
-        powers = self._source.ring.power_vartime(self._residues, [1 << shift] * self.n_ciphertexts)
+        powers = self._ring.power_vartime(self._residues, [1 << shift] * self.n_ciphertexts)
         return self._derive(powers, freshness=self._freshness.spoiled(), fraction_bits=fraction_bits, bound=bound)
 
     def __add__(self, other: Any) -> EncryptedArray:
@@ -126,6 +125,7 @@ class EncryptedArray(ArrayData):
             return self._add_encrypted(other)
         if type(other) is int and other == 0:  # what the builtin sum() starts from; costs no term
             return self.copy()
+        array_functions.check_no_number(other)
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._add_plain(array_functions.plain_operand(other, "the plain operand x"))
@@ -148,10 +148,10 @@ class EncryptedArray(ArrayData):
             other.bound << (finest - other._format.fraction_bits)
         )
         self._check_bound(bound)
-        left, right = self._scaled(finest), other._scaled(finest)
+        left, right = self._scaled(finest), other._under(self._key)._scaled(finest)
         left, right = left._broadcast(shape), (-right if negative else right)._broadcast(shape)
         return left._derive(
-            self._source.ring.multiply(left._residues, right._residues),
+            self._ring.multiply(left._residues, right._residues),
             shape,
             left._freshness.added(right._freshness),
             bound=bound,
@@ -175,12 +175,12 @@ class EncryptedArray(ArrayData):
         encoding = replace(self.encoding, fraction_bits=scale)
         integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand x", negative=negative)
         words, offset = self._format.plaintexts(integers)
-        residues = self._source.ring.multiply_plain(target._residues, words, offset)
+        residues = self._ring.multiply_plain(target._residues, words, offset)
         integer = self._format.integer and values.dtype.kind != "f"
         return target._derive(residues, shape, bound=bound, integer=integer)
 
     def __neg__(self) -> EncryptedArray:
-        return self._derive(self._source.ring.invert(self._residues), freshness=self._freshness.spoiled())
+        return self._derive(self._ring.invert(self._residues), freshness=self._freshness.spoiled())
 
     def __pos__(self) -> EncryptedArray:
         return self.copy()
@@ -188,6 +188,7 @@ class EncryptedArray(ArrayData):
     def __sub__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
             return self._add_encrypted(other, negative=True)
+        array_functions.check_no_number(other)
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._add_plain(array_functions.plain_operand(other, "the plain operand x"), negative=True)
@@ -217,12 +218,12 @@ class EncryptedArray(ArrayData):
         bound = self.bound * max((abs(exponent) for exponent in exponents), default=0)
         self._check_bound(bound)
         residues = self._broadcast(shape)._residues
-        count = self._source.ring.size(residues)
+        count = self._ring.size(residues)
         if len(exponents) != count:
             indices = np.broadcast_to(np.arange(factors.size).reshape(factors.shape), shape).ravel()
             exponents = exponents * count if self.packed else [exponents[i] for i in indices.tolist()]
         return self._derive(
-            array_functions.signed_power(self._source.ring, residues, exponents),
+            array_functions.signed_power(self._ring, residues, exponents),
             shape,
             self._freshness.spoiled(),
             bound=bound,
@@ -256,7 +257,7 @@ class EncryptedArray(ArrayData):
 
     def dot(self, other: Any) -> EncryptedArray:
         """``self @ other``, or ``self * other`` where one has no dimensions, as numpy.dot."""
-        return array_functions.dot(self, other)  # type: ignore[no-any-return]
+        return array_functions.dot(EncryptedArray, self, other)  # type: ignore[no-any-return]
 
     def _left_multiply(self, matrix: Any) -> EncryptedArray:
         """``matrix @ self`` for one or two dimensions on either side; of a sparse matrix only what it stores costs."""
@@ -277,10 +278,10 @@ class EncryptedArray(ArrayData):
         bound = self.bound * max((sum(map(abs, row)) for row in rows), default=0)
         self._check_bound(bound)
         if sparse is None:
-            residues = array_functions.matrix_power(self._source, rows, self._residues, self._shape)
+            residues = array_functions.matrix_power(self._key._context, rows, self._residues, self._shape)
         else:
             residues = array_functions.sparse_matrix_power(
-                self._source.ring,
+                self._ring,
                 starts,
                 sparse.indices.astype(np.intp),
                 flat,
@@ -305,7 +306,7 @@ class EncryptedArray(ArrayData):
         terms = math.prod(self._shape[i] for i in axes)
         self._check_bound(self.bound * terms)
         moved = self.transpose(kept + axes)
-        residues = array_functions.row_products(self._source, moved._residues, math.prod(shape), terms)
+        residues = array_functions.row_products(self._key._context, moved._residues, math.prod(shape), terms)
         if keepdims:
             shape = tuple(1 if i in axes else length for i, length in enumerate(self._shape))
         freshness = self._freshness if terms else self._freshness.spoiled()  # an empty product is the bare 1
@@ -356,8 +357,10 @@ class EncryptedArray(ArrayData):
         indices = np.asarray(positions)
         flat = indices.ravel()
         # A residue that stands twice would show that two values are equal, or what was added to them.
-        freshness = self._freshness if len(np.unique(flat)) == len(flat) else self._freshness.spoiled()
-        return self._derive(self._source.ring.take(self._residues, flat), indices.shape, freshness)
+        taken = np.zeros(self.size, dtype=np.bool_)
+        taken[flat] = True  # no sorting: a signal would wait for it
+        freshness = self._freshness if np.count_nonzero(taken) == len(flat) else self._freshness.spoiled()
+        return self._derive(self._ring.take(self._residues, flat), indices.shape, freshness)
 
     @staticmethod
     def _gathered(arrays: Any, pick: Callable[[list[npt.NDArray[np.intp]]], Any], operation: str) -> EncryptedArray:
@@ -375,8 +378,8 @@ class EncryptedArray(ArrayData):
             pick([start + np.arange(a.size).reshape(a.shape) for start, a in zip(starts[:-1], arrays, strict=True)])
         )
         finest = max(array._format.fraction_bits for array in arrays)
-        arrays = [array._scaled(finest) for array in arrays]
-        ring = first._source.ring
+        arrays = [array._under(first._key)._scaled(finest) for array in arrays]
+        ring = first._ring
         residues = ring.take(ring.concatenate([array._residues for array in arrays]), order.ravel())
         joined: EncryptedArray = first._derive(
             residues,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vecphe.arithmetic import AnyRing
+from vecphe.context import KeyContext
 from vecphe.encoding import FixedPoint
-from vecphe.files import PathLike, check_writable
+from vecphe.files import PathLike
 from vecphe.format import Format
 from vecphe.freshness import Freshness
 from vecphe.packing import SlotLayout
@@ -21,45 +22,45 @@ from vecphe.serialization import (
     frame_of_array,
     json_from_frame,
     read_frame,
-    write_frame,
+    save_frame,
 )
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ArrayData"]
+__all__ = ["ArrayData", "ArrayKey"]
 
 
 _MISSING: Any = object()  # an argument that was left away
 
 
-class HasSource(Protocol):
-    """A public key, as far as this module knows it."""
+class ArrayKey:
+    """A public key as its arrays know it: what they are computed with, and randomizers for those that leave."""
 
+    _context: KeyContext
     _source: RandomizerSource
 
 
 class ArrayData:
     """Ciphertexts of one key and one encoding in a shape, without the arithmetic: the base of EncryptedArray."""
 
-    __slots__ = ("__weakref__", "_exported", "_format", "_freshness", "_residues", "_shape", "_source")
-    _key_of: ClassVar[Callable[[RandomizerSource], Any]]  # set where public keys are defined, above this module
+    __slots__ = ("__weakref__", "_exported", "_format", "_freshness", "_key", "_residues", "_shape")
 
     def __new__(cls, *parts: Any) -> Self:
         """Refuse what users may try, before the call fails for want of arguments they need not know."""
-        if not parts or not isinstance(parts[0], RandomizerSource):
+        if not parts or not isinstance(parts[0], ArrayKey):
             raise TypeError(f"{cls.__name__} is not called: public_key.encrypt(x) makes one of numbers")
         return super().__new__(cls)
 
     def __init__(
         self,
-        source: RandomizerSource,
+        key: ArrayKey,
         residues: Any,
         shape: tuple[int, ...],
         format: Format,
         freshness: Freshness,
     ) -> None:
-        self._source, self._residues, self._shape = source, residues, shape
+        self._key, self._residues, self._shape = key, residues, shape
         self._format, self._freshness, self._exported = format, freshness, False
 
     # What it is ------------------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ class ArrayData:
     @property
     def public_key(self) -> Any:
         """The PublicKey that the array was encrypted with."""
-        return type(self)._key_of(self._source)
+        return self._key
 
     @property
     def packed(self) -> bool:
@@ -122,27 +123,39 @@ class ArrayData:
     @property
     def fingerprint(self) -> str:
         """Key id: which public key the array belongs to."""
-        return self._source.numbers.fingerprint
+        return self._key._context.numbers.fingerprint
 
     @property
     def n_ciphertexts(self) -> int:
         """Number of ciphertexts."""
-        return self._source.ring.size(self._residues)
+        return self._ring.size(self._residues)
 
     @property
     def nbytes(self) -> int:
         """Memory of the resident ciphertexts, in bytes."""
-        return self._source.ring.resident_bytes(self._residues)
+        return self._ring.resident_bytes(self._residues)
 
     @property
     def nbytes_canonical(self) -> int:
         """Size of the ciphertexts once they leave the process, in bytes."""
-        return self.n_ciphertexts * self._source.ring.ciphertext_bytes
+        return self.n_ciphertexts * self._ring.ciphertext_bytes
 
     @property
     def residues(self) -> Any:
         """The batch of residues mod n^2, in the engine's resident form (for the key holder and for other rooms)."""
         return self._residues
+
+    @property
+    def _ring(self) -> AnyRing:
+        return self._key._context.ring
+
+    def _under(self, key: ArrayKey) -> Self:
+        """The same values and randomizers in the form of another engine that a key of the same number computes on."""
+        context = key._context
+        if context.ring is self._ring:
+            return self
+        moved = context.taken(self._residues, self._key._context)
+        return type(self)(key, moved, self._shape, self._format, self._freshness)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_exported"):  # the last to be set
@@ -168,7 +181,7 @@ class ArrayData:
         """The residues to send: these, or a re-randomised copy where they are not fresh and it is wanted."""
         fresh = self._exported or self._freshness.spend()
         if rerandomize and not fresh:
-            return self._source.rerandomize(self._residues, n_jobs)
+            return self._key._source.rerandomize(self._residues, n_jobs)
         self._exported = fresh  # what left as it was at the caller's wish is still not fresh
         return self._residues
 
@@ -181,7 +194,7 @@ class ArrayData:
             Give a re-randomised copy where the array is not fresh: differences, scalar products and parts of what
             has already left would show relations between plaintexts. The array itself stays as it is.
         """
-        return self._source.ring.store(self._outgoing(rerandomize))
+        return self._ring.store(self._outgoing(rerandomize))
 
     def to_bytes(self, *, rerandomize: bool = True) -> bytes:
         """The binary form of docs/format.md: the ciphertexts, at most 128 bytes, and 8 bytes a dimension.
@@ -201,10 +214,10 @@ class ArrayData:
         return self._frame(rerandomize)
 
     def _frame(self, rerandomize: bool, n_jobs: int | None = None) -> bytes:
-        numbers, ring = self._source.numbers, self._source.ring
+        numbers = self._key._context.numbers
         check_storable(numbers, self._shape, self._format)  # before any freshness is spent
         outgoing = self._outgoing(rerandomize, n_jobs)
-        return frame_of_array(numbers, self._shape, self._format, ring.store_bytes(outgoing))
+        return frame_of_array(numbers, self._shape, self._format, self._ring.store_bytes(outgoing))
 
     def to_json(self, *, rerandomize: bool = True) -> str:
         """The JSON form of docs/format.md; as `to_bytes`, half as long again."""
@@ -228,13 +241,12 @@ class ArrayData:
         OSError
             If it cannot be written; what was there before stays.
         """
-        check_writable(path, force=force)
-        write_frame(path, self.to_bytes(rerandomize=rerandomize), force=force)
+        save_frame(path, lambda: self.to_bytes(rerandomize=rerandomize), force=force)
 
     # Coming back -----------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_bytes(cls, public_key: HasSource, data: bytes = _MISSING) -> Self:
+    def from_bytes(cls, public_key: ArrayKey, data: bytes = _MISSING) -> Self:
         """An array of the binary form, everything checked; see `to_bytes`.
 
         Parameters
@@ -254,32 +266,33 @@ class ArrayData:
         PlaintextOverflowError
             If it claims a bound or terms beyond the range.
         """
-        return cls._restored(_source_of(public_key, data, "from_bytes(public_key, data)"), data)
+        return cls._restored(_checked_key(public_key, data, "from_bytes(public_key, data)"), data)
 
     @classmethod
-    def from_json(cls, public_key: HasSource, text: str = _MISSING) -> Self:
+    def from_json(cls, public_key: ArrayKey, text: str = _MISSING) -> Self:
         """An array of the JSON form; as `from_bytes`."""
-        source = _source_of(public_key, text, "from_json(public_key, text)")
-        return cls._restored(source, frame_from_json(text))
+        key = _checked_key(public_key, text, "from_json(public_key, text)")
+        return cls._restored(key, frame_from_json(text))
 
     @classmethod
-    def load(cls, public_key: HasSource, path: PathLike = _MISSING) -> Self:
+    def load(cls, public_key: ArrayKey, path: PathLike = _MISSING) -> Self:
         """An array from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
-        source = _source_of(public_key, path, "load(public_key, path)")
-        return cls._restored(source, read_frame(path))
+        key = _checked_key(public_key, path, "load(public_key, path)")
+        return cls._restored(key, read_frame(path))
 
     @classmethod
-    def _restored(cls, source: RandomizerSource, data: bytes) -> Self:
-        shape, format, ciphertexts = array_from_frame(source.numbers, data)
-        residues = source.ring.checked(source.ring.load_bytes(ciphertexts))
-        return cls(source, residues, shape, format, Freshness.none())
+    def _restored(cls, key: ArrayKey, data: bytes) -> Self:
+        numbers, ring = key._context.numbers, key._context.ring
+        shape, format, ciphertexts = array_from_frame(numbers, data)
+        residues = ring.checked(ring.load_bytes(ciphertexts))
+        return cls(key, residues, shape, format, Freshness.none())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # joblib pickles while it hands out tasks of its own: nothing is dispatched meanwhile.
-        return type(self)._restored, (self._source, self._frame(True, n_jobs=1))
+        return type(self)._restored, (self._key, self._frame(True, n_jobs=1))
 
     def __copy__(self) -> Self:
-        copied = type(self)(self._source, self._residues, self._shape, self._format, self._freshness)
+        copied = type(self)(self._key, self._residues, self._shape, self._format, self._freshness)
         copied._exported = self._exported
         return copied
 
@@ -287,11 +300,10 @@ class ArrayData:
         return self.__copy__()  # what it refers to is never changed, or is shared on purpose
 
 
-def _source_of(public_key: Any, rest: Any, call: str) -> RandomizerSource:
-    """What an array needs of a public key, which users forget to give."""
-    source = getattr(public_key, "_source", None)
-    if not isinstance(source, RandomizerSource):
+def _checked_key(public_key: Any, rest: Any, call: str) -> ArrayKey:
+    """The public key, which users forget to give."""
+    if not isinstance(public_key, ArrayKey):
         raise TypeError(f"public_key must be a PublicKey, not {type(public_key).__name__}: write EncryptedArray.{call}")
     if rest is _MISSING:
         raise TypeError(f"what to read is missing: write EncryptedArray.{call}")
-    return source
+    return public_key

@@ -26,6 +26,7 @@ __all__ = [
     "apply_function",
     "apply_ufunc",
     "check_no_matrix",
+    "check_no_number",
     "defers_to_operators",
     "dot",
     "is_plain",
@@ -117,17 +118,25 @@ def apply_function(kind: Any, function: Any, args: tuple[Any, ...], kwargs: Mapp
     raise TypeError(f"{name} does not work on encrypted arrays; {_WORKS}")
 
 
-def dot(left: Any, right: Any) -> Any:
+def dot(kind: Any, left: Any, right: Any) -> Any:
     """numpy.dot for up to two dimensions."""
     if np.ndim(left) == 0 or np.ndim(right) == 0:
         return operator.mul(left, right)
+    return _matmul(kind, left, right)
+
+
+def _matmul(kind: Any, left: Any, right: Any) -> Any:
+    """``left @ right``; a data frame or tensor on the left, whose own product would read the array, is converted."""
+    if not isinstance(left, kind) and is_plain(left) and not is_sparse(left):
+        left = plain_operand(left, "the plain matrix x")
     return operator.matmul(left, right)
 
 
 def _inner(kind: Any, left: Any, right: Any) -> Any:
     if not np.ndim(left) or not np.ndim(right):
         return operator.mul(left, right)
-    return operator.matmul(left, right.T if isinstance(right, kind) else plain_operand(right, "the plain operand x").T)
+    right = right if isinstance(right, kind) else plain_operand(right, "the plain operand x")
+    return _matmul(kind, left, right.T)
 
 
 def _outer(kind: Any, left: Any, right: Any) -> Any:
@@ -162,9 +171,8 @@ _OWN: dict[Any, Callable[..., Any]] = {
     np.shape: lambda array: array.shape,
     np.ndim: lambda array: array.ndim,
     np.size: lambda array: array.size,
-    np.dot: dot,
 }
-_OWN_OF_KIND: dict[Any, Callable[..., Any]] = {np.inner: _inner, np.outer: _outer, np.where: _where}
+_OWN_OF_KIND: dict[Any, Callable[..., Any]] = {np.dot: dot, np.inner: _inner, np.outer: _outer, np.where: _where}
 
 
 def is_plain(value: Any) -> bool:
@@ -179,6 +187,16 @@ def is_plain(value: Any) -> bool:
 def plain_operand(value: Any, name: str) -> npt.NDArray[Any]:
     """`as_plain_array`, and of sparse matrices: the zeros of an operand are no secret from who has it."""
     return as_plain_array(value.toarray() if is_sparse(value) else value, name)
+
+
+def check_no_number(value: Any) -> None:
+    """Raise for a number of phe or of the facade: as an array it can be added."""
+    if type(value).__name__ == "EncryptedNumber":
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(
+            f"a {kind} is no array: write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
+            "with m the largest magnitude that it may have"
+        )
 
 
 def check_no_matrix(value: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, partial
 from numbers import Integral, Number, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ __all__ = [
     "PACKED",
     "UNPACKED",
     "FixedPoint",
+    "Floats",
     "as_plain_array",
     "decode",
     "exact_fraction_bits",
@@ -28,6 +29,8 @@ __all__ = [
     "is_sparse",
     "unit_at_scale",
 ]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 FRACTION_STEP = 4  # one digit of phe's base-16 exponents, so that converting needs no arithmetic
 _MAX_FRACTION_BITS = 16384  # far beyond the 1074 of float64: products add up
@@ -129,6 +132,7 @@ def _objects(values: Any) -> npt.NDArray[Any]:
     """The numbers as they are before numpy finds a common type for them."""
     if isinstance(values, (list, tuple)):
         values = [_objects(value) if isinstance(value, (list, tuple)) or _rows_of(value) else value for value in values]
+        values = [value[()] if isinstance(value, np.ndarray) and not value.ndim else value for value in values]
     elif rows := _rows_of(values):
         values = list(rows())
     return np.asarray(values, dtype=object)

@@ -1,16 +1,18 @@
-"""What a batch of ciphertexts holds: public facts about its plaintexts that do not depend on the data."""
+"""What a batch of ciphertexts holds, by public facts that do not depend on the data: values to plaintexts and back."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from vecphe.arithmetic import Words
-from vecphe.encoding import PACKED, UNPACKED, FixedPoint
-from vecphe.errors import PlaintextOverflowError
+from vecphe.arithmetic import Words, integers_from_words
+from vecphe.encoding import PACKED, UNPACKED, FixedPoint, decode
+from vecphe.errors import CorruptedAggregateError, PlaintextOverflowError
 from vecphe.packing import SlotLayout
 
 __all__ = ["Format", "checked_encoding", "format_for", "is_sprawling"]
@@ -66,6 +68,36 @@ class Format:
         integers[:, -1] ^= np.uint64(1 << 63)
         return integers, -(1 << (64 * integers.shape[1] - 1))
 
+    @property
+    def bias(self) -> int:
+        """What decryption adds to plaintexts, so that those within the bound come out unsigned."""
+        return self.layout.offset if self.layout else self.bound
+
+    def values(self, words: Words, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        """What `plaintexts` were made of.
+
+        Parameters
+        ----------
+        words : ndarray of uint64
+            Plaintexts plus `bias`, modulo n.
+        shape : tuple of int
+
+        Returns
+        -------
+        ndarray of float64, int64 or object
+            Of that shape.
+
+        Raises
+        ------
+        CorruptedAggregateError
+            If an integer is beyond the bound, or what no slot covers is not 0.
+        """
+        if self.layout:
+            integers = _bounded(self.layout.unpack(words, math.prod(shape)), self.bound)
+        else:
+            integers = _debiased(words, self.bound)
+        return decode(integers, self.fraction_bits, integer=self.integer).reshape(shape)
+
     def limit(self, n: int) -> int:
         """Largest bound that plaintexts modulo n allow: what a slot holds, or n//3 - 1 (phe's band) unpacked."""
         return self.layout.capacity if self.layout else n // 3 - 1
@@ -73,6 +105,31 @@ class Format:
     def n_ciphertexts(self, count: int) -> int:
         """Number of ciphertexts that hold `count` values."""
         return self.layout.plaintexts(count) if self.layout else count
+
+
+def _bounded(integers: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
+    """Signed integers from two's complement words, each checked against the bound."""
+    if integers.shape[1] == 1 and bound < 1 << 63:
+        values = integers[:, 0].view(np.int64)
+        if ((values > bound) | (values < -bound)).any():
+            raise CorruptedAggregateError
+        return values
+    big = integers_from_words(integers, signed=True)
+    if any(abs(value) > bound for value in big):
+        raise CorruptedAggregateError
+    return [int(value) for value in big]
+
+
+def _debiased(words: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
+    """Signed integers from words of v + bound, each checked to be in [-bound, bound]."""
+    if bound < 1 << 63:
+        if words[:, 1:].any() or (words[:, 0] > np.uint64(2 * bound)).any():
+            raise CorruptedAggregateError
+        return (words[:, 0] - np.uint64(bound)).view(np.int64)
+    big = integers_from_words(words)
+    if any(value > 2 * bound for value in big):
+        raise CorruptedAggregateError
+    return [int(value) - bound for value in big]
 
 
 def checked_encoding(encoding: FixedPoint | None, *, packed: bool, integer: bool) -> FixedPoint:

@@ -67,7 +67,7 @@ def to_phe(array: EncryptedArray, module: Any, *, rerandomize: bool = True) -> A
     for name in ("PaillierPublicKey", "EncryptedNumber"):
         if not hasattr(module, name):
             raise TypeError(f"module has no {name}; pass phe or vecphe.phe")
-    public_key = module.PaillierPublicKey(array._source.numbers.n)
+    public_key = module.PaillierPublicKey(array.public_key.n)
     exponent = -array.format.fraction_bits // _BITS
     flat = [
         module.EncryptedNumber(public_key, ciphertext, exponent)
@@ -148,7 +148,7 @@ def from_phe(public_key: PublicKey, numbers: Any, max_abs: float | None = None) 
     )
     residues = array.residues
     if any(shifts):
-        residues = array._source.ring.power_vartime(residues, [1 << shift for shift in shifts])
+        residues = array._ring.power_vartime(residues, [1 << shift for shift in shifts])
     return array._derive(residues, bound=bound)
 
 

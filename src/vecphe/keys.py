@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vecphe.arithmetic import engine_for
 from vecphe.numbers import (
     DEFAULT_KEY_LENGTH,
     PrivateNumbers,
@@ -17,7 +18,11 @@ __all__ = ["PrivateKey", "PublicKey", "generate_keypair"]
 
 
 def generate_keypair(
-    key_length: int = DEFAULT_KEY_LENGTH, insecure: bool = False, *, randomizers: RandomizerScheme = "djn"
+    key_length: int = DEFAULT_KEY_LENGTH,
+    insecure: bool = False,
+    *,
+    randomizers: RandomizerScheme = "djn",
+    engine: str | None = None,
 ) -> tuple[PublicKey, PrivateKey]:
     """Make a key pair.
 
@@ -28,6 +33,7 @@ def generate_keypair(
     insecure : bool
         Accept (and warn about) 256 to 2046 bits, for tests and benchmarks.
     randomizers : {"djn", "djn-short", "textbook"}
+    engine : str, optional
         See `PublicKey`.
 
     Returns
@@ -38,6 +44,8 @@ def generate_keypair(
     Raises
     ------
     InvalidKeyError
+    EngineUnavailableError
+        Before any prime is drawn.
 
     Examples
     --------
@@ -45,6 +53,8 @@ def generate_keypair(
     >>> private_key.decrypt(public_key.encrypt([1.5, -2.25]) * 2)
     array([ 3. , -4.5])
     """
-    p, q = random_prime_pair(check_key_length(key_length, insecure=insecure))
-    public_key = PublicKey._from_numbers(PublicNumbers(p * q), randomizers)
+    length = check_key_length(key_length, insecure=insecure)
+    engine_for(1 << (length - 1), engine)  # raises now what it would raise for the key
+    p, q = random_prime_pair(length)
+    public_key = PublicKey._from_numbers(PublicNumbers(p * q), randomizers, engine)
     return public_key, PrivateKey._from_numbers(public_key, PrivateNumbers(p, q))

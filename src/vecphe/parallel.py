@@ -17,7 +17,7 @@ from functools import cache
 from itertools import pairwise
 from numbers import Integral
 from threading import Condition, Event, Thread
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -33,6 +33,7 @@ Place: TypeAlias = Literal["threads", "processes", "machines"]
 
 _TASKS_A_JOB = 4  # where there is enough work, so that one slow core does not hold up the rest
 _SECONDS_BETWEEN_LOOKS = 0.2  # at the workers of a pool that does not tell when one of them dies
+_AT_HOME = frozenset({"joblib", "loky", "multiprocessing", "concurrent", "threading", "contextlib", "builtins"})
 _LARGEST_TASK = 16  # times the smallest, which bounds its memory to some megabytes, and the time to an interruption
 
 
@@ -257,22 +258,37 @@ def place_of(backend: Any) -> Place:
         ),
     }
     place, used = known.get(type(backend), ("machines", ()))
+    used = (("joblib", "Parallel"), *used)
     parts = [type(backend), *(getattr(sys.modules.get(module), name, None) for module, name in used)]
-    changed = any(isinstance(value, (FunctionType, MethodType)) for value in vars(backend).values())
+    changed = any(callable(getattr(type(backend), name, None)) for name in vars(backend))
     return place if all(map(_is_original, parts)) and not changed else "machines"
 
 
 def _is_original(part: Any) -> bool:
-    """Whether a function, or a class with its bases and methods, is of joblib or the standard library."""
-    if not isinstance(part, type):
-        return _is_at_home(part)
-    methods = (value for base in part.__mro__ for value in vars(base).values() if isinstance(value, FunctionType))
-    return all(map(_is_at_home, (*part.__mro__, *methods)))
+    """Whether a function, or a class with its bases and all they define, is of joblib or the standard library."""
+    if isinstance(part, type):
+        definitions = (value for base in part.__mro__[:-1] for value in vars(base).values())
+        return all(map(_is_at_home, (*part.__mro__, *definitions)))
+    return part is not None and _is_at_home(part)
 
 
 def _is_at_home(definition: Any) -> bool:
-    package = str(getattr(definition, "__module__", "")).partition(".")[0]
-    return package in ("joblib", "loky", "multiprocessing", "concurrent", "threading", "builtins")
+    """Whether all code that a definition stands for is of joblib or the standard library; values that are none are."""
+    wrapped = None
+    if isinstance(definition, property):
+        return all(map(_is_at_home, (definition.fget, definition.fset, definition.fdel)))
+    if isinstance(definition, (staticmethod, classmethod)):
+        return _is_at_home(definition.__func__)
+    if isinstance(definition, FunctionType):
+        # Not its __module__: functools.wraps copies that.
+        module, wrapped = definition.__globals__.get("__name__"), getattr(definition, "__wrapped__", None)
+    elif isinstance(definition, type):
+        module = definition.__module__
+    elif callable(definition) or hasattr(definition, "__get__"):
+        module = type(definition).__module__
+    else:
+        return True
+    return str(module).partition(".")[0] in _AT_HOME and _is_at_home(wrapped)
 
 
 def run_tasks(

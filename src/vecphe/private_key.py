@@ -8,15 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import Words, integers_from_words
+from vecphe.arithmetic import Words
 from vecphe.array import EncryptedArray
-from vecphe.encoding import decode
-from vecphe.errors import (
-    CorruptedAggregateError,
-    InsecureKeyWarning,
-    KeyMismatchError,
-)
-from vecphe.files import PathLike, check_writable, is_open_to_others
+from vecphe.errors import InsecureKeyWarning, KeyMismatchError
+from vecphe.files import PathLike, is_open_to_others
 from vecphe.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
 from vecphe.numbers import (
     PrivateNumbers,
@@ -31,7 +26,7 @@ from vecphe.serialization import (
     json_from_frame,
     primes_from_frame,
     read_frame,
-    write_frame,
+    save_frame,
 )
 
 __all__ = ["PrivateKey"]
@@ -45,25 +40,32 @@ class PrivateKey:
     public_key : PublicKey
     p, q : int
         Its primes, in any order.
+    engine : str, optional
+        Name of the engine that decrypts; by default that of `public_key`. Arrays of other engines are converted.
 
     Raises
     ------
     InvalidKeyError
         If they are not primes of equal length, too close, or do not belong to the public key.
+    EngineUnavailableError
+        If there is no such engine, or it does not run here or with this key.
     """
 
-    def __init__(self, public_key: PublicKey, p: int, q: int) -> None:
+    def __init__(self, public_key: PublicKey, p: int, q: int, *, engine: str | None = None) -> None:
         if not isinstance(public_key, PublicKey):
             raise TypeError(
                 f"public_key must be a PublicKey, not {type(public_key).__name__}; "
                 "PublicKey.from_phe(key) makes one of a key of phe"
             )
-        self._adopt(public_key, check_private_numbers(public_key._numbers, p, q))
+        numbers = check_private_numbers(public_key._numbers, p, q)
+        if engine is not None:
+            public_key = PublicKey._from_numbers(public_key._numbers, public_key.randomizers, engine)
+        self._adopt(public_key, numbers)
 
     def _adopt(self, public_key: PublicKey, numbers: PrivateNumbers) -> None:
         self._public_key = public_key
         self._numbers = numbers
-        self._decryptor = public_key._source.engine.decryptor(numbers.p, numbers.q)
+        self._decryptor = public_key._context.engine.decryptor(numbers.p, numbers.q)
 
     @classmethod
     def _from_numbers(cls, public_key: PublicKey, numbers: PrivateNumbers) -> PrivateKey:
@@ -73,7 +75,9 @@ class PrivateKey:
         return key
 
     @classmethod
-    def from_jwk(cls, key: str | bytes | dict[str, Any], *, insecure: bool = False) -> PrivateKey:
+    def from_jwk(
+        cls, key: str | bytes | dict[str, Any], *, insecure: bool = False, engine: str | None = None
+    ) -> PrivateKey:
         """A key from its JSON Web Key, as JSON text (what ``pheutil genpkey`` writes) or the dict of it.
 
         Raises
@@ -84,7 +88,7 @@ class PrivateKey:
             If it is another kind of key, or its numbers are refused.
         """
         n, p, q = parse_private_jwk(key)
-        return cls(PublicKey(n, insecure=insecure), p, q)
+        return cls(PublicKey(n, insecure=insecure, engine=engine), p, q)
 
     def to_jwk(self, kid: str | None = None, *, public_kid: str | None = None) -> str:
         """JSON Web Key as one line of JSON, as phe's command line writes it. It holds the primes: keep it secret.
@@ -95,10 +99,10 @@ class PrivateKey:
         return jwk_text(private_jwk(public, self.p, self.q, kid))
 
     @classmethod
-    def from_phe(cls, key: Any, *, insecure: bool = False) -> PrivateKey:
+    def from_phe(cls, key: Any, *, insecure: bool = False, engine: str | None = None) -> PrivateKey:
         """A key from phe's `PaillierPrivateKey`, or whatever has its attributes; checked as any other."""
         public_key, p, q = (phe_attribute(key, name, "PaillierPrivateKey") for name in ("public_key", "p", "q"))
-        return cls(PublicKey.from_phe(public_key, insecure=insecure), p, q)
+        return cls(PublicKey.from_phe(public_key, insecure=insecure, engine=engine), p, q)
 
     def to_phe(self, module: Any) -> Any:
         """The same key as a `PaillierPrivateKey` of `module`: ``phe`` or ``vecphe.phe``."""
@@ -109,6 +113,11 @@ class PrivateKey:
     def public_key(self) -> PublicKey:
         """The public half."""
         return self._public_key
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that decrypts."""
+        return self._public_key.engine
 
     @property
     def p(self) -> int:
@@ -168,11 +177,17 @@ class PrivateKey:
         force : bool
             Replace a file that exists.
         """
-        check_writable(path, force=force)
-        write_frame(path, self.to_bytes(passphrase=passphrase), force=force, private=True)
+        save_frame(path, lambda: self.to_bytes(passphrase=passphrase), force=force, private=True)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+    def from_bytes(
+        cls,
+        data: bytes,
+        *,
+        passphrase: str | bytes | None = None,
+        insecure: bool = False,
+        engine: str | None = None,
+    ) -> PrivateKey:
         """A key of the binary form, validated as in `PrivateKey`.
 
         Parameters
@@ -181,6 +196,7 @@ class PrivateKey:
         passphrase : str or bytes, optional
             Needed if the key is encrypted, and refused if it is not.
         insecure : bool
+        engine : str, optional
             As in `PublicKey`.
 
         Raises
@@ -190,20 +206,35 @@ class PrivateKey:
         InvalidKeyError
         """
         p, q = primes_from_frame(data, passphrase)
-        return cls(PublicKey(p * q, insecure=insecure), p, q)
+        return cls(PublicKey(p * q, insecure=insecure, engine=engine), p, q)
 
     @classmethod
-    def from_json(cls, text: str, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+    def from_json(
+        cls,
+        text: str,
+        *,
+        passphrase: str | bytes | None = None,
+        insecure: bool = False,
+        engine: str | None = None,
+    ) -> PrivateKey:
         """A key of the JSON form; as `from_bytes`."""
-        return cls.from_bytes(frame_from_json(text), passphrase=passphrase, insecure=insecure)
+        return cls.from_bytes(frame_from_json(text), passphrase=passphrase, insecure=insecure, engine=engine)
 
     @classmethod
-    def load(cls, path: PathLike, *, passphrase: str | bytes | None = None, insecure: bool = False) -> PrivateKey:
+    def load(
+        cls,
+        path: PathLike,
+        *,
+        passphrase: str | bytes | None = None,
+        insecure: bool = False,
+        engine: str | None = None,
+    ) -> PrivateKey:
         """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError.
 
         An InsecureKeyWarning says so where others than its owner can read the file.
         """
-        key = cls.from_bytes(read_frame(path, KEY_FILE_BYTES), passphrase=passphrase, insecure=insecure)
+        frame = read_frame(path, KEY_FILE_BYTES)
+        key = cls.from_bytes(frame, passphrase=passphrase, insecure=insecure, engine=engine)
         if is_open_to_others(path):
             text = f"others can read the private key in {path}; chmod 600 {path}"
             warnings.warn(text, InsecureKeyWarning, stacklevel=2)
@@ -242,23 +273,17 @@ class PrivateKey:
             )
         if array.fingerprint != self._public_key.fingerprint:
             raise KeyMismatchError("the array belongs to another key; decrypt it with the private key it was made for")
-        format = array.format
-        if format.layout:
-            words = self._decrypt_words(array, format.layout.offset, n_jobs)
-            integers = _bounded(format.layout.unpack(words, array.size), format.bound)
-        else:
-            integers = _debiased(self._decrypt_words(array, format.bound, n_jobs), format.bound)
-        return decode(integers, format.fraction_bits, integer=format.integer).reshape(array.shape)
+        return array.format.values(self._decrypt_words(array, array.format.bias, n_jobs), array.shape)
 
     def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
-        source = self._public_key._source
+        context, residues = self._public_key._context, array._under(self._public_key).residues
         parts = map_chunks(
-            source,
+            context,
             lambda context, *chunk: self._decryptor.decrypt(context.ring, *chunk),
-            lambda *edges: (part_of(source.ring, array.residues, *edges), offset),
+            lambda *edges: (part_of(context.ring, residues, *edges), offset),
             array.n_ciphertexts,
             n_jobs,
-            least=source.engine.tuning.decrypt_task,
+            least=context.engine.tuning.decrypt_task,
             away=_DecryptAway(self.p, self.q),
             private=True,
         )
@@ -273,28 +298,3 @@ class _DecryptAway:
 
     def __call__(self, context: AwayContext, batch: Any, offset: int) -> Words:
         return context.engine.decryptor(self._p, self._q).decrypt(context.ring, batch, offset)
-
-
-def _bounded(integers: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
-    """Signed integers from two's complement words, each checked against the bound."""
-    if integers.shape[1] == 1 and bound < 1 << 63:
-        values = integers[:, 0].view(np.int64)
-        if ((values > bound) | (values < -bound)).any():
-            raise CorruptedAggregateError
-        return values
-    big = integers_from_words(integers, signed=True)
-    if any(abs(value) > bound for value in big):
-        raise CorruptedAggregateError
-    return [int(value) for value in big]
-
-
-def _debiased(words: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
-    """Signed integers from words of v + bound, each checked to be in [-bound, bound]."""
-    if bound < 1 << 63:
-        if words[:, 1:].any() or (words[:, 0] > np.uint64(2 * bound)).any():
-            raise CorruptedAggregateError
-        return (words[:, 0] - np.uint64(bound)).view(np.int64)
-    big = integers_from_words(words)
-    if any(value > 2 * bound for value in big):
-        raise CorruptedAggregateError
-    return [int(value) - bound for value in big]

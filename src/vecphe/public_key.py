@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.arithmetic import engine_or_default
 from vecphe.array import EncryptedArray
+from vecphe.array_data import ArrayKey
+from vecphe.context import KeyContext
 from vecphe.encoding import FixedPoint, as_plain_array
 from vecphe.errors import (
     BatchTooLargeError,
@@ -32,13 +36,13 @@ from vecphe.serialization import (
     json_from_frame,
     public_number_from_frame,
     read_frame,
-    write_frame,
+    save_frame,
 )
 
 __all__ = ["PublicKey", "phe_attribute"]
 
 
-class PublicKey:
+class PublicKey(ArrayKey):
     """Encrypts.
 
     Parameters
@@ -49,28 +53,48 @@ class PublicKey:
         Accept (and warn about) fewer than 2048 bits, down to 256.
     randomizers : {"djn", "djn-short", "textbook"}
         Where ciphertexts get their randomness from; see `vecphe.randomizers`.
+    engine : str, optional
+        Name of the engine that computes with the key and its arrays, as ``vecphe info`` lists them. By default the
+        one that VECPHE_ENGINE names, else the fastest that runs here; gmp for an n that is too long for it.
 
     Raises
     ------
     InvalidKeyError
+    EngineUnavailableError
+        If there is no such engine, or it does not run here or with this n.
+
+    Notes
+    -----
+    The engine changes how long something takes and never what comes out: keys of one n are equal whatever computes
+    with them, their arrays can be combined and are computed with on the engine of the left one, and no file names an
+    engine. A pickle does where `engine` was given: on a machine where that one does not run, the default takes over,
+    with an EngineFallbackWarning.
     """
 
-    def __init__(self, n: int, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> None:
-        self._adopt(check_public_number(n, insecure=insecure), randomizers)
+    def __init__(
+        self, n: int, *, insecure: bool = False, randomizers: RandomizerScheme = "djn", engine: str | None = None
+    ) -> None:
+        numbers = check_public_number(n, insecure=insecure)
+        self._adopt(KeyContext.on(numbers, engine), randomizers, engine)
 
-    def _adopt(self, numbers: PublicNumbers, randomizers: RandomizerScheme) -> None:
-        self._numbers = numbers
-        self._source = RandomizerSource(numbers, randomizers)
+    def _adopt(self, context: KeyContext, randomizers: RandomizerScheme, engine: str | None) -> None:
+        self._context = context
+        self._engine = engine
+        self._source = RandomizerSource(context, randomizers)
 
     @classmethod
-    def _from_numbers(cls, numbers: PublicNumbers, randomizers: RandomizerScheme = "djn") -> PublicKey:
+    def _from_numbers(
+        cls, numbers: PublicNumbers, randomizers: RandomizerScheme = "djn", engine: str | None = None
+    ) -> PublicKey:
         """Without the key rules: for keys made here, and for tests on toy keys."""
         key = cls.__new__(cls)
-        key._adopt(numbers, randomizers)
+        key._adopt(KeyContext.on(numbers, engine), randomizers, engine)
         return key
 
     @classmethod
-    def from_jwk(cls, key: str | bytes | dict[str, Any], *, insecure: bool = False) -> PublicKey:
+    def from_jwk(
+        cls, key: str | bytes | dict[str, Any], *, insecure: bool = False, engine: str | None = None
+    ) -> PublicKey:
         """A key from its JSON Web Key, as JSON text (what ``pheutil extract`` writes) or the dict of it.
 
         Raises
@@ -80,20 +104,24 @@ class PublicKey:
         InvalidKeyError
             If it is another kind of key, or its number is refused.
         """
-        return cls(parse_public_jwk(key), insecure=insecure)
+        return cls(parse_public_jwk(key), insecure=insecure, engine=engine)
 
     def to_jwk(self, kid: str | None = None) -> str:
         """JSON Web Key as one line of JSON, as phe's command line writes it; `kid` is a comment that names it."""
         return jwk_text(public_jwk(self.n, kid))
 
     @classmethod
-    def from_phe(cls, key: Any, *, insecure: bool = False) -> PublicKey:
+    def from_phe(cls, key: Any, *, insecure: bool = False, engine: str | None = None) -> PublicKey:
         """A key from phe's `PaillierPublicKey`, or whatever has its ``n``; checked as any other."""
-        return cls(phe_attribute(key, "n", "PaillierPublicKey"), insecure=insecure)
+        return cls(phe_attribute(key, "n", "PaillierPublicKey"), insecure=insecure, engine=engine)
 
     def to_phe(self, module: Any) -> Any:
         """The same key as a `PaillierPublicKey` of `module`: ``phe`` or ``vecphe.phe``."""
         return phe_attribute(module, "PaillierPublicKey", "module such as phe")(self.n)
+
+    @property
+    def _numbers(self) -> PublicNumbers:
+        return self._context.numbers
 
     @property
     def n(self) -> int:
@@ -116,12 +144,17 @@ class PublicKey:
         return self._source.scheme
 
     @property
+    def engine(self) -> str:
+        """Name of the engine that computes."""
+        return self._context.engine.name
+
+    @property
     def table_bytes(self) -> int:
         """Memory of the fixed-base table as it is now, in bytes."""
         return self._source.table_bytes
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_numbers"):
+        if not hasattr(self, "_context"):
             return "PublicKey(no number yet)"
         return f"PublicKey({self.key_length} bits, fingerprint={self.fingerprint})"
 
@@ -132,7 +165,7 @@ class PublicKey:
         return hash(self._numbers)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore_public_key, (self._source,)
+        return _restored_public_key, (self.n, self.randomizers, self._engine)
 
     def __copy__(self) -> PublicKey:
         return self  # nothing changes a key
@@ -164,11 +197,18 @@ class PublicKey:
         OSError
             If it cannot be written; what was there before stays.
         """
-        write_frame(path, self.to_bytes(), force=force)
+        save_frame(path, self.to_bytes, force=force)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
-        """A key of the binary form, validated as in `PublicKey`; the form does not hold `randomizers`.
+    def from_bytes(
+        cls,
+        data: bytes,
+        *,
+        insecure: bool = False,
+        randomizers: RandomizerScheme = "djn",
+        engine: str | None = None,
+    ) -> PublicKey:
+        """A key of the binary form, validated as in `PublicKey`; the form holds neither `randomizers` nor `engine`.
 
         Raises
         ------
@@ -176,17 +216,32 @@ class PublicKey:
             If the data is not in this form.
         InvalidKeyError
         """
-        return cls(public_number_from_frame(data), insecure=insecure, randomizers=randomizers)
+        return cls(public_number_from_frame(data), insecure=insecure, randomizers=randomizers, engine=engine)
 
     @classmethod
-    def from_json(cls, text: str, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+    def from_json(
+        cls,
+        text: str,
+        *,
+        insecure: bool = False,
+        randomizers: RandomizerScheme = "djn",
+        engine: str | None = None,
+    ) -> PublicKey:
         """A key of the JSON form; as `from_bytes`."""
-        return cls.from_bytes(frame_from_json(text), insecure=insecure, randomizers=randomizers)
+        return cls.from_bytes(frame_from_json(text), insecure=insecure, randomizers=randomizers, engine=engine)
 
     @classmethod
-    def load(cls, path: PathLike, *, insecure: bool = False, randomizers: RandomizerScheme = "djn") -> PublicKey:
+    def load(
+        cls,
+        path: PathLike,
+        *,
+        insecure: bool = False,
+        randomizers: RandomizerScheme = "djn",
+        engine: str | None = None,
+    ) -> PublicKey:
         """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
-        return cls.from_bytes(read_frame(path, KEY_FILE_BYTES), insecure=insecure, randomizers=randomizers)
+        frame = read_frame(path, KEY_FILE_BYTES)
+        return cls.from_bytes(frame, insecure=insecure, randomizers=randomizers, engine=engine)
 
     def prepare(self, count: int) -> None:
         """Build the tables that `count` encryptions to come pay for (else the first ones do)."""
@@ -244,11 +299,11 @@ class PublicKey:
             raise
         except MemoryError:
             raise BatchTooLargeError(f"there is no memory to encrypt so much at once; {_in_parts(packed)}") from None
-        return EncryptedArray(self._source, residues, shape, format, Freshness.new())
+        return EncryptedArray(self, residues, shape, format, Freshness.new())
 
     def _check_memory(self, count: int, format: Format) -> None:
         """Refuse at once what would fail, or have the process killed, after minutes."""
-        ciphertexts = format.n_ciphertexts(count) * self._source.ring.ciphertext_bytes
+        ciphertexts = format.n_ciphertexts(count) * self._context.ring.ciphertext_bytes
         words = count * (format.encoding.unit.bit_length() // 64 + 1) * 8
         # Resident ciphertexts take up to a quarter more than canonical ones, and twice that while they are joined.
         needed = ciphertexts * 5 // 2 + words * (2 if format.layout else 1)
@@ -315,9 +370,9 @@ class PublicKey:
         count = int(np.prod(shape, dtype=object))
         if len(values) != format.n_ciphertexts(count):
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
-        ring = self._source.ring
+        ring = self._context.ring
         residues = ring.checked(ring.load(values))
-        return EncryptedArray(self._source, residues, tuple(shape), format, Freshness.none())
+        return EncryptedArray(self, residues, tuple(shape), format, Freshness.none())
 
 
 def _in_parts(packed: bool) -> str:
@@ -336,11 +391,13 @@ def phe_attribute(value: Any, name: str, kind: str) -> Any:
         raise TypeError(f"{type(value).__name__} is not a {kind}: it has no {name}") from None
 
 
-def _restore_public_key(source: RandomizerSource) -> PublicKey:
-    """Unpickle: the source was validated and is shared with the other objects of its key."""
+@lru_cache(maxsize=4)
+def _restored_public_key(n: int, randomizers: RandomizerScheme, engine: str | None) -> PublicKey:
+    """Unpickle: one key for each of these and process, so that its table is made once.
+
+    The number is validated again, but its strength was decided by whoever made it.
+    """
+    context = KeyContext(check_public_number(n, insecure=True, warn=False), engine_or_default(n, engine))
     key = PublicKey.__new__(PublicKey)
-    key._numbers, key._source = source.numbers, source
+    key._adopt(context, randomizers, engine)
     return key
-
-
-EncryptedArray._key_of = staticmethod(_restore_public_key)

@@ -19,12 +19,13 @@ import math
 import secrets
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NoReturn, get_args
 
-from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, engine_for, random_words, ring_of
+from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, random_words
+from vecphe.context import KeyContext
 from vecphe.errors import InvalidKeyError, InvalidPlaintextError
 from vecphe.forks import ForkSafeLock
-from vecphe.numbers import PublicNumbers, check_public_number
+from vecphe.numbers import PublicNumbers
 from vecphe.parallel import AwayContext, map_chunks, part_of
 
 __all__ = ["RandomizerScheme", "RandomizerSource", "choose_window"]
@@ -92,22 +93,20 @@ class RandomizerSource:
     because base and table cost as much as two of those.
     """
 
-    def __init__(self, numbers: PublicNumbers, scheme: RandomizerScheme = "djn", engine: Engine | None = None) -> None:
+    def __init__(self, context: KeyContext, scheme: RandomizerScheme = "djn") -> None:
         if scheme not in get_args(RandomizerScheme):
             raise ValueError(f"randomizers must be one of {', '.join(get_args(RandomizerScheme))}, not {scheme!r}")
-        self.numbers = numbers
+        self.context = context
         self.scheme = scheme
-        self.engine = engine or engine_for(numbers.n)
-        self.ring = ring_of(self.engine, numbers.n)
-        self._bits = exponent_bits(scheme, numbers.n.bit_length())
+        self._bits = exponent_bits(scheme, context.numbers.n.bit_length())
         self._lock = ForkSafeLock()
         self._drawn = 0
         self._base: int | None = None
         self._table: FixedBase[Any] | None = None
         self._sized_for = 0
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return restored_source, (self.numbers.n, self.scheme)
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a source of randomizers stays in its process; pickle the public key, which makes another")
 
     @property
     def table_bytes(self) -> int:
@@ -126,7 +125,8 @@ class RandomizerSource:
         """A batch of `count` fresh randomizers."""
         self._drawn += count
         if self.scheme == "textbook" or (self._table is None and self._drawn <= _TEXTBOOK_FIRST):
-            return textbook_randomizers(self.ring, [_random_root(self.ring.n) for _ in range(count)])
+            ring = self.context.ring
+            return textbook_randomizers(ring, [_random_root(ring.n) for _ in range(count)])
         return self._table_for(self._drawn).power_secret(random_words(count, self._bits))
 
     def encrypt(self, words: Words, offset: int, n_jobs: int | None = None) -> Any:
@@ -135,23 +135,22 @@ class RandomizerSource:
 
     def rerandomize(self, batch: Any, n_jobs: int | None = None) -> Any:
         """The same plaintexts under fresh randomizers."""
-        return self._mapped(
-            _rerandomize, lambda *edges: (part_of(self.ring, batch, *edges),), self.ring.size(batch), n_jobs
-        )
+        ring = self.context.ring
+        return self._mapped(_rerandomize, lambda *edges: (part_of(ring, batch, *edges),), ring.size(batch), n_jobs)
 
     def _mapped(
         self, task: Callable[..., Any], cut: Callable[[int, int], tuple[Any, ...]], count: int, n_jobs: int | None
     ) -> Any:
         parts = map_chunks(
-            self,
+            self.context,
             lambda _, *chunk: task(self, count, *chunk),
             cut,
             count,
             n_jobs,
-            least=self.engine.tuning.encrypt_task,
+            least=self.context.engine.tuning.encrypt_task,
             away=partial(_with_source, task, self.scheme),
         )
-        return parts[0] if len(parts) == 1 else self.ring.concatenate(parts)
+        return parts[0] if len(parts) == 1 else self.context.ring.concatenate(parts)
 
     def draw_of(self, count: int, chunk: int) -> Any:
         """A batch of `chunk` fresh randomizers, of `count` that are drawn from this source for one operation."""
@@ -168,38 +167,29 @@ class RandomizerSource:
         table = self._table
         if table is not None and count < 2 * self._sized_for:
             return table
-        window = choose_window(self.engine, self._bits, count, self.numbers.n.bit_length())
+        window = choose_window(self.context.engine, self._bits, count, self.context.numbers.n.bit_length())
         with self._lock:
             table = self._table
             if table is None or table.window < window:
                 if self._base is None:
                     self._base = self._random_base()
-                table = self._table = self.ring.fixed_base(self._base, self._bits, window)
+                table = self._table = self.context.ring.fixed_base(self._base, self._bits, window)
             self._sized_for = max(count, self._sized_for)
         return table
 
     def _random_base(self) -> int:
-        n = self.numbers.n
+        ring, n = self.context.ring, self.context.numbers.n
         x = secrets.randbelow(n - 1) + 1
         h = x * x % n
         if math.gcd(x, n) != 1 or math.gcd(h * h - 1, n) != 1:
             raise InvalidKeyError("n was factored by chance while a randomizer base was drawn: never use this key")
-        base: int = self.ring.store(self.ring.power_vartime(self.ring.load([h]), [n]))[0]
+        base: int = ring.store(ring.power_vartime(ring.load([h]), [n]))[0]
         return base
 
 
 @lru_cache(maxsize=4)
-def restored_source(n: int, scheme: RandomizerScheme) -> RandomizerSource:
-    """Unpickle: one source for each key and process, so that its table is made once.
-
-    The number is validated again, but its strength was decided by whoever made it.
-    """
-    return RandomizerSource(check_public_number(n, insecure=True, warn=False), scheme)
-
-
-@lru_cache(maxsize=4)
 def _worker_source(engine: Engine, n: int, scheme: RandomizerScheme) -> RandomizerSource:
-    return RandomizerSource(PublicNumbers(n), scheme, engine)
+    return RandomizerSource(KeyContext(PublicNumbers(n), engine), scheme)
 
 
 def _with_source(task: Callable[..., Any], scheme: RandomizerScheme, context: AwayContext, *chunk: Any) -> Any:
@@ -208,8 +198,9 @@ def _with_source(task: Callable[..., Any], scheme: RandomizerScheme, context: Aw
 
 
 def _encrypt(source: RandomizerSource, count: int, words: Words, offset: int) -> Any:
-    return source.ring.multiply_plain(source.draw_of(count, len(words)), words, offset)
+    return source.context.ring.multiply_plain(source.draw_of(count, len(words)), words, offset)
 
 
 def _rerandomize(source: RandomizerSource, count: int, batch: Any) -> Any:
-    return source.ring.multiply(batch, source.draw_of(count, source.ring.size(batch)))
+    ring = source.context.ring
+    return ring.multiply(batch, source.draw_of(count, ring.size(batch)))

@@ -214,10 +214,12 @@ def test_keys_compute_with_the_engine_that_the_variable_names(
     monkeypatch.setitem(selection._engines(), "cuda", selection._Candidate(lambda: None, lambda: engine, True))
     monkeypatch.setattr(selection, "_passes", selection._passes.__wrapped__)
     assert active_engine().name != "cuda"
-    assert selection.why_not_used()["cuda"].startswith("host is there, but is used only where VECPHE_ENGINE=cuda asks")
+    assert selection.why_not_used()["cuda"].startswith(
+        "host is there, but is used only where engine='cuda' or VECPHE_ENGINE asks"
+    )
     monkeypatch.setenv("VECPHE_ENGINE", "cuda")
     public, private = vecphe.generate_keypair(512, insecure=True)
-    assert public._source.engine is engine
+    assert public._context.engine is engine
     x = np.linspace(-3, 3, 12)
     packed, single = public.encrypt(x, packed=True), public.encrypt(x)
     assert np.allclose(private.decrypt(packed + packed), 2 * x)

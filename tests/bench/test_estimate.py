@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from vecphe import private_key
+from vecphe import format as formats
 from vecphe.arithmetic import active_engine
 from vecphe.bench import estimate as estimating
 from vecphe.bench.environment import use_engine
@@ -19,7 +19,7 @@ from vecphe.bench.estimate import Costs, Plan, calibrate, estimate
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients
 from vecphe.cli.app import app
-from vecphe.cli.plan import print_plan
+from vecphe.cli.estimate import print_plan
 from vecphe.encoding import FixedPoint
 from vecphe.errors import InvalidKeyError
 from vecphe.keys import PublicKey
@@ -79,7 +79,8 @@ def test_more_work_takes_longer_and_more_cores_less() -> None:
 @pytest.mark.parametrize("packed", [True, False])
 def test_calibration_measures_every_cost(packed: bool, clients: int) -> None:
     costs = calibrate(Plan(clients=clients, values=300, key_length=512, packed=packed))
-    assert all(value > 0 for name, value in vars(costs).items() if name not in ("engine", "table_bytes"))
+    zero = {name for name, value in vars(costs).items() if name not in ("engine", "table_bytes") and not value > 0}
+    assert zero == {"encrypt_call", "add_call", "decrypt_call"}  # which large batches do not show
     assert costs.randomize > costs.add
     assert costs.decrypt > costs.add
 
@@ -125,7 +126,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
         clock.charge(monkeypatch, table, "power_secret", 2**-9, lambda result, *_: len(result.x0))
         clock.charge(monkeypatch, decryptor, "decrypt", 17, lambda result, *_: len(result))
         clock.charge(monkeypatch, FixedPoint, "encode", 19, lambda _, encoding, values: len(values))
-        clock.charge(monkeypatch, private_key, "decode", 23, lambda result, *_: result.size)
+        clock.charge(monkeypatch, formats, "decode", 23, lambda result, *_: result.size)
         clock.charge(monkeypatch, estimating, "generate_keypair", 100, lambda *_: 1)
         clock.charge(monkeypatch, PublicKey, "prepare", 1000, lambda *_: 1)
         yield clock
@@ -199,7 +200,7 @@ def test_the_command() -> None:
     assert found["latency"] > 1000 * found["hop"]
     text = CliRunner().invoke(app, [*arguments, "--unpacked"]).stdout
     assert "one value a ciphertext, 10000000 ciphertexts a vector" in text
-    assert "bytes a hop              2.56 GB" in text
+    assert "bytes a hop             2.38 GiB" in text
 
 
 def test_long_times_and_much_traffic_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,7 +208,7 @@ def test_long_times_and_much_traffic_are_written_out(capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     assert " years" in text
     assert "e+" not in text
-    assert " 520,000 PB" in text
+    assert " 462,000 PiB" in text
 
 
 def test_the_calibration_says_what_it_does() -> None:

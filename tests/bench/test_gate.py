@@ -15,7 +15,7 @@ from vecphe.bench import gate
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_identity, load_baseline, save_baseline
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
-from vecphe.errors import SerializationError
+from vecphe.errors import EngineUnavailableError, SerializationError
 from vecphe.files import replace_file
 
 COUNTS = {"add": {"kernel.products": 256, "ciphertexts": 3}, "decrypt": {"kernel.squares": 77}}
@@ -110,15 +110,20 @@ def test_on_another_cpu_only_counts_are_judged(machine: Machine, file: Path, row
     assert check_baseline(file).failed == ["add"]
 
 
-def test_another_engine_fails_every_row(machine: Machine, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if active_engine().name == "gmp":
-        pytest.skip("gmp is the engine of the baseline here")
-    needed = active_engine().name
-    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
-    report = check_baseline(file)
+def test_an_engine_that_was_asked_for_and_does_not_run_fails_every_row(
+    machine: Machine, file: Path, rows: EngineRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite(file, rows, gmp=replace(rows, target="6.3"))
+    why_not = EngineUnavailableError("it does not run")
+
+    def refuse(name: str) -> None:
+        raise why_not
+
+    monkeypatch.setattr(gate, "engine_named", refuse)
+    report = check_baseline(file, engine="gmp")
     assert report.failed == ["add", "decrypt", ROW]
-    assert f"needs engine {needed}" in str(report)
-    assert "gmp ran: VECPHE_ENGINE=gmp" in str(report)
+    assert "needs engine gmp (6.3), which does not run here: it does not run" in str(report)
+    assert not machine.timed
 
 
 def test_another_engine_can_be_asked_for(machine: Machine, file: Path, rows: EngineRows) -> None:
@@ -131,14 +136,37 @@ def test_another_engine_can_be_asked_for(machine: Machine, file: Path, rows: Eng
     assert report.ok, report
 
 
-def test_the_active_engine_can_be_asked_for_and_is_said_aloud(
+def other_baseline(path: Path, **engines: EngineRows) -> Path:
+    """One that requires an engine which never runs."""
+    save_baseline(path / "other.json", Baseline("ifma9", engines))
+    return path / "other.json"
+
+
+def test_the_rows_of_the_engine_that_runs_are_judged_and_the_others_named(
     machine: Machine, tmp_path: Path, rows: EngineRows
 ) -> None:
-    path = tmp_path / "other.json"
-    save_baseline(path, Baseline("ifma9", {"ifma9": rows, active_engine().name: rows}))
-    report = check_baseline(path, engine="active")
+    path = other_baseline(tmp_path, ifma9=rows, **{active_engine().name: rows})
+    report = check_baseline(path)
     assert report.ok
-    assert "THIS IS NOT THE ENGINE THAT THE BASELINE REQUIRES" in str(report)
+    assert "3 ROWS OF ENGINE ifma9 WERE NOT JUDGED, which the baseline requires" in str(report)
+    assert "judged on no engine" not in str(report)
+    machine.counts["add"]["kernel.products"] += 1
+    assert check_baseline(path).failed == ["add"]
+    assert "WERE NOT JUDGED" not in str(check_baseline(path, engine=active_engine().name))
+
+
+def test_where_no_row_is_of_the_engine_that_runs_the_gate_does_not_pass(
+    machine: Machine, tmp_path: Path, rows: EngineRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VECPHE_ENGINE", "gmp")
+    path = other_baseline(tmp_path, ifma9=rows)
+    report = check_baseline(path)
+    assert not report.ok
+    assert report.summary == "nothing was judged"
+    assert "gmp ran: VECPHE_ENGINE=gmp" in str(report)
+    assert f"judged on no engine: add; decrypt; {ROW}" in str(report)
+    status, _, err = run_command("check", str(path))
+    assert (status, "error: nothing was judged" in err) == (1, True)
 
 
 def test_rows_that_one_side_lacks_fail(machine: Machine, file: Path, rows: EngineRows) -> None:
@@ -150,12 +178,12 @@ def test_a_baseline_without_speeds_fails_a_full_check(machine: Machine, file: Pa
     rewrite(file, replace(rows, speeds={}))
     report = check_baseline(file)
     assert report.failed == [ROW]
-    assert "is only in this version; --update-baseline" in str(report)
+    assert "is only in this version; `vecphe bench baseline`" in str(report)
     rewrite(file, replace(rows, speeds={}, cpu="Some other CPU"))
     assert check_baseline(file).failed == [ROW]
     assert check_baseline(file, counts_only=True).ok
     save_baseline(file, Baseline("ifma9", {"ifma9": rows, active_engine().name: replace(rows, speeds={})}))
-    report = check_baseline(file, engine="active")
+    report = check_baseline(file)
     assert report.ok
     assert "the baseline has no speeds of engine" in str(report)
 
@@ -332,32 +360,32 @@ def run_command(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_the_command_exits_with_1_and_names_the_row(machine: Machine, file: Path) -> None:
-    assert run_command("--check", str(file))[0] == 0
+    assert run_command("check", str(file))[0] == 0
     machine.counts["add"]["kernel.products"] = 512
-    status, out, err = run_command("--check", str(file))
+    status, out, err = run_command("check", str(file))
     assert status == 1
     assert "FAILED: add: kernel.products 256 -> 512" in out
     assert "error: 1 of 3 rows failed: add" in err
-    status, out, _ = run_command("--check", str(file), "--json", "--counts-only")
+    status, out, _ = run_command("check", str(file), "--json", "--counts-only")
     assert status == 1
     assert [finding["row"] for finding in json.loads(out)["findings"] if finding["status"] == "failed"] == ["add"]
 
 
 def test_the_command_ends_with_what_was_not_decided(machine: Machine, file: Path) -> None:
     machine.reference = 6.0
-    status, out, _ = run_command("--check", str(file))
+    status, out, _ = run_command("check", str(file))
     assert status == 0
     *_, warning, last = out.splitlines()
     assert "WARNING: NO SPEED WAS DECIDED" in warning
     assert last == f"2 held, 1 NOT DECIDED ({ROW})"
-    _, out, _ = run_command("--check", str(file), "--json")
+    _, out, _ = run_command("check", str(file), "--json")
     assert json.loads(out)["warnings"] == [warning.removeprefix("WARNING: ")]
 
 
 def test_the_command_fails_if_nothing_was_judged(machine: Machine, file: Path, rows: EngineRows) -> None:
     machine.counts = {}
     rewrite(file, replace(rows, counts={}, speeds={}))
-    status, out, err = run_command("--check", str(file), "--counts-only")
+    status, out, err = run_command("check", str(file), "--counts-only")
     assert status == 1
     assert out.splitlines()[-1] == "nothing was judged"
     assert "error: nothing was judged" in err
@@ -366,37 +394,30 @@ def test_the_command_fails_if_nothing_was_judged(machine: Machine, file: Path, r
 def test_the_workflow_lets_deliberate_changes_of_counts_pass() -> None:
     """Counts against the committed baseline, speeds against the merge base."""
     text = (Path(__file__).parents[2] / ".github/workflows/performance.yml").read_text()
-    checks = [line for line in text.splitlines() if "bench --check" in line and "--update-baseline" not in line]
+    checks = [line for line in text.splitlines() if " bench check " in line]
     assert ["--counts-only" in line for line in checks] == [True, False]
     assert ["--speeds-only" in line for line in checks] == [False, True]
     assert "benchmarks/baseline.json" in checks[0]
-    assert "--engine active" in checks[0]
 
 
 def test_the_command_updates_and_says_so(machine: Machine, file: Path) -> None:
     machine.counts["add"]["kernel.products"] = 512
-    status, out, _ = run_command("--check", str(file), "--update-baseline", "--counts-only")
+    status, out, _ = run_command("baseline", str(file), "--counts-only")
     assert status == 0
     assert "add: kernel.products 256 -> 512 (+100 %)" in out
-    assert run_command("--check", str(file))[0] == 0
-    assert "nothing changed" in run_command("--check", str(file), "--update-baseline", "--counts-only")[1]
+    assert run_command("check", str(file))[0] == 0
+    assert "nothing changed" in run_command("baseline", str(file), "--counts-only")[1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--check", "missing.json"), "missing.json"),
-        (("--check", "FILE", "--tolerance", "2"), "--tolerance must be between 0 and 1"),
-        (("--check", "FILE", "--engine", "none"), "--engine: no engine is called 'none'"),
-        (("--check", "FILE", "--update-baseline", "--engine", "none"), "--engine: no engine is called 'none'"),
-        (("--check", "FILE", "--counts-only", "--speeds-only"), "--counts-only and --speeds-only leave nothing"),
-        (("--check", "FILE", "--update-baseline", "--speeds-only"), "--update-baseline judges nothing"),
-        (("--speeds-only",), "go with --check FILE"),
-        (("--check", "FILE", "--quick"), "--check has its own workloads"),
-        (("--check", "FILE", "--values", "3"), "--check has its own workloads"),
-        (("--check", "FILE", "--update-baseline", "--json"), "--update-baseline judges nothing"),
-        (("--counts-only",), "go with --check FILE"),
-        (("--tolerance", "0.2"), "go with --check FILE"),
+        (("check", "missing.json"), "missing.json"),
+        (("check", "FILE", "--tolerance", "2"), "--tolerance must be between 0 and 1"),
+        (("check", "FILE", "--engine", "none"), "--engine: no engine is called 'none'"),
+        (("baseline", "FILE", "--engine", "none"), "--engine: no engine is called 'none'"),
+        (("check", "FILE", "--counts-only", "--speeds-only"), "--counts-only and --speeds-only leave nothing"),
+        (("check", "FILE", "--rows", "missing.py"), "missing.py: No such file or directory"),
     ],
 )
 def test_wrong_usage_exits_with_2(machine: Machine, file: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import vecphe.arithmetic.gmp
 import vecphe.randomizers
 from vecphe.arithmetic import active_engine, available_engines, engine_named
 from vecphe.bench.count_rows import COUNT_ROWS, CountRow, Material, count_row
@@ -73,8 +74,8 @@ def test_a_doubled_validation_shows(engine: str, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(ring, "all_units", twice)
     after = counts_of("validate 256")
-    if engine == "gmp":  # whose operations are not counted one by one: the interface sees the same call
-        assert after == before
+    if engine == "gmp":  # the interface sees the same call
+        assert after == {**before, "gmp.gcd": 2 * before["gmp.gcd"]}
     else:
         assert after["kernel.montgomeries"] > before["kernel.montgomeries"]
     monkeypatch.undo()
@@ -83,7 +84,7 @@ def test_a_doubled_validation_shows(engine: str, monkeypatch: pytest.MonkeyPatch
 
     def validating_twice(self: Any, ciphertexts: Any, **options: Any) -> Any:
         checked = list(ciphertexts)
-        if not self._source.ring.all_units(self._source.ring.load(checked)):
+        if not self._context.ring.all_units(self._context.ring.load(checked)):
             raise AssertionError
         return original(self, checked, **options)
 
@@ -104,6 +105,31 @@ def test_a_smaller_window_shows(engine: str, monkeypatch: pytest.MonkeyPatch) ->
         assert encryptions["kernel.delayed"] != before[1]["kernel.delayed"]
 
 
+def test_another_window_of_straus_shows_on_gmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which the interface does not see: only what GMP is asked for."""
+    with use_engine("gmp"):
+        before = counts_of("matmul 16x64")
+        monkeypatch.setattr("vecphe.arithmetic.gmp._straus_window", lambda bits, rows: 8)
+        after = counts_of("matmul 16x64")
+    assert after["gmp.f_divmod"] > before["gmp.f_divmod"]
+    assert {**after, "gmp.f_divmod": before["gmp.f_divmod"]} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "calls"),
+    [
+        ("add 256", {"f_divmod": 256}),  # one a product of pairs
+        ("times plain 64", {"powmod": 64, "f_divmod": 64}),
+        ("decrypt 64", {"powmod_sec": 128, "f_divmod": 128, "gcd": 1}),
+        ("validate 256", {"gcd": 1, "f_divmod": 256}),
+    ],
+)
+def test_what_gmp_is_asked_for_is_counted(name: str, calls: Counts) -> None:
+    with use_engine("gmp"):
+        counts = counts_of(name)
+    assert {key.removeprefix("gmp."): n for key, n in counts.items() if key.startswith("gmp.")} == calls
+
+
 def test_packing_switched_off_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "packed round, 5 clients, 1000 values"
     packed = counts_of(name)
@@ -119,9 +145,11 @@ def test_packing_switched_off_shows(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_patched_is_put_back() -> None:
     ring = active_engine().ring(15)
     before = {name: value for name, value in vars(type(ring)).items() if callable(value)}
+    calls = vars(vecphe.arithmetic.gmp).copy()
     with pytest.raises(ZeroDivisionError), counting(active_engine()):
         _ = 1 / 0
     assert {name: value for name, value in vars(type(ring)).items() if callable(value)} == before
+    assert vars(vecphe.arithmetic.gmp) == calls
 
 
 def test_only_the_block_is_counted() -> None:

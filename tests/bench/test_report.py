@@ -20,7 +20,7 @@ from vecphe.bench.plots import PLOT_NAMES as PLOTS
 from vecphe.bench.plots import draw_all
 from vecphe.bench.records import Case, Results
 from vecphe.bench.report import PAGE, report_files
-from vecphe.bench.tables import duration
+from vecphe.bench.tables import duration, size
 
 WHOLE = matrix_results()
 
@@ -161,10 +161,41 @@ def test_many_rows_leave_no_blank_band() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(5999, "5999 s"), (7200, "2 h"), (47.9 * 3600, "47.9 h"), (60 * 3600, "2.5 days"), (1e9, "11574 days")],
+    [
+        (5999, "5999 s"),
+        (7200, "2 h"),
+        (47.9 * 3600, "47.9 h"),
+        (60 * 3600, "2.5 days"),
+        (1e8, "3.17 years"),
+        (1e9, "31.7 years"),
+        (3e12, "95,100 years"),
+    ],
 )
 def test_long_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0123456, "12 ms"), (59.96, "60 s"), (999.4, "1000 s"), (6001, "1.7 h"), (3e12, "95,000 years")],
+)
+def test_estimates_have_two_digits(seconds: float, text: str) -> None:
+    assert duration(seconds, 2) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (12, "12 B"),
+        (999, "999 B"),
+        (1000, "0.977 KiB"),
+        (2.56e9, "2.38 GiB"),
+        (1e18, "888 PiB"),
+        (5.2e20, "462,000 PiB"),
+    ],
+)
+def test_sizes_are_written_out(count: float, text: str) -> None:
+    assert size(count) == text
 
 
 def test_titles_stand_in_the_pictures_alone(files: dict[str, bytes]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from vecphe.arithmetic import active_engine, available_engines
+from vecphe.bench import estimate as estimating
 from vecphe.bench import runner as runner_module
 from vecphe.bench import sides
 from vecphe.bench.environment import Environment, PeakMemory, engine_warning, use_engine
+from vecphe.bench.estimate import Plan, estimate, rough_seconds, side_costs
 from vecphe.bench.matrix import Matrix
 from vecphe.bench.records import PHASES, Case
 from vecphe.bench.runner import Runner
@@ -19,6 +23,7 @@ from vecphe.bench.sides import Side
 from vecphe.errors import BenchmarkError, EngineUnavailableError
 
 SMALL = {"key_lengths": (512,), "clients": (3,), "values": (4,), "repeats": 2, "least_repeats": 2}
+NO_CALLS = {"encrypt_call": 0.0, "add_call": 0.0, "decrypt_call": 0.0}
 
 
 class Silent:
@@ -49,14 +54,14 @@ def interrupt() -> None:
 
 
 def test_a_matrix_gives_a_record_a_case_and_backend() -> None:
-    runner, estimate = calibrated(values=(4, 9))
+    runner, expected = calibrated(values=(4, 9))
     progress = Silent()
     results = runner.run(progress)
     assert results.complete
     assert [(r.backend, r.case.values) for r in results.records] == [
         (backend, values) for values in (4, 9) for backend in ("naive", "vectorized", "packed")
     ]
-    assert progress.seconds == pytest.approx(estimate)
+    assert progress.seconds == pytest.approx(expected)
     for record in results.records:
         assert {len(record.samples[phase]) for phase in PHASES} == {2}
         assert record.seconds("round") >= record.seconds("encrypt") > 0
@@ -122,7 +127,8 @@ def test_many_clients_are_capped_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_cap_leaves_as_many_clients_as_fit() -> None:
     runner, _ = calibrated(clients=(1000,), values=(1,), backends=("naive",))
     (side,) = runner._sides.values()
-    side._costs = {"encrypt": (0.0, 0.3), "add": (0.0, 0.002), "decrypt": (0.0, 0.1)}  # not those of a busy machine
+    # Not those of a busy machine.
+    runner._costs[side] = replace(runner._costs[side], randomize=0.1, add=0.001, decrypt=0.1, **NO_CALLS)
     object.__setattr__(runner.matrix, "naive_seconds", 1000.0)
     (whole,) = runner._plan(Case(512, 1000, 1))
     assert whole.vectors.shape == (1000, 1)
@@ -233,7 +239,47 @@ def test_the_environment_names_what_it_is() -> None:
 def test_estimates_are_of_the_right_order(name: str) -> None:
     side = Side(name, 512, 5)
     side.prepare(100, 100)
-    side.calibrate()
+    costs = side_costs(side)
     vectors = np.ones((5, 60))
     measured = min(side.run(vectors).seconds["round"] for _ in range(3))
-    assert measured / 10 < side.estimate(Case(512, 5, 60)) < 20 * measured
+    plan = Plan(5, 60, 512, packed=name == "packed")
+    assert measured / 10 < estimate(plan, costs).round < 20 * measured
+
+
+def test_costs_of_a_side_are_a_line_through_two_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three clients: seconds a call, and seconds a ciphertext."""
+    side = Side("vectorized", 256, 3)
+    true = {"encrypt": (0.5, 0.25), "add": (0.125, 2.0), "decrypt": (4.0, 1.0)}
+    times = {"encrypt": 3, "add": 2, "decrypt": 1}
+
+    def run(vectors: Any) -> Any:
+        count = vectors.shape[1]
+        seconds = {phase: times[phase] * (call + each * count) for phase, (call, each) in true.items()}
+        return SimpleNamespace(total=SimpleNamespace(n_ciphertexts=count), seconds=seconds)
+
+    monkeypatch.setattr(side, "run", run)
+    costs = side_costs(side)
+    assert (costs.encrypt_call, costs.randomize) == (0.5, 0.25)
+    assert (costs.add_call, costs.add) == (0.125, 2.0)
+    assert (costs.decrypt_call, costs.decrypt) == (4.0, 1.0)
+    round_ = estimate(Plan(5, 10, 256, cores=2, packed=False), costs).round
+    assert round_ == 5 * (0.5 + 10 * 0.25 / 2) + 4 * (0.125 + 10 * 2.0) + 4.0 + 10 * 1.0 / 2
+
+
+def test_rough_estimates_of_long_keys_come_from_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+    made = Side.__init__
+
+    def watched(self: Any, name: str, key_length: int, *rest: Any) -> None:
+        lengths.append(key_length)
+        made(self, name, key_length, *rest)
+
+    monkeypatch.setattr(Side, "__init__", watched)
+    monkeypatch.setattr(estimating, "_SHORT_KEY", 256)
+    setup, round_ = rough_seconds("vectorized", Plan(3, 4, 2048, packed=False), 10)
+    assert lengths == [256]
+    side = Side("vectorized", 256, 3)
+    side.prepare(30, 4)
+    short = estimate(Plan(3, 4, 256, packed=False), side_costs(side)).round
+    assert 50 * short < round_ < 2000 * short  # 8^2.6 is 223
+    assert setup > 0

@@ -30,6 +30,6 @@ def test_keys_are_made_once_and_work() -> None:
 
 def test_keys_belong_to_an_engine() -> None:
     public_key, private_key = workloads.keypair(512, "gmp")
-    assert public_key._source.engine.name == "gmp"
-    assert workloads.keypair(512)[0]._source.engine.name == active_engine().name
+    assert public_key._context.engine.name == "gmp"
+    assert workloads.keypair(512)[0]._context.engine.name == active_engine().name
     assert private_key.decrypt(public_key.encrypt([1.5])) == [1.5]

@@ -14,9 +14,10 @@ import pytest
 from tests.bench.made import record, results, samples
 
 from vecphe.bench.results_file import load_results, results_as_dict
-from vecphe.cli.bench import Outputs
+from vecphe.cli.bench import new_spelling
+from vecphe.cli.bench_run import Outputs
 
-SMALL = ("bench", "--quick", "--key-lengths", "512", "--clients", "3", "--values", "4,6")
+SMALL = ("bench", "run", "--quick", "--key-lengths", "512", "--clients", "3", "--values", "4,6")
 
 
 def test_a_run_prints_a_table_and_writes_every_file(main_here: Any, tmp_path: Path) -> None:
@@ -67,7 +68,6 @@ def test_saving_to_stdout_leaves_nothing_else_there(main_here: Any) -> None:
         (["--save", "nowhere/results.json"], "nowhere"),
         (["--csv", "-"], "--csv takes the name of a file"),
         (["--report", "nowhere/report"], "--report: nowhere does not exist"),
-        (["--json"], "--json goes with --compare"),
         (["--save", "same", "--csv", "./same"], "same and same are the same file"),
         (["--report", ".", "--force", "--csv", "index.html"], "are the same file"),
         (["--report", ""], "name a directory"),
@@ -90,34 +90,59 @@ def test_h65_bad_options_are_one_line(
 
 
 @pytest.mark.parametrize(
-    "option",
+    ("old", "new"),
     [
-        ["--key-lengths", "512"],
-        ["--clients", "3"],
-        ["--values", "4"],
-        ["--backends", "packed"],
-        ["--jobs", "1"],
-        ["--quick"],
-        ["--force"],
-        ["--save", "c.json"],
-        ["--csv", "c.csv"],
-        ["--report", "c"],
+        ("--quick", "run --quick"),
+        ("--values 4 --save c.json", "run --values 4 --save c.json"),
+        ("--engine gmp --backends packed", "run --backends packed --engine gmp"),
+        ("--compare a.json b.json --json", "compare a.json b.json --json"),
+        ("--json --compare a.json b.json", "compare a.json b.json --json"),
+        ("--check a.json", "check a.json"),
+        ("--check=a.json --counts-only --engine active", "check a.json --counts-only"),
+        ("--engine gmp --check a.json --tolerance 0.2", "check a.json --tolerance 0.2 --engine gmp"),
+        ("--check a.json --update-baseline --engine gmp", "baseline a.json --engine gmp"),
     ],
-    ids=" ".join,
 )
-@pytest.mark.parametrize("job", [["--compare", "a.json", "b.json"], ["--check", "a.json"]], ids=lambda job: job[0])
-def test_options_of_the_matrix_are_not_ignored(main_here: Any, job: list[str], option: list[str]) -> None:
-    done = main_here("bench", *job, *option)
+def test_the_old_spelling_is_answered_with_the_new_one(main_here: Any, old: str, new: str) -> None:
+    done = main_here("bench", *old.split())
     assert (done.returncode, done.stdout) == (2, "")
-    assert "leave out the options of the matrix and its results" in done.stderr
+    assert done.stderr == f"error: `vecphe bench` has commands now: write `vecphe bench {new}`\n"
+    assert new_spelling(old.split()) == new.split()
 
 
-def test_a_comparison_takes_no_engine(main_here: Any) -> None:
-    assert "leave out" in main_here("bench", "--compare", "a.json", "b.json", "--engine", "gmp").stderr
+def test_bench_alone_names_its_commands(main_here: Any) -> None:
+    done = main_here("bench")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: say what to do: vecphe bench run, compare, check or baseline; --help lists their options\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "option"),
+    [
+        (["compare", "a.json", "b.json"], "--engine=gmp"),
+        (["compare", "a.json", "b.json"], "--quick"),
+        (["check", "a.json"], "--quick"),
+        (["check", "a.json"], "--values=3"),
+        (["check", "a.json"], "--save=b.json"),
+        (["baseline", "a.json"], "--tolerance=0.2"),
+        (["baseline", "a.json"], "--speeds-only"),
+        (["baseline", "a.json"], "--json"),
+        (["run"], "--counts-only"),
+        (["run"], "--json"),
+    ],
+)
+def test_each_command_takes_its_own_options_alone(main_here: Any, job: list[str], option: str) -> None:
+    done = main_here("bench", *job, option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert option.split("=")[0] in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_missing_file_is_named(main_here: Any) -> None:
-    assert "missing.json" in main_here("bench", "--compare", "missing.json", "missing.json").stderr
+    assert "missing.json" in main_here("bench", "compare", "missing.json", "missing.json").stderr
 
 
 def test_a_file_that_appeared_during_the_run_stays(tmp_path: Path) -> None:
@@ -168,7 +193,7 @@ def test_a_slow_engine_that_nobody_asked_for_is_loud(main_here: Any, monkeypatch
 def test_h60_ctrl_c_keeps_what_was_measured(start_command: Any, tmp_path: Path) -> None:
     saved = tmp_path / "results.json"
     process = start_command(
-        "bench", "--key-lengths", "512,2048", "--values", "4,4000", "--clients", "3", "--save", str(saved)
+        "bench", "run", "--key-lengths", "512,2048", "--values", "4,4000", "--clients", "3", "--save", str(saved)
     )
     for line in process.stdout:
         if line.startswith("naive encrypts"):
@@ -188,7 +213,7 @@ def test_h60_ctrl_c_keeps_what_was_measured(start_command: Any, tmp_path: Path) 
 def test_a_key_that_does_not_fill_its_bytes_can_be_read_again(main_here: Any, tmp_path: Path) -> None:
     saved = tmp_path / "results.json"
     options = ("--key-lengths", "514", "--clients", "3", "--values", "20", "--save", str(saved))
-    assert main_here("bench", "--quick", *options).returncode == 0
+    assert main_here("bench", "run", "--quick", *options).returncode == 0
     assert load_results(saved).records[0].bytes_per_value == 130
 
 
@@ -201,13 +226,13 @@ def test_compare_tells_what_changed(main_here: Any, tmp_path: Path) -> None:
     before = write(tmp_path / "a.json", results_as_dict(results(record(), record("vectorized"))))
     slow = record(samples=samples(0.008), ciphertexts=2)
     after = write(tmp_path / "b.json", results_as_dict(results(slow, record("vectorized"))))
-    done = main_here("bench", "--compare", before, after)
+    done = main_here("bench", "compare", before, after)
     assert done.returncode == 0
     assert "slower: packed, 2048 bits, 5 clients, 11 values: encrypt" in done.stdout
     assert "ratio 2.000" in done.stdout
     assert "2 ciphertexts instead of 11" in done.stdout
     assert "no clear change: 4 of 8 times" in done.stdout
-    as_json = json.loads(main_here("bench", "--compare", before, after, "--json").stdout)
+    as_json = json.loads(main_here("bench", "compare", before, after, "--json").stdout)
     assert [change["verdict"] for change in as_json["changes"]] == ["slower"] * 4 + ["no clear change"] * 4
 
 
@@ -215,7 +240,7 @@ def test_compare_tells_what_changed(main_here: Any, tmp_path: Path) -> None:
 def test_h63_garbled_files_are_one_line(main_here: Any, tmp_path: Path, content: bytes) -> None:
     bad, good = tmp_path / "bad.json", write(tmp_path / "good.json", results_as_dict(results()))
     bad.write_bytes(content)
-    done = main_here("bench", "--compare", good, str(bad))
+    done = main_here("bench", "compare", good, str(bad))
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {bad}")
     assert done.stderr.count("\n") == 1
@@ -224,12 +249,14 @@ def test_h63_garbled_files_are_one_line(main_here: Any, tmp_path: Path, content:
 def test_files_without_a_common_case_cannot_be_compared(main_here: Any, tmp_path: Path) -> None:
     a = write(tmp_path / "a.json", results_as_dict(results(record())))
     b = write(tmp_path / "b.json", results_as_dict(results(record("vectorized"))))
-    assert "no case in common" in main_here("bench", "--compare", a, b).stderr
+    assert "no case in common" in main_here("bench", "compare", a, b).stderr
 
 
 def test_h60_ctrl_c_before_anything_was_measured_writes_nothing(start_command: Any, tmp_path: Path) -> None:
     saved = tmp_path / "results.json"
-    process = start_command("bench", "--key-lengths", "8192", "--clients", "3", "--values", "4", "--save", str(saved))
+    process = start_command(
+        "bench", "run", "--key-lengths", "8192", "--clients", "3", "--values", "4", "--save", str(saved)
+    )
     assert process.stdout.readline().startswith("vecphe bench: engine ")
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -242,7 +269,7 @@ def test_h60_ctrl_c_before_anything_was_measured_writes_nothing(start_command: A
 def test_the_quick_matrix_takes_less_than_a_minute(command: Any, tmp_path: Path) -> None:
     report = tmp_path / "report"
     started = time.monotonic()
-    done = command("bench", "--quick", "--report", str(report), "--save", str(tmp_path / "results.json"))
+    done = command("bench", "run", "--quick", "--report", str(report), "--save", str(tmp_path / "results.json"))
     assert done.returncode == 0
     assert time.monotonic() - started < 60
     assert (report / "index.html").exists()

@@ -19,6 +19,8 @@ from phe.command_line import cli as phe_cli
 
 import vecphe
 from vecphe import EncryptedArray, PrivateKey, PublicKey
+from vecphe.arithmetic import available_engines
+from vecphe.context import KeyContext
 from vecphe.serialization import passphrase
 
 SHORT = ["--key-length", "512", "--insecure"]
@@ -693,3 +695,30 @@ def test_phes_command_line_reads_keys_made_here(main_here, tmp_path):
     assert (tmp_path / "extracted").read_bytes() == pub.read_bytes()
     run_phe("encrypt", pub, "2.5", "--output", number)
     assert run_phe("decrypt", key, number).splitlines()[-1] == "2.5"
+
+
+@pytest.mark.parametrize("engine", [name for name, why_not in available_engines() if why_not is None])
+def test_commands_compute_on_the_engine_that_is_named(main_here, tmp_path, monkeypatch, engine):
+    used, on = [], KeyContext.on.__func__
+
+    def noted(cls, numbers, name=None):
+        used.append(on(cls, numbers, name).engine.name)
+        return on(cls, numbers, name)
+
+    monkeypatch.setattr(KeyContext, "on", classmethod(noted))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text("1.5\n-2\n")
+    succeeds(main_here("keygen", "--out", "k", *SHORT))
+    for command in (
+        ("encrypt", "x.csv", "--key", "k.pub", "--out", "x.enc"),
+        ("add", "x.enc", "x.enc", "--key", "k.pub", "--out", "sum.enc"),
+        ("decrypt", "sum.enc", "--key", "k", "--out", "sum.csv"),
+    ):
+        used.clear()
+        succeeds(main_here(*command, "--insecure", "--engine", engine))
+        assert set(used) == {engine}
+        refused = main_here(*command, "--insecure", "--force", "--engine", "warp")
+        assert refused.returncode == 2
+        assert "no engine is called 'warp'; choose one of ifma" in refused.stderr
+        assert "k.pub" not in refused.stderr
+    assert (tmp_path / "sum.csv").read_text() == "3.0\n-4.0\n"

@@ -38,7 +38,7 @@ def test_it_says_first_what_is_on_and_how_long_it_takes(outcome):
     assert re.fullmatch(r"Paillier, 512-bit key, DJN randomizers, engine \w+", lines[0])
     assert "insecure" in lines[1]
     assert "diabetes, 5 hospitals" in lines[2]
-    assert re.search(r"about \d+ (s|min)", lines[3])
+    assert re.search(r"about [\d.]+ (ms|s|h)", lines[3])
     assert "naive runs as many iterations as fit in 10 s" in lines[4]
 
 
@@ -252,7 +252,7 @@ def test_h67_no_private_number_in_what_is_printed_or_written(main_here, monkeypa
     assert done.returncode == 0, done.stderr
     failed = main_here(*SHORT[:-1], "50", "--backend", backend, "--eta", "20")
     shown = "".join([done.stdout, done.stderr, failed.stdout, failed.stderr, path.read_text(), caplog.text])
-    assert len(made) == 2
+    assert len(made) >= 2  # the estimate has keys of its own
     assert failed.returncode == (0 if backend == "naive" else 2)  # where any number can be encoded
     for p, q in made:
         for secret in (p, q, (p - 1) * (q - 1)):

@@ -83,7 +83,8 @@ def test_the_header_is_told():
         ("1" * 5000 + "\n", "column 1: a number of too many digits"),
         ("1\n" + "1" * 200_000 + "\n", "x, line 2"),
         ("1" * 30 + "\n", "integers beyond 64 bits"),
-        ("-1\n18446744073709551615\n", "integers beyond 64 bits"),
+        ("-1\n18446744073709551616\n", "integers beyond 64 bits"),
+        ("1\n-18446744073709551616\n", "integers beyond 64 bits"),
         (b"\x00\xff\xfe\x9c", "neither UTF-8 text nor"),
         ("1\n".encode("utf-16"), "neither UTF-8 text nor"),
         (b"PK\x03\x04....", "archive"),
@@ -92,6 +93,13 @@ def test_the_header_is_told():
 def test_h63_h66_what_is_no_table_of_numbers(text, words):
     with pytest.raises(ValueError, match=words):
         parse(text)
+
+
+@pytest.mark.parametrize("integers", [[-1, 2**64 - 1], [2**63, -(2**63)], [-(2**64) + 1, 0], [2**63 + 1, -1]])
+def test_h74_integers_that_no_type_of_numpy_holds_are_exact(integers):
+    values = parse("".join(f"{value}\n" for value in integers))
+    assert values.dtype == object
+    assert values.tolist() == integers
 
 
 def test_errors_do_not_show_the_values():

@@ -12,6 +12,7 @@ from vecphe import EncryptedArray, PublicKey
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, ProtocolError, SerializationError
 from vecphe.federated import (
     Client,
+    Contribution,
     EncryptedVector,
     EncryptionKey,
     NaiveBackend,
@@ -244,3 +245,35 @@ def test_a_message_of_another_key_is_refused(sent):
     client = Client("D", np.ones((4, 3)), np.ones(4), key)
     with pytest.raises(ProtocolError, match=r"D adds nothing .*of another run"):
         client.encrypted_gradient(EncryptedVector.from_message(key, sent[1]))
+
+
+@pytest.mark.parametrize("length", [1 << 20, (1 << 20) + 1])
+@pytest.mark.parametrize("kind", ["sum", "key"])
+def test_h77_the_longest_header_and_one_byte_more(sent, kind, length):
+    """Many short parts take many times their length once they are parsed; a longer header is refused before that."""
+    key, of_sum, of_key = sent
+    data = of_key if kind == "key" else of_sum
+    read = key_from if kind == "key" else lambda message: EncryptedVector.from_message(key, message)
+    (old,) = struct.unpack_from("<Q", data, 8)
+    text = data[16 : 16 + old - 1] + b" " * (length - old) + b"}"
+    message = data[:8] + struct.pack("<Q", length) + text + data[16 + old :]
+    if length == 1 << 20:
+        read(message)
+        return
+    with pytest.raises(SerializationError, match="header of the message has more than 1048576 bytes"):
+        read(message)
+
+
+def test_h77_no_header_is_written_that_would_not_be_read(server):
+    vector = encrypt_vector(server.pubkey, [1.0])
+    run = server.pubkey.run.id
+
+    def message(name_length):
+        contribution = Contribution(run, 1, "0" * 32, "x" * name_length)
+        return vector._recorded((contribution,)).to_message()
+
+    (short,) = struct.unpack_from("<Q", message(1), 8)
+    longest = (1 << 20) - short + 1
+    assert EncryptedVector.from_message(server.pubkey, message(longest)).terms == 1
+    with pytest.raises(SerializationError, match="fewer clients, or shorter names"):
+        message(longest + 1)

@@ -84,6 +84,12 @@ EQUIVALENTS += [
         "number = contributions[(-1)].round",
         "distinct_contributions has refused a sum of several rounds",
     ),
+    *(
+        Equivalent(
+            "vecphe.phe.encoded._rounded", "if exponent <= 0:", after, "at exponent 0 both sides are multiplied by 1"
+        )
+        for after in ("if (exponent < 0):", "if exponent <= (-1):")
+    ),
 ]
 
 

@@ -54,11 +54,15 @@ class Mutant:
 
     def mutated(self, source: Path) -> str:
         """Text of the file with the fault; raise StaleMutantError if it cannot be planted."""
-        path = source / "vecphe" / self.file
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        if text.count(self.old) != 1:
-            raise StaleMutantError(f"{self.file} holds the text {text.count(self.old)} times, not once: {self.old!r}")
-        return text.replace(self.old, self.new)
+        return replaced(source / "vecphe" / self.file, self.file, self.old, self.new)
+
+
+def replaced(path: Path, name: str, old: str, new: str) -> str:
+    """Text of a file with `old` replaced, which stands there once; raise StaleMutantError if it does not."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if text.count(old) != 1:
+        raise StaleMutantError(f"{name} holds the text {text.count(old)} times, not once: {old!r}")
+    return text.replace(old, new)
 
 
 def load_table(package: str = "tests.mutants.table") -> list[Mutant]:

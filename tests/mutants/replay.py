@@ -128,7 +128,8 @@ class Copies:
         return copy
 
 
-def _environment(copy: Path) -> dict[str, str]:
+def environment(copy: Path) -> dict[str, str]:
+    """Variables with which a new process imports the copy."""
     return {
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -144,7 +145,7 @@ def enter(copy: Path) -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
     os.chdir(ROOT)
-    os.environ.update(_environment(copy))
+    os.environ.update(environment(copy))
     sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != SOURCE)]
     exec(_SITE, {})
     sys.dont_write_bytecode = True
@@ -227,7 +228,7 @@ def check_processes(copy: Path) -> None:
     """Raise RuntimeError unless a process that a test starts imports the copy."""
     done = subprocess.run(
         [sys.executable, "-c", "import vecphe; print(vecphe.__file__)"],
-        env={**os.environ, **_environment(copy)}, capture_output=True, text=True, check=False, cwd=ROOT,
+        env={**os.environ, **environment(copy)}, capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     if not Path(done.stdout.strip() or "/").is_relative_to(copy):
         raise RuntimeError(f"processes do not import the copy, but {done.stdout or done.stderr}")

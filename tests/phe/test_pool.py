@@ -12,6 +12,7 @@ from tests.phe.conftest import Sides
 import vecphe
 import vecphe.phe
 from vecphe import forks
+from vecphe.context import KeyContext
 from vecphe.numbers import PublicNumbers
 from vecphe.phe.pool import RandomizerPool
 from vecphe.randomizers import RandomizerSource
@@ -19,11 +20,11 @@ from vecphe.randomizers import RandomizerSource
 
 @pytest.fixture
 def source(djn_sides: Sides) -> RandomizerSource:
-    return RandomizerSource(PublicNumbers(djn_sides.public.n))
+    return RandomizerSource(KeyContext.on(PublicNumbers(djn_sides.public.n)))
 
 
 def stored(source: RandomizerSource, batches: list[Any]) -> list[int]:
-    return [value for batch in batches for value in source.ring.store(batch)]
+    return [value for batch in batches for value in source.context.ring.store(batch)]
 
 
 def test_it_hands_out_what_was_drawn_once_each(source: RandomizerSource, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +38,7 @@ def test_it_hands_out_what_was_drawn_once_each(source: RandomizerSource, monkeyp
     monkeypatch.setattr(source, "draw", recorded)
     taken = RandomizerPool(source)
     values = stored(source, [taken.take() for _ in range(200)])
-    counts = [source.ring.size(batch) for batch in drawn]
+    counts = [source.context.ring.size(batch) for batch in drawn]
     assert counts == [1, 1, 8, 10, 20, 40, 64, 64]
     assert len(set(values)) == 200
     # In order, all but the 8 still in the pool.

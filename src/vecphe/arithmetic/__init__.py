@@ -1,17 +1,18 @@
 """Residues mod n^2 as batches: the engine interface, the engines and their selection."""
 
 from vecphe.arithmetic.cancellation import Cancellation
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning
 from vecphe.arithmetic.selection import (
     active_engine,
     available_engines,
     engine_for,
     engine_named,
+    engine_or_default,
     ring_for,
     ring_of,
     why_not_used,
 )
-from vecphe.arithmetic.words import integers_from_words, random_words, words_from_integers
+from vecphe.arithmetic.words import Words, ciphertext_bytes, integers_from_words, random_words, words_from_integers
 
 __all__ = [
     "AnyRing",
@@ -24,8 +25,10 @@ __all__ = [
     "Words",
     "active_engine",
     "available_engines",
+    "ciphertext_bytes",
     "engine_for",
     "engine_named",
+    "engine_or_default",
     "integers_from_words",
     "random_words",
     "ring_for",

@@ -22,8 +22,8 @@ from vecphe.arithmetic.cuda_kernels import (
     shape_for,
     words32,
 )
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
-from vecphe.arithmetic.words import words_from_integers
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning
+from vecphe.arithmetic.words import Words, words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
 __all__ = ["SHAPES", "CudaEngine"]

@@ -11,7 +11,7 @@ from gmpy2 import invert
 
 from vecphe.arithmetic.cancellation import checkpoint
 from vecphe.arithmetic.cuda_device import Buffer, Device, Limbs, Shape
-from vecphe.arithmetic.engine import Words
+from vecphe.arithmetic.words import Words
 from vecphe.errors import EngineUnavailableError
 
 __all__ = ["ENTRIES", "LIMB_BITS", "SHAPES", "WINDOW", "Kernels", "halved", "powers_of", "shape_for", "words32"]

@@ -21,11 +21,11 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.arithmetic.words import Words, ciphertext_bytes
 from vecphe.errors import InvalidCiphertextError
 
-__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning", "Words", "engine_name"]
+__all__ = ["AnyRing", "Decryptor", "Engine", "FixedBase", "Ring", "Tuning", "engine_name"]
 
-Words: TypeAlias = npt.NDArray[np.uint64]
 Batch = TypeVar("Batch")
 
 
@@ -42,7 +42,7 @@ class Ring(ABC, Generic[Batch]):
         self.n = n
         self.n_squared = n * n
         self.plaintext_words = (n.bit_length() + 63) // 64
-        self.ciphertext_bytes = 2 * ((n.bit_length() + 7) // 8)
+        self.ciphertext_bytes = ciphertext_bytes(n.bit_length())
 
     @abstractmethod
     def size(self, batch: Batch) -> int:

@@ -24,8 +24,8 @@ import numpy.typing as npt
 from gmpy2 import f_divmod, f_mod_2exp, gcd, invert, mpz, powmod, powmod_sec
 
 from vecphe.arithmetic.cancellation import checkpoint
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words
-from vecphe.arithmetic.words import digits_from_words, integers_from_words, words_from_integers
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning
+from vecphe.arithmetic.words import Words, digits_from_words, integers_from_words, words_from_integers
 from vecphe.errors import InvalidCiphertextError
 
 __all__ = ["GmpEngine"]

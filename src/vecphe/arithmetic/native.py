@@ -17,8 +17,8 @@ from gmpy2 import gcd, invert, mpz
 
 from vecphe.arithmetic import _native
 from vecphe.arithmetic.cancellation import told_of_flags
-from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, Words, engine_name
-from vecphe.arithmetic.words import words_from_integers
+from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, engine_name
+from vecphe.arithmetic.words import Words, words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
 __all__ = ["NativeEngine", "known_answers", "supported_targets", "why_unavailable"]

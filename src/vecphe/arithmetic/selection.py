@@ -24,6 +24,7 @@ __all__ = [
     "available_engines",
     "engine_for",
     "engine_named",
+    "engine_or_default",
     "ring_for",
     "ring_of",
     "self_test",
@@ -120,9 +121,7 @@ def engine_named(name: str) -> Engine:
         If there is no such engine, it does not run on this machine, or its self-test failed.
     """
     if name not in _engines():
-        raise EngineUnavailableError(
-            f"VECPHE_ENGINE: no engine is called {name!r}; choose one of {', '.join(_engines())}, or unset it"
-        )
+        raise EngineUnavailableError(f"no engine is called {name!r}; choose one of {', '.join(_engines())}")
     if why_not := _engines()[name].why_not():
         raise EngineUnavailableError(f"engine {name!r} does not run here: {why_not}")
     return _tested(name)
@@ -167,7 +166,8 @@ def _not_asked_for(name: str) -> str:
         facts = _engines()[name].make().describe()
     except EngineUnavailableError as error:
         return str(error)
-    return f"{facts['target']} is there, but is used only where VECPHE_ENGINE={name} asks; it pays {facts['pays']}"
+    asked = f"used only where engine={name!r} or VECPHE_ENGINE asks"
+    return f"{facts['target']} is there, but is {asked}; it pays {facts['pays']}"
 
 
 def _warn(message: str) -> None:
@@ -198,13 +198,53 @@ def _fastest() -> Engine:
 def active_engine() -> Engine:
     """The engine named by VECPHE_ENGINE, else the fastest that runs here."""
     name = os.environ.get("VECPHE_ENGINE")
-    return engine_named(name) if name else _fastest()
+    try:
+        return engine_named(name) if name else _fastest()
+    except EngineUnavailableError as error:
+        if not name:
+            raise
+        raise EngineUnavailableError(f"VECPHE_ENGINE: {error}; unset it for the fastest that runs") from None
 
 
-def engine_for(n: int) -> Engine:
-    """The active engine, or gmp where n is too long for it."""
-    engine = active_engine()
-    return engine if n.bit_length() <= engine.max_key_length else engine_named("gmp")
+def engine_for(n: int, name: str | None = None) -> Engine:
+    """The engine that computes modulo n.
+
+    Parameters
+    ----------
+    n : int
+    name : str, optional
+        By default the active engine, or gmp where n is too long for it.
+
+    Raises
+    ------
+    TypeError
+        If `name` is no string.
+    EngineUnavailableError
+        If there is no such engine, it does not run on this machine, its self-test failed, or n is too long for it.
+    """
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"engine must be the name of one, not {type(name).__name__}: one of {', '.join(_engines())}")
+    engine = active_engine() if name is None else engine_named(name)
+    if n.bit_length() <= engine.max_key_length:
+        return engine
+    if name is not None:
+        raise EngineUnavailableError(
+            f"engine {name!r} computes with keys of up to {engine.max_key_length} bits, not {n.bit_length()}; "
+            "leave the engine away, and one is chosen that can"
+        )
+    return engine_named("gmp")
+
+
+def engine_or_default(n: int, name: str | None) -> Engine:
+    """As `engine_for`, for what another machine may have sent: what does not run here is replaced, with a warning."""
+    try:
+        return engine_for(n, name)
+    except EngineUnavailableError as error:
+        if name is None:
+            raise
+        engine = engine_for(n)
+        _warn(f"{error}; computing with {engine.name}")
+        return engine
 
 
 @lru_cache(maxsize=32)

@@ -6,18 +6,30 @@ import secrets
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from gmpy2 import mpz
 
-if TYPE_CHECKING:
-    from vecphe.arithmetic.engine import Words
+__all__ = [
+    "Words",
+    "ciphertext_bytes",
+    "digits_from_words",
+    "integers_from_words",
+    "random_words",
+    "words_from_integers",
+]
 
 _THREADS = 4
 _IN_THREADS_FROM = 1 << 22  # bytes, some 10 ms of one core: the system makes them on as many cores as ask
 
-__all__ = ["digits_from_words", "integers_from_words", "random_words", "words_from_integers"]
+Words: TypeAlias = npt.NDArray[np.uint64]
+
+
+def ciphertext_bytes(key_length: int) -> int:
+    """Size of one canonical ciphertext: twice that of an n of `key_length` bits."""
+    return 2 * ((key_length + 7) // 8)
 
 
 def words_from_integers(values: Iterable[int], width: int, *, signed: bool = False) -> Words:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import json
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from vecphe.arithmetic import Engine
 from vecphe.bench.counts import Counts
 from vecphe.bench.environment import Environment, cpu_fields, cpu_model
-from vecphe.bench.results_file import load_json
-from vecphe.errors import SerializationError
-from vecphe.files import replace_file
+from vecphe.bench.results_file import load_as, refuse_unless, save_file
 
 __all__ = [
     "Baseline",
@@ -29,8 +24,6 @@ __all__ = [
 ]
 
 _SCHEMA = "vecphe-gate"
-_VERSION = 1
-_MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -117,9 +110,7 @@ def cpu_identity() -> str:
 
 def save_baseline(path: Path, baseline: Baseline) -> None:
     """Write a baseline; OSError if it cannot be written."""
-    content = {"schema": _SCHEMA, "version": _VERSION, **asdict(baseline)}
-    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    replace_file(path, text.encode("utf-8"), force=True)
+    save_file(path, _SCHEMA, asdict(baseline))
 
 
 def load_baseline(path: Path) -> Baseline:
@@ -132,82 +123,10 @@ def load_baseline(path: Path) -> Baseline:
     OSError
         If it cannot be read.
     """
-    content = load_json(path)
-    try:
-        return _baseline(content)
-    except SerializationError as error:
-        raise SerializationError(f"{path}: {error}") from None
-
-
-def _baseline(content: Any) -> Baseline:
-    schema, version, engine, engines = _fields(content, "", "schema", "version", "engine", "engines")
-    if schema != _SCHEMA:
-        raise SerializationError(f"schema is not {_SCHEMA!r}: this is no baseline of `vecphe bench --update-baseline`")
-    if version != _VERSION or isinstance(version, bool):
-        raise SerializationError(f"version is not {_VERSION}, the only one that this vecphe reads")
-    rows = {name: _engine_rows(entry, f"engines.{name}") for name, entry in _object(engines, "engines").items()}
-    if _text(engine, "engine") not in rows:
-        raise SerializationError(f"engine: {engine[:40]!r} has no rows under engines")
-    return Baseline(engine, rows)
-
-
-def _engine_rows(content: Any, place: str) -> EngineRows:
-    names = ("target", "cpu", "date", "versions", "counts", "speeds")
-    target, cpu, date, versions, counts, speeds = _fields(content, place, *names)
-    return EngineRows(
-        _text(target, f"{place}.target"),
-        _text(cpu, f"{place}.cpu"),
-        _text(date, f"{place}.date"),
-        _mapping(versions, f"{place}.versions", _text),
-        _mapping(counts, f"{place}.counts", lambda entry, row: _mapping(entry, row, _count)),
-        _mapping(speeds, f"{place}.speeds", _speed),
-    )
-
-
-def _speed(content: Any, place: str) -> Speed:
-    names = ("speed", "highest", "seconds", "reference")
-    values = _fields(content, place, *names)
-    return Speed(*(_positive(value, f"{place}.{name}") for name, value in zip(names, values, strict=True)))
-
-
-def _fields(content: Any, place: str, *names: str) -> tuple[Any, ...]:
-    content = _object(content, place or "the file")
-    for name in names:
-        if name not in content:
-            raise SerializationError(f"{place}{'.' if place else ''}{name} is missing")
-    if unknown := sorted(set(content) - set(names)):
-        raise SerializationError(f"{place}{'.' if place else ''}{unknown[0][:40]} is no field of a baseline")
-    return tuple(content[name] for name in names)
-
-
-def _mapping(content: Any, place: str, check: Callable[[Any, str], Any]) -> dict[str, Any]:
-    return {name: check(entry, f"{place}.{name}") for name, entry in _object(content, place).items()}
-
-
-def _object(content: Any, place: str) -> dict[str, Any]:
-    if not isinstance(content, dict) or len(content) > _MOST_ROWS:
-        raise SerializationError(f"{place} is no object of up to {_MOST_ROWS} fields")
-    return content
-
-
-def _text(content: Any, place: str) -> str:
-    if not isinstance(content, str) or not 0 < len(content) <= 200 or not content.isprintable():
-        raise SerializationError(f"{place} is no line of text")
-    return content
-
-
-def _count(content: Any, place: str) -> int:
-    if isinstance(content, bool) or not isinstance(content, int) or not 0 <= content < 1 << 64:
-        raise SerializationError(f"{place} is no count")
-    return content
-
-
-def _positive(content: Any, place: str) -> float:
-    if isinstance(content, bool) or not isinstance(content, (int, float)):
-        raise SerializationError(f"{place} is no number")
-    if not (math.isfinite(content) and content > 0):
-        raise SerializationError(f"{place} is not positive and finite")
-    return float(content)
+    baseline: Baseline = load_as(Baseline, path, _SCHEMA, "vecphe bench baseline", "a baseline")
+    required = f"engine: {baseline.engine[:40]!r} has no rows under engines"
+    refuse_unless(baseline.engine in baseline.engines, f"{path}: ", required)
+    return baseline
 
 
 def changes(old: EngineRows | None, new: EngineRows) -> Iterator[str]:

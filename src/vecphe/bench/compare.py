@@ -3,7 +3,8 @@
 Times of two runs cannot be compared as they are: the machine may have been slower as a whole. Where both files have the
 naive loop that was measured in turn, its time tells by how much (the drift d). A machine in use slows different work
 down differently, so the time of a phase is allowed to follow it by any power of d from -1/2 to 3/2: only what
-none of them explains is called a change. The 99 % bootstrap intervals of both medians have to lie apart as well.
+none of them explains is called a change. What then is left, with the 99 % bootstrap intervals of both medians, is
+judged as the gate judges, with a tolerance of 2 %: slower is what has regressed, faster is what had been slower.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vecphe.bench.judge import CONFIDENCE, verdict_of
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.bench.statistics import bootstrap_interval
 
 __all__ = ["Change", "compare_results", "differences", "machine_drift", "unmatched"]
 
-_CONFIDENCE = 0.99
 _LEAST_SAMPLES = 5  # with fewer, two runs of the same code lie apart by chance too often: 1 in 10 with 3
 _LEAST_CHANGE = 0.02  # below this nobody cares, and caches and clocks do it
 
@@ -92,7 +93,7 @@ def _change(was: Record, now: Record, phase: str) -> Change:
         low,
         high,
         drift is not None,
-        _verdict(was, now, ratio, low, high),
+        _verdict(was, now, low, high),
     )
 
 
@@ -104,20 +105,20 @@ def machine_drift(was: Record, now: Record) -> float | None:
 
 
 def _ratio_interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    (a_low, a_high), (b_low, b_high) = (bootstrap_interval(side, _CONFIDENCE) for side in (before, after))
+    (a_low, a_high), (b_low, b_high) = (bootstrap_interval(side, CONFIDENCE) for side in (before, after))
     return b_low / a_high, b_high / a_low
 
 
-def _verdict(was: Record, now: Record, ratio: float, low: float, high: float) -> str:
+def _verdict(was: Record, now: Record, low: float, high: float) -> str:
     if was.environment.cpu != now.environment.cpu:
         return "other CPU"
     if was.backend == "naive":
         return "the machine"
     if min(len(was.samples["round"]), len(now.samples["round"])) < _LEAST_SAMPLES:
         return "too few samples"
-    if abs(ratio - 1) < _LEAST_CHANGE or low <= 1 <= high:
-        return "no clear change"
-    return "slower" if low > 1 else "faster"
+    if verdict_of(1 / high, 1 / low, _LEAST_CHANGE) == "regressed":
+        return "slower"
+    return "faster" if verdict_of(low, high, _LEAST_CHANGE) == "regressed" else "no clear change"
 
 
 def differences(before: Results, after: Results) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """Exact counts of what a piece of work does: the same on every run, and on every CPU that runs the same engine.
 
-Three sources, all of things that happened, none predicted:
+Four sources, all of things that happened, none predicted:
 
 * the native kernels count products, squarings and multiply-adds themselves (src/native/tally.h), for all threads;
+* of the gmp engine, whose arithmetic is GMP's, the calls of GMP for a quotient with its remainder (one a product of
+  pairs), a power, an inverse and a gcd are counted;
 * calls of the engine's interface are counted in residues, whatever the engine: ``all_units`` once for every
   ciphertext that is checked, ``FixedBase.power_secret`` once for every step of every randomizer;
 * a workload adds what it can see from outside: ciphertexts, bytes on the wire, bytes of tables.
@@ -10,10 +12,12 @@ Three sources, all of things that happened, none predicted:
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from itertools import count
 from threading import Lock
 from typing import Any
 
@@ -74,6 +78,36 @@ _RING: dict[str, _Measure] = {
 }
 
 
+_GMP_CALLS = ("f_divmod", "powmod", "powmod_sec", "invert", "gcd")
+
+
+@contextmanager
+def _counting_gmp(engine: Engine, calls: Counter[str]) -> Iterator[None]:
+    """Count what the module of an engine that counts nothing itself asks of GMP."""
+    module = sys.modules[type(engine).__module__]
+    names = [name for name in _GMP_CALLS if not engine.counts() and hasattr(module, name)]
+    tallies = {name: count() for name in names}
+    originals = {name: getattr(module, name) for name in names}
+    for name, function in originals.items():
+        setattr(module, name, _tallied(function, tallies[name]))
+    try:
+        yield
+    finally:
+        for name, function in originals.items():
+            setattr(module, name, function)
+            calls[f"gmp.{name}"] = next(tallies[name])
+
+
+def _tallied(function: Callable[..., Any], tally: Iterator[int]) -> Callable[..., Any]:
+    """Millions of calls are counted: no more is done than what no other thread can come between."""
+
+    def wrapper(*args: Any) -> Any:
+        next(tally)
+        return function(*args)
+
+    return wrapper
+
+
 def _methods(engine: Engine) -> list[tuple[type, str, str, _Measure]]:
     """(class, method, name of its count, measure) of what `engine` makes."""
     ring = engine.ring(15)  # any will do: it is the classes that matter
@@ -101,7 +135,8 @@ def counting(engine: Engine) -> Iterator[Counts]:
     Yields
     ------
     dict of str to int
-        Empty until the block ends; then only counts that are not 0, by name: ``ring.multiply``, ``kernel.products``.
+        Empty until the block ends; then only counts that are not 0, by name: ``ring.multiply``, ``kernel.products``,
+        ``gmp.f_divmod``.
     """
     counts: Counts = {}
     calls: Counter[str] = Counter()
@@ -112,13 +147,14 @@ def counting(engine: Engine) -> Iterator[Counts]:
         setattr(owner, method, _counted(owner.__dict__[method], name, measure, calls, lock))
     before = engine.counts()
     try:
-        yield counts
+        with _counting_gmp(engine, calls):
+            yield counts
     finally:
         after = engine.counts()
         for owner, method, original in originals:
             setattr(owner, method, original)
         calls.update({f"kernel.{name}": after[name] - before[name] for name in after})
-        counts.update({name: count for name, count in sorted(calls.items()) if count})
+        counts.update({name: number for name, number in sorted(calls.items()) if number})
 
 
 def _counted(
@@ -129,7 +165,7 @@ def _counted(
         result = function(*args)
         found = measure(*args, result=result)
         with lock:
-            calls.update({name + suffix: count for suffix, count in found.items()})
+            calls.update({name + suffix: number for suffix, number in found.items()})
         return result
 
     return wrapper

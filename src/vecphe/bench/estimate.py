@@ -1,18 +1,19 @@
-"""Time, traffic and memory of a round that is too large to try, from a short calibration on this machine.
+"""Time, traffic and memory of a round before it is tried, from a short calibration on this machine.
 
 The model, with c ciphertexts a vector, k clients and w cores::
 
     set-up    = key pair + tables                       once a key, for k*c encryptions
-    encrypt   = c * (serial_e + parallel_e / w)         encoding is serial, randomizers and products are not
-    add       = c * add_1
-    decrypt   = c * (serial_d + parallel_d / w)
+    encrypt   = call + c * (serial_e + parallel_e / w)  encoding is serial, randomizers and products are not
+    add       = call + c * add_1
+    decrypt   = call + c * (serial_d + parallel_d / w)
     round     = k * encrypt + (k - 1) * add + decrypt   all parties on this machine, one after the other
     hop       = c * (load and check + add + store) + bytes / bandwidth
     latency   = encrypt + k * hop + decrypt             each party on a machine like this, encrypting beforehand
     bytes     = c * 2|n|/8 a hop, k hops; and 8 bytes a value to each client for the mean
 
 Every cost per ciphertext is measured here, on batches large enough that what a call costs once vanishes, and the table
-is the one that the round would use. Scaling to more cores takes workers to be independent, which threads of the native
+is the one that the round would use. Rounds that are about to be measured may be small: their estimates are rough, and
+take calls into account. Scaling to more cores takes workers to be independent, which threads of the native
 kernel are until memory is the limit.
 """
 
@@ -21,11 +22,13 @@ from __future__ import annotations
 import statistics
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from vecphe.arithmetic import AnyRing, Decryptor, Words, engine_for, random_words
+from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
+from vecphe.bench.sides import Round, Side
+from vecphe.bench.workloads import gradients
 from vecphe.bench.workloads import values as example_values
 from vecphe.encoding import UNPACKED, FixedPoint
 from vecphe.errors import InsecureKeyWarning
@@ -33,7 +36,7 @@ from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers import check_key_length
 from vecphe.packing import SlotLayout
 
-__all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate"]
+__all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "rough_seconds", "side_costs"]
 
 _MOST_CLIENTS = 10**6
 _MOST_VALUES = 10**12
@@ -43,6 +46,8 @@ _SAMPLE_SECONDS = 0.2  # of encryption in the calibration
 _FEWEST, _MOST_SAMPLED = 16, 1024  # ciphertexts
 _MOST_DECRYPTED = 64  # ciphertexts
 _REPEATS = 5
+_SHORT_KEY = 1024  # bits, for rough estimates: quickly made, and times grow from there
+_GROWTH = 2.6  # like the length of a key to this power
 _VECTORS_HELD = 3  # the sum, the own vector, and their sum
 
 
@@ -108,6 +113,8 @@ class Costs:
     table_bytes : int
     encode, randomize, add, decrypt, decode, load, store : float
     resident_bytes : float
+    encrypt_call, add_call, decrypt_call : float
+        Seconds a call, whatever its batch.
     """
 
     engine: str
@@ -122,6 +129,9 @@ class Costs:
     load: float
     store: float
     resident_bytes: float
+    encrypt_call: float = 0.0
+    add_call: float = 0.0
+    decrypt_call: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -170,10 +180,10 @@ class Estimate:
 def estimate(plan: Plan, costs: Costs) -> Estimate:
     """The model, from measured costs."""
     c, k = plan.ciphertexts, plan.clients
-    encrypt = c * (costs.encode + costs.randomize / plan.cores)
-    decrypt = c * (costs.decode + costs.decrypt / plan.cores)
-    add = c * costs.add
-    bytes_per_hop = c * 2 * ((plan.key_length + 7) // 8)
+    encrypt = costs.encrypt_call + c * (costs.encode + costs.randomize / plan.cores)
+    decrypt = costs.decrypt_call + c * (costs.decode + costs.decrypt / plan.cores)
+    add = costs.add_call + c * costs.add
+    bytes_per_hop = c * ciphertext_bytes(plan.key_length)
     hop = c * (costs.load + costs.add + costs.store) + bytes_per_hop * 8 / (plan.bandwidth * 1e6)
     return Estimate(
         plan=plan,
@@ -209,7 +219,7 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
         If no value fits a plaintext of that key.
     """
     plan.check()
-    slots = plan.slots
+    _ = plan.slots  # raises where no value fits
     say(f"making a key pair of {plan.key_length} bits: how long that takes is chance")
     started = perf_counter()
     with warnings.catch_warnings():
@@ -221,9 +231,45 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     public_key.prepare(plan.clients * plan.ciphertexts)
     table_seconds = perf_counter() - started
     count = _sample_size(public_key, plan)
-    numbers = example_values(min(count * slots, plan.values))
     say(f"timing {count} ciphertexts (the tables took {table_seconds:.3g} s)")
-    return _costs(plan, public_key, private_key, numbers, key_seconds, table_seconds)
+    costs = _costs(plan, public_key, private_key, count)
+    return replace(costs, key_seconds=key_seconds, table_seconds=table_seconds)
+
+
+def side_costs(side: Side) -> Costs:
+    """Costs of a backend with the keys and tables that it has, from two small rounds: good to about a factor of two."""
+    naive, clients = side.name == "naive", 3  # the fewest that the protocol takes
+    few, many = (1, 2) if naive else (1, 96)
+    if not naive:
+        side.run(gradients(clients, many))  # what is done once is done
+    (low, first), (high, second) = ((r.total.n_ciphertexts, r.seconds) for r in (_small(side, n) for n in (few, many)))
+    calls: dict[str, Any] = {}
+    each: dict[str, Any] = {}
+    for phase, times in (("encrypt", clients), ("add", clients - 1), ("decrypt", 1)):
+        slope = (second[phase] - first[phase]) / (high - low) if high > low else second[phase] / high
+        each[phase] = max(slope, 0.0) / times
+        calls[f"{phase}_call"] = max(first[phase] / times - low * each[phase], 0.0)
+    return replace(_NOTHING, engine=side.name, key_seconds=side.setup, randomize=each.pop("encrypt"), **each, **calls)
+
+
+def _small(side: Side, values: int) -> Round:
+    return side.run(gradients(3, values))
+
+
+def rough_seconds(backend: str, plan: Plan, rounds: int) -> tuple[float, float]:
+    """Seconds of the set-up for so many rounds and of one round, from shorter keys where the plan's would take long.
+
+    Raises
+    ------
+    LayoutMismatchError
+        If no value fits a plaintext of that key.
+    """
+    short = replace(plan, key_length=min(plan.key_length, _SHORT_KEY))
+    side = Side(backend, short.key_length, plan.clients)
+    side.prepare(rounds * plan.clients, plan.values)
+    costs = side_costs(side)
+    found, growth = estimate(plan, costs), (plan.key_length / short.key_length) ** _GROWTH
+    return found.setup * growth, found.round * growth
 
 
 def _sample_size(public_key: PublicKey, plan: Plan) -> int:
@@ -233,49 +279,38 @@ def _sample_size(public_key: PublicKey, plan: Plan) -> int:
     return min(max(int(_FEWEST * _SAMPLE_SECONDS / once), _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
 
 
-def _costs(
-    plan: Plan, public_key: PublicKey, private_key: PrivateKey, numbers: Any, key_seconds: float, table_seconds: float
-) -> Costs:
-    source, ring = public_key._source, public_key._source.ring
+_NOTHING = Costs("", 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def _costs(plan: Plan, public_key: PublicKey, private_key: PrivateKey, count: int) -> Costs:
+    """What such a key costs, on so many ciphertexts; its keys and tables apart."""
+    numbers = example_values(min(count * plan.slots, plan.values))
+    source, ring = public_key._source, public_key._context.ring
     array = public_key.encrypt(numbers, packed=plan.packed, encoding=plan.encoding)
     count, residues = array.n_ciphertexts, array.residues
     words = random_words(count, plan.key_length - 1)
     data = ring.store_bytes(residues)
     fewer = numbers[: min(count, _MOST_DECRYPTED) * plan.slots]
     few = public_key.encrypt(fewer, packed=plan.packed, encoding=plan.encoding)
-    format = few.format
-    offset = format.layout.offset if format.layout else format.bound
-    decrypted = private_key._decryptor.decrypt(ring, few.residues, offset)
-    decoder = PrivateKey._from_numbers(public_key, private_key._numbers)
-    decoder._decryptor = _Decrypted(decrypted)
+    bias = few.format.bias
+    decrypted = private_key._decryptor.decrypt(ring, few.residues, bias)
 
     def load() -> None:
         ring.all_units(ring.load_bytes(data))
 
-    return Costs(
+    return replace(
+        _NOTHING,
         engine=engine_for(public_key.n).name,
-        key_seconds=key_seconds,
-        table_seconds=table_seconds,
         table_bytes=public_key.table_bytes,
         encode=_seconds(lambda: array.format.plaintexts(plan.encoding.encode(numbers))) / count,
         randomize=_seconds(lambda: source.encrypt(words, 0)) / count,
         add=_seconds(lambda: ring.multiply(residues, residues)) / count,
-        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, offset)) / few.n_ciphertexts,
-        decode=_seconds(lambda: decoder.decrypt(few)) / few.n_ciphertexts,
+        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, bias)) / few.n_ciphertexts,
+        decode=_seconds(lambda: few.format.values(decrypted, few.shape)) / few.n_ciphertexts,
         load=_seconds(load) / count,
         store=_seconds(lambda: ring.store_bytes(residues)) / count,
         resident_bytes=ring.resident_bytes(residues) / count,
     )
-
-
-class _Decrypted(Decryptor):
-    """Has decrypted already: what is left of decrypting an array is decoding."""
-
-    def __init__(self, words: Words) -> None:
-        self._words = words
-
-    def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
-        return self._words
 
 
 def _seconds(work: Callable[[], object], repeats: int = _REPEATS) -> float:

@@ -11,105 +11,45 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from vecphe.arithmetic import Engine, active_engine, available_engines, why_not_used
+from vecphe.arithmetic import Engine, active_engine, available_engines, engine_named, why_not_used
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, count_changes, cpu_identity, load_baseline
 from vecphe.bench.count_rows import COUNT_ROWS, Material, count_row
 from vecphe.bench.counts import Counts
 from vecphe.bench.environment import engine_warning, use_engine
+from vecphe.bench.findings import Finding, Report
 from vecphe.bench.judge import MOST_BLOCKS, TOLERANCE, Judgement, judge_all, quiet_blocks
-from vecphe.bench.ratio_rows import RATIO_ROWS, Block, Sampler
-from vecphe.errors import SerializationError, VecpheError
+from vecphe.bench.ratio_rows import RATIO_ROWS, Block, RatioRow, Sampler
+from vecphe.bench.user_rows import UserRows
+from vecphe.errors import EngineUnavailableError, SerializationError, VecpheError
 
-__all__ = ["ACTIVE", "Finding", "Report", "check_baseline", "updated_baseline"]
+__all__ = ["Finding", "Report", "check_baseline", "updated_baseline"]
 
-ACTIVE = "active"  # as the name of an engine: whichever runs here
 _MOST_TOLERANCE = 0.95  # whatever the slack of a row
 _PASSES = 5
 _BLOCKS_A_PASS = 16
 
 Say = Callable[[str], None]
+Samplers = dict[str, Callable[[], Block]]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the gate says about one row.
+class _Workloads:
+    """What is counted and timed: the library's own rows, or those of a user's file."""
 
-    Attributes
-    ----------
-    row : str
-    status : {"held", "open", "failed"}
-    text : str
-        Why, in one line.
-    """
+    timed: Sequence[RatioRow]
+    count: Callable[[Say, Engine], dict[str, Counts | VecpheError]]
+    samplers: Callable[[Say], Samplers]
 
-    row: str
-    status: Literal["held", "open", "failed"]
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.status.upper() if self.status == 'failed' else self.status}: {self.row}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the gate found.
-
-    Attributes
-    ----------
-    findings : tuple of Finding
-    notes : tuple of str
-        What was compared with what.
-    warnings : tuple of str
-        What was not judged, and why.
-    """
-
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def failed(self) -> list[str]:
-        """Names of the rows that regressed."""
-        return self._rows("failed")
-
-    @property
-    def undecided(self) -> list[str]:
-        """Names of the rows that passed without having been decided."""
-        return self._rows("open")
-
-    def _rows(self, status: str) -> list[str]:
-        return [finding.row for finding in self.findings if finding.status == status]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing failed, and something was judged."""
-        return bool(self.findings) and not self.failed
-
-    def lines(self, everything: bool = True) -> Iterator[str]:
-        """Notes, findings with the failed ones last, warnings; without `everything` those that held are left out."""
-        yield from (f"note: {note}" for note in self.notes)
-        for status in ("held", "open", "failed"):
-            for finding in self.findings:
-                if finding.status == status and (everything or status != "held"):
-                    yield str(finding)
-        yield from (f"WARNING: {warning}" for warning in self.warnings)
-
-    @property
-    def summary(self) -> str:
-        """How many rows there were of each kind, in one line."""
-        if not self.findings:
-            return "nothing was judged"
-        kinds = (("FAILED", self.failed), ("NOT DECIDED", self.undecided))
-        held = f"{len(self._rows('held'))} held"
-        return ", ".join([held, *(f"{len(rows)} {kind} ({'; '.join(rows)})" for kind, rows in kinds if rows)])
-
-    def __str__(self) -> str:
-        return "\n".join([*self.lines(everything=False), self.summary])
+    @classmethod
+    def of(cls, rows: str | Path | None) -> _Workloads:
+        if rows is None:
+            return cls(RATIO_ROWS, _count_all, _samplers)
+        user = UserRows(Path(rows))
+        return cls(user.timed, lambda say, used: user.count(), lambda say: user.samplers())
 
 
 def check_baseline(
@@ -119,6 +59,7 @@ def check_baseline(
     counts_only: bool = False,
     speeds_only: bool = False,
     engine: str | None = None,
+    rows: str | Path | None = None,
     say: Say = lambda _: None,
 ) -> Report:
     """Hold this installation against a baseline.
@@ -126,7 +67,7 @@ def check_baseline(
     Parameters
     ----------
     path : str or Path
-        File that ``vecphe bench --update-baseline`` wrote.
+        File that ``vecphe bench baseline`` wrote.
     tolerance : float
         Loss of speed that still passes; between 0 and 1. Rows that depend on the caches have twice that.
     counts_only : bool
@@ -135,8 +76,10 @@ def check_baseline(
         Compare only the speeds of rows that this version and the baseline both have: for a baseline of other code,
         which may count differently and have other rows.
     engine : str, optional
-        Compute with this engine and compare with its rows; "active" is the one that runs here. By default the active
-        engine has to be the one that the baseline requires, or every row fails.
+        Compute with this engine and compare with its rows, all of which fail if it does not run here. By default those
+        of the engine that runs are judged; if the baseline requires another, the report warns that its were not.
+    rows : str or Path, optional
+        Python file with other rows than the library's, see `vecphe.bench.user_rows`. It is run.
     say : callable
         Told what is going on.
 
@@ -147,69 +90,98 @@ def check_baseline(
     Raises
     ------
     ValueError
-        If the tolerance is not between 0 and 1, or nothing is left to compare.
+        If the tolerance is not between 0 and 1, nothing is left to compare, or `rows` is no file of rows.
     SerializationError, OSError
-        If the file is no baseline, has no rows for the engine, or cannot be read.
+        If the file is no baseline, has no rows for the engine that was asked for, or cannot be read.
     EngineUnavailableError
-        If the engine that was asked for does not run here.
+        If there is no such engine.
     """
     if not 0 < tolerance < 1:
         raise ValueError(f"--tolerance must be between 0 and 1, such as {TOLERANCE}, not {tolerance:g}")
     if counts_only and speeds_only:
         raise ValueError("--counts-only and --speeds-only leave nothing to compare: use one of them")
     baseline = load_baseline(Path(path))
-    with use_engine(None if engine == ACTIVE else engine):
+    if engine is not None:
+        why_not, expected = _why_not(engine), _rows_of(baseline, engine, path)
+        if why_not is not None:
+            return _all_failed(engine, expected, why_not)
+    with use_engine(engine):
         used = active_engine()
-        if engine is None and used.name != baseline.engine:
-            return _wrong_engine(baseline, used)
-        rows = _rows_of(baseline, used, path)
-        notes = _notes(baseline, rows, used, engine)
-        findings = [] if speeds_only else list(_count_findings(rows, say, used))
-        if str(used.describe()["target"]) != rows.target and used.name != "gmp":
-            findings.append(Finding("engine", "failed", f"target is not {rows.target}"))
-            return Report(tuple(findings), tuple(notes))
-        if counts_only:
-            notes.append("speeds were not measured: counts only")
-            return Report(tuple(findings), tuple(notes))
-        unmatched = sorted({row.name for row in RATIO_ROWS} ^ rows.speeds.keys())
-        if speeds_only:
-            notes += [f"{name} has no counterpart" for name in unmatched]
-        elif rows.speeds or used.name == baseline.engine:
-            findings += _unmatched_findings(rows, unmatched)
-        else:
-            notes.append(f"the baseline has no speeds of engine {used.name}")
-        speeds, warnings = _speed_findings(rows, tolerance, say)
+        left = () if engine is not None else tuple(_not_judged(baseline, used))
+        if used.name not in baseline.engines:
+            return Report((), (f"engine {used.name}, of which the baseline has no rows",), left)
+        report = _compared(baseline, used, _Workloads.of(rows), tolerance, (counts_only, speeds_only), say)
+    warning = engine_warning(engine, used.name)
+    rows_of = baseline.engines[used.name]
+    origin = f"engine {used.name} ({used.describe()['target']}), baseline of {rows_of.date}, {rows_of.cpu}"
+    notes = (origin, *([] if warning is None else [warning]))
+    return replace(report, notes=(*notes, *report.notes), warnings=(*left, *report.warnings))
+
+
+def _compared(
+    baseline: Baseline, used: Engine, workloads: _Workloads, tolerance: float, only: tuple[bool, bool], say: Say
+) -> Report:
+    rows, (counts_only, speeds_only) = baseline.engines[used.name], only
+    findings = [] if speeds_only else list(_count_findings(rows, workloads.count(say, used)))
+    if str(used.describe()["target"]) != rows.target and used.name != "gmp":
+        return Report((*findings, Finding("engine", "failed", f"target is not {rows.target}")))
+    if counts_only:
+        return Report(tuple(findings), ("speeds were not measured: counts only",))
+    unmatched = sorted({row.name for row in workloads.timed} ^ rows.speeds.keys())
+    notes = []
+    if speeds_only:
+        notes = [f"{name} has no counterpart" for name in unmatched]
+    elif rows.speeds or used.name == baseline.engine:
+        findings += _unmatched_findings(rows, unmatched)
+    else:
+        notes = [f"the baseline has no speeds of engine {used.name}"]
+    speeds, warnings = _speed_findings(rows, workloads, tolerance, say)
     return Report((*findings, *speeds), tuple(notes), tuple(warnings))
 
 
-def _wrong_engine(baseline: Baseline, used: Engine) -> Report:
-    """Every row failed: what did not run cannot have held."""
-    rows = baseline.engines[baseline.engine]
+def _why_not(engine: str) -> str | None:
+    """Why an engine that there is does not run here, or None if it does."""
+    try:
+        engine_named(engine)
+    except EngineUnavailableError as error:
+        if engine not in dict(available_engines()):
+            raise
+        return dict(available_engines())[engine] or str(error)
+    return None
+
+
+def _all_failed(engine: str, rows: EngineRows, why_not: str) -> Report:
+    """Every row: what did not run cannot have held."""
+    text = f"needs engine {engine} ({rows.target}), which does not run here: {why_not}"
+    findings = [Finding(name, "failed", text) for name in (*rows.counts, *rows.speeds)]
+    return Report(
+        tuple(findings), (f"ENGINE {engine} DID NOT RUN; without --engine, the rows of the one that runs are judged",)
+    )
+
+
+def _not_judged(baseline: Baseline, used: Engine) -> Iterator[str]:
+    """A warning if not the engine runs that the baseline requires, with its rows that no other stands for."""
+    if used.name == baseline.engine:
+        return
+    rows, judged = baseline.engines[baseline.engine], baseline.engines.get(used.name)
+    names = [*rows.counts, *rows.speeds]
+    left = [name for name in names if judged is None or name not in judged.counts.keys() | judged.speeds.keys()]
     chosen = os.environ.get("VECPHE_ENGINE")
     why = f"VECPHE_ENGINE={chosen}" if chosen else why_not_used().get(baseline.engine, "another is preferred")
-    text = f"needs engine {baseline.engine} ({rows.target}), but {used.name} ran: {why}"
-    findings = [Finding(name, "failed", text) for name in (*rows.counts, *rows.speeds)]
-    notes = [f"THE ENGINE OF THE BASELINE DID NOT RUN; --engine {used.name} compares with the rows of {used.name}"]
-    return Report(tuple(findings), tuple(notes))
+    yield (
+        f"{len(names)} ROWS OF ENGINE {baseline.engine} WERE NOT JUDGED, which the baseline requires: {used.name} ran: "
+        + why
+        + (f"; these were judged on no engine: {'; '.join(left)}" if left else "")
+    )
 
 
-def _rows_of(baseline: Baseline, used: Engine, path: str | Path) -> EngineRows:
-    if used.name not in baseline.engines:
+def _rows_of(baseline: Baseline, engine: str, path: str | Path) -> EngineRows:
+    if engine not in baseline.engines:
         raise SerializationError(
-            f"{path}: no rows for engine {used.name!r}, only for {', '.join(sorted(baseline.engines))}; "
-            "make them with --update-baseline"
+            f"{path}: no rows for engine {engine!r}, only for {', '.join(sorted(baseline.engines))}; "
+            f"make them with `vecphe bench baseline {path} --engine {engine}`"
         )
-    return baseline.engines[used.name]
-
-
-def _notes(baseline: Baseline, rows: EngineRows, used: Engine, asked: str | None) -> list[str]:
-    notes = [f"engine {used.name} ({used.describe()['target']}), baseline of {rows.date}, {rows.cpu}"]
-    if used.name != baseline.engine:
-        why = dict(available_engines()).get(baseline.engine) or "another was asked for"
-        notes.append(f"THIS IS NOT THE ENGINE THAT THE BASELINE REQUIRES: {used.name}, not {baseline.engine}: {why}")
-    if (warning := engine_warning(asked, used.name)) is not None:
-        notes.append(warning)
-    return notes
+    return baseline.engines[engine]
 
 
 # Counts
@@ -238,29 +210,25 @@ def _without_errors(counted: dict[str, Counts | VecpheError]) -> dict[str, Count
     return counts
 
 
-def _count_findings(rows: EngineRows, say: Say, used: Engine) -> Iterator[Finding]:
-    counted = _count_all(say, used)
-    for name, expected in rows.counts.items():
-        if name not in counted:
-            yield Finding(name, "failed", "is in the baseline, but this version has no such row")
-            continue
-        found = counted[name]
+def _count_findings(rows: EngineRows, counted: dict[str, Counts | VecpheError]) -> Iterator[Finding]:
+    for name in (*rows.counts, *sorted(counted.keys() - rows.counts.keys())):
+        expected, found = rows.counts.get(name), counted.get(name)
         if isinstance(found, VecpheError):
             yield Finding(name, "failed", str(found))
-            continue
-        differences = list(count_changes(expected, found))
-        if differences:
+        elif found is None:
+            yield Finding(name, "failed", "is in the baseline, but this version has no such row")
+        elif expected is None:
+            yield Finding(name, "failed", "is not in the baseline; add it with `vecphe bench baseline`")
+        elif differences := list(count_changes(expected, found)):
             yield Finding(name, "failed", "; ".join(differences))
         else:
             yield Finding(name, "held", f"{len(expected)} counts are equal")
-    for name in sorted(counted.keys() - rows.counts.keys()):
-        yield Finding(name, "failed", "is not in the baseline; add it with --update-baseline")
 
 
 # Speeds
 
 
-def _samplers(say: Say) -> dict[str, Callable[[], Block]]:
+def _samplers(say: Say) -> Samplers:
     say(f"timing {len(RATIO_ROWS)} workloads, each in turn with its reference")
     material = {length: Material(length) for length in sorted({row.key_length for row in RATIO_ROWS})}
     return {row.name: Sampler(row, material[row.key_length]).block for row in RATIO_ROWS}
@@ -269,18 +237,20 @@ def _samplers(say: Say) -> dict[str, Callable[[], Block]]:
 def _unmatched_findings(rows: EngineRows, unmatched: list[str]) -> Iterator[Finding]:
     for name in unmatched:
         where = "the baseline" if name in rows.speeds else "this version"
-        yield Finding(name, "failed", f"is only in {where}; --update-baseline makes them agree")
+        yield Finding(name, "failed", f"is only in {where}; `vecphe bench baseline` makes them agree")
 
 
-def _speed_findings(rows: EngineRows, tolerance: float, say: Say) -> tuple[list[Finding], list[str]]:
+def _speed_findings(
+    rows: EngineRows, workloads: _Workloads, tolerance: float, say: Say
+) -> tuple[list[Finding], list[str]]:
     """Of the rows that both have, with what was not judged."""
-    names = [row.name for row in RATIO_ROWS if row.name in rows.speeds]
+    names = [row.name for row in workloads.timed if row.name in rows.speeds]
     if not names:
         return [], []
     if rows.cpu != cpu_identity():
         return [], [f"SPEEDS WERE NOT JUDGED: they were taken on {rows.cpu}, and this is {cpu_identity()}"]
-    samplers = _samplers(say)
-    tolerances = {row.name: min(tolerance * row.slack, _MOST_TOLERANCE) for row in RATIO_ROWS}
+    samplers = workloads.samplers(say)
+    tolerances = {row.name: min(tolerance * row.slack, _MOST_TOLERANCE) for row in workloads.timed}
     judgements = judge_all({name: samplers[name] for name in names}, rows.speeds, tolerances)
     findings = [_speed_finding(name, judgements[name], tolerances[name]) for name in names]
     warnings = []
@@ -288,12 +258,12 @@ def _speed_findings(rows: EngineRows, tolerance: float, say: Say) -> tuple[list[
     if drift > 1:
         warnings.append(
             f"THE REFERENCE RUNS UP TO {100 * (drift - 1):.0f} % SLOWER THAN WHEN THE BASELINE WAS TAKEN: if that "
-            "stays, take a new one with --update-baseline"
+            "stays, take a new one with `vecphe bench baseline`"
         )
     if all(finding.status == "open" for finding in findings):
         warnings.append(
             "NO SPEED WAS DECIDED: this run says nothing about speeds. Repeat it on a quiet machine; if it stays so, "
-            "the machine is slower than when the baseline was taken: take a new one with --update-baseline"
+            "the machine is slower than when the baseline was taken: take a new one with `vecphe bench baseline`"
         )
     return findings, warnings
 
@@ -319,7 +289,12 @@ def _speed_finding(name: str, judgement: Judgement | VecpheError, tolerance: flo
 
 
 def updated_baseline(
-    path: str | Path, *, counts_only: bool = False, engine: str | None = None, say: Say = lambda _: None
+    path: str | Path,
+    *,
+    counts_only: bool = False,
+    engine: str | None = None,
+    rows: str | Path | None = None,
+    say: Say = lambda _: None,
 ) -> tuple[Baseline, list[str]]:
     """A baseline with what this installation does now, and what that changes.
 
@@ -330,7 +305,10 @@ def updated_baseline(
     counts_only : bool
         Keep the speeds that the file has for the engine, if any, and the CPU that they were taken on.
     engine : str, optional
-        As in `check_baseline`: the rows to replace. A new file requires the first engine that is written into it.
+        The one to compute with, whose rows are replaced; by default the one that runs here. A new file requires the
+        first engine that is written into it.
+    rows : str or Path, optional
+        As in `check_baseline`.
     say : callable
 
     Returns
@@ -344,19 +322,18 @@ def updated_baseline(
     """
     path = Path(path)
     old = load_baseline(path) if path.exists() else None
-    with use_engine(None if engine == ACTIVE else engine):
-        used = active_engine()
+    with use_engine(engine):
+        used, workloads = active_engine(), _Workloads.of(rows)
         before = None if old is None else old.engines.get(used.name)
-        counts = _without_errors(_count_all(say, used))
-        rows = EngineRows.measured(used, counts, {} if counts_only else _measured_speeds(say))
+        counts = _without_errors(workloads.count(say, used))
+        new = EngineRows.measured(used, counts, {} if counts_only else _measured_speeds(workloads.samplers(say), say))
         if counts_only and before is not None and before.speeds:
-            rows = replace(rows, speeds=before.speeds, cpu=before.cpu)
-    baseline = Baseline(used.name, {used.name: rows}) if old is None else old.with_rows(used.name, rows)
-    return baseline, [f"{used.name}: {line}" for line in changes(before, rows)]
+            new = replace(new, speeds=before.speeds, cpu=before.cpu)
+    baseline = Baseline(used.name, {used.name: new}) if old is None else old.with_rows(used.name, new)
+    return baseline, [f"{used.name}: {line}" for line in changes(before, new)]
 
 
-def _measured_speeds(say: Say) -> dict[str, Speed]:
-    samplers = _samplers(say)
+def _measured_speeds(samplers: Samplers, say: Say) -> dict[str, Speed]:
     passes: dict[str, list[list[Block]]] = {name: [] for name in samplers}
     for number in range(_PASSES):
         say(f"pass {number + 1} of {_PASSES}")

@@ -27,7 +27,7 @@ from vecphe.bench.ratio_rows import Block
 from vecphe.bench.statistics import bootstrap_interval
 from vecphe.errors import VecpheError
 
-__all__ = ["CONFIDENCE", "MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks"]
+__all__ = ["CONFIDENCE", "MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks", "verdict_of"]
 
 TOLERANCE = 0.10
 CONFIDENCE = 0.99
@@ -85,6 +85,12 @@ def _chosen_blocks(blocks: Sequence[Block], baseline: Speed, last: bool) -> tupl
     return quiet, 1.0
 
 
+def verdict_of(low: float, high: float, tolerance: float) -> Verdict:
+    """On a speed that lies in this interval, relative to that before."""
+    least = 1 - tolerance
+    return "held" if low >= least else "regressed" if high < least else "open"
+
+
 def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool = False) -> Judgement:
     """The verdict that these blocks give; `last` if there will be no more."""
     chosen, drift = _chosen_blocks(blocks, baseline, last)
@@ -93,10 +99,7 @@ def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool
     if not quiet:
         return Judgement("open", None, None, None, seconds, len(blocks), 0)
     low, high = (bound / baseline.speed for bound in bootstrap_interval(quiet, CONFIDENCE))
-    least = 1 - tolerance
-    verdict: Verdict = "open"
-    if len(quiet) >= LEAST_QUIET:
-        verdict = "held" if low >= least else "regressed" if high < least else "open"
+    verdict = verdict_of(low, high, tolerance) if len(quiet) >= LEAST_QUIET else "open"
     relative = statistics.median(quiet) / baseline.speed
     return Judgement(verdict, relative, low, high, seconds, len(blocks), len(quiet), drift)
 

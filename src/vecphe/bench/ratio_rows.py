@@ -25,12 +25,13 @@ from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, integers, matrix, naive_module, values
 from vecphe.errors import BenchmarkError
 
-__all__ = ["RATIO_ROWS", "Block", "RatioRow", "Sampler"]
+__all__ = ["RATIO_ROWS", "Block", "RatioRow", "Sampler", "Work"]
 
 Work = Callable[[], object]
 # As in the measurements of docs/performance.md: with 16 pairs, or millisecond sides, hardly any is undisturbed.
 _SIDE_SECONDS = 4e-4
 _PAIRS = 64
+_FEWEST_PAIRS, _BLOCK_SECONDS = 8, 2.0  # of rows whose calls take longer: a user's may
 _ENCRYPTIONS = 30  # what tables are made for: they stay in the second-level cache, which no neighbour shares
 
 
@@ -57,7 +58,7 @@ class RatioRow:
     reference : str
         What it is compared with, in words.
     make : callable
-        From `Material` to (ours, theirs), with fresh memory for ours.
+        From `Material` to (ours, theirs), with fresh memory for ours. A user's rows need none.
     slack : float
         Times the tolerance that the row has: rows whose tables fill the second-level cache feel what a neighbour does
         to it, and their reference does not. Their speed moved by up to a fifth between passes on a busy machine.
@@ -66,21 +67,23 @@ class RatioRow:
     name: str
     key_length: int
     reference: str
-    make: Callable[[Material], tuple[Work, Work]]
+    make: Callable[[Any], tuple[Work, Work]]
     slack: float = 1.0
 
 
 class Sampler:
     """Measures one row on the active engine, block by block."""
 
-    def __init__(self, row: RatioRow, material: Material) -> None:
+    def __init__(self, row: RatioRow, material: Material | None) -> None:
         self.row = row
         self._material = material
 
     @cached_property
-    def _repeats(self) -> tuple[int, int]:
-        ours, theirs = self.row.make(self._material)
-        return _repeats(ours), _repeats(theirs)
+    def _repeats(self) -> tuple[int, int, int]:
+        """Calls of ours and of theirs in a row, and how often the two alternate."""
+        (ours, first), (theirs, second) = (_repeats(side) for side in self.row.make(self._material))
+        pairs = min(max(int(_BLOCK_SECONDS / (ours * first + theirs * second)), _FEWEST_PAIRS), _PAIRS)
+        return ours, theirs, pairs
 
     def block(self) -> Block:
         """One more block.
@@ -90,12 +93,12 @@ class Sampler:
         BenchmarkError
             If its reference is not installed, or a result was wrong.
         """
-        n_ours, n_theirs = self._repeats
+        n_ours, n_theirs, pairs = self._repeats
         ours, theirs = self.row.make(self._material)
         ours()
         theirs()
         fastest_ours = fastest_theirs = math.inf
-        for number in range(_PAIRS):
+        for number in range(pairs):
             for side in (number % 2, 1 - number % 2):  # ours - theirs - theirs - ours
                 if side == 0:
                     fastest_ours = min(fastest_ours, _timed(ours, n_ours) / n_ours)
@@ -111,10 +114,11 @@ def _timed(work: Work, repeats: int) -> float:
     return perf_counter() - started
 
 
-def _repeats(work: Work) -> int:
+def _repeats(work: Work) -> tuple[int, float]:
+    """How often it fits into a side, at least once, and the seconds of one."""
     work()
-    once = min(_timed(work, 1) for _ in range(5))
-    return max(round(_SIDE_SECONDS / once), 1)
+    once = max(min(_timed(work, 1) for _ in range(5)), 1e-9)
+    return max(round(_SIDE_SECONDS / once), 1), once
 
 
 def _check(right: Any) -> None:

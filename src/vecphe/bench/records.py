@@ -74,7 +74,7 @@ class Record:
     """
 
     backend: str
-    case: Case
+    case: Case = field(metadata={"flat": True})
     jobs: int
     measured_values: int
     measured_clients: int

@@ -1,72 +1,213 @@
-"""Files of results: JSON out, and strictly checked JSON in."""
+"""Files of measurements: JSON out, and strictly checked JSON in, for results, baselines and what documents show.
+
+What an entry may be follows from the dataclass that it is read into: text is a printable line, integers are counts,
+floats are positive and finite.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import math
-from collections.abc import Callable
+import types
+import typing
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vecphe.bench.environment import Environment
-from vecphe.bench.records import PHASES, Case, Record, Results
+from vecphe.bench.records import PHASES, Record, Results
 from vecphe.errors import SerializationError
-from vecphe.files import read_file
+from vecphe.files import read_file, replace_file
 from vecphe.strict_text import check_parts, without_duplicates
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION", "load_json", "load_results", "results_as_dict", "results_from_dict"]
+__all__ = [
+    "decoded",
+    "load_as",
+    "load_file",
+    "load_results",
+    "refuse_unless",
+    "results_as_dict",
+    "results_from_dict",
+    "save_file",
+]
 
-SCHEMA = "vecphe-benchmark"
-SCHEMA_VERSION = 1
-
+_SCHEMA, _COMMAND = "vecphe-benchmark", "vecphe bench run --save"
+_BACKENDS = ("naive", "vectorized", "packed")
 _MOST_BYTES = 64 << 20
-_MOST_RECORDS = 100_000
-_MOST_PARTS = 50 * _MOST_RECORDS  # lists, objects, fields and times of day
-_MOST_SAMPLES = 10_000
+_MOST_ENTRIES = 100_000  # of a list
+_MOST_FIELDS = 1000  # of an object
+_MOST_PARTS = 50 * _MOST_ENTRIES  # lists, objects, fields and times of day
 _MOST_TEXT = 1000
 _UNIQUE = without_duplicates("a name stands twice in one object")
-_BACKENDS = ("naive", "vectorized", "packed")
+_LEAST, _MOST = 1e-12, 1e12  # of a float: nothing that cannot be divided by
 
 
-def results_as_dict(results: Results) -> dict[str, Any]:
-    """Results, ready for JSON."""
-    return {
-        "schema": SCHEMA,
-        "version": SCHEMA_VERSION,
-        "complete": results.complete,
-        "warnings": list(results.warnings),
-        "records": [record.as_dict() for record in results.records],
-    }
+def save_file(path: Path, schema: str, content: Mapping[str, Any]) -> None:
+    """Write an object whole, or leave the file as it is; OSError if it cannot be written."""
+    text = json.dumps({"schema": schema, "version": 1, **content}, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    replace_file(path, text.encode("utf-8"), force=True)
 
 
-def load_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file that may hold anything.
+def load_file(path: Path, schema: str, command: str) -> dict[str, Any]:
+    """The object in a file that may hold anything, without its schema and version.
+
+    Parameters
+    ----------
+    path : Path
+    schema : str
+    command : str
+        Which writes such files.
 
     Raises
     ------
     SerializationError
-        If it is no JSON, no object, or has a name twice.
+        If it is no JSON object, has a name twice, or is of another schema or version.
     OSError
         If it cannot be read, or is too large.
     """
     data = read_file(path, _MOST_BYTES)
-    check_parts(data, _MOST_PARTS, f"{path} has more parts than {_MOST_RECORDS} records have")
+    check_parts(data, _MOST_PARTS, f"{path} has more parts than {_MOST_ENTRIES} records have")
     try:
         content = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_UNIQUE)
     except (ValueError, RecursionError) as error:
         raise SerializationError(f"{path} is not a JSON file: {str(error)[:100]}") from None
     if not isinstance(content, dict):
         raise SerializationError(f"{path} is not a JSON object")
-    return content
+    return _without_schema(content, schema, command, f"{path}: ")
+
+
+def _without_schema(content: dict[str, Any], schema: str, command: str, place: str = "") -> dict[str, Any]:
+    """The rest of an object of this schema, in version 1."""
+    refuse_unless("schema" in content, place, "schema is missing")
+    refuse_unless(content["schema"] == schema, place, f"schema is not {schema!r}: this is no file of `{command}`")
+    version = content.get("version")
+    refuse_unless(
+        version == 1 and not isinstance(version, bool), place, "version is not 1, the only one that this vecphe reads"
+    )
+    return {name: value for name, value in content.items() if name not in ("schema", "version")}
+
+
+def load_as(kind: Any, path: Path, schema: str, command: str, file: str = "") -> Any:
+    """What `save_file` wrote, as a dataclass; errors as of `load_file` and `decoded`, naming the file."""
+    content = load_file(path, schema, command)
+    try:
+        return decoded(kind, content, file=file)
+    except SerializationError as error:
+        raise SerializationError(f"{path}: {error}") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
+def refuse_unless(right: bool, place: str, message: str) -> None:
+    """Raise SerializationError unless `right`."""
+    if not right:
+        raise SerializationError(f"{place}{message}")
+
+
+_hints = cache(typing.get_type_hints)
+
+
+def decoded(kind: Any, content: Any, place: str = "", file: str = "") -> Any:
+    """A value of a type from what JSON held.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass, str, int, float, bool, or a list, tuple, dict or union of these. A field with the
+        metadata ``flat`` stands among its parent's.
+    content : object
+    place : str
+        Where it stands, for messages; "" is the file.
+    file : str
+        What the file is called where it has an entry that no field has; by default such entries are not read.
+
+    Raises
+    ------
+    SerializationError
+        Naming the place.
+    """
+    if dataclasses.is_dataclass(kind):
+        return _decoded_fields(kind, content, place, file)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return None if content is None else decoded(arguments[0], content, place, file)
+    if origin in (list, tuple):
+        refuse_unless(
+            isinstance(content, list) and len(content) <= _MOST_ENTRIES, place, f" is no list of up to {_MOST_ENTRIES}"
+        )
+        return origin(decoded(arguments[0], entry, f"{place}[{i}]", file) for i, entry in enumerate(content))
+    if origin is dict:
+        _check_object(content, place)
+        return {
+            decoded(str, name, place): decoded(arguments[1], entry, f"{place}.{name}", file)
+            for name, entry in content.items()
+        }
+    is_valid, what = _KINDS[kind]
+    refuse_unless(is_valid(content), place, f" is {what}")
+    if kind is float:
+        refuse_unless(_LEAST <= content <= _MOST, place, " is not positive and finite")
+        return float(content)
+    return content
+
+
+def _check_object(content: Any, place: str) -> None:
+    is_object = isinstance(content, dict) and len(content) <= _MOST_FIELDS
+    refuse_unless(is_object, place or "the file", f" is no object of up to {_MOST_FIELDS} fields")
+
+
+def _decoded_fields(kind: Any, content: Any, place: str, file: str) -> Any:
+    _check_object(content, place)
+    before, known, values = f"{place}." if place else "", set(), {}
+    for field in dataclasses.fields(kind):
+        own = _hints(kind)[field.name]
+        if field.metadata.get("flat"):
+            values[field.name] = decoded(own, content, place)
+            known |= {inner.name for inner in dataclasses.fields(own)}
+            continue
+        refuse_unless(field.name in content, before, f"{field.name} is missing")
+        values[field.name] = decoded(own, content[field.name], f"{before}{field.name}", file)
+        known.add(field.name)
+    if file and (unknown := sorted(content.keys() - known)):
+        refuse_unless(False, before, f"{unknown[0][:40]} is no field of {file}")
+    return kind(**values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _MOST_TEXT and value.isprintable()
+
+
+_KINDS: dict[Any, tuple[Any, str]] = {
+    str: (_is_text, "no line of text"),
+    int: (lambda v: isinstance(v, int) and not isinstance(v, bool) and 0 <= v < 1 << 63, "no count"),
+    float: (_is_number, "no number"),
+    bool: (lambda v: isinstance(v, bool), "neither true nor false"),
+}
+
+
+# Results of `vecphe bench run`
+
+
+def results_as_dict(results: Results) -> dict[str, Any]:
+    """Results, ready for JSON, with what is derived from them for other readers."""
+    return {
+        "schema": _SCHEMA,
+        "version": 1,
+        "complete": results.complete,
+        "warnings": list(results.warnings),
+        "records": [record.as_dict() for record in results.records],
+    }
+
+
 def load_results(path: Path) -> Results:
-    """Results that ``vecphe bench --save`` wrote.
+    """Results that ``vecphe bench run --save`` wrote.
 
     Raises
     ------
@@ -75,9 +216,9 @@ def load_results(path: Path) -> Results:
     OSError
         If it cannot be read.
     """
-    content = load_json(path)
+    content = load_file(path, _SCHEMA, _COMMAND)
     try:
-        return results_from_dict(content)
+        return _results(content)
     except SerializationError as error:
         raise SerializationError(f"{path}: {error}") from None
 
@@ -89,123 +230,48 @@ def results_from_dict(content: dict[str, Any]) -> Results:
     ------
     SerializationError
     """
-    top = _Fields(content, "")
-    if top.take("schema", _is_text) != SCHEMA:
-        raise SerializationError(f"schema is not {SCHEMA!r}: this is no file of `vecphe bench --save`")
-    if top.take("version", _is_count) != SCHEMA_VERSION:
-        raise SerializationError(f"version is not {SCHEMA_VERSION}, the only one that this vecphe reads")
-    records = [_record(entry, f"records[{i}].") for i, entry in enumerate(top.take("records", _is_list(_MOST_RECORDS)))]
-    if len({record.identity for record in records}) < len(records):
-        raise SerializationError("records: the same case stands there twice")
-    return Results(
-        tuple(records), top.take("complete", _is_bool), tuple(top.take("warnings", _is_list(_MOST_SAMPLES, _is_text)))
+    return _results(_without_schema(content, _SCHEMA, _COMMAND))
+
+
+def _results(content: dict[str, Any]) -> Results:
+    results: Results = decoded(Results, content)
+    for i, record in enumerate(results.records):
+        _check_record(record, f"records[{i}].")
+    identities = {record.identity for record in results.records}
+    refuse_unless(len(identities) == len(results.records), "", "records: the same case stands there twice")
+    return results
+
+
+def _check_record(record: Record, place: str) -> None:
+    """What types leave open. A ciphertext has twice the bytes of n, and one value unless values are packed."""
+    case, samples = record.case, record.samples
+    refuse_unless(record.backend in _BACKENDS, place, f"backend is none of {', '.join(_BACKENDS)}")
+    for name, most in (
+        ("measured_values", case.values),
+        ("measured_clients", case.clients),
+        ("ciphertexts", case.values),
+    ):
+        refuse_unless(1 <= getattr(record, name) <= most, place, f"{name} is not from 1 to {most}")
+    for name, value in (
+        ("key_length", case.key_length),
+        ("jobs", record.jobs),
+        ("environment.cores", record.environment.cores),
+    ):
+        refuse_unless(value > 0, place, f"{name} is not positive")
+    refuse_unless(samples.keys() == set(PHASES), place, f"samples are not of {', '.join(PHASES)}")
+    lengths = {len(times) for times in samples.values()} | ({len(record.reference)} - {0})
+    refuse_unless(
+        len(lengths) == 1 and 0 not in lengths, place, "samples: not as many of each phase and of the reference"
     )
-
-
-def _record(content: Any, place: str) -> Record:
-    fields = _Fields(content, place)
-    case = Case(*(fields.take(name, _is_positive) for name in ("key_length", "clients", "values")))
-    samples = _Fields(fields.take("samples", _is_object), f"{place}samples.")
-    phases: dict[str, list[float]] = {phase: samples.take(phase, _is_times) for phase in PHASES}
-    record = Record(
-        backend=fields.take("backend", lambda value: value in _BACKENDS),
-        case=case,
-        jobs=fields.take("jobs", _is_positive),
-        measured_values=fields.take("measured_values", lambda v: _is_positive(v) and v <= case.values),
-        measured_clients=fields.take("measured_clients", lambda v: _is_positive(v) and v <= case.clients),
-        samples=phases,
-        reference=fields.take("reference", lambda value: value == [] or _is_times(value)),
-        ciphertexts=fields.take("ciphertexts", _is_positive),
-        bytes_per_value=fields.take("bytes_per_value", _is_time),
-        setup=fields.take("setup", _is_time),
-        memory=fields.take("memory", lambda value: value is None or _is_count(value)),
-        date=fields.take("date", _is_date),
-        environment=_environment(fields.take("environment", _is_object), f"{place}environment."),
+    packed = record.backend == "packed"
+    refuse_unless(
+        packed or record.ciphertexts == case.values, place, f"ciphertexts are not {case.values}, as the values"
     )
-    lengths = {len(times) for times in phases.values()} | ({len(record.reference)} - {0})
-    if len(lengths) > 1:
-        raise SerializationError(f"{place}samples: not as many of each phase and of the reference")
-    _check_sizes(record, place)
-    return record
-
-
-def _check_sizes(record: Record, place: str) -> None:
-    """Sizes follow from the case: a ciphertext has twice the bytes of n, and one value unless values are packed."""
-    values = record.case.values
-    if record.ciphertexts > values or (record.backend != "packed" and record.ciphertexts < values):
-        raise SerializationError(f"{place}ciphertexts has a value that cannot be: a vector has {values} values")
-    width = 2 * -(-record.case.key_length // 8)
-    if not math.isclose(record.bytes_per_value, width * record.ciphertexts / values):
-        raise SerializationError(f"{place}bytes_per_value is not that of {record.ciphertexts} ciphertexts a vector")
-
-
-def _environment(content: Any, place: str) -> Environment:
-    fields = _Fields(content, place)
-    return Environment(
-        cpu=fields.take("cpu", _is_text),
-        cores=fields.take("cores", _is_positive),
-        system=fields.take("system", _is_text),
-        engine=fields.take("engine", _is_text),
-        target=fields.take("target", _is_text),
-        versions=fields.take(
-            "versions",
-            lambda v: isinstance(v, dict) and len(v) < _MOST_TEXT and all(_is_text(t) for t in (*v, *v.values())),
-        ),
-    )
-
-
-class _Fields:
-    """The members of one object, taken by name; `place` says where it stands, for messages."""
-
-    def __init__(self, content: Any, place: str) -> None:
-        if not isinstance(content, dict):
-            raise SerializationError(f"{place.rstrip('.')} is not an object")
-        self._content, self._place = content, place
-
-    def take(self, name: str, is_valid: Callable[[Any], bool]) -> Any:
-        if name not in self._content:
-            raise SerializationError(f"{self._place}{name} is missing")
-        value = self._content[name]
-        if not is_valid(value):
-            raise SerializationError(f"{self._place}{name} has a value that cannot be")
-        return value
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= _MOST_TEXT and value.isprintable()
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
-
-
-def _is_positive(value: Any) -> bool:
-    return _is_count(value) and value > 0
-
-
-def _is_time(value: Any) -> bool:
-    """A positive finite number, not too small to divide by."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 1e-12 <= value <= 1e12
-
-
-def _is_times(value: Any) -> bool:
-    return isinstance(value, list) and 0 < len(value) <= _MOST_SAMPLES and all(_is_time(entry) for entry in value)
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_list(most: int, is_entry: Callable[[Any], bool] = lambda _: True) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and len(value) <= most and all(map(is_entry, value))
-
-
-def _is_date(value: Any) -> bool:
+    width = 2 * -(-case.key_length // 8)
+    right = math.isclose(record.bytes_per_value, width * record.ciphertexts / case.values)
+    refuse_unless(right, place, f"bytes_per_value is not that of {record.ciphertexts} ciphertexts a vector")
     try:
-        return _is_text(value) and datetime.datetime.fromisoformat(value).tzinfo is not None
+        known = datetime.datetime.fromisoformat(record.date).tzinfo is not None
     except ValueError:
-        return False
+        known = False
+    refuse_unless(known, place, "date is none of ISO 8601 with a time zone")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import active_engine, engine_for
 from vecphe.bench.environment import Environment, PeakMemory, engine_warning, use_engine
+from vecphe.bench.estimate import Costs, Plan, estimate, side_costs
 from vecphe.bench.matrix import LEAST_CLIENTS, Matrix
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.bench.sides import Round, Side
@@ -88,6 +89,7 @@ class Runner:
         self.matrix = matrix
         self.results = Results()
         self._sides: dict[tuple[str, int, int], Side] = {}
+        self._costs: dict[Side, Costs] = {}
         with use_engine(matrix.engine):
             self._workers = effective_jobs(matrix.jobs)
             self._engine_workers = active_engine().tuning.workers
@@ -111,7 +113,7 @@ class Runner:
             yield f"keys of {', '.join(short)} bits are insecure: they are here for their times only"
 
     def calibrate(self, progress: Progress) -> float:
-        """Make the keys and time small rounds; seconds that `run` will take, good to about a factor of two."""
+        """Make the keys and calibrate; seconds that `run` will take, good to about a factor of two."""
         with use_engine(self.matrix.engine):
             for case in self.matrix.cases:
                 for name in self._names:
@@ -127,29 +129,35 @@ class Runner:
     def _made_side(self, name: str, case: Case) -> Side:
         side = Side(name, case.key_length, case.clients, self.matrix.jobs)
         side.prepare(_PREPARED_ROUNDS * max(self.matrix.clients), max(self.matrix.values))
-        side.calibrate()
+        self._costs[side] = side_costs(side)
         return side
+
+    def _plan_of(self, side: Side, case: Case) -> Plan:
+        cores = 1 if side.name == "naive" else self._workers
+        return Plan(case.clients, case.values, case.key_length, cores, packed=side.name == "packed")
+
+    def _estimate(self, side: Side, case: Case) -> float:
+        """Seconds of a round."""
+        return estimate(self._plan_of(side, case), self._costs[side]).round
 
     def _plan(self, case: Case) -> list[_Planned]:
         vectors = gradients(case.clients, case.values)
         planned = []
         for name in self._names:
             side = self._sides[self._side_key(name, case)]
-            estimate = side.estimate(case, self._workers)
-            measured = case
-            if name == "naive" and estimate > self.matrix.naive_seconds:
-                measured = self._capped(case, side)
-                estimate = side.estimate(measured)
-            rounds = min(math.ceil(_LEAST_SAMPLE_SECONDS / max(estimate, 1e-6)), _MOST_ROUNDS)
-            planned.append(_Planned(side, vectors[: measured.clients, : measured.values], estimate, rounds))
+            capped = name == "naive" and self._estimate(side, case) > self.matrix.naive_seconds
+            measured = self._capped(case, side) if capped else case
+            seconds = self._estimate(side, measured)
+            rounds = min(math.ceil(_LEAST_SAMPLE_SECONDS / max(seconds, 1e-6)), _MOST_ROUNDS)
+            planned.append(_Planned(side, vectors[: measured.clients, : measured.values], seconds, rounds))
         return planned
 
     def _capped(self, case: Case, side: Side) -> Case:
         """As many values as the cap has time for; where it has none for one value, fewer clients too."""
         cap = self.matrix.naive_seconds
-        case = replace(case, values=max(int(case.values * cap / side.estimate(case)), 1))
-        if (estimate := side.estimate(case)) > cap:
-            case = replace(case, clients=max(int(case.clients * cap / estimate), LEAST_CLIENTS))
+        case = replace(case, values=max(int(case.values * cap / self._estimate(side, case)), 1))
+        if (seconds := self._estimate(side, case)) > cap:
+            case = replace(case, clients=max(int(case.clients * cap / seconds), LEAST_CLIENTS))
         return case
 
     def _repeats(self, planned: list[_Planned]) -> int:

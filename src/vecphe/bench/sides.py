@@ -9,8 +9,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.bench.records import Case
-from vecphe.bench.workloads import gradients, naive_module
+from vecphe.bench.workloads import naive_module
 from vecphe.errors import BenchmarkError, InsecureKeyWarning
 from vecphe.federated import (
     Backend,
@@ -27,8 +26,6 @@ from vecphe.packing import SlotLayout
 
 __all__ = ["Round", "Side"]
 
-_CALIBRATION_CLIENTS = 3
-_CALIBRATION_VALUES = (1, 96)  # what a round costs is a line through these two, by ciphertexts
 _TIMED_PHASES = ("encrypt", "add", "decrypt")
 _PACKED_ERROR = 2.0**-41  # of one packed value
 
@@ -70,7 +67,6 @@ class Side:
             warnings.simplefilter("ignore", InsecureKeyWarning)
             self.public_key, self.private_key = backend.generate_keys(key_length, insecure=True)
         self.setup = perf_counter() - started
-        self._costs: dict[str, tuple[float, float]] = {}
 
     def prepare(self, n_vectors: int, length: int) -> None:
         """Build the tables that so many vectors pay for."""
@@ -106,30 +102,6 @@ class Side:
         error = _PACKED_ERROR * len(vectors) if self.name == "packed" else 0.0
         if not np.allclose(decrypted, expected, rtol=1e-12, atol=error + 1e-12):
             raise BenchmarkError(f"the {self.name} backend decrypted a wrong sum: nothing it measured counts")
-
-    def calibrate(self) -> None:
-        """Time two small rounds, from which `estimate` predicts others."""
-        naive = self.name == "naive"
-        if not naive:
-            self.run(gradients(_CALIBRATION_CLIENTS, _CALIBRATION_VALUES[-1]))  # what is done once is done
-        points = []
-        for length in (1, 2) if naive else _CALIBRATION_VALUES:
-            round_ = self.run(gradients(_CALIBRATION_CLIENTS, length))
-            points.append((round_.total.n_ciphertexts, round_.seconds))
-        (few, low), (many, high) = points
-        for phase in _TIMED_PHASES:
-            each = max((high[phase] - low[phase]) / (many - few), 0.0) if many > few else high[phase] / many
-            self._costs[phase] = (max(low[phase] - few * each, 0.0), each)
-
-    def estimate(self, case: Case, workers: int = 1) -> float:
-        """Seconds of a round, good to about a factor of two; call `calibrate` before."""
-        vectors = {"encrypt": case.clients, "add": case.clients - 1, "decrypt": 1}
-        measured = {"encrypt": _CALIBRATION_CLIENTS, "add": _CALIBRATION_CLIENTS - 1, "decrypt": 1}
-        ciphertexts = self.ciphertexts(case.values)
-        return sum(
-            vectors[phase] / measured[phase] * (fixed + each * ciphertexts / (1 if phase == "add" else workers))
-            for phase, (fixed, each) in self._costs.items()
-        )
 
     def ciphertexts(self, values: int) -> int:
         """Of a vector with so many values."""

@@ -21,6 +21,9 @@ COLUMNS = (
 )
 
 
+_YEAR = 365.25 * 86_400
+
+
 def cells(record: Record) -> tuple[str, ...]:
     """One row, in the order of `COLUMNS`; extrapolated times start with a tilde."""
     about = "~" if record.extrapolated else ""
@@ -37,25 +40,35 @@ def cells(record: Record) -> tuple[str, ...]:
     )
 
 
-def duration(seconds: float) -> str:
-    """Three digits and a unit."""
+def duration(seconds: float, digits: int = 3) -> str:
+    """Seconds with so many digits and a unit, from us to years."""
     for factor, unit in ((1e-6, "us"), (1e-3, "ms"), (1.0, "s")):
         if seconds < 999.5 * factor:
-            return f"{seconds / factor:.3g} {unit}"
-    if seconds < 6000:
-        return f"{seconds:.0f} s"
-    hours = seconds / 3600
-    return (
-        f"{hours:.3g} h" if hours < 48 else f"{hours / 24:.3g} days" if hours < 24 * 999.5 else f"{hours / 24:.0f} days"
-    )
+            return f"{_figure(seconds / factor, digits)} {unit}"
+    for limit, factor, unit in ((6000, 1, "s"), (48 * 3600, 3600, "h"), (2 * _YEAR, 86_400, "days")):
+        if seconds < limit:
+            return f"{_figure(seconds / factor, max(digits, 4) if unit == 's' else digits)} {unit}"
+    return f"{_figure(seconds / _YEAR, digits)} years"
 
 
-def size(count: int) -> str:
-    """Bytes with three digits and a unit."""
-    for power, unit in enumerate(("B", "KiB", "MiB")):
+def size(count: float) -> str:
+    """Bytes with three digits and a unit, from B to PiB."""
+    for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB")):
         if count < 1000 << (10 * power):
-            return f"{count / (1 << (10 * power)):.3g} {unit}"
-    return f"{count / (1 << 30):.3g} GiB"
+            return f"{_figure(count / (1 << (10 * power)))} {unit}"
+    return f"{_figure(count / (1 << 50))} PiB"
+
+
+def _figure(number: float, digits: int = 3) -> str:
+    """So many digits that count, written out: no exponent."""
+    rounded = float(f"{number:.{digits}g}")
+    return (
+        f"{rounded:.{digits}g}"
+        if rounded < 10**digits
+        else f"{rounded:,.0f}"
+        if rounded >= 10_000
+        else f"{rounded:.0f}"
+    )
 
 
 def times(ratio: float) -> str:

@@ -15,12 +15,11 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import active_engine
 from vecphe.bench.environment import use_engine
+from vecphe.encoding import Floats
 from vecphe.errors import InsecureKeyWarning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 
 __all__ = ["gradients", "integers", "keypair", "matrix", "naive_module", "values"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def values(count: int, seed: int = 0) -> Floats:

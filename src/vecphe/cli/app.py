@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 from vecphe import __version__
 from vecphe.cli import crypt
+from vecphe.cli.bench import bench
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.errors import InsecureKeyWarning, VecpheError
 from vecphe.numbers import DEFAULT_KEY_LENGTH, check_key_length
@@ -101,6 +102,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace the JSON file if it exists.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
     jobs: crypt.Jobs = None,
+    engine: crypt.EngineName = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, JobOptions, load_shards
@@ -123,12 +125,13 @@ def run(
             seed=seed,
             insecure=insecure,
             jobs=jobs,
+            engine=engine,
         )
         comparison = Comparison(options)
     reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
-    reporter.print_start(comparison)
     with errors_in_one_line(VecpheError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
+        reporter.print_start(comparison)
         comparison.run(reporter)
     reporter.print_results(comparison)
     if json_file is not None:
@@ -138,95 +141,7 @@ def run(
         raise typer.Exit(1)
 
 
-def _directory(name: str) -> Path:
-    if not name:  # Path("") is the current directory, which nobody meant
-        raise typer.BadParameter("name a directory")
-    return Path(name)
-
-
-@app.command()
-def bench(
-    key_lengths: Annotated[str | None, typer.Option(help="Bits, such as 1024,2048,3072.")] = None,
-    clients: Annotated[str | None, typer.Option(help="Numbers of clients, such as 3,5,10.")] = None,
-    values: Annotated[str | None, typer.Option(help="Lengths of their vectors, such as 11,1000.")] = None,
-    backends: Annotated[str | None, typer.Option(help="Some of naive,vectorized,packed.")] = None,
-    engine: Annotated[str | None, typer.Option(help="Engine to compute with, as VECPHE_ENGINE.")] = None,
-    jobs: crypt.Jobs = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small matrix: less than a minute on two cores.")] = False,
-    save: Annotated[Path | None, typer.Option(help="Write results as JSON; - is stdout.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write a table as CSV.")] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(parser=_directory, metavar="DIRECTORY", help="Directory for a web page with plots."),
-    ] = None,
-    compare: Annotated[
-        tuple[Path, Path] | None, typer.Option(help="Run nothing: print what changed between two saved files.")
-    ] = None,
-    check: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Run the gate: exit 1 if a count differs from this baseline or speed is lost."
-        ),
-    ] = None,
-    tolerance: Annotated[
-        float | None, typer.Option(help="With --check, loss of speed that still passes. [default: 0.10]")
-    ] = None,
-    counts_only: Annotated[
-        bool, typer.Option("--counts-only", help="With --check, compare exact counts and no speeds.")
-    ] = False,
-    speeds_only: Annotated[
-        bool, typer.Option("--speeds-only", help="With --check, compare speeds and no counts.")
-    ] = False,
-    update_baseline: Annotated[
-        bool, typer.Option("--update-baseline", help="With --check, write what is measured into the baseline.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --compare or --check, print JSON.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
-) -> None:
-    """Measure rounds of encrypted sums over key lengths, clients and vector lengths, against a loop over phe."""
-    from vecphe.cli.bench import Outputs, compare_files, make_matrix, run_matrix
-
-    with errors_in_one_line(VecpheError, ValueError, OSError):
-        if check is not None:
-            others = (key_lengths, clients, values, backends, jobs, save, csv, report, compare)
-            if quick or force or any(option is not None for option in others):
-                raise ValueError("--check has its own workloads: leave out the options of the matrix and its results")
-            _gate(check, tolerance, counts_only, speeds_only, update_baseline, engine, as_json)
-            return
-        if tolerance is not None or counts_only or speeds_only or update_baseline:
-            raise ValueError("--tolerance, --counts-only, --speeds-only and --update-baseline go with --check FILE")
-        if compare is not None:
-            ignored = (key_lengths, clients, values, backends, engine, jobs, save, csv, report)
-            if quick or force or any(option is not None for option in ignored):
-                raise ValueError("--compare runs nothing: leave out the options of the matrix and its results")
-            compare_files(*compare, as_json=as_json)
-            return
-        if as_json:
-            raise ValueError("--json goes with --compare; a run writes JSON with --save FILE")
-        matrix = make_matrix(quick, key_lengths, clients, values, backends, engine, jobs)
-        results = run_matrix(matrix, Outputs(save, csv, report, force))
-    if not results.complete:
-        raise KeyboardInterrupt
-
-
-def _gate(
-    path: Path,
-    tolerance: float | None,
-    counts_only: bool,
-    speeds_only: bool,
-    update_baseline: bool,
-    engine: str | None,
-    as_json: bool,
-) -> None:
-    from vecphe.cli import gate
-
-    if not update_baseline:
-        if not gate.check(path, tolerance, counts_only, speeds_only, engine, as_json):
-            raise typer.Exit(1)
-        return
-    if tolerance is not None or speeds_only or as_json:
-        raise ValueError("--update-baseline judges nothing: leave out --tolerance, --speeds-only and --json")
-    gate.update(path, counts_only, engine)
+app.add_typer(bench)
 
 
 @app.command()
@@ -240,7 +155,7 @@ def estimate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Predict time, traffic and memory of a round, from some seconds of calibration on this machine."""
-    from vecphe.cli.plan import print_plan, print_plan_json
+    from vecphe.cli.estimate import print_plan, print_plan_json
 
     with errors_in_one_line(VecpheError, ValueError):
         from vecphe.bench.estimate import Plan, calibrate

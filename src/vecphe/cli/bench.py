@@ -1,158 +1,166 @@
-"""The job of `vecphe bench`: run a matrix, or compare two files of results."""
+"""The commands of `vecphe bench`: run, compare, check and baseline."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated, Any
 
-from vecphe.bench.compare import compare_results, differences, unmatched
-from vecphe.bench.matrix import Matrix, parse_backends, parse_counts
-from vecphe.bench.plots import PLOT_NAMES, check_matplotlib
-from vecphe.bench.records import Results, csv_text
-from vecphe.bench.report import PAGE, report_files
-from vecphe.bench.results_file import load_results, results_as_dict
-from vecphe.bench.runner import Runner
-from vecphe.cli.bench_output import BenchReporter
-from vecphe.cli.output import check_writable, write_json
-from vecphe.files import check_directory, replace_file
+import typer
+from typer.core import TyperGroup
 
-__all__ = ["Outputs", "compare_files", "make_matrix", "run_matrix"]
+from vecphe.cli.crypt import Jobs
+from vecphe.cli.failure import errors_in_one_line, fail
+from vecphe.errors import VecpheError
+
+__all__ = ["bench"]
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Where results go besides the terminal.
+class _Group(TyperGroup):
+    """Names the new command to those who type the options of old."""
 
-    Attributes
-    ----------
-    save : Path or None
-        JSON; ``-`` is stdout.
-    csv : Path or None
-    report : Path or None
-        Directory.
-    force : bool
-        Replace what is there.
-    """
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args:
+            fail("say what to do: vecphe bench run, compare, check or baseline; --help lists their options")
+        if args[0].startswith("-") and "--help" not in args:
+            fail(f"`vecphe bench` has commands now: write `{shlex.join(['vecphe', 'bench', *new_spelling(args)])}`")
+        return super().parse_args(ctx, args)
 
-    save: Path | None = None
-    csv: Path | None = None
-    report: Path | None = None
-    force: bool = False
 
-    @property
-    def on_stdout(self) -> bool:
-        """Whether stdout is for JSON."""
-        return self.save is not None and str(self.save) == "-"
+def new_spelling(old: list[str]) -> list[str]:
+    """Arguments of `vecphe bench` as they were before it had commands, as they are now."""
+    args = [part for arg in old for part in (arg.split("=", 1) if arg.startswith("--") else [arg])]
+    if (active := _taken(args, "--engine", 1)) not in ([], ["active"]):
+        args += ["--engine", *active]
+    if files := _taken(args, "--compare", 2):
+        return ["compare", *files, *args]
+    if files := _taken(args, "--check", 1):
+        if "--update-baseline" not in args:
+            return ["check", *files, *args]
+        args.remove("--update-baseline")
+        return ["baseline", *files, *args]
+    return ["run", *args]
 
-    def check(self) -> None:
-        """Raise OSError or ValueError now for what would fail after the work is done; create the report's directory."""
-        for path in (self.save, self.csv):
-            if path is not None:
-                check_writable(path, self.force)
-        if self.csv is not None and str(self.csv) == "-":
-            raise ValueError("--csv takes the name of a file")
-        self._check_distinct()
-        if self.report is not None:
-            try:
-                check_matplotlib()
-            except ImportError as error:
-                raise ValueError(f"--report: {error}") from None
-            self._check_directory(self.report)
-        for path in self._files:
-            if not path.exists() or path.is_file():  # a device or pipe is written to as it is
-                check_directory(path.resolve().parent)
 
-    @property
-    def _files(self) -> list[Path]:
-        return [path for path in (self.save, self.csv) if path is not None and str(path) != "-"]
+def _taken(args: list[str], option: str, count: int) -> list[str]:
+    """The values of an option, which leaves the arguments."""
+    if option not in args:
+        return []
+    at = args.index(option)
+    values = args[at + 1 : at + 1 + count]
+    del args[at : at + 1 + count]
+    return values
 
-    def _check_distinct(self) -> None:
-        """Of two results with one name the second would replace the first, or fail."""
-        of_report = (
-            [self.report / name for name in (PAGE, *(f"{plot}.png" for plot in PLOT_NAMES))] if self.report else []
+
+bench = typer.Typer(
+    name="bench",
+    cls=_Group,
+    help="Measure rounds of encrypted sums, and hold counts and speeds against a baseline.",
+    pretty_exceptions_enable=False,
+)
+
+Engine = Annotated[str | None, typer.Option(help="Engine to compute with, as VECPHE_ENGINE.")]
+Rows = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Python file with rows of your own in place of vecphe's; it is run.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Baseline = Annotated[Path, typer.Argument(metavar="FILE", help="The baseline.")]
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    with errors_in_one_line(VecpheError, ValueError, OSError):
+        yield
+
+
+def _directory(name: str) -> Path:
+    if not name:  # Path("") is the current directory, which nobody meant
+        raise typer.BadParameter("name a directory")
+    return Path(name)
+
+
+@bench.command()
+def run(
+    key_lengths: Annotated[str | None, typer.Option(help="Bits, such as 1024,2048,3072.")] = None,
+    clients: Annotated[str | None, typer.Option(help="Numbers of clients, such as 3,5,10.")] = None,
+    values: Annotated[str | None, typer.Option(help="Lengths of their vectors, such as 11,1000.")] = None,
+    backends: Annotated[str | None, typer.Option(help="Some of naive,vectorized,packed.")] = None,
+    engine: Engine = None,
+    jobs: Jobs = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small matrix: less than a minute on two cores.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Write results as JSON; - is stdout.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a table as CSV.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(parser=_directory, metavar="DIRECTORY", help="Directory for a web page with plots."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> None:
+    """Measure rounds over key lengths, clients and vector lengths, against a loop over phe."""
+    from vecphe.cli.bench_run import Outputs, make_matrix, run_matrix
+
+    with _errors():
+        matrix = make_matrix(quick, key_lengths, clients, values, backends, engine, jobs)
+        results = run_matrix(matrix, Outputs(save, csv, report, force))
+    if not results.complete:
+        raise KeyboardInterrupt
+
+
+@bench.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="Results of `vecphe bench run --save`.")],
+    after: Annotated[Path, typer.Argument(help="Later ones.")],
+    as_json: Json = False,
+) -> None:
+    """Print what changed between two files of results; nothing is run."""
+    from vecphe.cli.bench_run import compare_files
+
+    with _errors():
+        compare_files(before, after, as_json)
+
+
+@bench.command()
+def check(
+    file: Baseline,
+    rows: Rows = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Judge the rows of this engine, which fail if it does not run. [default: the one that runs]"),
+    ] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Loss of speed that still passes. [default: 0.10]")] = None,
+    counts_only: Annotated[bool, typer.Option("--counts-only", help="Compare exact counts and no speeds.")] = False,
+    speeds_only: Annotated[bool, typer.Option("--speeds-only", help="Compare speeds and no counts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the gate: exit 1 if a count differs from the baseline, speed is lost, or nothing could be judged."""
+    from vecphe.bench.judge import TOLERANCE
+    from vecphe.cli import bench_check
+
+    with _errors():
+        passed = bench_check.check(
+            file,
+            as_json,
+            engine,
+            rows=rows,
+            tolerance=TOLERANCE if tolerance is None else tolerance,
+            counts_only=counts_only,
+            speeds_only=speeds_only,
         )
-        seen: dict[Path, Path] = {}
-        for path in [*of_report, *self._files]:
-            if (first := seen.setdefault(path.resolve(), path)) is not path:
-                raise ValueError(
-                    f"{first} and {path} are the same file; give --save, --csv and --report places of their own"
-                )
-
-    def _check_directory(self, directory: Path) -> None:
-        if directory.is_dir():
-            if (directory / PAGE).exists() and not self.force:
-                raise ValueError(f"--report: {directory / PAGE} exists; use --force to replace it")
-        elif directory.exists():
-            raise ValueError(f"--report: {directory} is not a directory")
-        elif not directory.parent.is_dir():
-            raise ValueError(f"--report: {directory.parent} does not exist; create this directory first")
-        directory.mkdir(exist_ok=True)
-        check_directory(directory)
-
-    def write(self, results: Results) -> None:
-        """Write every file that was asked for, each whole or not at all."""
-        if self.save is not None:
-            write_json(self.save, results_as_dict(results), self.force)
-        if self.csv is not None:
-            replace_file(self.csv, csv_text(results.records).encode("utf-8"), force=self.force)
-        if self.report is not None:
-            self._write_report(self.report, report_files(results))
-
-    @staticmethod
-    def _write_report(directory: Path, files: dict[str, bytes]) -> None:
-        """Replace a report that was there, with the pictures that the new one lacks."""
-        for name in PLOT_NAMES:
-            if f"{name}.png" not in files:
-                (directory / f"{name}.png").unlink(missing_ok=True)
-        for name, data in files.items():
-            replace_file(directory / name, data, force=True)
+    if not passed:
+        raise typer.Exit(1)
 
 
-def make_matrix(
-    quick: bool,
-    key_lengths: str | None,
-    clients: str | None,
-    values: str | None,
-    backends: str | None,
-    engine: str | None,
-    jobs: int | None,
-) -> Matrix:
-    """The matrix that the options ask for; what they leave out is that of `Matrix`, or of its quick form."""
-    changes: dict[str, object] = {"engine": engine, "jobs": jobs}
-    for name, text in (("key_lengths", key_lengths), ("clients", clients), ("values", values)):
-        if text is not None:
-            changes[name] = parse_counts("--" + name.replace("_", "-"), text)
-    if backends is not None:
-        changes["backends"] = parse_backends("--backends", backends)
-    return Matrix.quick(**changes) if quick else Matrix(**changes)  # type: ignore[arg-type]
+@bench.command()
+def baseline(
+    file: Baseline,
+    rows: Rows = None,
+    engine: Engine = None,
+    counts_only: Annotated[bool, typer.Option("--counts-only", help="Keep the speeds that are there.")] = False,
+) -> None:
+    """Write what is counted and measured here into a baseline, new or old, and print what that changes."""
+    from vecphe.cli import bench_check
 
-
-def run_matrix(matrix: Matrix, outputs: Outputs) -> Results:
-    """Measure, print and write; results may be incomplete after Ctrl-C, and are written all the same."""
-    outputs.check()
-    runner = Runner(matrix)
-    reporter = BenchReporter(to_stderr=outputs.on_stdout)
-    reporter.print_start(matrix, runner.results)
-    with reporter.showing_calibration():
-        seconds = runner.calibrate(reporter)
-    reporter.print_estimate(matrix, seconds)
-    with reporter.showing_progress(seconds):
-        results = runner.run(reporter)
-    reporter.print_results(results)
-    if results.records:
-        outputs.write(results)
-    return results
-
-
-def compare_files(before: Path, after: Path, as_json: bool = False) -> None:
-    """Print what changed from one file of results to another."""
-    old, new = load_results(before), load_results(after)
-    changes, notes, left = compare_results(old, new), list(differences(old, new)), unmatched(old, new)
-    if not changes:
-        raise ValueError(f"{before} and {after} have no case in common")
-    if as_json:
-        rows = [{**vars(change), "case": vars(change.case)} for change in changes]
-        print(json.dumps({"differences": notes, "changes": rows, "unmatched": left}, indent=2))
-    else:
-        BenchReporter().print_comparison(changes, notes, left)
+    with _errors():
+        bench_check.update(file, counts_only, engine, rows)

@@ -73,7 +73,7 @@ class BenchReporter:
 
     def print_estimate(self, matrix: Matrix, seconds: float) -> None:
         """How long it will take."""
-        self._say(f"this takes about {_rough(seconds)}; Ctrl-C ends it and keeps what was measured")
+        self._say(f"this takes about {duration(seconds, 2)}; Ctrl-C ends it and keeps what was measured")
         if "naive" in matrix.backends:
             self._say(
                 f"naive encrypts as many values, of as many clients, as fit in {matrix.naive_seconds:g} s a sample; "
@@ -89,7 +89,7 @@ class BenchReporter:
         with Progress(
             *columns, console=self._status, transient=True, disable=not self._status.is_terminal
         ) as self._progress:
-            self._task = self._progress.add_task("", total=self._expected, left=f"{_rough(seconds)} left")
+            self._task = self._progress.add_task("", total=self._expected, left=f"{duration(seconds, 2)} left")
             yield
         self._progress = self._task = None
 
@@ -105,7 +105,7 @@ class BenchReporter:
         self._done += seconds
         elapsed = self._progress.tasks[0].elapsed or 0.0
         left = max(self._expected - self._done, 0.0) * elapsed / self._done
-        self._progress.update(self._task, completed=self._done, left=f"about {_rough(left)} left")
+        self._progress.update(self._task, completed=self._done, left=f"about {duration(left, 2)} left")
 
     def print_results(self, results: Results) -> None:
         """A row a case and backend."""
@@ -173,7 +173,3 @@ def _change_line(c: Change) -> str:
         f"{c.verdict}: {c.backend}, {c.case}{workers}: {c.phase} {duration(c.before)} -> {duration(c.after)}, "
         f"ratio {c.ratio:.3f} ({c.low:.3f} to {c.high:.3f})"
     )
-
-
-def _rough(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

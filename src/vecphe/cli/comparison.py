@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe import __version__
-from vecphe.arithmetic import active_engine
-from vecphe.cli.estimate import estimated_seconds
+from vecphe.arithmetic import engine_for
+from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.federated import (
     Backend,
     NaiveBackend,
@@ -60,6 +60,7 @@ class JobOptions:
     seed: int
     insecure: bool
     jobs: int | None
+    engine: str | None = None
 
 
 def load_shards(path: Path | None, target: str | None, group: str | None, clients: int | None, seed: int) -> Shards:
@@ -105,6 +106,7 @@ class Comparison:
     def __init__(self, options: JobOptions) -> None:
         self.options = options
         self.skipped: dict[str, str] = {}
+        self.engine = engine_for(1 << (options.key_length - 1), options.engine).name
         self.backends = self._chosen_backends()
         self.config: dict[str, Any] = {
             "n_clients": len(options.shards.names),
@@ -115,11 +117,12 @@ class Comparison:
             "n_jobs": options.jobs,
         }
         ProtocolConfig.from_mapping(self.config)
-        self.engine = active_engine().name
         self.results: dict[str, ProtocolResult] = {}
 
     def _chosen_backends(self) -> dict[str, Backend]:
-        wanted, jobs = self.options.backend, self.options.jobs
+        wanted, jobs, engine = self.options.backend, self.options.jobs, self.options.engine
+        if wanted == "naive" and engine is not None:
+            raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
         backends: dict[str, Backend] = {}
         if wanted in ("all", "naive"):
             naive = _naive_backend()
@@ -130,9 +133,9 @@ class Comparison:
             else:
                 self.skipped["naive"] = "phe is not installed (pip install phe)"
         if wanted in ("all", "vectorized"):
-            backends["vectorized"] = VectorizedBackend(n_jobs=jobs)
+            backends["vectorized"] = VectorizedBackend(n_jobs=jobs, engine=engine)
         if wanted in ("all", "packed"):
-            backends["packed"] = PackedBackend(max_terms=len(self.options.shards.names), n_jobs=jobs)
+            backends["packed"] = PackedBackend(max_terms=len(self.options.shards.names), n_jobs=jobs, engine=engine)
         return backends
 
     @property
@@ -142,15 +145,15 @@ class Comparison:
 
     def estimates(self) -> dict[str, float]:
         """Roughly how many seconds each backend will take."""
-        o = self.options
+        o, n_clients = self.options, len(self.options.shards.names)
         length = o.shards.X[0].shape[1]
-        seconds = {
-            name: estimated_seconds(name, o.key_length, o.iterations, len(o.shards.names), length)
-            for name in self.backends
-        }
-        if "naive" in seconds and self.naive_limit is not None:
-            one_round = estimated_seconds("naive", o.key_length, 1, len(o.shards.names), length)
-            seconds["naive"] = min(seconds["naive"], one_round + self.naive_limit)
+        seconds = {}
+        for name in self.backends:
+            plan = Plan(n_clients, length, o.key_length, packed=name == "packed")
+            setup, one_round = rough_seconds(name, plan, o.iterations)
+            limit = self.naive_limit if name == "naive" else None
+            rounds = o.iterations * one_round
+            seconds[name] = setup + (rounds if limit is None else min(rounds, one_round + limit))
         return seconds
 
     def run(self, watcher: Watcher) -> None:

@@ -28,6 +28,10 @@ PublicKeyFile = Annotated[Path, typer.Option("--key", "-k", help="File of the pu
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")]
 Jobs = Annotated[int | None, typer.Option(help="Workers; -1 is all cores.", callback=before_workers)]
+EngineName = Annotated[
+    str | None,
+    typer.Option("--engine", help="Engine to compute with, as VECPHE_ENGINE."),
+]
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(help="File whose first line is the passphrase; else the one that VECPHE_PASSPHRASE_FILE names."),
@@ -161,6 +165,7 @@ def encrypt(
         ),
     ] = None,
     jobs: Jobs = None,
+    engine: EngineName = None,
     force: Force = False,
     insecure: Insecure = False,
 ) -> None:
@@ -172,7 +177,7 @@ def encrypt(
     with errors_in_one_line(*_ERRORS):
         check_streams([source])
         check_writable(Path(out), force)
-        public_key = load_public_key(key, insecure)
+        public_key = load_public_key(key, insecure, engine)
         name = _shown(source)
         data = read_input(source, partial(check_start, name=name))
         values, header = parse_values(data, name)
@@ -215,6 +220,7 @@ def add(
     sources: Annotated[list[str], typer.Argument(metavar="FILE...", help="Encrypted files; one can be -.")],
     key: PublicKeyFile,
     out: Out,
+    engine: EngineName = None,
     force: Force = False,
     insecure: Insecure = False,
 ) -> None:
@@ -227,7 +233,7 @@ def add(
         if len(sources) < 2:
             raise ValueError("give two or more encrypted files to add")
         check_writable(Path(out), force)
-        public_key = load_public_key(key, insecure)
+        public_key = load_public_key(key, insecure, engine)
         total = read_array(public_key, sources[0])
         for source in sources[1:]:
             array = read_array(public_key, source)
@@ -249,6 +255,7 @@ def decrypt(
     ] = None,
     passphrase_file: PassphraseFile = None,
     jobs: Jobs = None,
+    engine: EngineName = None,
     force: Force = False,
     insecure: Insecure = False,
 ) -> None:
@@ -264,7 +271,7 @@ def decrypt(
         form = _table_form(out, form)
         check_streams([source])
         check_writable(Path(out), force)
-        private_key = load_private_key(key, passphrase_file, insecure)
+        private_key = load_private_key(key, passphrase_file, insecure, engine=engine)
         values = private_key.decrypt(read_array(private_key.public_key, source), n_jobs=jobs)
         data = csv_of_values(values) if form is TableForm.CSV else npy_of_values(values)
         write_output(out, data, force, binary=form is TableForm.NPY, mode=0o600)

@@ -1,59 +1,37 @@
-"""A rough guess, before anything runs, at how long `vecphe run` will take.
-
-`vecphe estimate` measures what this one assumes (vecphe.bench.estimate), but makes a key and tables for it: that takes
-longer than many a run of this command, so here a probe of some milliseconds scales figures of another machine.
-"""
+"""What `vecphe estimate` prints."""
 
 from __future__ import annotations
 
-from functools import cache
-from time import perf_counter
+import json
 
-from vecphe.arithmetic import active_engine
+from vecphe.bench.estimate import Estimate
+from vecphe.bench.tables import duration, size
 
-__all__ = ["estimated_seconds"]
-
-# Seconds at 2048 bits, where the probe takes _PROBE_SECONDS: one encryption, one decryption, key pair with tables.
-# They grow with the key length like its power of _GROWTH. From the phases that `vecphe run` reports.
-_NAIVE_COSTS = (11e-3, 3.0e-3, 0.15)
-_COSTS = {
-    "gmp": {"vectorized": (0.65e-3, 4.3e-3, 0.4), "packed": (0.85e-3, 4.3e-3, 0.3)},
-    "ifma": {"vectorized": (0.24e-3, 0.42e-3, 0.2), "packed": (0.47e-3, 1.05e-3, 0.15)},
-}
-_GROWTH = 2.6
-_PROBE_SECONDS = 0.0085
-_PACKED_SLOT_BITS = 60
+__all__ = ["print_plan", "print_plan_json"]
 
 
-@cache
-def _machine_factor() -> float:
-    """Time of a fixed modular power here, over that where the costs were measured."""
-    modulus = (1 << 1024) - 105
-    start = perf_counter()
-    for _ in range(3):
-        pow(3, modulus - 1, modulus)
-    return (perf_counter() - start) / _PROBE_SECONDS
+def print_plan_json(estimate: Estimate) -> None:
+    """Print an estimate as JSON: seconds and bytes."""
+    print(json.dumps(estimate.as_dict(), indent=2))
 
 
-def estimated_seconds(backend: str, key_length: int, n_iter: int, n_clients: int, length: int) -> float:
-    """Seconds of a run, good to about a factor of two.
-
-    Parameters
-    ----------
-    backend : str
-    key_length : int
-        Bits.
-    n_iter, n_clients : int
-    length : int
-        Values in a gradient.
-
-    Returns
-    -------
-    float
-    """
-    costs = _COSTS["ifma" if active_engine().name.startswith("ifma") else "gmp"]
-    encryption, decryption, once = costs.get(backend, _NAIVE_COSTS)
-    slots = (key_length - 1) // _PACKED_SLOT_BITS if backend == "packed" else 1
-    ciphertexts = -(-length // slots)
-    seconds = once + n_iter * ciphertexts * (n_clients * encryption + decryption)
-    return float(seconds * (key_length / 2048) ** _GROWTH * _machine_factor())
+def print_plan(estimate: Estimate) -> None:
+    """Print an estimate as text, one figure a line."""
+    e, plan = estimate, estimate.plan
+    kind = f"{plan.slots} values a ciphertext" if plan.packed else "one value a ciphertext"
+    print(f"{plan.clients} clients, {plan.values} values each, {plan.key_length}-bit key, {plan.cores} cores a party")
+    print(f"engine {e.costs.engine}, calibrated on one core; {kind}, {e.ciphertexts} ciphertexts a vector")
+    lines = [
+        ("set-up, once a key", duration(e.setup), "key pair and tables; primes are found by chance"),
+        ("encrypt", duration(e.encrypt), "one vector"),
+        ("add", duration(e.add), "one vector"),
+        ("decrypt", duration(e.decrypt), "the sum"),
+        ("round on one machine", duration(e.round), "all parties one after the other"),
+        ("hop", duration(e.hop), f"check, add, store, and {plan.bandwidth:g} Mbit/s"),
+        ("round in a ring", duration(e.latency), "every party on a machine of its own"),
+        ("bytes a hop", size(e.bytes_per_hop), ""),
+        ("bytes in all", size(e.bytes_total), "with the mean, sent to everyone"),
+        ("memory of a party", size(e.memory), f"tables {size(e.costs.table_bytes)}, three encrypted vectors"),
+    ]
+    for name, figure, note in lines:
+        print(f"{name:<21} {figure:>10}  {note}".rstrip())

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from vecphe.bench.tables import duration
 from vecphe.cli.comparison import Comparison
 from vecphe.federated.clock import PHASES
 
@@ -41,8 +42,8 @@ class Reporter:
         for name, reason in comparison.skipped.items():
             self._say(f"WARNING: {name} is skipped, {reason}")
         estimates = comparison.estimates()
-        each = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in estimates.items())
-        self._say(f"this takes about {_duration(sum(estimates.values()))} ({each})")
+        each = ", ".join(f"{name} {duration(seconds, 2)}" for name, seconds in estimates.items())
+        self._say(f"this takes about {duration(sum(estimates.values()), 2)} ({each})")
         if "naive" in comparison.backends and comparison.naive_limit is not None:
             self._say(
                 f"naive runs as many iterations as fit in {comparison.naive_limit:g} s; what is compared is its rate"
@@ -120,10 +121,6 @@ class Reporter:
             f"models {verdict} at iteration {comparison.common_iteration}, the last common one: "
             f"largest relative difference {comparison.difference:.1e}"
         )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _figure(value: float) -> str:

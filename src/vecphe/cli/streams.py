@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from vecphe import EncryptedArray, PrivateKey, PublicKey
+from vecphe.arithmetic import engine_for
 from vecphe.errors import InvalidKeyError, SerializationError, VecpheError
 from vecphe.files import is_open_to_others, read_file, replace_file
 from vecphe.serialization import KEY_FILE_BYTES, frame_from_json
@@ -168,13 +169,15 @@ def _ask(prompt: str) -> str:
     return passphrase
 
 
-def load_public_key(path: Path, insecure: bool) -> PublicKey:
+def load_public_key(path: Path, insecure: bool, engine: str | None = None) -> PublicKey:
     """A public key from a file in any of its forms: binary, JSON, JSON Web Key."""
+    engine_for(1, engine)  # raises here: it is no fault of the file
     data = _read_key(path)
     with naming(path):
         if is_jwk(data):
-            return PublicKey.from_jwk(data, insecure=insecure)
-        return PublicKey.from_bytes(_key_frame(data, "--key", "public", Kind.PUBLIC_KEY), insecure=insecure)
+            return PublicKey.from_jwk(data, insecure=insecure, engine=engine)
+        frame = _key_frame(data, "--key", "public", Kind.PUBLIC_KEY)
+        return PublicKey.from_bytes(frame, insecure=insecure, engine=engine)
 
 
 def _read_key(path: Path) -> bytes:
@@ -191,24 +194,29 @@ def _key_frame(data: bytes, option: str, wanted: str, *kinds: Kind) -> bytes:
     return frame
 
 
-def load_private_key(path: Path, passphrase_file: Path | None, insecure: bool, option: str = "--key") -> PrivateKey:
+def load_private_key(
+    path: Path, passphrase_file: Path | None, insecure: bool, option: str = "--key", engine: str | None = None
+) -> PrivateKey:
     """A private key from the file of an option, in any form; asks for a passphrase where it needs one and has none."""
+    engine_for(1, engine)
     data = _read_key(path)
     with naming(path):
-        key = _private_key(data, path, _passphrase_from(passphrase_file), insecure, option)
+        key = _private_key(data, path, _passphrase_from(passphrase_file), insecure, option, engine)
     _warn_if_readable(path, "private key")
     return key
 
 
-def _private_key(data: bytes, path: Path, passphrase: str | None, insecure: bool, option: str) -> PrivateKey:
+def _private_key(
+    data: bytes, path: Path, passphrase: str | None, insecure: bool, option: str, engine: str | None
+) -> PrivateKey:
     if is_jwk(data):
         if passphrase is not None:
             raise ValueError(f"{path} is not encrypted; leave out --passphrase-file if you trust it")
-        return PrivateKey.from_jwk(data, insecure=insecure)
+        return PrivateKey.from_jwk(data, insecure=insecure, engine=engine)
     frame = _key_frame(data, option, "private", Kind.PRIVATE_KEY, Kind.SEALED_PRIVATE_KEY)
     if passphrase is None and open_frame(frame, *Kind).kind is Kind.SEALED_PRIVATE_KEY:
         passphrase = _passphrase_from(_named_file()) or _ask(f"Passphrase of {path}: ")
-    return PrivateKey.from_bytes(frame, passphrase=passphrase, insecure=insecure)
+    return PrivateKey.from_bytes(frame, passphrase=passphrase, insecure=insecure, engine=engine)
 
 
 def read_array(public_key: PublicKey, path: str) -> EncryptedArray:

@@ -158,8 +158,13 @@ def _is_name(cell: str) -> bool:
 
 
 def _integer_type(least: float, greatest: int, name: str) -> type[np.generic]:
-    if least < -(1 << 63) or greatest >= (1 << 64) or (least < 0 and greatest >= 1 << 63):
-        raise ValueError(f"{name}: integers beyond 64 bits; write them as floats, such as 1e30")
+    if max(-least, greatest) >= 1 << 64:
+        raise ValueError(
+            f"{name}: integers beyond 64 bits; in Python, "
+            "PublicKey.encrypt(x, encoding=FixedPoint(0, max_abs=2**128)) takes them"
+        )
+    if least < -(1 << 63) or (least < 0 and greatest >= 1 << 63):
+        return np.object_
     return np.int64 if greatest < 1 << 63 else np.uint64
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
-from vecphe.encoding import UNPACKED, FixedPoint, as_plain_array
+from vecphe.encoding import UNPACKED, FixedPoint, Floats, as_plain_array
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, SerializationError
 from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
 from vecphe.federated.rounds import Contribution
@@ -28,8 +28,6 @@ from vecphe.numbers import PublicNumbers, check_key_length
 from vecphe.packing import SlotLayout
 
 __all__ = ["NaiveBackend", "PackedBackend", "VectorizedBackend", "backend_named"]
-
-Floats = npt.NDArray[np.float64]
 
 
 # naive: the loop over phe that everything else is compared with
@@ -58,7 +56,8 @@ class _NaiveVector(EncryptedVector):
         return [number.ciphertext(be_secure=False) for number in self.numbers]
 
     def _contents(self) -> tuple[Any, ...]:
-        return tuple(self.numbers)
+        # Numbers can be changed in place, too.
+        return *self.numbers, *self.ciphertexts(), *(number.exponent for number in self.numbers)
 
     def _added(self, other: _NaiveVector) -> _NaiveVector:
         try:
@@ -87,8 +86,11 @@ class _NaiveKey(EncryptionKey, backends=["naive"]):
         return PublicKey._from_numbers(PublicNumbers(self.n)).to_bytes(), b""
 
     @classmethod
-    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> _NaiveKey:
+    def _from_frames(
+        cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None, engine: str | None
+    ) -> _NaiveKey:
         key, encoding = frames
+        _refuse_engine(engine)
         if encoding:
             raise SerializationError("keys of the naive backend have no encoding")
         return cls(PublicKey.from_bytes(key, insecure=insecure).to_phe(_imported_phe()))
@@ -141,6 +143,11 @@ class NaiveBackend(Backend):
         public_key, private_key = self._phe.generate_paillier_keypair(n_length=length)
         key = _NaiveKey(public_key)
         return key, _NaivePrivateKey(private_key, key.fingerprint)
+
+
+def _refuse_engine(engine: str | None) -> None:
+    if engine is not None:
+        raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave the engine away")
 
 
 def _import_naive_backend(module: str) -> NaiveBackend:
@@ -215,8 +222,10 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
         return self.public_key.to_bytes(), self.encrypt(np.empty(0)).array.to_bytes()
 
     @classmethod
-    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> _ArrayKey:
-        public_key = PublicKey.from_bytes(frames[0], insecure=insecure)
+    def _from_frames(
+        cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None, engine: str | None
+    ) -> _ArrayKey:
+        public_key = PublicKey.from_bytes(frames[0], insecure=insecure, engine=engine)
         example = EncryptedArray.from_bytes(public_key, frames[1])
         if example.size or example.packed != (backend == "packed"):
             raise SerializationError(f"the encoding of the key is not one of the backend {backend}")
@@ -242,12 +251,13 @@ class _ArrayPrivateKey(DecryptionKey):
 class _ArrayBackend(Backend):
     packed: ClassVar[bool]
 
-    def __init__(self, encoding: FixedPoint, n_jobs: int | None) -> None:
+    def __init__(self, encoding: FixedPoint, n_jobs: int | None, engine: str | None) -> None:
         self.encoding = encoding
         self.n_jobs = n_jobs
+        self.engine = engine
 
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
-        public_key, private_key = generate_keypair(key_length, insecure=insecure)
+        public_key, private_key = generate_keypair(key_length, insecure=insecure, engine=self.engine)
         key = _ArrayKey(self.name, public_key, self.encoding, self.packed, self.n_jobs)
         return key, _ArrayPrivateKey(private_key, self.n_jobs)
 
@@ -261,13 +271,15 @@ class VectorizedBackend(_ArrayBackend):
         Workers for encryption and decryption, as joblib counts them.
     encoding : FixedPoint
         How numbers become integers; the default is exact for all but extreme values.
+    engine : str, optional
+        Name of the engine that computes; see `PublicKey`.
     """
 
     name = "vectorized"
     packed = False
 
-    def __init__(self, n_jobs: int | None = None, encoding: FixedPoint = UNPACKED) -> None:
-        super().__init__(encoding, n_jobs)
+    def __init__(self, n_jobs: int | None = None, encoding: FixedPoint = UNPACKED, engine: str | None = None) -> None:
+        super().__init__(encoding, n_jobs, engine)
 
 
 class PackedBackend(_ArrayBackend):
@@ -285,16 +297,26 @@ class PackedBackend(_ArrayBackend):
         Workers for encryption and decryption, as joblib counts them.
     encoding : FixedPoint, optional
         How numbers become integers; `max_terms` is not used if it is given.
+    engine : str, optional
+        Name of the engine that computes; see `PublicKey`.
     """
 
     name = "packed"
     packed = True
 
-    def __init__(self, max_terms: int = 255, n_jobs: int | None = None, encoding: FixedPoint | None = None) -> None:
-        super().__init__(FixedPoint(max_terms=max_terms) if encoding is None else encoding, n_jobs)
+    def __init__(
+        self,
+        max_terms: int = 255,
+        n_jobs: int | None = None,
+        encoding: FixedPoint | None = None,
+        engine: str | None = None,
+    ) -> None:
+        super().__init__(FixedPoint(max_terms=max_terms) if encoding is None else encoding, n_jobs, engine)
 
 
-def backend_named(backend: str | Backend, n_clients: int = 255, n_jobs: int | None = None) -> Backend:
+def backend_named(
+    backend: str | Backend, n_clients: int = 255, n_jobs: int | None = None, engine: str | None = None
+) -> Backend:
     """The backend of that name; a backend is returned as it is.
 
     Parameters
@@ -305,6 +327,8 @@ def backend_named(backend: str | Backend, n_clients: int = 255, n_jobs: int | No
         How many vectors will be summed at most.
     n_jobs : int, optional
         Workers for encryption and decryption.
+    engine : str, optional
+        Name of the engine that computes; see `PublicKey`.
 
     Returns
     -------
@@ -313,14 +337,18 @@ def backend_named(backend: str | Backend, n_clients: int = 255, n_jobs: int | No
     Raises
     ------
     ValueError
-        If there is no such backend, or it is "naive" and phe is not installed.
+        If there is no such backend, it is "naive" and phe is not installed, or an engine is named where the backend
+        is "naive" or an instance.
     """
     if isinstance(backend, Backend):
+        if engine is not None:
+            raise ValueError("a backend has its engine already: make it with one, as PackedBackend(engine=...)")
         return backend
     if backend == "packed":
-        return PackedBackend(max_terms=n_clients, n_jobs=n_jobs)
+        return PackedBackend(max_terms=n_clients, n_jobs=n_jobs, engine=engine)
     if backend == "vectorized":
-        return VectorizedBackend(n_jobs=n_jobs)
+        return VectorizedBackend(n_jobs=n_jobs, engine=engine)
     if backend == "naive":
+        _refuse_engine(engine)
         return NaiveBackend(_imported_phe())
     raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized or naive, or pass a Backend")

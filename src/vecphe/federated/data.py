@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.encoding import Floats
 from vecphe.federated.checks import checked_int
 from vecphe.federated.parties import SERVER_NAME
 from vecphe.files import read_file
@@ -28,7 +29,6 @@ __all__ = [
     "standardize",
 ]
 
-Floats = npt.NDArray[np.float64]
 
 _TEST_ROWS = 50  # of the 442 rows of the diabetes data
 _LONGEST_NAME = 80  # characters of a group, which is shown as its client's name

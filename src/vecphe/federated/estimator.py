@@ -14,6 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from vecphe.encoding import Floats
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
 from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
@@ -22,8 +23,6 @@ from vecphe.federated.rounds import SERVER_NAME
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["FederatedLinearRegression", "FederatedLogisticRegression"]
-
-Floats = npt.NDArray[np.float64]
 
 
 class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
@@ -39,6 +38,7 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         backend: str | Backend = "packed",
         insecure: bool = False,
         n_jobs: int | None = None,
+        engine: str | None = None,
     ) -> None:
         self.n_clients = n_clients
         self.key_length = key_length
@@ -47,6 +47,7 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         self.backend = backend
         self.insecure = insecure
         self.n_jobs = n_jobs
+        self.engine = engine
 
     def _run(
         self, X: Floats, y: Floats, groups: npt.ArrayLike | None, model: Callable[[Rows, float], GradientModel]
@@ -107,6 +108,8 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         Accept keys shorter than 2048 bits.
     n_jobs : int, default=None
         Workers for encryption and decryption, as joblib counts them.
+    engine : str, default=None
+        Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
 
     Attributes
     ----------
@@ -181,6 +184,8 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         Accept keys shorter than 2048 bits.
     n_jobs : int, default=None
         Workers for encryption and decryption, as joblib counts them.
+    engine : str, default=None
+        Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
 
     Attributes
     ----------

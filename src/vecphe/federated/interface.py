@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import as_plain_array
+from vecphe.arithmetic import ciphertext_bytes
+from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, SerializationError
 from vecphe.federated.checks import check_instance
 from vecphe.federated.rounds import Contribution, Run, distinct_contributions, joined
@@ -37,8 +38,6 @@ __all__ = [
     "encrypt_vector",
     "sum_encrypted_vectors",
 ]
-
-Floats = npt.NDArray[np.float64]
 
 
 class EncryptedVector(ABC):
@@ -71,7 +70,7 @@ class EncryptedVector(ABC):
     @property
     def nbytes(self) -> int:
         """Canonical size in bytes."""
-        return self.n_ciphertexts * ciphertext_bytes(self.key.n)
+        return self.n_ciphertexts * ciphertext_bytes(self.key.key_length)
 
     @abstractmethod
     def ciphertexts(self) -> list[int]:
@@ -82,7 +81,10 @@ class EncryptedVector(ABC):
         """Sum with a vector of the same class, key and length."""
 
     def _contents(self) -> tuple[Any, ...]:
-        """The objects that hold its ciphertexts: where one was replaced, the record says nothing about the vector."""
+        """The objects that hold its ciphertexts, and integers of those that can be changed.
+
+        Where one is another now, the record says nothing about the vector.
+        """
         return ()
 
     @property
@@ -95,7 +97,10 @@ class EncryptedVector(ABC):
         record = self._record
         if record is None or len(record.contents) != len(contents := self._contents()):
             return None
-        same = all(one is other for one, other in zip(record.contents, contents, strict=True))
+        same = all(
+            one == other if isinstance(one, int) else one is other
+            for one, other in zip(record.contents, contents, strict=True)
+        )
         return record.contributions if same else None
 
     @property
@@ -234,7 +239,9 @@ class EncryptionKey(ABC):
         return pack("key", header, *self._frames())
 
     @staticmethod
-    def from_bytes(data: bytes, *, insecure: bool = False, n_jobs: int | None = None) -> EncryptionKey:
+    def from_bytes(
+        data: bytes, *, insecure: bool = False, n_jobs: int | None = None, engine: str | None = None
+    ) -> EncryptionKey:
         """A key of `to_bytes`, everything checked.
 
         Parameters
@@ -244,21 +251,24 @@ class EncryptionKey(ABC):
             Accept (and warn about) fewer than 2048 bits.
         n_jobs : int, optional
             Workers for encryption, as joblib counts them.
+        engine : str, optional
+            Name of the engine that computes; see `PublicKey`.
 
         Raises
         ------
         SerializationError
             If the data are not in this form.
         InvalidKeyError
+        EngineUnavailableError
         ValueError
-            If its backend is "naive" and phe is not installed.
+            If its backend is "naive", and phe is not installed or an engine is named.
         """
         header, frames = unpack(data, "key", ("run", "round", "backend"), 2)
         run = Run(*checked_place(header))
         kind = EncryptionKey._readers.get(str(header["backend"]))
         if kind is None:
             raise SerializationError("the backend of the key is unknown")
-        key = kind._from_frames(header["backend"], frames, insecure, n_jobs)
+        key = kind._from_frames(header["backend"], frames, insecure, n_jobs, engine)
         key.__dict__["run"] = run
         return key
 
@@ -267,7 +277,9 @@ class EncryptionKey(ABC):
         raise TypeError(f"keys of the backend {self.backend} have no form of bytes")
 
     @classmethod
-    def _from_frames(cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None) -> EncryptionKey:
+    def _from_frames(
+        cls, backend: str, frames: Sequence[bytes], insecure: bool, n_jobs: int | None, engine: str | None
+    ) -> EncryptionKey:
         raise TypeError(f"keys of the backend {backend} have no form of bytes")
 
     def _vector_from_bytes(self, data: bytes) -> EncryptedVector:
@@ -333,11 +345,6 @@ class Backend(ABC):
     @abstractmethod
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
         """Make a key pair; lengths below 2048 bits need `insecure`."""
-
-
-def ciphertext_bytes(n: int) -> int:
-    """Size of one canonical ciphertext under modulus n."""
-    return 2 * ((n.bit_length() + 7) // 8)
 
 
 def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVector:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import as_plain_array
+from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import InvalidPlaintextError, ProtocolError
 
 __all__ = [
@@ -31,8 +31,6 @@ __all__ = [
     "probabilities",
     "real_copy",
 ]
-
-Floats = npt.NDArray[np.float64]
 
 
 class Model(Protocol):

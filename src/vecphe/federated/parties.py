@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import as_plain_array
+from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOverflowError, ProtocolError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, check_instance
@@ -36,8 +36,6 @@ from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_cli
 from vecphe.numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
-
-Floats = npt.NDArray[np.float64]
 
 
 class Party:
@@ -335,6 +333,8 @@ class Server:
         "packed", "vectorized", "naive" (which needs phe), or a backend.
     unsafe_few_clients : bool
         Decrypt sums of fewer than 3 clients too.
+    engine : str, optional
+        Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
 
     Attributes
     ----------
@@ -356,11 +356,12 @@ class Server:
         backend: str | Backend = "packed",
         *,
         unsafe_few_clients: bool = False,
+        engine: str | None = None,
     ) -> None:
         check_bool("insecure", insecure)
         self.clock = PhaseClock()
         with self.clock.measure("keygen"):
-            self.pubkey, self.privkey = backend_named(backend).generate_keys(key_length, insecure)
+            self.pubkey, self.privkey = backend_named(backend, engine=engine).generate_keys(key_length, insecure)
         self.ledger = Ledger(self.pubkey.run, unsafe_few_clients)
 
     def change_members(self, members: Sequence[str] | int) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.arithmetic import engine_for
+from vecphe.encoding import Floats
 from vecphe.errors import ProtocolError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, checked_int
@@ -38,8 +40,6 @@ __all__ = [
     "ring_pass",
     "run_rounds",
 ]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class ProtocolConfig:
         Keep every message, with its payload.
     max_restarts : int
         How often a round is started anew, with fresh encryptions and the same members, when a client is lost.
+    engine : str or None
+        Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
     """
 
     n_clients: int = 5
@@ -76,6 +78,7 @@ class ProtocolConfig:
     n_jobs: int | None = None
     record_transcript: bool = False
     max_restarts: int = 1
+    engine: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in {"n_clients": 1, "key_length": 1, "n_iter": 1, "max_restarts": 0}.items():
@@ -90,6 +93,7 @@ class ProtocolConfig:
         if not (math.isfinite(self.eta) and self.eta > 0):
             raise ValueError(f"eta must be positive and finite, not {self.eta!r}")
         effective_jobs(self.n_jobs)  # raises for what joblib does not take
+        engine_for(1, self.engine)  # raises for one that does not run
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any] | None) -> ProtocolConfig:
@@ -272,6 +276,8 @@ def federated_learning(
     ------
     TypeError, ValueError
         If the data or the options are wrong, before a key is made.
+    EngineUnavailableError
+        If there is no such engine, or it does not run here.
     ClientLostError
         If a client does not answer, after `max_restarts` more tries.
     ProtocolError
@@ -280,7 +286,7 @@ def federated_learning(
     options = ProtocolConfig.from_mapping(config)
     check_client_count(options.n_clients, unsafe_few_clients)
     data = _Data.checked(X, y, X_test, y_test, options.n_clients, names)
-    backend = backend_named(options.backend, options.n_clients, options.n_jobs)
+    backend = backend_named(options.backend, options.n_clients, options.n_jobs, options.engine)
     server = Server(options.key_length, options.insecure, backend, unsafe_few_clients=unsafe_few_clients)
     clients = data.clients(model, options.eta, server.pubkey)
     with server.clock.measure("setup"):

@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from vecphe.arithmetic import ciphertext_bytes
+from vecphe.encoding import Floats
 from vecphe.errors import ClientLostError, ProtocolError, VecpheError
-from vecphe.federated.interface import EncryptedVector, ciphertext_bytes
+from vecphe.federated.interface import EncryptedVector
 from vecphe.federated.parties import Party, Server
 from vecphe.federated.rounds import RingRound
 
 __all__ = ["Record", "RoundDone", "ring_pass", "run_rounds"]
 
-Floats = npt.NDArray[np.float64]
 Record = Callable[[int, str, str, str, Callable[[], bytes]], None]
 
 
@@ -88,7 +86,7 @@ def ring_pass(
 
 
 def _ciphertext_payload(vector: EncryptedVector) -> bytes:
-    width = ciphertext_bytes(vector.key.n)
+    width = ciphertext_bytes(vector.key.key_length)
     return b"".join(ciphertext.to_bytes(width, "little") for ciphertext in vector.ciphertexts())
 
 

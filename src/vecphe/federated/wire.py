@@ -20,11 +20,21 @@ VERSION = 1
 _LENGTH = struct.Struct("<Q")
 _ID = re.compile(r"[0-9a-f]{32}")
 _GREATEST_ROUND = 1 << 63
+_LONGEST_HEADER = 1 << 20  # bytes: parsed, a list takes thirty times the three that it is written in
+_TOO_LONG = f"the header of the message has more than {_LONGEST_HEADER} bytes: fewer clients, or shorter names"
 
 
 def pack(kind: str, header: Mapping[str, Any], *parts: bytes) -> bytes:
-    """A message: magic bytes, then the header and every part, each after its length."""
+    """A message: magic bytes, then the header and every part, each after its length.
+
+    Raises
+    ------
+    SerializationError
+        If the header is longer than any may be.
+    """
     text = json.dumps({"version": VERSION, "kind": kind, **header}, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(text) > _LONGEST_HEADER:
+        raise SerializationError(_TOO_LONG)
     return b"".join([MAGIC, *(piece for part in (text, *parts) for piece in (_LENGTH.pack(len(part)), part))])
 
 
@@ -41,6 +51,8 @@ def unpack(data: bytes, kind: str, fields: Sequence[str], n_parts: int) -> tuple
     if bytes(view[: len(MAGIC)]) != MAGIC:
         raise SerializationError(f"not a {kind} message of vecphe.federated: the magic bytes are missing")
     text, *parts = _pieces(view[len(MAGIC) :], n_parts + 1)
+    if len(text) > _LONGEST_HEADER:
+        raise SerializationError(_TOO_LONG)
     malformed = "the header of the message is not the JSON that it must be"
     header = parse_json(text, malformed, object_pairs_hook=without_duplicates("a field of the header stands twice"))
     if not isinstance(header, dict) or header.keys() != {"version", "kind", *fields}:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOverflowError
 from vecphe.phe.foreign import name_of
 
-if TYPE_CHECKING:
-    from vecphe.phe.paillier import PaillierPublicKey
-
-__all__ = ["EncodedNumber", "check_encoded", "checked_exponent", "encoding_of_base", "exponent_factor"]
+__all__ = ["EncodedNumber", "EncodingKey", "check_encoded", "checked_exponent", "encoding_of_base", "exponent_factor"]
 
 _GREATEST_EXPONENT = 1 << 16
+
+
+class EncodingKey(Protocol):
+    """What of a PaillierPublicKey is encoded with."""
+
+    @property
+    def n(self) -> int:
+        """The modulus."""
+
+    max_int: int
 
 
 class EncodedNumber:
@@ -43,7 +50,7 @@ class EncodedNumber:
     LOG2_BASE: ClassVar[float] = math.log(BASE, 2)
     FLOAT_MANTISSA_BITS: ClassVar[int] = 53
 
-    def __init__(self, public_key: PaillierPublicKey, encoding: int, exponent: int) -> None:
+    def __init__(self, public_key: EncodingKey, encoding: int, exponent: int) -> None:
         self.public_key = public_key
         self.encoding = encoding
         self.exponent = exponent
@@ -51,7 +58,7 @@ class EncodedNumber:
     @classmethod
     def encode(
         cls,
-        public_key: PaillierPublicKey,
+        public_key: EncodingKey,
         scalar: float,
         precision: float | None = None,
         max_exponent: int | None = None,
@@ -156,7 +163,7 @@ def checked_exponent(exponent: Any) -> int:
     return plain
 
 
-def check_encoded(encoded: EncodedNumber, public_key: PaillierPublicKey) -> None:
+def check_encoded(encoded: EncodedNumber, public_key: EncodingKey) -> None:
     """Refuse an encoded number that cannot be computed with under this key: its attributes can be set to anything.
 
     Raises

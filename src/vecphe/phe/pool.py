@@ -48,7 +48,7 @@ class RandomizerPool:
         batch = self._source.draw(count)
         if count == 1:
             return batch
-        ring = self._source.ring
+        ring = self._source.context.ring
         first, *rest = (ring.take(batch, np.array([i])) for i in range(count))
         ready.extend(rest)
         return first

@@ -306,7 +306,7 @@ class PaillierPrivateKeyring(Mapping[PaillierPublicKey, PaillierPrivateKey]):
             If that key is not on the ring.
         """
         if isinstance(encrypted_number, EncryptedArray):
-            return self.__keyring[PaillierPublicKey(encrypted_number._source.numbers.n)].decrypt(encrypted_number)
+            return self.__keyring[PaillierPublicKey(encrypted_number.public_key.n)].decrypt(encrypted_number)
         if not isinstance(encrypted_number, EncryptedNumber):
             raise TypeError(f"decrypt takes an EncryptedNumber, not {name_of(encrypted_number)}")
         return self.__keyring[encrypted_number.public_key].decrypt(encrypted_number)

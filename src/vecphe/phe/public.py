@@ -76,7 +76,7 @@ class _Context:
 
     @cached_property
     def ring(self) -> AnyRing:
-        return self.key._source.ring
+        return self.key._context.ring
 
     @cached_property
     def pool(self) -> RandomizerPool:

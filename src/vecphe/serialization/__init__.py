@@ -7,10 +7,11 @@ must hold is checked in one place.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from vecphe.errors import SerializationError
-from vecphe.files import PathLike, read_file, replace_file
+from vecphe.files import PathLike, check_writable, read_file, replace_file
 from vecphe.format import Format
 from vecphe.numbers import PrivateNumbers, PublicNumbers
 from vecphe.serialization.fields import array_fields, array_format
@@ -43,7 +44,7 @@ __all__ = [
     "primes_from_frame",
     "public_number_from_frame",
     "read_frame",
-    "write_frame",
+    "save_frame",
 ]
 
 KEY_FILE_BYTES = 1 << 16  # more than the JSON form of the longest key
@@ -133,8 +134,16 @@ def array_from_frame(numbers: PublicNumbers, data: bytes) -> tuple[tuple[int, ..
     return fields.shape, array_format(fields, numbers), fields.ciphertexts
 
 
-def write_frame(path: PathLike, frame: bytes, *, force: bool, private: bool = False) -> None:
-    """Write a frame to a file: as JSON if its name ends in ``.json``, else as it is."""
+def save_frame(path: PathLike, made: Callable[[], bytes], *, force: bool, private: bool = False) -> None:
+    """Write the frame that `made` gives to a file: as JSON if its name ends in ``.json``, else as it is.
+
+    Raises
+    ------
+    OSError
+        As `replace_file`, before anything is made where that can be told.
+    """
+    check_writable(path, force=force)
+    frame = made()
     data = json_from_frame(frame).encode() if str(os.fspath(path)).lower().endswith(".json") else frame
     replace_file(path, data, force=force, private=private)
 

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from vecphe.arithmetic import ciphertext_bytes
 from vecphe.encoding import FRACTION_STEP, FixedPoint
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PlaintextOverflowError, SerializationError
 from vecphe.format import Format, is_sprawling
 from vecphe.numbers import PublicNumbers
 from vecphe.packing import SlotLayout
 
-__all__ = ["ArrayFields", "Number", "array_fields", "array_format", "ciphertext_bytes"]
+__all__ = ["ArrayFields", "Number", "array_fields", "array_format"]
 
 BOUND_BITS = 128  # room for any product of a 64-bit count and a float64 or 64-bit integer
 MAX_DIMENSIONS = 32  # as in numpy 1
@@ -76,11 +77,6 @@ class ArrayFields:
     width: int
     slots: int
     ciphertexts: bytes = field(repr=False)
-
-
-def ciphertext_bytes(key_length: int) -> int:
-    """Width of a stored ciphertext."""
-    return 2 * ((key_length + 7) // 8)
 
 
 def array_fields(numbers: PublicNumbers, shape: tuple[int, ...], format: Format) -> ArrayFields:

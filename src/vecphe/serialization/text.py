@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from vecphe.arithmetic import ciphertext_bytes
 from vecphe.errors import InvalidCiphertextError, SerializationError
 from vecphe.numbers import GREATEST_KEY_LENGTH
-from vecphe.serialization.fields import ArrayFields, Number, ciphertext_bytes
+from vecphe.serialization.fields import ArrayFields, Number
 from vecphe.serialization.frames import (
     CHECKSUM_BYTES,
     Kind,

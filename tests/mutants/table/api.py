@@ -63,8 +63,8 @@ MUTANTS = [
     Mutant(
         (44,),
         "randomizers.py",
-        "table = self._table = self.ring.fixed_base(self._base, self._bits, window)",
-        "table = self._table = self.ring.fixed_base(self._random_base(), self._bits, window)",
+        "table = self._table = self.context.ring.fixed_base(self._base, self._bits, window)",
+        "table = self._table = self.context.ring.fixed_base(self._random_base(), self._bits, window)",
         ("test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
     ),
     Mutant(

@@ -219,8 +219,8 @@ MUTANTS = [
     Mutant(
         (2,),
         "public_key.py",
-        "def load(cls, path: PathLike, *, insecure: bool = False,",
-        "def load(cls, path: PathLike, *, insecure: bool = True,",
+        "        path: PathLike,\n        *,\n        insecure: bool = False,\n",
+        "        path: PathLike,\n        *,\n        insecure: bool = True,\n",
         ("test_ways_in.py::test_h02_insecure_is_no_default_of_load",),
     ),
     Mutant(

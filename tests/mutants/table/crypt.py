@@ -104,8 +104,9 @@ MUTANTS = [
     Mutant(
         (64,),
         CRYPT,
-        "        check_writable(Path(out), force)\n        public_key = load_public_key(key, insecure)\n        name",
-        "        public_key = load_public_key(key, insecure)\n        name",
+        "        check_writable(Path(out), force)\n        public_key = load_public_key(key, insecure, engine)\n"
+        "        name",
+        "        public_key = load_public_key(key, insecure, engine)\n        name",
         (f"{TESTS}test_h64_an_output_that_exists_stops_before_anything_is_read",),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""The protocol and its tables: rows 48 to 55, 62 and 75."""
+"""The protocol and its tables: rows 48 to 55, 62, 75 and 77."""
 
 from tests.mutants.model import Mutant
 
@@ -281,8 +281,34 @@ MUTANTS = [
     Mutant(
         (62,),
         "randomizers.py",
-        "choose_window(self.engine, self._bits, count, self.numbers.n.bit_length())",
-        "choose_window(self.engine, self._bits, count)",
+        "choose_window(self.context.engine, self._bits, count, self.context.numbers.n.bit_length())",
+        "choose_window(self.context.engine, self._bits, count)",
         ("test_randomizers.py::test_h62_the_source_of_a_key_keeps_to_the_cap",),
+    ),
+    *(
+        Mutant(
+            (77,),
+            "federated/wire.py",
+            f"    if len(text) > _LONGEST_HEADER:\n        raise SerializationError(_TOO_LONG)\n{following}",
+            following,
+            (f"federated/test_wire.py::test_h77_{test}",),
+        )
+        for following, test in (
+            ("    malformed", "the_longest_header_and_one_byte_more"),
+            ("    return", "no_header_is_written_that_would_not_be_read"),
+        )
+    ),
+    Mutant(
+        (77,),
+        "federated/wire.py",
+        "_LONGEST_HEADER = 1 << 20",
+        "_LONGEST_HEADER = (1 << 20) - 1",
+        ("federated/test_wire.py::test_h77_the_longest_header_and_one_byte_more",),
+    ),
+    *(
+        Mutant(
+            (75,), BACKENDS, part, "", (f"{TESTS}::test_h75_numbers_of_phe_that_were_changed_in_place_are_not_either",)
+        )
+        for part in (", *self.ciphertexts()", ", *(number.exponent for number in self.numbers)")
     ),
 ]

@@ -106,8 +106,8 @@ MUTANTS = [
     Mutant(
         (39,),
         ARRAY,
-        "return self._derive(self._source.ring.invert(self._residues), freshness=self._freshness.spoiled())",
-        "return self._derive(self._source.ring.invert(self._residues))",
+        "return self._derive(self._ring.invert(self._residues), freshness=self._freshness.spoiled())",
+        "return self._derive(self._ring.invert(self._residues))",
         (STATES,),
     ),
     Mutant(

@@ -87,7 +87,7 @@ MUTANTS = [
     Mutant(
         (81,),
         "public_key.py",
-        '        if not hasattr(self, "_numbers"):\n',
+        '        if not hasattr(self, "_context"):\n',
         "        if False:\n",
         (HALF_BUILT, LOCALS),
     ),

@@ -36,7 +36,7 @@ MUTANTS = [
     Mutant(
         (39,),
         ARRAY,
-        "self._freshness if len(np.unique(flat)) == len(flat) else self._freshness.spoiled()",
+        "self._freshness if np.count_nonzero(taken) == len(flat) else self._freshness.spoiled()",
         "self._freshness",
         (REPEATED,),
     ),

@@ -2,7 +2,7 @@
 
 from tests.mutants.model import Mutant
 
-PACKING, KEYS, ARRAY = "packing.py", "private_key.py", "array.py"
+PACKING, FORMAT, ARRAY = "packing.py", "format.py", "array.py"
 TOO_WIDE = "test_packing.py::test_h24_the_layout_is_refused_before_anything_is_encrypted"
 EXACTLY = "test_packing.py::test_h25_exactly_max_terms_fit"
 SIGNS = "test_packing.py::test_h26_signs_in_slots_of_every_width"
@@ -98,28 +98,28 @@ MUTANTS = [
     ),
     Mutant(
         (29,),
-        KEYS,
+        FORMAT,
         "if ((values > bound) | (values < -bound)).any():",
         "if (values > bound).any():",
         (CORRUPTED,),
     ),
     Mutant(
         (29,),
-        KEYS,
+        FORMAT,
         "if ((values > bound) | (values < -bound)).any():",
         "if (values < -bound).any():",
         (CORRUPTED, "test_packing.py::test_h29_one_bad_slot_and_nothing_is_returned"),
     ),
     Mutant(
         (29,),
-        KEYS,
+        FORMAT,
         "if words[:, 1:].any() or (words[:, 0] > np.uint64(2 * bound)).any():",
         "if (words[:, 0] > np.uint64(2 * bound)).any():",
         ("test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),
     ),
     Mutant(
         (29,),
-        KEYS,
+        FORMAT,
         "if any(value > 2 * bound for value in big):",
         "if any(value > 2 * bound + 1 for value in big):",
         ("test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),

@@ -197,9 +197,9 @@ MUTANTS = [
     ),
     Mutant(
         (22,),
-        "private_key.py",
-        "return decode(integers, format.fraction_bits, integer=format.integer).reshape(array.shape)",
-        "return decode(integers, format.fraction_bits, integer=format.integer)",
+        "format.py",
+        "return decode(integers, self.fraction_bits, integer=self.integer).reshape(shape)",
+        "return decode(integers, self.fraction_bits, integer=self.integer)",
         ("test_array.py::test_h22_empty_arrays",),
     ),
     Mutant(

@@ -88,8 +88,8 @@ MUTANTS = [
     Mutant(
         (31, 32),
         "array_data.py",
-        "source.ring.checked(source.ring.load_bytes(ciphertexts))",
-        "source.ring.load_bytes(ciphertexts)",
+        "ring.checked(ring.load_bytes(ciphertexts))",
+        "ring.load_bytes(ciphertexts)",
         (f"{HOSTILE}test_h31_h32_bad_ciphertexts_look_all_the_same",),
     ),
     Mutant(
@@ -119,8 +119,8 @@ MUTANTS = [
     Mutant(
         (35,),
         FRAMES,
-        "if hashlib.sha256(view[:-CHECKSUM_BYTES]).digest()[:CHECKSUM_BYTES] != view[-CHECKSUM_BYTES:]:",
-        "if hashlib.sha256(view[:-CHECKSUM_BYTES]).digest()[:1] != view[-CHECKSUM_BYTES:][:1]:",
+        "if _checksum(view[:-CHECKSUM_BYTES]) != view[-CHECKSUM_BYTES:]:",
+        "if _checksum(view[:-CHECKSUM_BYTES])[:1] != view[-CHECKSUM_BYTES:][:1]:",
         (f"{HOSTILE}test_h35_one_byte_flipped",),
     ),
     Mutant(
@@ -213,8 +213,15 @@ MUTANTS = [
     Mutant(
         (39,),
         "array_data.py",
-        "return type(self)._restored, (self._source, self._frame(True, n_jobs=1))",
-        "return type(self)._restored, (self._source, self._frame(False, n_jobs=1))",
+        "return type(self)._restored, (self._key, self._frame(True, n_jobs=1))",
+        "return type(self)._restored, (self._key, self._frame(False, n_jobs=1))",
         ("test_serialization.py::test_h39_the_bare_one_never_leaves",),
+    ),
+    Mutant(
+        (78,),
+        "serialization/frames.py",
+        "range(0, len(view), _MOST_AT_ONCE):\n            digest.update(view[start : start + _MOST_AT_ONCE])",
+        "range(1):\n            digest.update(view)",
+        ("test_serialization.py::test_h78_signals_are_answered_while_a_checksum_is_computed",),
     ),
 ]

@@ -10,6 +10,7 @@ BACKEND = f"{TESTS}h43_the_engine_hints_and_joblib_chooses_the_backend"
 SAME = f"{TESTS}every_operation_gives_the_same_on_every_engine_and_backend"
 KILLED = f"{TESTS}h56_a_killed_worker_is_a_typed_error_and_the_next_call_works"
 CHANGED = f"{TESTS}h84_private_numbers_stay_when_a_library_changes_what_is_joblibs"
+LOOP = f"{TESTS}h84_private_numbers_stay_when_joblibs_loop_is_changed"
 DERIVED = f"{TESTS}h84_what_is_derived_from_a_local_backend_is_not_local"
 OBJECT = f"{TESTS}h84_nor_is_one_object_that_was_changed"
 CLUSTER = f"{TESTS}a_cluster_gets_bytes_and_no_private_numbers"
@@ -120,8 +121,15 @@ MUTANTS = [
     Mutant((84,), PARALLEL, "known.get(type(backend), ", "known.get(type(backend).__mro__[-3], ", (DERIVED,)),
     Mutant((84,), PARALLEL, "if all(map(_is_original, parts)) and not", "if not", (CHANGED,)),
     Mutant((84,), PARALLEL, "parts)) and not changed else", "parts)) else", (OBJECT,)),
-    Mutant((84,), PARALLEL, "_is_at_home, (*part.__mro__, *methods))", "_is_at_home, part.__mro__)", (CHANGED,)),
-    Mutant((84,), PARALLEL, "_is_at_home, (*part.__mro__, *methods))", "_is_at_home, (part, *methods))", (CHANGED,)),
+    Mutant((84,), PARALLEL, "_is_at_home, (*part.__mro__, *definitions))", "_is_at_home, part.__mro__)", (CHANGED,)),
+    Mutant(
+        (84,), PARALLEL, "_is_at_home, (*part.__mro__, *definitions))", "_is_at_home, (part, *definitions))", (CHANGED,)
+    ),
+    Mutant((84,), PARALLEL, 'definition.__globals__.get("__name__")', "definition.__module__", (CHANGED,)),
+    Mutant((84,), PARALLEL, "return _is_at_home(definition.__func__)", "return True", (CHANGED,)),
+    Mutant((84,), PARALLEL, "_is_at_home, (definition.fget, def", "_is_at_home, (None, def", (CHANGED,)),
+    Mutant((84,), PARALLEL, "module = type(definition).__module__", 'module = "joblib"', (CHANGED,)),
+    Mutant((84,), PARALLEL, '(("joblib", "Parallel"), *used)', "used", (LOOP,)),
     Mutant((84,), PARALLEL, '((own, "MemmappingPool"),)', "()", (CHANGED,)),
     Mutant((84,), PARALLEL, ', ("joblib.executor", "MemmappingExecutor")', "", (CHANGED,)),
     Mutant(

@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from benchmarks import documents, targets
 from benchmarks.measure import Measured
 from benchmarks.saved import load, save, stamped, with_section
+
 from vecphe.errors import SerializationError
 
 LINES = [
-    targets.Line(Measured("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us"), 150),
-    targets.Line(Measured("setup", "set-up", 0.5, "s", at_most=True), 0.3),
-    targets.Line(Measured("jobs", "two workers", 1.8, "x"), None),
+    Measured("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us", target=150),
+    Measured("setup", "set-up", 0.5, "s", at_most=True, target=0.3),
+    Measured("jobs", "two workers", 1.8, "x"),
 ]
 
 
@@ -26,7 +26,7 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert targets.main() == 1  # one target is missed
     content = load(saved, "targets")
     text = "\n".join(targets.as_table(content))
-    assert text.startswith("Measured by `make bench` on ")
+    assert text.startswith("Measured by `make targets` on ")
     assert "| encrypt something | 163 x | >= 150 | 1 us against 2 us |" in text
     assert "| set-up | 0.5 s | <= 0.3 (missed) |  |" in text
     assert "| two workers | 1.8 x | - |  |" in text
@@ -35,8 +35,8 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "other.json", stamped("profile"))
-    with pytest.raises(SerializationError, match=r"other\.json is no file of results of the kind vecphe-targets"):
+    save(tmp_path / "other.json", "profile", stamped())
+    with pytest.raises(SerializationError, match=r"other\.json: schema is not 'vecphe-targets'"):
         load(tmp_path / "other.json", "targets")
 
 

@@ -1,0 +1,86 @@
+"""What the gate found, row by row, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Finding", "Report"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the gate says about one row.
+
+    Attributes
+    ----------
+    row : str
+    status : {"held", "open", "failed"}
+    text : str
+        Why, in one line.
+    """
+
+    row: str
+    status: Literal["held", "open", "failed"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.status.upper() if self.status == 'failed' else self.status}: {self.row}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the gate found.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+    notes : tuple of str
+        What was compared with what.
+    warnings : tuple of str
+        What was not judged, and why.
+    """
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the rows that regressed."""
+        return self._rows("failed")
+
+    @property
+    def undecided(self) -> list[str]:
+        """Names of the rows that passed without having been decided."""
+        return self._rows("open")
+
+    def _rows(self, status: str) -> list[str]:
+        return [finding.row for finding in self.findings if finding.status == status]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed, and something was judged."""
+        return bool(self.findings) and not self.failed
+
+    def lines(self, everything: bool = True) -> Iterator[str]:
+        """Notes, findings with the failed ones last, warnings; without `everything` those that held are left out."""
+        yield from (f"note: {note}" for note in self.notes)
+        for status in ("held", "open", "failed"):
+            for finding in self.findings:
+                if finding.status == status and (everything or status != "held"):
+                    yield str(finding)
+        yield from (f"WARNING: {warning}" for warning in self.warnings)
+
+    @property
+    def summary(self) -> str:
+        """How many rows there were of each kind, in one line."""
+        if not self.findings:
+            return "nothing was judged"
+        kinds = (("FAILED", self.failed), ("NOT DECIDED", self.undecided))
+        held = f"{len(self._rows('held'))} held"
+        return ", ".join([held, *(f"{len(rows)} {kind} ({'; '.join(rows)})" for kind, rows in kinds if rows)])
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines(everything=False), self.summary])

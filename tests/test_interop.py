@@ -317,7 +317,7 @@ def test_wrong_arguments_are_named(keypair: Keys, phe_keys: tuple[Any, Any], mod
 def test_numbers_of_one_exponent_take_no_arithmetic(
     keypair: Keys, phe_keys: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ring_type, powers = type(keypair[0]._source.ring), []
+    ring_type, powers = type(keypair[0]._context.ring), []
     power = ring_type.power_vartime
     monkeypatch.setattr(
         ring_type,

@@ -504,6 +504,11 @@ def test_from_ciphertexts_checks_the_shape(public_key: PublicKey) -> None:
     with pytest.raises(PlaintextOverflowError, match="max_terms = 255"):
         public_key.from_ciphertexts(good[:1], packed=True, terms=256)
     assert public_key.from_ciphertexts(good, shape=(2, 1)).shape == (2, 1)
+    for shape in ((0, 1 << 16), (1 << 8, 0, 1 << 8), (0, 0)):
+        assert public_key.from_ciphertexts([], shape=shape).shape == shape
+    for shape in ((0, (1 << 16) + 1), (1 << 9, 0, 1 << 8), (1 << 62, 1 << 62, 0)):
+        with pytest.raises(LayoutMismatchError, match="shape is too large for an empty array"):
+            public_key.from_ciphertexts([], shape=shape)
 
 
 def test_h34_arrays_of_another_key(keypair: Keypair, other_keypair: Keypair) -> None:

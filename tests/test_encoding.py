@@ -239,7 +239,18 @@ def test_h20_edges_of_words(unit: int) -> None:
         assert integers_from_words(words, signed=True) == [sign * unit, -sign * unit, 0]
 
 
-@pytest.mark.parametrize("encoding", [PACKED.integral, UNPACKED], ids=["one word", "several"])
+@pytest.mark.parametrize("dtype", ["i1", "u2", "i8", "u8", "f4", object])
+def test_integers_stand_at_the_scale(dtype: Any) -> None:
+    """Encodings of one word and of several."""
+    for encoding in (PACKED, UNPACKED, FixedPoint(4, 100)):
+        values = as_plain_array(np.array([0, 1, 100], dtype=dtype))
+        expected = [value << encoding.fraction_bits for value in (0, 1, 100)]
+        for negative in (False, True):
+            integers = integers_from_words(encoding.encode(values, negative=negative), signed=True)
+            assert integers == [-value if negative else value for value in expected]
+
+
+@pytest.mark.parametrize("encoding", [PACKED, UNPACKED], ids=["one word", "several"])
 @pytest.mark.parametrize("count", [2**14 - 1, 2**14, 2**14 + 1, 2**15])
 def test_long_arrays_are_encoded_in_parts(encoding: FixedPoint, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths, whole = [], FixedPoint._words

@@ -85,6 +85,17 @@ class Named(Nonce):
     __slots__ = ("__weakref__",)
 
 
+def test_h76_a_record_tells_16_batches_apart() -> None:
+    """One more, and all but the last 8 become a family, of which 9 enter with exponent one."""
+    records = fresh(17)
+    names = [nonce for record in records for nonce in record.singles]
+    assert dict(total_of(records[:16]).singles) == dict.fromkeys(names[:16], 1)
+    total = total_of(records)
+    (family,) = (nonce for nonce in total.singles if nonce.is_family)
+    assert dict(total.singles) == {**dict.fromkeys(names[9:], 1), family: 9}
+    assert (family.size, family.lost) == (9, 0)
+
+
 def test_h76_what_nothing_names_is_freed() -> None:
     watched = [Named() for _ in range(10 * _EXACT)]
     kept = Freshness({watched[0]: 1})

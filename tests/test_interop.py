@@ -26,6 +26,7 @@ from vecphe import (
     PublicKey,
     SerializationError,
     from_phe,
+    interop,
     to_phe,
 )
 
@@ -311,6 +312,72 @@ def test_wrong_arguments_are_named(keypair: Keys, phe_keys: tuple[Any, Any], mod
         to_phe([1.5], module)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="EncryptedNumber"):
         to_phe(keypair[0].encrypt([1]), SimpleNamespace(PaillierPublicKey=module.PaillierPublicKey))
+
+
+def test_numbers_of_one_exponent_take_no_arithmetic(
+    keypair: Keys, phe_keys: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring_type, powers = type(keypair[0]._context.ring), []
+    power = ring_type.power_vartime
+    monkeypatch.setattr(
+        ring_type,
+        "power_vartime",
+        lambda self, batch, exponents: powers.append(list(exponents)) or power(self, batch, exponents),
+    )
+    public = phe_keys[0]
+    same, other = [public.encrypt(value) for value in (1, 2, 3)], public.encrypt(4, precision=1 / 16)
+    powers.clear()
+    assert keypair[1].decrypt(from_phe(keypair[0], same)).tolist() == [1, 2, 3]
+    assert powers == []
+    assert keypair[1].decrypt(from_phe(keypair[0], [*same, other])).tolist() == [1, 2, 3, 4]
+    assert powers == [[16, 16, 16, 1]]
+
+
+@pytest.mark.parametrize(("outer", "inner"), [(3, 30_000), (30_000, 3), (300, 300)])
+def test_h77_shared_lists_are_counted_at_every_depth(keypair: Keys, outer: int, inner: int) -> None:
+    number = SimpleNamespace()
+    for shared in ([[number] * inner] * outer, [[[number] * inner] * outer], [[[number]] * inner] * outer):
+        with pytest.raises(ValueError, match="share their lists"):
+            from_phe(keypair[0], shared)
+    with pytest.raises(TypeError, match="number 0 is a SimpleNamespace"):
+        from_phe(keypair[0], [[number] * 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("key_length", "least", "greatest"),
+    [(512, -395, 128), (1024, -523, 256), (15_313, -4096, 3828), (16_384, -4096, 4096)],
+)
+def test_h36_the_last_exponents_that_are_taken(key_length: int, least: int, greatest: int) -> None:
+    """Below, every number would be less than the least float, or no encoding has the fraction bits."""
+    key = SimpleNamespace(n=15, key_length=key_length)
+
+    def number(exponent: Any) -> Any:
+        return SimpleNamespace(public_key=key, exponent=exponent, ciphertext=None)
+
+    for exponent in (least, 0, greatest, np.int64(greatest)):
+        checked = interop._checked_exponent(key, number(exponent), 0)  # type: ignore[arg-type]
+        assert (checked, type(checked)) == (exponent, int)
+    for beyond in (least - 1, greatest + 1):
+        with pytest.raises(PlaintextOverflowError, match=f"number 7 must be from {least} to {greatest} for a"):
+            interop._checked_exponent(key, number(beyond), 7)  # type: ignore[arg-type]
+    for bad in (True, 1.0, None):
+        with pytest.raises(SerializationError, match="exponent of number 7 must be an int"):
+            interop._checked_exponent(key, number(bad), 7)  # type: ignore[arg-type]
+
+
+def test_the_bound_of_aligned_numbers_has_room_for_floats_and_a_guard() -> None:
+    limit = (1 << 500) - 1  # room is 499 - shift
+    assert interop._bound_of_aligned(limit, 0, 512) == limit
+    for shift, guard in ((4, 64), (382, 64), (383, 63), (445, 1), (446, 0)):
+        assert interop._bound_of_aligned(limit, shift, 512) == limit >> guard
+    with pytest.raises(PlaintextOverflowError, match="do not fit a 512-bit key"):
+        interop._bound_of_aligned(limit, 447, 512)
+
+
+def test_the_widest_encoding_is_a_power_of_two_and_a_float() -> None:
+    for limit, fraction_bits, power in ((1 << 100, 4, 96), ((1 << 100) - 1, 4, 95), (1 << 3000, 0, 1023), (8, 8, -5)):
+        encoding = interop._widest_encoding(limit, fraction_bits)
+        assert (encoding.fraction_bits, encoding.max_abs) == (fraction_bits, 2.0**power)
 
 
 @pytest.mark.parametrize("module", [phe, vecphe.phe], ids=["phe", "vecphe.phe"])

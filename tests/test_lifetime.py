@@ -197,3 +197,17 @@ def test_the_initializer_of_the_user_is_called_too(backend: str) -> None:
     with joblib.parallel_config(backend=backend, initializer=_start, initargs=("a", "b")):
         active = parallel._active_backend("processes")
         assert run_tasks(_names, [()] * 2, active, place_of(active), 2) == [["a", "b"]] * 2
+
+
+DONE = """
+import os, threading
+from vecphe.lifetime import end_with
+end_with(os.getppid())
+end_with(os.getppid(), print, ("initialized", "with"))
+print(sorted((t.name, t.daemon) for t in threading.enumerate() if t.name.startswith("vecphe")))
+"""
+
+
+def test_h70_a_worker_that_is_done_does_not_wait_for_its_owner() -> None:
+    done = subprocess.run([sys.executable, "-c", DONE], capture_output=True, text=True, check=True, timeout=40)
+    assert done.stdout.splitlines() == ["initialized with", "[('vecphe-owner', True), ('vecphe-owner', True)]"]

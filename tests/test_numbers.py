@@ -123,6 +123,8 @@ def test_h03_h04_h05_n_that_is_no_modulus() -> None:
         with pytest.raises(InvalidKeyError, match=reason):
             PublicKey(n, insecure=True)
     assert PublicKey(p * q, insecure=True).n == p * q
+    above = 1_048_583 * p * q  # by the smallest prime above 2^20
+    assert PublicKey(above, insecure=True).n == above
 
 
 def test_h06_a_huge_n_is_rejected_before_any_arithmetic() -> None:
@@ -340,3 +342,16 @@ def test_public_keys_pickle_without_their_base(public_key: PublicKey) -> None:
     data = pickle.dumps(public_key)
     assert len(data) < 300
     assert pickle.loads(data) == public_key
+
+
+@pytest.mark.parametrize(
+    ("key_length", "drawn", "pair"),
+    [(32, (3, 7, 11, 23), (3, 11)), (208, (3, 19, 23), (3, 23)), (32, (23, 3, 7), (3, 23)), (32, (7, 19, 23), (7, 23))],
+)
+def test_h10_primes_differ_by_more_than_the_least_and_share_no_factor_but_2(
+    key_length: int, drawn: tuple[int, ...], pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By more than 4, and by more than 2^(half - 100); 7 - 1 and 19 - 1 have the factor 3 in common."""
+    left = iter(drawn)
+    monkeypatch.setattr("vecphe.primes._random_prime", lambda _: next(left))
+    assert random_prime_pair(key_length) == pair

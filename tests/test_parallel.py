@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -429,6 +430,26 @@ def test_h56_among_workers_that_go_on(backend: str) -> None:
 def test_h56_a_worker_that_ends_in_order_is_not_missed() -> None:
     with joblib.parallel_config(backend="multiprocessing", maxtasksperchild=1):
         assert run(_die_late, [(number,) for number in (4, 5, 6, 7, 8, 9)], 2) == [4, 5, 6, 7, 8, 9]
+
+
+def test_h56_the_guard_of_a_pool_ends_with_it_and_holds_nothing_up() -> None:
+    seen = set()
+
+    def guards() -> set[tuple[str, bool]]:
+        return {(thread.name, thread.daemon) for thread in threading.enumerate() if thread.name.startswith("vecphe")}
+
+    def tasks() -> Iterator[tuple[int]]:
+        for number in range(8):
+            seen.update(guards())
+            yield (-number,)
+
+    with joblib.parallel_config(backend="multiprocessing"):
+        assert run_tasks(abs, tasks(), active(), "processes", 2) == list(range(8))
+    assert seen == {("vecphe-guard", True)}
+    end = time.monotonic() + 20
+    while guards() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not guards()
 
 
 def test_errors_of_workers_come_back_as_they_are(engine_keys: tuple[PublicKey, PrivateKey]) -> None:

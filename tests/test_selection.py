@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from vecphe.arithmetic import active_engine, available_engines, engine_for, engine_named, selection
+from vecphe.arithmetic import (
+    active_engine,
+    available_engines,
+    engine_for,
+    engine_named,
+    selection,
+    words_from_integers,
+)
 from vecphe.arithmetic.gmp import GmpEngine, GmpRing, Pairs
 from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
@@ -122,8 +129,9 @@ def test_h46_a_failed_self_test_warns_and_falls_back(monkeypatch: pytest.MonkeyP
     good = selection._Candidate(lambda: None, GmpEngine)
     bad = selection._Candidate(lambda: None, _FaultyEngine)
     monkeypatch.setattr(selection, "_ENGINES", {"faulty": bad, "gmp": good})
-    with pytest.warns(EngineFallbackWarning, match="'faulty' failed its self-test"):
+    with pytest.warns(EngineFallbackWarning, match="'faulty' failed its self-test") as told:
         assert active_engine().name == "gmp"
+    assert [warning.filename for warning in told] == [__file__]  # it points at who asked
     monkeypatch.setenv("VECPHE_ENGINE", "faulty")
     with pytest.raises(EngineUnavailableError, match="failed its self-test"):
         active_engine()
@@ -192,3 +200,50 @@ def test_the_self_test_fails_on_a_wrong_product(name: str, monkeypatch: pytest.M
 def test_keys_too_long_for_an_engine_fall_to_gmp() -> None:
     assert engine_for((1 << 8192) - 1) is active_engine()
     assert engine_for(1 << 8192).name == "gmp"
+
+
+@pytest.mark.parametrize("method", ["multiply_plain", "fixed_base", "multiply"])
+def test_the_self_test_asks_for_every_operation_of_a_small_key(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = getattr(GmpRing, method)
+
+    def wrong(self: GmpRing, *arguments: Any) -> Any:
+        if method == "fixed_base":
+            return SimpleNamespace(power_secret=lambda words: self.ones(len(words)))
+        first, *rest = self.store(right(self, *arguments))
+        return self.load([(first + 1) % self.n**2, *rest])
+
+    engine = GmpEngine()
+    assert selection.self_test(engine)
+    monkeypatch.setattr(GmpRing, method, wrong)
+    assert not selection.self_test(engine)
+
+
+def test_the_self_test_takes_known_answers_and_decryption_into_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(GmpEngine, "known_answers", lambda _: False)
+        assert not selection.self_test(GmpEngine())
+    for wrong in ([5, 87, 2], [5, 86, 3], [6, 87, 3]):
+        with monkeypatch.context() as patched:
+            decryptor = SimpleNamespace(decrypt=lambda *_, wrong=wrong: words_from_integers(wrong, 1))
+            patched.setattr(GmpEngine, "decryptor", lambda *_, decryptor=decryptor: decryptor)
+            assert not selection.self_test(GmpEngine())
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2**64 - 1])
+def test_the_self_test_asks_for_the_least_and_the_greatest_exponents(
+    exponent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = GmpRing.fixed_base
+
+    def wrong(self: GmpRing, base: int, bits: int, window: int) -> Any:
+        table = right(self, base, bits, window)
+        assert (bits, window) == (64, 4)
+
+        def power_secret(words: Any) -> Any:
+            values = zip(self.store(table.power_secret(words)), words[:, 0], strict=True)
+            return self.load([(v + (int(e) == exponent)) % self.n**2 for v, e in values])
+
+        return SimpleNamespace(power_secret=power_secret)
+
+    monkeypatch.setattr(GmpRing, "fixed_base", wrong)
+    assert not selection.self_test(GmpEngine())

@@ -6,9 +6,11 @@ import math
 import random
 import secrets
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
+from gmpy2 import mpz
 from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
 
 from vecphe.arithmetic import (
@@ -21,6 +23,7 @@ from vecphe.arithmetic import (
     words_from_integers,
 )
 from vecphe.arithmetic.cuda import CudaEngine
+from vecphe.arithmetic.gmp import GmpFixedBase, GmpRing, _straus_window
 from vecphe.errors import InvalidCiphertextError
 from vecphe.primes import random_prime_pair
 
@@ -245,3 +248,75 @@ def test_resident_memory_is_at_most_one_and_a_half_times_canonical(engine: Engin
         assert ring.size(batch) == 64
         canonical = 64 * ring.ciphertext_bytes
         assert canonical <= ring.resident_bytes(batch) <= 1.5 * canonical
+
+
+# What gmp's own algorithms cost: a choice that is off by one gives the same results, only later. --------------------
+
+
+@pytest.fixture
+def products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts products of pairs, and squares."""
+    counts, product, squares = [0, 0], GmpRing._product_pair, GmpRing._squares
+
+    def counted_product(self: GmpRing, *pairs: Any) -> Any:
+        counts[0] += 1
+        return product(self, *pairs)
+
+    def counted_squares(self: GmpRing, low: Any, high: Any, times: int) -> Any:
+        counts[1] += times
+        return squares(self, low, high, times)
+
+    monkeypatch.setattr(GmpRing, "_product_pair", counted_product)
+    monkeypatch.setattr(GmpRing, "_squares", counted_squares)
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("exponent", "window"), [(1, 1), (2**5 - 1, 1), (2**12 - 1, 2), (2**512 - 1, 5), (2**1024 - 1, 6), (2**4096 - 1, 7)]
+)
+def test_sliding_windows_take_the_products_that_they_must(products: list[int], exponent: int, window: int) -> None:
+    n = 1_000_003 * 1_000_033
+    x1, x0 = divmod(1234567891011, n)
+    low, high = GmpRing(n)._power(mpz(x0), mpz(x1), mpz(exponent))
+    assert low + high * n == pow(1234567891011, exponent, n * n)
+    bits, table = exponent.bit_length(), 2 ** (window - 1)  # odd powers, made of the square and products by it
+    assert products == [table + -(-bits // window), bits]
+
+
+@pytest.mark.parametrize(("bits", "rows"), [(1, 1), (8, 1), (53, 1), (53, 10), (53, 1000), (600, 3), (4096, 2000)])
+def test_no_other_window_of_a_matrix_takes_fewer_products(bits: int, rows: int) -> None:
+    products = {window: 2**window + rows * math.ceil(bits / window) for window in range(1, 9)}
+    assert products[_straus_window(bits, rows)] == min(products.values())
+
+
+def test_a_matrix_shares_the_powers_of_a_column_between_its_rows(products: list[int]) -> None:
+    n, ones = 1_000_003 * 1_000_033, 2**60 - 1
+    ring = GmpRing(n)
+    matrix = [[ones, ones, ones]] * 4
+    powers = ring.matrix_power_vartime(matrix, ring.load([2, 3, 5]))
+    assert ring.store(powers) == [pow(30, ones, n * n)] * 4
+    window = _straus_window(60, 4)
+    assert products == [3 * (2**window - 2) + 4 * 3 * -(-60 // window), 4 * -(-60 // window) * window]
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9])
+def test_from_8_exponents_on_a_row_of_the_table_stays_in_the_cache(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, by_rows = [], GmpFixedBase._powers_by_rows
+    monkeypatch.setattr(
+        GmpFixedBase, "_powers_by_rows", lambda self, digits: rows.append(len(digits)) or by_rows(self, digits)
+    )
+    ring = GmpRing(1_000_003 * 1_000_033)
+    exponents = list(range(count))
+    powers = ring.fixed_base(7, 4, 2).power_secret(words_from_integers(exponents, 1))
+    assert ring.store(powers) == [7**e for e in exponents]
+    assert rows == ([count] if count >= 8 else [])
+
+
+@pytest.mark.parametrize(("count", "calls"), [(0, [0]), (2**22 - 1, [2**22 - 1]), (2**22, [2**20] * 4)])
+def test_much_randomness_is_asked_for_by_four_threads(
+    count: int, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: asked.append(size) or bytes(size))
+    assert words._random_bytes(count) == bytes(count)
+    assert asked == calls

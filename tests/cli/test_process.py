@@ -206,7 +206,12 @@ def test_info_names_the_engine(main_here):
     done = main_here("info")
     assert done.returncode == 0
     assert f"\nengine: {active_engine().name}\n" in done.stdout
-    assert "key of 3072 bits: strength 128 bits (default)" in done.stdout
+    assert done.stdout.splitlines()[-4:] == [
+        "key of 1024 bits: strength 80 bits (insecure)",
+        "key of 2048 bits: strength 112 bits",
+        "key of 3072 bits: strength 128 bits (default)",
+        "key of 7680 bits: strength 192 bits",
+    ]
 
 
 def test_info_as_json(main_here):

@@ -1,6 +1,7 @@
 """Guards of the protocol, each named after its row in the list of hazards."""
 
 import dataclasses
+import importlib
 
 import numpy as np
 import phe
@@ -322,3 +323,23 @@ def test_test_rows_are_checked_before_a_key_is_made(monkeypatch, X_test, y_test,
     for learn in (federated_learning, local_learning):
         with pytest.raises(ValueError, match=message):
             learn(X, y, X_test, y_test, {**INSECURE, "n_clients": 3})
+
+
+def test_what_parties_hand_around_does_not_change():
+    X, y = shards(3)
+    federated_learning(X, y, X[0], y[0], {**INSECURE, "n_clients": 3, "record_transcript": True})
+    made = set()
+    for name in ("backends", "data", "interface", "models", "protocol", "ring", "rounds"):
+        module = importlib.import_module(f"vecphe.federated.{name}")
+        kinds = [kind for kind in vars(module).values() if dataclasses.is_dataclass(kind)]
+        made |= {kind for kind in kinds if kind.__module__ == module.__name__}
+    assert len(made) == 13
+    assert {kind.__name__ for kind in made if not kind.__dataclass_params__.frozen} == {"Run"}  # it counts its rounds
+    assert {kind.__name__ for kind in made if "__slots__" in vars(kind)} == {"Contribution"}
+    by_identity = {kind.__name__ for kind in made if kind.__eq__ is object.__eq__}
+    assert by_identity == {"_NaiveVector", "_ArrayVector", "Rows"}  # arrays and ciphertexts have no one truth value
+
+
+def test_vectors_do_not_print_their_ciphertexts(parties):
+    vector = parties.clients[0].encrypted_gradient()
+    assert repr(vector) == object.__repr__(vector)

@@ -1,13 +1,17 @@
 """Faults that no test can see, since the program does the same with them: `make mutants-random` passes them over.
 
-Each is named by the function and by the changed line as it stands and as the fault has it, and says why.
+Each is named by the function and by the changed line as it stands and as the fault has it, or by what such lines have
+in common, and says why.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-__all__ = ["EQUIVALENTS", "Equivalent"]
+from tests.mutants.operators import Change
+
+__all__ = ["EQUIVALENTS", "KINDS", "Equivalent", "Kind", "is_equivalent"]
 
 
 @dataclass(frozen=True)
@@ -25,4 +29,70 @@ class Equivalent:
         return self.name, self.before, self.after
 
 
-EQUIVALENTS: list[Equivalent] = []
+@dataclass(frozen=True)
+class Kind:
+    """Faults of one kind: what matches the pattern becomes one of `others`, which `re.Match.expand` reads."""
+
+    pattern: str
+    others: tuple[str, ...]
+    reason: str
+
+    def has(self, change: Change) -> bool:
+        """Whether the fault is of this kind."""
+        return any(
+            change.before[: match.start()] + match.expand(other) + change.before[match.end() :] == change.after
+            for match in re.finditer(self.pattern, change.before)
+            for other in self.others
+        )
+
+
+KINDS: list[Kind] = [
+    Kind(
+        r"\.reshape\((.*?)-1(?=[,)])",
+        (r".reshape(\1-2",),
+        "numpy takes any negative length, of which there may be one, for the length that is left",
+    ),
+    Kind(
+        r"\bzip\((.*?), strict=True\)",
+        (r"zip(\1, strict=False)", r"zip(\1)"),
+        "lengths are compared before, or are equal by what was made: the program checks itself",
+    ),
+    Kind(
+        r"\bexponents\[:, 0\]",
+        ("exponents[:, (-1)]",),
+        "the exponents of a self-test have one word: its column is the first and the last",
+    ),
+]
+
+_FLOAT_SAFE = "_FLOAT_SAFE = 2.0**53 # below it every integer is a float"
+_SLOW_WAY = "smaller, the bound sends more floats the exact way, which gives the same of them, only slower"
+
+EQUIVALENTS: list[Equivalent] = [
+    Equivalent("vecphe.encoding", _FLOAT_SAFE, _FLOAT_SAFE.replace(old, new), _SLOW_WAY)
+    for old, new in (("2.0**53", "2.0**52"), ("2.0**53", "1.0**53"), ("2.0**53", "(2.0 * 53)"))
+]
+_PRIVATE = "@dataclass(frozen=True, slots=True, repr=False)"
+EQUIVALENTS += [
+    Equivalent("vecphe.numbers.PrivateNumbers", _PRIVATE, after, "the class defines __repr__, which a dataclass keeps")
+    for after in (_PRIVATE.replace(", repr=False", ""), _PRIVATE.replace("repr=False", "repr=True"))
+]
+
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.federated.rounds.Ledger._record",
+        "number = contributions[0].round",
+        "number = contributions[(-1)].round",
+        "distinct_contributions has refused a sum of several rounds",
+    ),
+    *(
+        Equivalent(
+            "vecphe.phe.encoded._rounded", "if exponent <= 0:", after, "at exponent 0 both sides are multiplied by 1"
+        )
+        for after in ("if (exponent < 0):", "if exponent <= (-1):")
+    ),
+]
+
+
+def is_equivalent(change: Change) -> bool:
+    """Whether a fault is listed, or of a kind that is."""
+    return any(known.key == change.key for known in EQUIVALENTS) or any(kind.has(change) for kind in KINDS)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.mutants.covering import MARKED, Covering, measure
-from tests.mutants.equivalents import EQUIVALENTS
+from tests.mutants.equivalents import is_equivalent
 from tests.mutants.model import SOURCE
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.replay import Copies, Run, can_be_told, check_processes, preload
@@ -36,12 +36,11 @@ def all_changes(only: str = "") -> list[Change]:
 
 def draw(changes: list[Change], count: int, seed: int) -> tuple[list[Change], list[Change]]:
     """`count` faults, and the equivalent ones that were drawn before there were enough."""
-    equivalent = {known.key for known in EQUIVALENTS}
     chosen, passed_over = [], []
     for change in random.Random(seed).sample(changes, len(changes)):
         if len(chosen) == count:
             break
-        (passed_over if change.key in equivalent else chosen).append(change)
+        (passed_over if is_equivalent(change) else chosen).append(change)
     return chosen, passed_over
 
 

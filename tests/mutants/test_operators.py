@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from tests.mutants.equivalents import EQUIVALENTS
+from tests.mutants.equivalents import EQUIVALENTS, KINDS, is_equivalent
 from tests.mutants.model import SOURCE
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.sample import all_changes, draw
@@ -95,7 +95,8 @@ def test_a_draw_is_repeated_by_its_seed(everything: list[Change]) -> None:
     assert len(set(chosen)) == 60
     assert draw(everything, 60, 1) == (chosen, passed_over)
     assert draw(everything, 60, 2)[0] != chosen
-    assert {change.key for change in chosen}.isdisjoint(known.key for known in EQUIVALENTS)
+    assert not any(map(is_equivalent, chosen))
+    assert all(map(is_equivalent, passed_over))
 
 
 def test_equivalents_stand_in_the_sources_and_have_a_reason(everything: list[Change]) -> None:
@@ -103,3 +104,14 @@ def test_equivalents_stand_in_the_sources_and_have_a_reason(everything: list[Cha
     assert len(set(keys)) == len(keys)
     assert set(keys) <= {change.key for change in everything}
     assert all(len(known.reason) > 20 for known in EQUIVALENTS)
+
+
+def test_kinds_of_equivalents_are_found_and_nothing_else(everything: list[Change]) -> None:
+    found = {kind: [change for change in everything if kind.has(change)] for kind in KINDS}
+    for kind, changes in found.items():
+        assert 3 < len(changes) < 300
+        assert len(kind.reason) > 20
+    reshape, strict, _ = found.values()
+    assert {change.after.count("-2") - change.before.count("-2") for change in reshape} == {1}
+    assert {change.after.count("strict=True") - change.before.count("strict=True") for change in strict} == {-1}
+    assert not any("csv.reader" in change.before for change in strict)

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from tests.mutants import covering as measuring
-from tests.mutants import sample
+from tests.mutants import equivalents, sample
 from tests.mutants.covering import Covering
-from tests.mutants.equivalents import Equivalent
 from tests.mutants.model import SOURCE
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.replay import Copies
@@ -87,7 +86,7 @@ def test_what_runs_at_import_and_names_nothing_is_seen_by_the_folder_that_mirror
 def test_equivalent_faults_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     faults = changes_of(SOURCE, "forks.py")
     one = faults[0]
-    monkeypatch.setattr(sample, "EQUIVALENTS", [Equivalent(*one.key, "the reason")])
+    monkeypatch.setattr(equivalents, "EQUIVALENTS", [equivalents.Equivalent(*one.key, "the reason")])
     chosen, passed_over = sample.draw(faults, len(faults), 1)
     assert passed_over == [one]
     assert set(chosen) == {*faults} - {one}

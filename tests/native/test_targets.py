@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,68 @@ def test_known_answers_fail_on_a_wrong_product(monkeypatch: pytest.MonkeyPatch) 
     right = native.NativeRing.multiply
     monkeypatch.setattr(native.NativeRing, "multiply", lambda self, a, b: right(self, a, self.ones(len(b))))
     assert not native.known_answers(target)
+
+
+def _wrong_for(ring: native.NativeRing, batch: Any, places: list[bool]) -> Any:
+    """The batch with a wrong residue in some places."""
+    values = zip(ring.store(batch), places, strict=True)
+    return ring.load([(v + 1) % ring.n**2 if wrong else v for v, wrong in values])
+
+
+@pytest.mark.parametrize("limbs", [10, 13, 20, 40, 60])
+@pytest.mark.parametrize("method", ["multiply", "multiply_plain", "power_vartime", "fixed_base"])
+def test_known_answers_ask_for_every_operation_at_every_size(
+    method: str, limbs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel of one size that is wrong in one operation is not used."""
+    most = _native.LIMB_BITS * limbs - _native.TABLE_SLACK  # bits of n
+    right = getattr(native.NativeRing, method)
+
+    def wrong(self: native.NativeRing, *arguments: Any) -> Any:
+        result = right(self, *arguments)
+        if not most - 8 < self.n.bit_length() <= most:
+            return result
+        if method == "fixed_base":
+            return SimpleNamespace(power_secret=lambda words: self.ones(len(words)))
+        return _wrong_for(self, result, [True] + [False] * (len(result) - 1))
+
+    monkeypatch.setattr(native.NativeRing, method, wrong)
+    assert not native.known_answers(_fastest())
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 45, 62, 63])
+@pytest.mark.parametrize("method", ["multiply_plain", "fixed_base"])
+def test_known_answers_ask_for_exponents_with_all_kinds_of_digits(
+    method: str, exponent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None, few, mixed and all bits set, in the digits of a window of two."""
+    right = getattr(native.NativeRing, method)
+
+    def wrong(self: native.NativeRing, *arguments: Any) -> Any:
+        result = right(self, *arguments)
+        if method == "multiply_plain":
+            return _wrong_for(self, result, (arguments[1][:, 0] == exponent).tolist())
+        assert (result.bits, result.window) == (6, 2)
+        return SimpleNamespace(
+            power_secret=lambda words: _wrong_for(self, result.power_secret(words), (words[:, 0] == exponent).tolist())
+        )
+
+    monkeypatch.setattr(native.NativeRing, method, wrong)
+    assert not native.known_answers(_fastest())
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("method", ["multiply", "power_vartime"])
+def test_known_answers_ask_for_residues_at_the_edges(method: str, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = getattr(native.NativeRing, method)
+
+    def wrong(self: native.NativeRing, batch: Any, other: Any) -> Any:
+        n, result = self.n, right(self, batch, other)
+        edge = ((5 << n.bit_length()) + 21, n * n - 7, 1, n + 2, n * n - 1)[place]
+        return _wrong_for(self, result, [value == edge for value in self.store(batch)])
+
+    monkeypatch.setattr(native.NativeRing, method, wrong)
+    assert not native.known_answers(_fastest())
 
 
 def test_targets_agree(numbers: random.Random, make: Any) -> None:

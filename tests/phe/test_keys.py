@@ -78,3 +78,10 @@ def test_arithmetic_leaves_its_operands_alone(sides: Sides) -> None:
     for result in results:
         unsafe = result.ciphertext(be_secure=False)
         assert result.ciphertext() != unsafe
+
+
+@pytest.mark.parametrize("bad", [True, False, 1.0, "15", None, b"1"])
+def test_h18_a_ciphertext_is_an_int(sides: Sides, bad: object) -> None:
+    with pytest.raises(TypeError, match=f"ciphertext must be an int, not {type(bad).__name__}"):
+        sides.private.raw_decrypt(bad)  # type: ignore[arg-type]
+    assert sides.private.raw_decrypt(sides.public.raw_encrypt(7)) == 7

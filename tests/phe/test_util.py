@@ -73,3 +73,11 @@ def test_nothing_imports_it() -> None:
         or (isinstance(node, ast.Import) and "vecphe.phe.util" in {a.name for a in node.names})
     ]
     assert importers == [Path("phe/__init__.py")]
+
+
+@pytest.mark.parametrize("n", [1, 0, -7])
+def test_primality_below_two(n: int) -> None:
+    with pytest.raises(ValueError, match="n must be at least 2"):
+        util.miller_rabin(n, 5)
+    assert not util.is_prime(n)
+    assert [util.miller_rabin(number, 5) for number in (2, 3, 4)] == [True, True, False]

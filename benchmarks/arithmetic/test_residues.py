@@ -9,7 +9,7 @@ import pytest
 from benchmarks.common import slow_but
 from benchmarks.measure import limbs, shares_of_peak
 from vecphe import PrivateKey, PublicKey
-from vecphe.arithmetic import AnyRing, engine_named, ring_for, words_from_integers
+from vecphe.arithmetic import AnyRing, engine_named, words_from_integers
 
 COUNT = 64  # residues: eight groups of lanes
 # Multiply-adds a residue, in units of k^2 for k limbs of 52 bits: two for a product of limbs.
@@ -18,7 +18,7 @@ PRODUCT, SQUARE, FIXED_BASE_STEP = 10, 7, 8
 
 @pytest.fixture
 def ring(keys: tuple[PublicKey, PrivateKey]) -> AnyRing:
-    return ring_for(keys[0].n)
+    return keys[0]._context.ring
 
 
 def add_share_of_peak(benchmark: Any, engine: str, key_length: int, units: float, function: Any) -> None:

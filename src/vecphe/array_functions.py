@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import AnyRing
 from vecphe.encoding import as_plain_array, is_sparse
 from vecphe.errors import PlaintextOverflowError
-from vecphe.parallel import Context, map_chunks, part_of
+from vecphe.parallel import Context, joined, map_chunks, part_of
 
 __all__ = [
     "NO_COMPARISON",
@@ -274,7 +274,7 @@ def row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
         return ring.take(batch, indices.ravel()) if stop - start < terms else batch, outer, stop - start
 
     if outer >= terms:
-        return _joined(ring, _shared(context, _row_products, rows, outer, outer * terms, 1))
+        return joined(ring, _shared(context, _row_products, rows, outer, outer * terms, 1))
     return _multiplied(ring, _shared(context, _row_products, columns, terms, outer * terms, 1))
 
 
@@ -295,7 +295,7 @@ def matrix_power(context: Context, matrix: list[list[int]], batch: Any, shape: t
         return part_of(ring, batch, start * depth, stop * depth), [row[start:stop] for row in matrix], depth
 
     if len(matrix) >= width:
-        return _joined(ring, _shared(context, _matrix_power, rows, len(matrix), width * depth * each, each))
+        return joined(ring, _shared(context, _matrix_power, rows, len(matrix), width * depth * each, each))
     return _multiplied(ring, _shared(context, _matrix_power, columns, width, width * depth * each, each))
 
 
@@ -312,10 +312,6 @@ def _shared(
     least = -(-tuning.multiply_task * count // max(products, 1))
     carry = each >= tuning.carry_products
     return map_chunks(context, function, cut, count, least=max(least, 1), whole=True, carry=carry)
-
-
-def _joined(ring: AnyRing, parts: list[Any]) -> Any:
-    return parts[0] if len(parts) == 1 else ring.concatenate(parts)
 
 
 def _multiplied(ring: AnyRing, parts: list[Any]) -> Any:

@@ -26,7 +26,17 @@ from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_
 from vecphe.errors import EngineUnavailableError, ParallelError
 from vecphe.lifetime import end_with
 
-__all__ = ["AwayContext", "Context", "chunk_bounds", "effective_jobs", "map_chunks", "part_of", "place_of", "run_tasks"]
+__all__ = [
+    "AwayContext",
+    "Context",
+    "chunk_bounds",
+    "effective_jobs",
+    "joined",
+    "map_chunks",
+    "part_of",
+    "place_of",
+    "run_tasks",
+]
 
 Result = TypeVar("Result")
 Place: TypeAlias = Literal["threads", "processes", "machines"]
@@ -183,6 +193,11 @@ def map_chunks(
 def part_of(ring: AnyRing, batch: Any, start: int, stop: int) -> Any:
     """Residues `start` to `stop` of a batch."""
     return batch if stop - start == ring.size(batch) else ring.take(batch, np.arange(start, stop))
+
+
+def joined(ring: AnyRing, parts: list[Any]) -> Any:
+    """The batches of chunks as one."""
+    return parts[0] if len(parts) == 1 else ring.concatenate(parts)
 
 
 # What travels ----------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from vecphe.context import KeyContext
 from vecphe.errors import InvalidKeyError, InvalidPlaintextError
 from vecphe.forks import ForkSafeLock
 from vecphe.numbers import PublicNumbers
-from vecphe.parallel import AwayContext, map_chunks, part_of
+from vecphe.parallel import AwayContext, joined, map_chunks, part_of
 
 __all__ = ["RandomizerScheme", "RandomizerSource", "choose_window"]
 
@@ -150,7 +150,7 @@ class RandomizerSource:
             least=self.context.engine.tuning.encrypt_task,
             away=partial(_with_source, task, self.scheme),
         )
-        return parts[0] if len(parts) == 1 else self.context.ring.concatenate(parts)
+        return joined(self.context.ring, parts)
 
     def draw_of(self, count: int, chunk: int) -> Any:
         """A batch of `chunk` fresh randomizers, of `count` that are drawn from this source for one operation."""

@@ -8,7 +8,6 @@ from vecphe.arithmetic.selection import (
     engine_for,
     engine_named,
     engine_or_default,
-    ring_for,
     ring_of,
     why_not_used,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "engine_or_default",
     "integers_from_words",
     "random_words",
-    "ring_for",
     "ring_of",
     "why_not_used",
     "words_from_integers",

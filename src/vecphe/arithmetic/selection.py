@@ -25,7 +25,6 @@ __all__ = [
     "engine_for",
     "engine_named",
     "engine_or_default",
-    "ring_for",
     "ring_of",
     "self_test",
     "why_not_used",
@@ -251,11 +250,6 @@ def engine_or_default(n: int, name: str | None) -> Engine:
 def ring_of(engine: Engine, n: int) -> AnyRing:
     """The ring Z/n^2 on an engine, shared by all objects of a key."""
     return engine.ring(n)
-
-
-def ring_for(n: int) -> AnyRing:
-    """The ring Z/n^2 of `engine_for`, shared by all objects of a key."""
-    return ring_of(engine_for(n), n)
 
 
 def self_test(engine: Engine) -> bool:

@@ -59,14 +59,14 @@ MUTANTS = [
         (43,),
         "array_functions.py",
         "return _multiplied(ring, _shared(context, _row_products, columns,",
-        "return _joined(ring, _shared(context, _row_products, columns,",
+        "return joined(ring, _shared(context, _row_products, columns,",
         (SAME,),
     ),
     Mutant(
         (43,),
         "array_functions.py",
         "return _multiplied(ring, _shared(context, _matrix_power, columns,",
-        "return _joined(ring, _shared(context, _matrix_power, columns,",
+        "return joined(ring, _shared(context, _matrix_power, columns,",
         (SAME,),
     ),
     Mutant(

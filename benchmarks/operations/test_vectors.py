@@ -27,7 +27,7 @@ def test_encrypt(benchmark: Any, keys: Keys, x: Floats, packed: bool) -> None:
         keys[0].prepare(1 << 20)
     c = benchmark(keys[0].encrypt, x, packed=packed)
     check(keys[1], c, x)
-    benchmark.extra_info["bytes_per_value"] = c.n_ciphertexts * 2 * -(-keys[0].key_length // 8) / len(x)
+    benchmark.extra_info["bytes_per_value"] = c.nbytes_canonical / len(x)
 
 
 def test_decrypt(benchmark: Any, keys: Keys, c: EncryptedArray, x: Floats) -> None:

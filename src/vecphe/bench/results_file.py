@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from vecphe.arithmetic import ciphertext_bytes
 from vecphe.bench.records import PHASES, Record, Results
 from vecphe.errors import SerializationError
 from vecphe.files import read_file, replace_file
@@ -267,8 +268,8 @@ def _check_record(record: Record, place: str) -> None:
     refuse_unless(
         packed or record.ciphertexts == case.values, place, f"ciphertexts are not {case.values}, as the values"
     )
-    width = 2 * -(-case.key_length // 8)
-    right = math.isclose(record.bytes_per_value, width * record.ciphertexts / case.values)
+    wire = ciphertext_bytes(case.key_length) * record.ciphertexts
+    right = math.isclose(record.bytes_per_value, wire / case.values)
     refuse_unless(right, place, f"bytes_per_value is not that of {record.ciphertexts} ciphertexts a vector")
     try:
         known = datetime.datetime.fromisoformat(record.date).tzinfo is not None

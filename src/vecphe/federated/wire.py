@@ -12,7 +12,7 @@ from vecphe.errors import SerializationError
 from vecphe.federated.rounds import Contribution
 from vecphe.strict_text import parse_json, without_duplicates
 
-__all__ = ["contributions_from_header", "header_of_contributions", "pack", "unpack"]
+__all__ = ["checked_place", "contributions_from_header", "header_of_contributions", "pack", "unpack"]
 
 MAGIC = b"\x89VECPHM\n"
 VERSION = 1

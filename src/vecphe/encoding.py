@@ -25,6 +25,7 @@ __all__ = [
     "as_plain_array",
     "decode",
     "exact_fraction_bits",
+    "integer_type",
     "integers_at_scale",
     "is_sparse",
     "unit_at_scale",
@@ -167,8 +168,13 @@ def _from_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         return np.array(floats, dtype=np.float64).reshape(array.shape)
     integers = [int(number) for number in numbers]
     least, greatest = min(integers, default=0), max(integers, default=0)
+    return np.array(integers, dtype=integer_type(least, greatest)).reshape(array.shape)
+
+
+def integer_type(least: float, greatest: int) -> type[np.generic]:
+    """The first of int64, uint64 and Python's own integers that holds all from `least` to `greatest`."""
     fits = [t for t in (np.int64, np.uint64) if np.iinfo(t).min <= least and greatest <= np.iinfo(t).max]
-    return np.array(integers, dtype=fits[0] if fits else object).reshape(array.shape)
+    return fits[0] if fits else np.object_
 
 
 def _exact_floats(numbers: list[Any]) -> list[float] | None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from gmpy2 import mpz
 
+from vecphe.encoding import integer_type
 from vecphe.format import is_sprawling
 from vecphe.serialization.fields import MAX_DIMENSIONS
 from vecphe.tables import INTEGER, Row, check_text_start, csv_rows, number_of
@@ -163,9 +164,7 @@ def _integer_type(least: float, greatest: int, name: str) -> type[np.generic]:
             f"{name}: integers beyond 64 bits; in Python, "
             "PublicKey.encrypt(x, encoding=FixedPoint(0, max_abs=2**128)) takes them"
         )
-    if least < -(1 << 63) or (least < 0 and greatest >= 1 << 63):
-        return np.object_
-    return np.int64 if greatest < 1 << 63 else np.uint64
+    return integer_type(least, greatest)
 
 
 def csv_of_values(values: npt.NDArray[Any]) -> bytes:

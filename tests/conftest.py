@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,11 @@ from tests.toys import toy_keypair
 
 import vecphe
 from vecphe import PrivateKey, PublicKey
+
+# What is started in the background, or by nohup, ignores these, and so would all that the tests start and send them to.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 # `make fuzz` runs the tests marked `fuzz` for longer; without a count of their own they take the profile's.
 settings.register_profile("default", deadline=None)

@@ -11,7 +11,7 @@ import pytest
 
 import vecphe
 from vecphe import EncryptedArray, EngineFallbackWarning, EngineUnavailableError, PrivateKey, PublicKey
-from vecphe.arithmetic import available_engines, engine_named, selection
+from vecphe.arithmetic import available_engines, engine_named, ring_of, selection
 from vecphe.context import KeyContext
 from vecphe.federated import (
     FederatedLinearRegression,
@@ -160,6 +160,13 @@ def test_contexts_of_one_engine_share_their_ring(keypair: Any) -> None:
     batch = one.ring.ones(3)
     assert one.ring is two.ring
     assert two.taken(batch, one) is batch
+
+
+def test_a_ring_is_shared_as_long_as_one_uses_it(keypair: Any) -> None:
+    """However many other keys were used since; keys of one number would convert their arrays to and fro else."""
+    one = KeyContext.on(keypair[0]._numbers, "gmp")
+    ring_of.cache_clear()
+    assert KeyContext.on(keypair[0]._numbers, "gmp").ring is one.ring
 
 
 def test_numbers_of_the_facade_and_arrays_of_another_engine(sides: tuple[PublicKey, PublicKey], keypair: Any) -> None:

@@ -194,7 +194,7 @@ def check_no_number(value: Any) -> None:
     if type(value).__name__ == "EncryptedNumber":
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise TypeError(
-            f"a {kind} is no array: write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
+            f"a {kind} is no array; to add it, write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
             "with m the largest magnitude that it may have"
         )
 

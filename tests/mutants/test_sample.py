@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,13 @@ def covering_of(found: Change, *tests: str) -> Covering:
     return Covering(dict.fromkeys(tests, 1.0), {found.file: {found.runs_in[0]: set(tests)}})
 
 
+@pytest.fixture(scope="module")
+def new_process() -> Iterator[ProcessPoolExecutor]:
+    """A process like that of the command: tests forked from this one hold on to the package which it has imported."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
 @pytest.mark.parametrize(
     ("tests", "verdict", "remark"),
     [
@@ -36,16 +46,17 @@ def covering_of(found: Change, *tests: str) -> Covering:
     ],
 )
 def test_a_fault_is_caught_where_a_test_fails(
-    tmp_path: Path, tests: tuple[str, ...], verdict: str, remark: str
+    tmp_path: Path, new_process: ProcessPoolExecutor, tests: tuple[str, ...], verdict: str, remark: str
 ) -> None:
     fault = change("public_key.py", EQUALITY, UNEQUAL)
-    assert sample.verdict(fault, covering_of(fault, *tests), Copies(tmp_path)) == (verdict, remark)
+    told = new_process.submit(sample.verdict, fault, covering_of(fault, *tests), Copies(tmp_path))
+    assert told.result() == (verdict, remark)
 
 
-def test_a_fault_is_caught_where_nothing_can_be_imported(tmp_path: Path) -> None:
+def test_a_fault_is_caught_where_nothing_can_be_imported(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
     fault = change("forks.py", "os.register_at_fork(after_in_child=_in_child)", "os.register_at_fork()")
     covering = Covering({DOES_NOT: 1.0}, {"forks.py": {24: {DOES_NOT}}})
-    assert sample.verdict(fault, covering, Copies(tmp_path)) == ("caught", "")
+    assert new_process.submit(sample.verdict, fault, covering, Copies(tmp_path)).result() == ("caught", "")
 
 
 def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,8 +157,8 @@ def test_tests_are_measured_again_once_they_or_what_they_ran_have_changed(
     assert measured_now() == []
 
 
-def test_a_line_has_the_test_that_runs_it(tmp_path: Path) -> None:
-    measured = measuring._measured(Copies(tmp_path), "tests/test_forks.py")
+def test_a_line_has_the_test_that_runs_it(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
+    measured = new_process.submit(measuring._measured, Copies(tmp_path), "tests/test_forks.py").result()
     lines = (SOURCE / "vecphe" / "forks.py").read_text(encoding="utf-8").splitlines()
     taken = lines.index("        self._lock.acquire()") + 1
     locks = "tests/test_forks.py::test_the_lock_locks"

@@ -215,7 +215,7 @@ def test_single_numbers_and_arrays(sides: Sides, djn_sides: Sides) -> None:
         lambda: number * array,
         lambda: array * number,
     ):
-        with pytest.raises(TypeError, match=r"vecphe\.from_phe\(public_key, number, max_abs\)"):
+        with pytest.raises(TypeError, match=r"to add (it|them), (write )?vecphe\.from_phe\("):
             use()
     for use in (lambda: number / array, lambda: array / number):
         with pytest.raises(TypeError):

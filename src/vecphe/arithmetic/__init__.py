@@ -11,7 +11,14 @@ from vecphe.arithmetic.selection import (
     ring_of,
     why_not_used,
 )
-from vecphe.arithmetic.words import Words, ciphertext_bytes, integers_from_words, random_words, words_from_integers
+from vecphe.arithmetic.words import (
+    Words,
+    ciphertext_bytes,
+    integers_from_bytes,
+    integers_from_words,
+    random_words,
+    words_from_integers,
+)
 
 __all__ = [
     "AnyRing",
@@ -28,6 +35,7 @@ __all__ = [
     "engine_for",
     "engine_named",
     "engine_or_default",
+    "integers_from_bytes",
     "integers_from_words",
     "random_words",
     "ring_of",

@@ -23,7 +23,7 @@ from vecphe.arithmetic.cuda_kernels import (
     words32,
 )
 from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning
-from vecphe.arithmetic.words import Words, words_from_integers
+from vecphe.arithmetic.words import Words, exponent_words, integers_from_bytes, words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
 __all__ = ["SHAPES", "CudaEngine"]
@@ -74,11 +74,7 @@ class CudaRing(Ring[Batch]):
         return 4 * len(batch.buffer)
 
     def load(self, values: Iterable[int]) -> Batch:
-        width = self.ciphertext_bytes
-        try:
-            return self.load_bytes(b"".join(int(value).to_bytes(width, "little") for value in values))
-        except OverflowError:  # negative, or wider than n^2
-            raise InvalidCiphertextError from None
+        return self._loaded_as_bytes(values)
 
     def load_bytes(self, data: bytes) -> Batch:
         width, kernels = self.ciphertext_bytes, self.kernels
@@ -94,8 +90,7 @@ class CudaRing(Ring[Batch]):
         return result
 
     def store(self, batch: Batch) -> list[int]:
-        data, width = self.store_bytes(batch), self.ciphertext_bytes
-        return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
+        return integers_from_bytes(self.store_bytes(batch), self.ciphertext_bytes)
 
     def store_bytes(self, batch: Batch) -> bytes:
         self._own(batch)
@@ -202,7 +197,8 @@ class CudaRing(Ring[Batch]):
         return inverse
 
     def power_vartime(self, batch: Batch, exponents: Sequence[int]) -> Batch:
-        return self._power(batch, *_exponent_words(exponents))
+        words, bits = exponent_words(exponents)
+        return self._power(batch, words, max(bits, 1))
 
     def power_secret(self, batch: Batch, exponents: Words) -> Batch:
         return self._power(batch, exponents, 64 * exponents.shape[1])
@@ -224,14 +220,14 @@ class CudaRing(Ring[Batch]):
         self._own(batch)
         if any(len(row) != batch.count for row in matrix):
             raise ValueError("every row of the matrix needs one entry a residue")
-        words, bits = _exponent_words(chain.from_iterable(matrix))
+        words, bits = exponent_words(chain.from_iterable(matrix))
         if not len(matrix) or not batch.count:
             return self.ones(len(matrix))
         grid = words.reshape(len(matrix), batch.count, -1)
         result = None
         for start, stop in self.kernels.pieces(batch.count, ENTRIES * self._width):
             some = self.take(batch, np.arange(start, stop)) if stop - start < batch.count else batch
-            part = self._straus(grid[:, start:stop], bits, some)
+            part = self._straus(grid[:, start:stop], max(bits, 1), some)
             result = part if result is None else self.multiply(result, part)
         assert result is not None
         return result
@@ -270,15 +266,6 @@ def _all_below(rows: npt.NDArray[np.uint8], bound: int) -> bool:
         if not len(equal):
             return True
     return False
-
-
-def _exponent_words(exponents: Iterable[int]) -> tuple[Words, int]:
-    """Public exponents as words, and the length in bits of the longest, at least 1."""
-    integers = [int(exponent) for exponent in exponents]
-    if min(integers, default=0) < 0:
-        raise ValueError("exponents must not be negative")
-    bits = max(max(integers, default=0).bit_length(), 1)
-    return words_from_integers(integers, -(-bits // 64)), bits
 
 
 class CudaFixedBase(FixedBase[Batch]):

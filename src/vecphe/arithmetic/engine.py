@@ -60,6 +60,14 @@ class Ring(ABC, Generic[Batch]):
     def load_bytes(self, data: bytes) -> Batch:
         """Make a batch of concatenated canonical bytes; raise InvalidCiphertextError outside [0, n^2)."""
 
+    def _loaded_as_bytes(self, values: Iterable[int]) -> Batch:
+        """`load`, for engines whose batches are made of bytes."""
+        width = self.ciphertext_bytes
+        try:
+            return self.load_bytes(b"".join(int(value).to_bytes(width, "little") for value in values))
+        except OverflowError:  # negative, or wider than n^2
+            raise InvalidCiphertextError from None
+
     @abstractmethod
     def store(self, batch: Batch) -> list[int]:
         """Canonical integers in [0, n^2)."""

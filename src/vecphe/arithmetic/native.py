@@ -18,7 +18,7 @@ from gmpy2 import gcd, invert, mpz
 from vecphe.arithmetic import _native
 from vecphe.arithmetic.cancellation import told_of_flags
 from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring, Tuning, engine_name
-from vecphe.arithmetic.words import Words, words_from_integers
+from vecphe.arithmetic.words import Words, exponent_words, integers_from_bytes, words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
 __all__ = ["NativeEngine", "known_answers", "supported_targets", "why_unavailable"]
@@ -122,11 +122,7 @@ class NativeRing(Ring[_native.Batch]):
         return batch.nbytes
 
     def load(self, values: Iterable[int]) -> _native.Batch:
-        width = self.ciphertext_bytes
-        try:
-            return self.load_bytes(b"".join(int(value).to_bytes(width, "little") for value in values))
-        except OverflowError:  # negative, or wider than n^2
-            raise InvalidCiphertextError from None
+        return self._loaded_as_bytes(values)
 
     def load_bytes(self, data: bytes) -> _native.Batch:
         try:
@@ -135,8 +131,7 @@ class NativeRing(Ring[_native.Batch]):
             raise InvalidCiphertextError from None
 
     def store(self, batch: _native.Batch) -> list[int]:
-        data, width = self.native.store(batch), self.ciphertext_bytes
-        return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
+        return integers_from_bytes(self.native.store(batch), self.ciphertext_bytes)
 
     def store_bytes(self, batch: _native.Batch) -> bytes:
         return self.native.store(batch)
@@ -178,7 +173,7 @@ class NativeRing(Ring[_native.Batch]):
         return self.native.invert_from(batch, prefixes, self.load(inverses))
 
     def power_vartime(self, batch: _native.Batch, exponents: Sequence[int]) -> _native.Batch:
-        words, bits = _exponent_words(exponents)
+        words, bits = exponent_words(exponents)
         return self.native.power(batch, words, bits)
 
     def power_secret(self, batch: _native.Batch, exponents: Words) -> _native.Batch:
@@ -187,7 +182,7 @@ class NativeRing(Ring[_native.Batch]):
     def matrix_power_vartime(self, matrix: Sequence[Sequence[int]], batch: _native.Batch) -> _native.Batch:
         if any(len(row) != len(batch) for row in matrix):
             raise ValueError("every row of the matrix needs one entry a residue")
-        words, bits = _exponent_words(chain.from_iterable(matrix))
+        words, bits = exponent_words(chain.from_iterable(matrix))
         return self.native.matrix_power_vartime(batch, words, len(matrix), bits)
 
     def fixed_base(self, base: int, bits: int, window: int) -> NativeFixedBase:
@@ -196,17 +191,6 @@ class NativeRing(Ring[_native.Batch]):
 
 def _contiguous(words: Words) -> Words:
     return np.ascontiguousarray(words, dtype=np.uint64)
-
-
-def _exponent_words(exponents: Iterable[int]) -> tuple[Words, int]:
-    """Public exponents as words, and the length in bits of the longest."""
-    integers = [int(exponent) for exponent in exponents]
-    if min(integers, default=0) < 0:
-        raise ValueError("exponents must not be negative")
-    bits = max(integers, default=0).bit_length()
-    if bits <= 64:
-        return np.array(integers, dtype=np.uint64).reshape(-1, 1), bits
-    return words_from_integers(integers, -(-bits // 64)), bits
 
 
 class NativeFixedBase(FixedBase[_native.Batch]):

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from multiprocessing.process import parent_process
 from types import ModuleType
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -246,10 +247,13 @@ def engine_or_default(n: int, name: str | None) -> Engine:
         return engine
 
 
+_rings: WeakValueDictionary[tuple[Engine, int], AnyRing] = WeakValueDictionary()
+
+
 @lru_cache(maxsize=32)
 def ring_of(engine: Engine, n: int) -> AnyRing:
-    """The ring Z/n^2 on an engine, shared by all objects of a key."""
-    return engine.ring(n)
+    """The ring Z/n^2 on an engine, one as long as any object of a key uses it; the last few are kept."""
+    return _rings.setdefault((engine, n), engine.ring(n))
 
 
 def self_test(engine: Engine) -> bool:

@@ -16,6 +16,8 @@ __all__ = [
     "Words",
     "ciphertext_bytes",
     "digits_from_words",
+    "exponent_words",
+    "integers_from_bytes",
     "integers_from_words",
     "random_words",
     "words_from_integers",
@@ -43,6 +45,22 @@ def integers_from_words(words: Words, *, signed: bool = False) -> list[mpz]:
     step = 8 * words.shape[1]
     data = words.astype("<u8", copy=False).tobytes()
     return [mpz.from_bytes(data[i : i + step], "little", signed=signed) for i in range(0, len(data), step)]
+
+
+def integers_from_bytes(data: bytes | memoryview, width: int) -> list[int]:
+    """Little-endian integers of `width` bytes each."""
+    return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
+
+
+def exponent_words(exponents: Iterable[int]) -> tuple[Words, int]:
+    """Public exponents as words, and the length in bits of the longest; ValueError if one is negative."""
+    integers = [int(exponent) for exponent in exponents]
+    if min(integers, default=0) < 0:
+        raise ValueError("exponents must not be negative")
+    bits = max(integers, default=0).bit_length()
+    if bits <= 64:
+        return np.array(integers, dtype=np.uint64).reshape(-1, 1), bits
+    return words_from_integers(integers, -(-bits // 64)), bits
 
 
 def digits_from_words(words: Words, bits: int, window: int) -> list[list[int]]:

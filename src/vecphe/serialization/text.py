@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from vecphe.arithmetic import ciphertext_bytes
+from vecphe.arithmetic import ciphertext_bytes, integers_from_bytes
 from vecphe.errors import InvalidCiphertextError, SerializationError
 from vecphe.numbers import GREATEST_KEY_LENGTH
 from vecphe.serialization.fields import ArrayFields, Number
@@ -225,9 +225,7 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
         "terms": fields.terms,
         "bound": _number_fields(fields.bound),
         "layout": {"width": fields.width, "slots": fields.slots} if fields.packed else None,
-        "ciphertexts": [
-            integer_to_base64url(int.from_bytes(data[i : i + width], "little")) for i in range(0, len(data), width)
-        ],
+        "ciphertexts": [integer_to_base64url(ciphertext) for ciphertext in integers_from_bytes(data, width)],
     }
 
 

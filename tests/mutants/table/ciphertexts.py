@@ -44,14 +44,14 @@ MUTANTS = [
     Mutant((32,), GMP, "if not 0 <= value < self._n_squared:", "if not value < self._n_squared:", (LOAD,)),
     Mutant(
         (32,),
-        NATIVE,
+        "arithmetic/engine.py",
         'b"".join(int(value).to_bytes(width, "little") for value in values)',
         'b"".join(int(value % self.n_squared).to_bytes(width, "little") for value in values)',
         (LOAD,),
     ),
     Mutant(
         (32,),
-        NATIVE,
+        "arithmetic/engine.py",
         "except OverflowError:  # negative, or wider than n^2",
         "except ZeroDivisionError:",
         (LOAD,),

@@ -189,8 +189,8 @@ MUTANTS = [
     Mutant(
         (38,),
         TEXT,
-        'integer_to_base64url(int.from_bytes(data[i : i + width], "little"))',
-        'str(int.from_bytes(data[i : i + width], "little"))',
+        "integer_to_base64url(ciphertext)",
+        "str(ciphertext)",
         (LONG_JSON,),
     ),
     Mutant(

@@ -47,8 +47,8 @@ EDITS = {
 }
 SAMPLE = """\
 from tests.mutants.model import Mutant
-TEST = ("test_numbers.py::test_h15_equality_and_hash",)
-MUTANTS = [Mutant((15,), "public_key.py", old, new, TEST) for old, new in {edits!r}]
+TEST = ("numbers/test_numbers.py::test_h15_equality_and_hash",)
+MUTANTS = [Mutant((15,), "keys/public_key.py", old, new, TEST) for old, new in {edits!r}]
 """
 LAUNCH = """\
 import runpy, sys
@@ -69,7 +69,7 @@ def test_the_replay_tells_what_became_of_each_mutant(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     told = {name.strip(): verdict for verdict, name in re.findall(r"^\[.*?\] (\w+) +(.*)$", done.stdout, re.MULTILINE)}
-    mutants = {Mutant((15,), "public_key.py", *edit, ("",)): verdict for edit, verdict in EDITS.items()}
+    mutants = {Mutant((15,), "keys/public_key.py", *edit, ("",)): verdict for edit, verdict in EDITS.items()}
     assert told == {mutant.name.strip(): verdict for mutant, verdict in mutants.items()}, done.stdout + done.stderr
     assert done.returncode == 1
 

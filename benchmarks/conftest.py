@@ -20,7 +20,7 @@ from vecphe.bench import workloads
 from vecphe.bench.environment import Environment, use_engine
 
 
-@pytest.fixture(params=["ifma", pytest.param("ifma256", marks=slow), "gmp"])
+@pytest.fixture(params=["ifma", "fma512", *(pytest.param(name, marks=slow) for name in ("ifma256", "fma256")), "gmp"])
 def engine(request: pytest.FixtureRequest) -> Any:
     """The name of an engine, which is the active one meanwhile; one that does not run here is skipped, with why."""
     why_not = dict(available_engines())[request.param]

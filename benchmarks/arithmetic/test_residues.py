@@ -23,7 +23,7 @@ def ring(keys: tuple[PublicKey, PrivateKey]) -> AnyRing:
 
 def add_share_of_peak(benchmark: Any, engine: str, key_length: int, units: float, function: Any) -> None:
     """Rate of the kernel over the core's peak, measured in turn, into the record; where benchmarks are timed."""
-    if engine != "ifma" or benchmark.disabled:
+    if engine == "gmp" or benchmark.disabled:
         return
     rates, peaks = zip(*shares_of_peak(units * limbs(key_length) ** 2 * COUNT, function, 15), strict=True)
     benchmark.extra_info["share_of_peak"] = max(rates) / max(peaks)  # the best of each: others had company

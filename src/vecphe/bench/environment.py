@@ -18,7 +18,7 @@ from vecphe.arithmetic import active_engine, available_engines, engine_named, wh
 __all__ = ["Environment", "PeakMemory", "cpu_fields", "cpu_model", "engine_warning", "machine_line", "use_engine"]
 
 _PACKAGES = ("numpy", "gmpy2", "phe")
-_FAST = ("ifma", "ifma256")
+_FAST = ("ifma", "ifma256", "fma512", "fma256")
 _ENGINE_VARIABLE = "VECPHE_ENGINE"
 
 
@@ -129,7 +129,7 @@ def engine_warning(asked: str | None, used: str | None = None) -> str | None:
     if used in _FAST or asked == used:
         return None
     reasons = why_not_used()
-    for name, _ in available_engines():
+    for name, _ in sorted(available_engines(), key=lambda engine: engine[1] is not None):  # what runs here comes first
         if name in _FAST and name in reasons:
             return f"THE FAST ENGINE DID NOT RUN: all figures are of engine {used!r}; {name}: {reasons[name]}"
     return f"THE FAST ENGINE DID NOT RUN: figures are of engine {used!r}; the key is too long for the native kernel"

@@ -98,7 +98,9 @@ class Calls:
         if n == P * Q:
             decryptor = engine.decryptor(P, Q)
             calls["decrypt"] = lambda: integers_from_words(decryptor.decrypt(ring, batch, 1))
-            calls["decrypt one"] = lambda: integers_from_words(decryptor.decrypt(ring, ring.take(batch, np.array([1])), 1))
+            calls["decrypt one"] = lambda: integers_from_words(
+                decryptor.decrypt(ring, ring.take(batch, np.array([1])), 1)
+            )
         self.calls = calls
 
     def plain(self, result: Any) -> Any:
@@ -190,11 +192,14 @@ def test_handlers_of_signals_run_in_the_callers_mode(engine: native.NativeEngine
         seen.append(mode())
         raise _SeenError
 
-    def work() -> None:
+    def powers() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
+        for _ in range(1000):
+            ring.native.power(batch, exponents, 2000)
+
+    def work() -> None:
         with pytest.raises(_SeenError):
-            for _ in range(1000):
-                ring.native.power(batch, exponents, 2000)
+            powers()
 
     before = signal.signal(signal.SIGALRM, handler)
     try:

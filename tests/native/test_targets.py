@@ -15,7 +15,6 @@ from vecphe.arithmetic import _native, native
 from vecphe.arithmetic.words import random_words
 from vecphe.errors import EngineUnavailableError
 
-
 NEEDED = {
     "ifma512": {"avx512ifma", "avx512f", "avx512dq", "avx512vl"},
     "ifma256": {"avx512ifma", "avx512f", "avx512dq", "avx512vl"},

@@ -167,7 +167,8 @@ def test_a_mode_that_is_left_behind_would_be_seen() -> None:
 def test_the_mode_is_back_where_a_kernel_throws(engine: native.NativeEngine) -> None:
     ring = engine.ring(2**2000 - 1)
     batch, exponents = ring.ones(64), words_from_integers([2**2000 - 1] * 64, 32)
-    _native.watch(bytearray(b"\1"))
+    flag = bytearray(b"\1")  # which has to live as long as it is watched
+    _native.watch(flag)
     try:
 
         def work() -> None:

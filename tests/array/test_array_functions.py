@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from vecphe import (
     EncryptedArray,
@@ -26,6 +27,7 @@ Keypair = tuple[PublicKey, PrivateKey]
 X = np.array([[1.0, -2.5, 3.0, 0.5], [4.0, 5.0, -6.25, 7.0]])
 Y = np.array([[10.0, 20.0, 30.0, 40.0], [-1.0, 0.25, 2.0, 3.0]])
 MASK = np.array([[True, False, True, False], [False, False, True, True]])
+MISSING = np.where(MASK, np.nan, Y)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,8 @@ ONE: list[Callable[[Any], Any]] = [
     lambda a: np.where(np.array([[[True]], [[False]]]), a, Y),
     lambda a: np.where(MASK.tolist(), a, Y.tolist()),
     lambda a: np.where(True, a, Y),
+    lambda a: np.where(np.isnan(MISSING), a, MISSING),  # what missing values are filled with
+    lambda a: np.where(~np.isnan(MISSING), MISSING.tolist(), a),
     lambda a: +a,
     lambda a: 0 + a,
     lambda a: a.transpose((0, 1)),
@@ -166,6 +170,9 @@ def test_choices_carry_scale_bound_and_kind(keypair: Keypair) -> None:
     for joined in (np.stack([small, large]), np.where([True, False], small, large), np.hstack([large, small])):
         assert joined.bound == large.bound
         assert joined.dtype == np.int64
+    assert private_key.decrypt(np.where(sp.csr_array([[True, False]]), small, 5)).tolist() == [[1, 5]]
+    missing = np.array([np.nan, 2**40], dtype=object)
+    assert private_key.decrypt(np.where([True, False], small, missing)).tolist() == [1, 2**40]
     mixed = np.where([True, False], small, halves)
     assert (mixed.dtype, mixed.format.fraction_bits) == (np.float64, halves.format.fraction_bits)
     assert private_key.decrypt(mixed).tolist() == [1.0, 0.75]

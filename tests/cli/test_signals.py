@@ -190,7 +190,7 @@ def test_signals_that_were_ignored_stay_ignored(start, tmp_path, keypair, number
     [*((signal.SIGINT, delay) for delay in (0.0, 0.1, 0.4)), (signal.SIGHUP, 0.4), (signal.SIGHUP, 1.5)],
 )
 def test_h60_h70_a_terminal_that_signals_workers_too(start, tmp_path, monkeypatch, keypair, number, delay):
-    """As it does: the whole group. Python would print tracebacks: while it starts, and where joblib's helper is gone."""
+    """The whole group. Python would print tracebacks: while it starts, and where joblib's helper is gone."""
     monkeypatch.setenv("VECPHE_ENGINE", "gmp")
     keypair[1].save(tmp_path / "key")
     keypair[0].encrypt(np.zeros(2000))[np.arange(200_000) // 100].save(tmp_path / "c", rerandomize=False)

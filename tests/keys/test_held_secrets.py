@@ -49,6 +49,14 @@ def test_h14_decryptors_of_all_engines_stay_in_the_process(keypair: Keypair, nam
     assert leaks(repr(decryptor), keypair[1]) == set()
 
 
+@pytest.mark.parametrize("name", [name for name, _ in available_engines()])
+def test_tables_of_a_randomizer_base_stay_in_the_process(keypair: Keypair, name: str) -> None:
+    table = runnable(name).ring(keypair[0].n).fixed_base(4, 64, 4)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match="refuses to be pickled"):
+            pickle.dumps(table, protocol=protocol)
+
+
 def test_h14_no_pickle_of_anything_that_decrypts(keypair: Keypair) -> None:
     private_key = keypair[1]
     server = Server(256, insecure=True)

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import AnyRing
-from vecphe.errors import PlaintextOverflowError
-from vecphe.plaintext.encoding import as_plain_array, is_sparse
+from vecphe.errors import BatchTooLargeError, PlaintextOverflowError
+from vecphe.plaintext.encoding import as_plain_array, is_encrypted_number, is_sparse
+from vecphe.system.memory import fits_in_memory
 from vecphe.system.parallel import Context, joined, map_chunks, part_of
 
 __all__ = [
@@ -27,7 +28,8 @@ __all__ = [
     "apply_ufunc",
     "check_no_matrix",
     "check_no_number",
-    "defers_to_operators",
+    "check_no_product",
+    "check_room",
     "dot",
     "is_plain",
     "matrix_power",
@@ -37,11 +39,12 @@ __all__ = [
     "row_products",
     "signed_power",
     "sparse_matrix_power",
+    "takes_as_object",
 ]
 
 _DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
-NO_PRODUCT = "a product of two encrypted arrays cannot be computed: Paillier only adds"
-NO_DIVISOR = "division by an encrypted array cannot be computed: Paillier only adds"
+NO_PRODUCT = "a product of two encrypted values cannot be computed: Paillier only adds"
+NO_DIVISOR = "division by an encrypted value cannot be computed: Paillier only adds"
 NO_COMPARISON = "encrypted values cannot be compared: only the key holder sees them"
 _MOST_POWERS = 1 << 14  # powers that stand in memory at once in a product by a sparse matrix, if its rows allow it
 _WORKS = (
@@ -150,13 +153,13 @@ def _outer(kind: Any, left: Any, right: Any) -> Any:
 def _where(kind: Any, condition: Any, *choices: Any) -> Any:
     if len(choices) != 2 or isinstance(condition, kind):
         raise TypeError("numpy.where needs a plain condition and two choices: numpy.where(mask, c, x)")
-    mask = np.asarray(condition, dtype=np.bool_)
+    mask = np.asarray(condition.toarray() if is_sparse(condition) else condition, dtype=np.bool_)
     first, second = choices
     if isinstance(first, kind) and isinstance(second, kind):
         return kind._gathered(choices, lambda positions: np.where(mask, *positions), "numpy.where")
     encrypted, plain = (first, second) if isinstance(first, kind) else (second, first)
     kept = mask if encrypted is first else ~mask
-    values = plain_operand(plain, "the plain choice x")
+    values = plain_operand(plain, "the plain choice x", unused=kept)  # where a value is missing, the other is taken
     return encrypted * kept + np.where(kept, np.zeros((), values.dtype), values)
 
 
@@ -184,19 +187,25 @@ def is_plain(value: Any) -> bool:
     return hasattr(type(value), "__array__") or hasattr(value, "__array_interface__") or is_sparse(value)
 
 
-def plain_operand(value: Any, name: str) -> npt.NDArray[Any]:
+def plain_operand(value: Any, name: str, unused: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[Any]:
     """`as_plain_array`, and of sparse matrices: the zeros of an operand are no secret from who has it."""
-    return as_plain_array(value.toarray() if is_sparse(value) else value, name)
+    return as_plain_array(value.toarray() if is_sparse(value) else value, name, unused)
 
 
 def check_no_number(value: Any) -> None:
     """Raise for a number of phe or of the facade: as an array it can be added."""
-    if type(value).__name__ == "EncryptedNumber":
+    if is_encrypted_number(value):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise TypeError(
             f"a {kind} is no array; to add it, write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
             "with m the largest magnitude that it may have"
         )
+
+
+def check_no_product(kind: type, value: Any, why: str) -> None:
+    """Raise for an operand that is encrypted, as an array or as a number of phe or of the facade."""
+    if isinstance(value, kind) or is_encrypted_number(value):
+        raise TypeError(why)
 
 
 def check_no_matrix(value: Any) -> None:
@@ -210,13 +219,41 @@ def check_no_matrix(value: Any) -> None:
         raise TypeError(f"* with a {type(value).__name__} means a matrix product: write @ for *, or {plain} for x")
 
 
-def defers_to_operators(caller: FrameType) -> bool:
-    """Whether a conversion to a plain array is asked for by scipy.sparse.
+def takes_as_object(caller: FrameType) -> bool:
+    """Whether a conversion to a plain array, asked for by `caller`, is to give an array of the one object.
 
-    Its operators try numpy.asanyarray on the other operand, and leave the operation to that one's reflected operator
-    if what comes back is a 0-d array of an object.
+    The operators of scipy.sparse try numpy.asanyarray on the other operand, and leave the operation to that one's
+    reflected operator if what comes back is a 0-d array of an object.
+
+    Raises
+    ------
+    TypeError
+        For all others, with what to write instead.
     """
-    return str(caller.f_globals.get("__name__")).startswith("scipy.sparse.")
+    module = str(caller.f_globals.get("__name__"))
+    if module.startswith("scipy.sparse."):
+        return True
+    if module.startswith("numpy.ma."):
+        raise TypeError("a masked array x and an encrypted one do not combine; fill it first: x.filled(value)")
+    raise TypeError(
+        "an EncryptedArray does not turn into a plain array; with a DataFrame or tensor x on the left write "
+        "numpy.asarray(x) @ c, of a list of encrypted arrays numpy.mean(numpy.stack([c, d]), axis=0)"
+    )
+
+
+def check_room(ring: AnyRing, count: int) -> None:
+    """Refuse at once so many residues as would have the process killed; they take a quarter more than canonical ones.
+
+    Raises
+    ------
+    BatchTooLargeError
+    """
+    needed = count * ring.ciphertext_bytes * 5 // 4
+    if not fits_in_memory(needed):
+        raise BatchTooLargeError(
+            f"an array of {count} ciphertexts takes about {needed / 1e9:.1f} GB, more memory than there is; "
+            "work on parts of it"
+        )
 
 
 def reciprocals(divisors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

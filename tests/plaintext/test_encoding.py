@@ -360,6 +360,8 @@ def test_h18_h74_other_lists_are_lists() -> None:
 def test_h16_what_is_not_used_is_not_examined() -> None:
     values, unused = [np.nan, 1.0, np.inf], np.array([True, False, True])
     assert as_plain_array(values, unused=unused).tolist() == [0.0, 1.0, 0.0]
+    single = as_plain_array(np.array(values, dtype=np.float32), unused=unused)
+    assert (single.dtype, single.tolist()) == (np.float64, [0.0, 1.0, 0.0])
     assert as_plain_array(np.nan, unused=np.array([True, True])).tolist() == [0.0, 0.0]
     for wrong in ([True, False, False], [False, False, True]):
         with pytest.raises(InvalidPlaintextError):

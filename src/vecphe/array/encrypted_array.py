@@ -270,8 +270,8 @@ class EncryptedArray(ArrayData):
         )
         rows = [flat[start:stop] for start, stop in pairwise(starts.tolist())]
         bound = self.bound * max((sum(map(abs, row)) for row in rows), default=0)
-        self._check_bound(bound)
         array_functions.check_room(self._ring, len(rows) * math.prod(self._shape[1:]))
+        self._check_bound(bound)
         if sparse is None:
             residues = array_functions.matrix_power(self._key._context, rows, self._residues, self._shape)
         else:

@@ -79,7 +79,9 @@ def as_plain_array(values: Any, name: str = "x", unused: npt.NDArray[np.bool_] |
         array = _from_objects(_objects(values), name)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and size <= 8:
-        array = array.astype(np.float64) if unused is None else np.where(unused, 0.0, array)
+        array = array.astype(np.float64)
+        if unused is not None:
+            array = np.where(unused, 0.0, array)
         _check_finite(array, name)
         return array
     if kind in "bi":

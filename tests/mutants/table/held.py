@@ -34,8 +34,8 @@ MUTANTS = [
     Mutant(
         (14,),
         "arithmetic/engine.py",
-        "    def __reduce__(self) -> NoReturn:\n",
-        "    def _reduce(self) -> NoReturn:\n",
+        '    def __reduce__(self) -> NoReturn:\n        raise TypeError("a decryptor',
+        '    def _reduce(self) -> NoReturn:\n        raise TypeError("a decryptor',
         (f"{HELD}test_h14_decryptors_of_all_engines_stay_in_the_process",),
     ),
     Mutant(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import weakref
@@ -107,6 +108,19 @@ ONE: list[Callable[[Any], Any]] = [
     lambda a: np.where(np.array([[[True]], [[False]]]), a, Y),
     lambda a: np.where(MASK.tolist(), a, Y.tolist()),
     lambda a: np.where(True, a, Y),
+    # Called by keywords, and with options that ask for what is so anyway.
+    lambda a: np.sum(a=a, axis=0, dtype=None, out=None),
+    lambda a: np.mean(a=a, keepdims=True),
+    lambda a: np.take(a=a, indices=[1], axis=1),
+    lambda a: np.split(ary=a, indices_or_sections=2)[1],
+    lambda a: np.flip(m=a),
+    lambda a: np.stack(arrays=[a, a], out=None, dtype=None),
+    lambda a: np.reshape(a, (4, 2), order="C"),
+    lambda a: np.copy(a=a, order="K"),
+    lambda a: np.dot(a=a, b=Y.T),
+    lambda a: np.outer(b=a, a=Y),
+    lambda a: np.add(a, 1, dtype=None),
+    lambda a: np.add.reduce(a, axis=1, dtype=None),
     lambda a: np.where(np.isnan(MISSING), a, MISSING),  # what missing values are filled with
     lambda a: np.where(~np.isnan(MISSING), MISSING.tolist(), a),
     lambda a: +a,
@@ -161,6 +175,31 @@ def test_h39_what_repeats_elements_is_not_fresh(public_key: PublicKey) -> None:
         assert move(c).is_fresh
         c.to_bytes()
         assert not move(c).is_fresh
+
+
+def test_sizes_along_axes(keypair: Keypair) -> None:
+    c = keypair[0].encrypt(np.zeros((2, 3)))
+    assert (np.size(c), np.size(c, 0), np.size(c, axis=-1), np.shape(a=c)) == (6, 2, 3, (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda c: np.sum(c, dtype=float), "numpy.sum takes only a, axis, keepdims on encrypted arrays"),
+        (lambda c: np.sum(c, where=[True, False]), "numpy.sum takes only a, axis, keepdims"),
+        (lambda c: np.mean(c, 0, float), "numpy.mean takes only a, axis, keepdims"),
+        (lambda c: np.reshape(c, (2, 1), order="F"), "numpy.reshape takes only a, shape"),
+        (lambda c: np.ravel(c, "F"), "numpy.ravel takes only a on"),
+        (lambda c: np.dot(c, [1, 2], out=np.zeros(1)), "numpy.dot takes only a, b"),
+        (lambda c: np.outer([1], c, out=np.zeros((1, 2))), "numpy.outer takes only a, b"),
+        (lambda c: np.concatenate([c, c], dtype=float), "numpy.concatenate does not work"),
+    ],
+)
+def test_options_that_arrays_do_not_have_are_named_as_in_numpy(
+    keypair: Keypair, call: Callable[[Any], Any], told: str
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(told)):
+        call(keypair[0].encrypt([1.0, 2.0]))
 
 
 def test_choices_carry_scale_bound_and_kind(keypair: Keypair) -> None:

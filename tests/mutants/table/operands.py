@@ -91,8 +91,8 @@ MUTANTS = [
     Mutant(
         (72,),
         FUNCTIONS,
-        '    if kwargs.get("out") is not None:\n',
-        '    if kwargs.get("out") is not None:\n        return NotImplemented\n    if False:\n',
+        '    if "out" in kwargs:\n',
+        '    if "out" in kwargs:\n        return NotImplemented\n    if False:\n',
         (ON_THE_LEFT, UFUNCS, OURS),
     ),
     Mutant(

@@ -11,11 +11,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from time import perf_counter
+from functools import partial
 
-import numpy as np
-import numpy.typing as npt
-
+from benchmarks.measure import once
 from vecphe.bench.environment import machine_line, use_engine
 from vecphe.bench.estimate import Plan, calibrate, estimate
 from vecphe.bench.sides import Side
@@ -29,22 +27,15 @@ ROUNDS = {  # values that take about a second
 }
 
 
-def measured(plan: Plan, side: Side, vectors: npt.NDArray[np.float64]) -> float:
-    started = perf_counter()
-    side.run(vectors)
-    return perf_counter() - started
-
-
-def compare(plan: Plan) -> bool:
+def is_near(plan: Plan) -> bool:
     side = Side("packed" if plan.packed else "vectorized", plan.key_length, plan.clients)
     side.prepare(plan.clients, plan.values)
-    vectors = gradients(plan.clients, plan.values)
-    pairs = [(estimate(plan, calibrate(plan)).round, measured(plan, side, vectors)) for _ in range(REPEATS)]
+    run = partial(side.run, gradients(plan.clients, plan.values))
+    pairs = [(estimate(plan, calibrate(plan)).round, once(run)) for _ in range(REPEATS)]
     predicted, actual = (statistics.median(times) for times in zip(*pairs, strict=True))
     error = predicted / actual - 1
-    kind = "packed" if plan.packed else "unpacked"
     print(
-        f"{plan.clients} clients, {plan.values} values, {plan.key_length} bits, {kind}: "
+        f"{plan.clients} clients, {plan.values} values, {plan.key_length} bits, {'' if plan.packed else 'un'}packed: "
         f"predicted {predicted:.3g} s, measured {actual:.3g} s, {100 * error:+.1f} %",
         flush=True,
     )
@@ -57,7 +48,7 @@ def main() -> int:
     engine = parser.parse_args().engine
     with use_engine(engine):
         print(machine_line(), flush=True)
-        within = [compare(plan) for plan in ROUNDS[engine]]
+        within = [is_near(plan) for plan in ROUNDS[engine]]
     return 0 if all(within) else 1
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
+from operator import matmul
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
 
+from benchmarks.calls import Keys
 from benchmarks.common import slow_but
-from vecphe import EncryptedArray, PrivateKey, PublicKey, generate_keypair
-from vecphe.arithmetic import Tuning
+from vecphe import EncryptedArray, PublicKey, generate_keypair
 
-BITS = 31  # of the entries of a matrix
-Keys = tuple[PublicKey, PrivateKey]
+BITS, ROWS = 31, 8  # of the entries of a matrix, and how many it has
 
 
 @pytest.fixture(scope="module")
@@ -24,50 +25,40 @@ def pair() -> Keys:
     return public_key, private_key
 
 
-@pytest.fixture
-def tuning(pair: Keys) -> Tuning:
-    return pair[0]._context.engine.tuning
-
-
-@pytest.fixture(params=slow_but(1, 2))
-def jobs(request: pytest.FixtureRequest) -> Iterator[int]:
-    with joblib.parallel_config(n_jobs=request.param):
-        yield request.param
-
-
-@pytest.fixture(params=slow_but(1, 2, 4, 16))
-def tasks(request: pytest.FixtureRequest) -> int:
-    """How many of the smallest tasks the work is."""
-    return int(request.param)
-
-
-def measured(benchmark: Any, call: Any) -> Any:
-    if not benchmark.disabled:
-        call()
-    return benchmark.pedantic(call, rounds=1 if benchmark.disabled else 5)
-
-
 def repeated(public_key: PublicKey, count: int) -> EncryptedArray:
     return public_key.encrypt(np.ones(8))[np.arange(count) % 8]
 
 
-def test_encrypt(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    x = np.ones(tasks * tuning.encrypt_task)
-    assert measured(benchmark, lambda: pair[0].encrypt(x)).size == len(x)
+def _encrypt(pair: Keys, tasks: int) -> tuple[Callable[[], Any], Any]:
+    x = np.ones(tasks * pair[0]._context.engine.tuning.encrypt_task)
+    return partial(pair[0].encrypt, x), x
 
 
-def test_decrypt(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    c = repeated(pair[0], tasks * tuning.decrypt_task)
-    assert measured(benchmark, lambda: pair[1].decrypt(c)).all()
+def _decrypt(pair: Keys, tasks: int) -> tuple[Callable[[], Any], Any]:
+    c = repeated(pair[0], tasks * pair[0]._context.engine.tuning.decrypt_task)
+    return partial(pair[1].decrypt, c), np.ones(c.size)
 
 
-def test_sum(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    c = repeated(pair[0], tasks * tuning.multiply_task)
-    assert pair[1].decrypt(measured(benchmark, c.sum)) == c.size
+def _sum(pair: Keys, tasks: int) -> tuple[Callable[[], Any], Any]:
+    c = repeated(pair[0], tasks * pair[0]._context.engine.tuning.multiply_task)
+    return c.sum, c.size
 
 
-def test_matrix(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    rows = 8
-    c = repeated(pair[0], -(-tasks * tuning.multiply_task // (rows * -(-BITS // 4))))
-    matrix = np.full((rows, c.size), 2**BITS - 1)
-    assert pair[1].decrypt(measured(benchmark, lambda: matrix @ c)).tolist() == [c.size * (2**BITS - 1)] * rows
+def _matrix(pair: Keys, tasks: int) -> tuple[Callable[[], Any], Any]:
+    products = tasks * pair[0]._context.engine.tuning.multiply_task
+    c = repeated(pair[0], -(-products // (ROWS * -(-BITS // 4))))
+    matrix = np.full((ROWS, c.size), 2**BITS - 1)
+    return partial(matmul, matrix, c), matrix.sum(axis=1)
+
+
+@pytest.mark.parametrize("tasks", slow_but(1, 2, 4, 16))  # how many of the smallest tasks the work is
+@pytest.mark.parametrize("jobs", slow_but(1, 2))
+@pytest.mark.parametrize("make", [_encrypt, _decrypt, _sum, _matrix])
+def test_workers(benchmark: Any, pair: Keys, make: Callable[..., Any], jobs: int, tasks: int) -> None:
+    call, expected = make(pair, tasks)
+    with joblib.parallel_config(n_jobs=jobs):
+        if not benchmark.disabled:
+            call()
+        result = benchmark.pedantic(call, rounds=1 if benchmark.disabled else 5)
+    plain = pair[1].decrypt(result) if isinstance(result, EncryptedArray) else result
+    np.testing.assert_array_equal(plain, expected)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from benchmarks import documents, targets
-from benchmarks.measure import Measured
+from benchmarks.measure import Figure
 from benchmarks.saved import load, save, stamped, with_section
 
 from vecphe.errors import SerializationError
 
 LINES = [
-    Measured("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us", target=150),
-    Measured("setup", "set-up", 0.5, "s", at_most=True, target=0.3),
-    Measured("jobs", "two workers", 1.8, "x"),
+    Figure("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us", target=150),
+    Figure("setup", "set-up", 0.5, "s", at_most=True, target=0.3),
+    Figure("jobs", "two workers", 1.8, "x"),
 ]
 
 

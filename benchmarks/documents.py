@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import operation_counts, targets, time_profile
-from benchmarks.saved import RESULTS, load, provenance, table, versions, with_section
-from vecphe.bench.results_file import load_results
+from benchmarks.saved import provenance, table, versions, with_section
+from vecphe.bench.results_file import load_file, load_results
 from vecphe.bench.tables import COLUMNS, cells
 from vecphe.files import replace_file
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def rounds_table() -> list[str]:
@@ -56,8 +57,8 @@ def stale_documents(write: bool) -> list[str]:
     """Names of documents that differ from the results; brought up to date if `write`."""
     lines = [("docs/performance.md", "rounds", rounds_table())]
     for name, marker, kind, as_lines in SECTIONS:
-        path = RESULTS / f"{kind.replace('-', '_')}.json"
-        lines.append((name, marker, as_lines(load(path, kind))))
+        content = load_file(RESULTS / f"{kind.replace('-', '_')}.json", f"vecphe-{kind}", "make results")
+        lines.append((name, marker, as_lines(content)))
     old = {name: (ROOT / name).read_text(encoding="utf-8") for name, _, _ in lines}
     new = dict(old)
     for name, marker, section in lines:

@@ -20,6 +20,8 @@ from benchmarks.measure import Comparison, Figure, compare, limbs, limit, once, 
 from vecphe.arithmetic import active_engine
 from vecphe.arithmetic.gmp import GmpRing, Pairs
 from vecphe.bench import workloads
+from vecphe.bench.estimate import Plan, calibrate, estimate
+from vecphe.bench.sides import Side
 from vecphe.federated import NaiveBackend, federated_learning, get_data
 from vecphe.primes import random_prime_pair
 
@@ -158,6 +160,30 @@ def protocol() -> Lines:
     yield limit("setup", "protocol set-up, 2048 bits", statistics.median(setups), "s", gmp=0.25, ifma=0.3)
 
 
+ESTIMATED = {  # by engine: values that take about a second
+    "ifma": (Plan(5, 60_000, 2048), Plan(5, 25_000, 3072), Plan(5, 700, 2048, packed=False)),
+    "gmp": (Plan(3, 12_000, 2048), Plan(3, 350, 2048, packed=False)),
+}
+
+
+def estimates() -> Lines:
+    """How far `vecphe estimate` is off measured rounds; 25 % are allowed.
+
+    The calibration is short, the rounds are not: each takes about a second, in turn with a new calibration, and medians
+    are compared, so that a machine that is busy for a while is busy for both.
+    """
+    for plan in ESTIMATED.get(active_engine().name, ()):
+        side = Side("packed" if plan.packed else "vectorized", plan.key_length, plan.clients)
+        side.prepare(plan.clients, plan.values)
+        run = partial(side.run, workloads.gradients(plan.clients, plan.values))
+        pairs = [(estimate(plan, calibrate(plan)).round, once(run)) for _ in range(5)]
+        predicted, actual = (statistics.median(times) for times in zip(*pairs, strict=True))
+        kind, error = "packed" if plan.packed else "unpacked", 100 * (predicted / actual - 1)
+        name = f"estimate of {plan.clients} clients, {plan.values} values, {plan.key_length} bits, {kind}"
+        detail = f"predicted {predicted:.3g} s, measured {actual:.3g} s, {error:+.1f} %"
+        yield limit(f"estimate-{kind}-{plan.key_length}", name, abs(error), "%", detail, gmp=25, ifma=25)
+
+
 def kernel() -> Lines:
     """Multiply-adds of the product kernel (10 k^2 a residue, in limbs of 52 bits) against the core's own peak."""
     engine = active_engine()
@@ -236,7 +262,7 @@ def jobs() -> Lines:
     yield Figure("jobs", "encrypt 4096 values with n_jobs=2, against 1", ratio, "x", detail, target=target)
 
 
-ALONE = (facade, matrix, first, keygen, protocol, kernel, tables, validation, overhead, imports, jobs)
+ALONE = (facade, matrix, first, keygen, protocol, estimates, kernel, tables, validation, overhead, imports, jobs)
 GROUPS: dict[str, Callable[[], Lines]] = {
     **{name: partial(against_peers, rows) for name, rows in ROWS.items()},
     **{group.__name__: group for group in ALONE},

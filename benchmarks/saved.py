@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from vecphe.bench.environment import Environment, machine_line
-from vecphe.bench.results_file import load_file, save_file
+from vecphe.bench.results_file import save_file
 from vecphe.errors import SerializationError
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def stamped(**content: Any) -> dict[str, Any]:
@@ -26,14 +24,6 @@ def stamped(**content: Any) -> dict[str, Any]:
         "environment": asdict(Environment.current()),
         **content,
     }
-
-
-def save(path: Path, kind: str, content: dict[str, Any]) -> None:
-    save_file(path, f"vecphe-{kind}", content)
-
-
-def load(path: Path, kind: str) -> dict[str, Any]:
-    return load_file(path, f"vecphe-{kind}", "make results")
 
 
 def parser_with_save(about: str | None) -> argparse.ArgumentParser:
@@ -49,7 +39,7 @@ def show_and_save(
     path, content = parser_with_save(about).parse_args().save, stamped(**measure())
     print("\n".join(as_table(content)))
     if path:
-        save(path, kind, content)
+        save_file(path, f"vecphe-{kind}", content)
 
 
 def provenance(content: dict[str, Any], command: str) -> str:

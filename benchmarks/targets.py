@@ -18,8 +18,9 @@ os.environ["RAYON_NUM_THREADS"] = "1"  # read when a peer is imported
 
 import vecphe
 from benchmarks.measure import Figure, hold
-from benchmarks.saved import parser_with_save, provenance, save, stamped, table
+from benchmarks.saved import parser_with_save, provenance, stamped, table
 from vecphe.bench.environment import machine_line
+from vecphe.bench.results_file import save_file
 
 
 def measured_lines(groups: list[str]) -> Iterator[Figure]:
@@ -46,7 +47,7 @@ def main() -> int:
     print(machine_line(), flush=True)
     lines, status = hold(measured_lines(arguments.groups or list(GROUPS)))
     if arguments.save:
-        save(arguments.save, "targets", stamped(lines=[asdict(line) for line in lines]))
+        save_file(arguments.save, "vecphe-targets", stamped(lines=[asdict(line) for line in lines]))
     return status
 
 

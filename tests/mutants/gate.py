@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.saved import save, stamped
+from benchmarks.saved import stamped
 from tests.mutants.model import ROOT, Mutant, replaced
 from tests.mutants.replay import Copies, check_processes, environment
 
 from vecphe.arithmetic import active_engine
+from vecphe.bench.results_file import save_file
 
 EXAMPLE = ROOT / "examples" / "gate"
 SLOWER = """
@@ -246,7 +247,7 @@ def main() -> int:
             print("\n".join(f"  {line}" for line in told["said"]), flush=True)
             replayed.append(told)
     if arguments.save:
-        save(arguments.save, "regressions", stamped(plants=replayed))
+        save_file(arguments.save, "vecphe-regressions", stamped(plants=replayed))
     right = sum(not told["wrong"] for told in replayed)
     print(f"\n{right} of {len(replayed)} as they should be")
     return 0 if right == len(replayed) else 1

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.peers import libraries
 from vecphe import EncryptedArray, PrivateKey, PublicKey
 from vecphe.bench import workloads
-from vecphe.encoding import Floats
+from vecphe.plaintext.encoding import Floats
 
 Keys = tuple[PublicKey, PrivateKey]
 

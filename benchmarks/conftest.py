@@ -16,7 +16,7 @@ from benchmarks.common import slow, slow_but
 from vecphe.arithmetic import available_engines
 from vecphe.bench import workloads
 from vecphe.bench.environment import Environment, use_engine
-from vecphe.encoding import Floats
+from vecphe.plaintext.encoding import Floats
 
 
 def parameter(*values: Any, ids: list[str] | None = None) -> Any:

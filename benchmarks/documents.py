@@ -14,7 +14,7 @@ from benchmarks import operation_counts, targets, time_profile
 from benchmarks.saved import provenance, table, versions, with_section
 from vecphe.bench.results_file import load_file, load_results
 from vecphe.bench.tables import COLUMNS, cells
-from vecphe.files import replace_file
+from vecphe.system.files import replace_file
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

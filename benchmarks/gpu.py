@@ -25,10 +25,10 @@ from benchmarks.measure import Figure, hold, limit, once
 from benchmarks.saved import parser_with_save
 from vecphe.arithmetic import Engine, engine_named, random_words, selection, words_from_integers
 from vecphe.bench import workloads
-from vecphe.context import KeyContext
-from vecphe.numbers import PublicNumbers
-from vecphe.primes import random_prime_pair
-from vecphe.randomizers import RandomizerSource, exponent_bits
+from vecphe.numbers.context import KeyContext
+from vecphe.numbers.key_numbers import PublicNumbers
+from vecphe.numbers.primes import random_prime_pair
+from vecphe.randomness.randomizers import RandomizerSource, exponent_bits
 
 FEW = 33
 Timed = Iterator[tuple[str, Callable[[], Any], int]]

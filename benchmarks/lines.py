@@ -23,7 +23,7 @@ from vecphe.bench import workloads
 from vecphe.bench.estimate import Plan, calibrate, estimate
 from vecphe.bench.sides import Side
 from vecphe.federated import NaiveBackend, federated_learning, get_data
-from vecphe.primes import random_prime_pair
+from vecphe.numbers.primes import random_prime_pair
 
 Lines = Iterator[Figure]
 

@@ -9,7 +9,7 @@ import pytest
 import vecphe
 from benchmarks.calls import Keys
 from benchmarks.common import slow_but
-from vecphe.randomizers import RandomizerSource
+from vecphe.randomness.randomizers import RandomizerSource
 
 
 @pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning")

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.calls import ON_ANY, ON_UNPACKED, Call, Subject, add_many
 from benchmarks.common import slow, slow_but
 from vecphe import FixedPoint, SlotLayout
-from vecphe.encoding import PACKED, Floats, decode
+from vecphe.plaintext.encoding import PACKED, Floats, decode
 
 
 def measure(benchmark: Any, subject: Subject, call: Call) -> None:

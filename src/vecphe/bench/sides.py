@@ -22,7 +22,7 @@ from vecphe.federated import (
 )
 from vecphe.federated.clock import PhaseClock
 from vecphe.federated.interface import EncryptedVector
-from vecphe.packing import SlotLayout
+from vecphe.plaintext.packing import SlotLayout
 
 __all__ = ["Round", "Side"]
 

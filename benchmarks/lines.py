@@ -179,7 +179,7 @@ def estimates() -> Lines:
         pairs = [(estimate(plan, calibrate(plan)).round, once(run)) for _ in range(5)]
         predicted, actual = (statistics.median(times) for times in zip(*pairs, strict=True))
         kind, error = "packed" if plan.packed else "unpacked", 100 * (predicted / actual - 1)
-        name = f"estimate of {plan.clients} clients, {plan.values} values, {plan.key_length} bits, {kind}"
+        name = f"estimate of {plan.clients} clients, {plan.values} values, {plan.key_length} bits, {kind}, off by"
         detail = f"predicted {predicted:.3g} s, measured {actual:.3g} s, {error:+.1f} %"
         yield limit(f"estimate-{kind}-{plan.key_length}", name, abs(error), "%", detail, gmp=25, ifma=25)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def versions(numbers: dict[str, str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
 
-def table(*rows: list[str] | tuple[str, ...]) -> list[str]:
+def table(*rows: Sequence[str]) -> list[str]:
     """Lines of a Markdown table, its header first."""
     header, *rest = (f"| {' | '.join(row)} |" for row in rows)
     return [header, "|" + "---|" * len(rows[0]), *rest]

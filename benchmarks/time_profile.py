@@ -15,8 +15,8 @@ from vecphe.arithmetic import active_engine
 from vecphe.bench.sides import Side
 from vecphe.bench.tables import duration
 from vecphe.bench.workloads import gradients
-from vecphe.keys import private_key, public_key
-from vecphe.plaintext import encoding
+from vecphe.keys import public_key
+from vecphe.plaintext import encoding, format
 from vecphe.randomness import randomizers
 
 KEY_LENGTH = 2048
@@ -40,7 +40,7 @@ def watched() -> list[tuple[Any, str, str]]:
         (type(ring), "multiply", "additions: products mod n^2"),
         (type(decryptor), "decrypt", "decryption: powers and CRT"),
         (SlotLayout, "unpack", "unpack and decode"),
-        (private_key, "decode", "unpack and decode"),
+        (format, "decode", "unpack and decode"),
     ]
 
 
@@ -96,24 +96,19 @@ def measure() -> dict[str, Any]:
 def as_table(content: dict[str, Any]) -> list[str]:
     """Markdown lines of a saved run."""
     profiles = content["profiles"]
-
-    def row(name: str, cell: Callable[[dict[str, Any]], str]) -> list[str]:
-        return [name, *map(cell, profiles)]
-
-    def share(part: str) -> list[str]:
-        return row(part, lambda p: f"{duration(p['parts'][part])} ({100 * p['parts'][part] / p['round']:.1f} %)")
-
-    lead = f"{provenance(content, 'python -m benchmarks.time_profile')} {content['key_length']} bits, one core."
-    return [
-        lead,
-        "",
-        *table(
-            row("part", lambda p: f"{p['clients']} clients, {p['values']:,} values"),
-            *map(share, sorted(profiles[-1]["parts"], key=profiles[-1]["parts"].get, reverse=True)),
-            row("a round", lambda p: duration(p["round"])),
-            row("set-up: key pair and tables", lambda p: duration(p["setup"])),
-        ),
+    parts = sorted(profiles[-1]["parts"], key=profiles[-1]["parts"].get, reverse=True)
+    columns = [
+        [
+            f"{found['clients']} clients, {found['values']:,} values",
+            *(f"{duration(found['parts'][p])} ({100 * found['parts'][p] / found['round']:.1f} %)" for p in parts),
+            duration(found["round"]),
+            duration(found["setup"]),
+        ]
+        for found in profiles
     ]
+    rows = zip(["part", *parts, "a round", "set-up: key pair and tables"], *columns, strict=True)
+    lead = f"{provenance(content, 'python -m benchmarks.time_profile')} {content['key_length']} bits, one core."
+    return [lead, "", *table(*rows)]
 
 
 if __name__ == "__main__":

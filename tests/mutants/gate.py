@@ -44,8 +44,8 @@ def add_up(columns):
     return total
 """
 PASSES, CATCHES = 10, 5
-# In the middle between as fast and 15 % slower, 7 % from either: the median speeds of one version lay within 3 % of each
-# other in processes of their own, at a load of 10. With the default of 10 % a slow-down of 15 % is only 3.4 % beyond.
+# In the middle between as fast and 15 % slower, 7 % from either: the median speeds of one version lay within 3 % of
+# each other in processes of their own, at a load of 10. At the default of 10 % only 3.4 % would be left.
 SPEEDS = ("--speeds-only", "--tolerance", "0.07")
 _CHECK = "if not self.all_units(batch):"
 

@@ -48,7 +48,7 @@ def pypaillier(key_length):
     import paillier
 
     if key_length < 2048:
-        raise ValueError("takes keys of 2048 bits and more")
+        raise NotImplementedError("takes keys of 2048 bits and more")
     public, private = paillier.generate_keypair(key_length)
     return SimpleNamespace(
         encrypt=lambda values: [bytes(blob) for blob in paillier.encrypt_many(public, values)],

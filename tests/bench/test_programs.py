@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks import calls, lines, operation_counts, time_profile
 from benchmarks.measure import Comparison, Figure, hold
+from benchmarks.peers import libraries
 from benchmarks.saved import stamped
 
 from vecphe.arithmetic import active_engine, available_engines
@@ -14,6 +20,7 @@ from vecphe.bench import workloads
 from vecphe.bench.environment import use_engine
 from vecphe.bench.estimate import Plan
 
+PHASES = ("encrypt", "add", "decrypt")
 PORTABLE = dict(available_engines())["portable"]
 
 
@@ -86,3 +93,30 @@ def test_what_is_missed_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     assert "3 x" in captured.out
     assert captured.err == "1 of 2 targets missed: two\n"
+
+
+IPCL = """
+class PaillierKeypair:
+    def generate_keypair(key_length, djn):
+        return type("Public", (), {"encrypt": Vector}), type("Private", (), {"decrypt": lambda vector: vector})
+
+class Vector(list):
+    def __add__(self, other):
+        return Vector(a + b for a, b in zip(self, other))
+"""
+
+
+@pytest.mark.parametrize(("name", "installed"), [("ipcl", True), ("ipcl", False), ("fate_utils", False)])
+def test_the_script_for_another_python_answers(tmp_path: Path, name: str, installed: bool) -> None:
+    if installed:
+        (tmp_path / "ipcl_python.py").write_text(IPCL, encoding="utf-8")
+    job = {"peer": name, "key_length": 1024, "values": [1.5, -2.0], "repeats": 3}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, str(libraries.__file__)]
+    done = subprocess.run(command, input=json.dumps(job), env=environment, capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+    if installed:
+        assert answer["decrypted"] == [3.0, -4.0]
+        assert {phase: len(seconds) for phase, seconds in answer["seconds"].items()} == dict.fromkeys(PHASES, 3)
+    else:
+        assert list(answer) == ["missing"]

@@ -38,13 +38,13 @@ class Row(NamedTuple):
     targets: dict[str, float]
     peer: str = "phe_loop"
     theirs: str = ""
-    key_length: int = 2048
+    length: int = 2048  # of the key
     pairs: int = 7
 
     def measured(self) -> Figure:
-        keys, (ours, theirs) = workloads.keypair(self.key_length), self.counts
+        keys, (ours, theirs) = workloads.keypair(self.length), self.counts
         keys[0].prepare(4096)
-        them, values = peer(self.peer, self.key_length), workloads.values(theirs).tolist()
+        them, values = peer(self.peer, self.length), workloads.values(theirs).tolist()
         call = checked_of(them, self.theirs or self.call, values)
         subject = Subject(keys, workloads.values(ours))
         comparison = compare(subject.checked(self.call), call, self.counts, self.pairs)
@@ -62,9 +62,7 @@ ROWS = {
         Row("multiply", "ciphertext * 53-bit plain", "times_plain", (256, 8), {"ifma": 8}, theirs="multiply"),
     ),
     "key-lengths": tuple(
-        Row(
-            f"encrypt-{bits}", f"encrypt 256 values, {bits} bits", "encrypt", (256, 4), {"ifma": least}, key_length=bits
-        )
+        Row(f"encrypt-{bits}", f"encrypt 256 values, {bits} bits", "encrypt", (256, 4), {"ifma": least}, length=bits)
         for bits, least in ((1024, 120), (3072, 140), (4096, 140))
     ),
     "singles": (  # whole calls, without a pool
@@ -194,18 +192,12 @@ def kernel() -> Lines:
         ring = engine.ring(p * q)
         batch = ring.load([3**1000 + i for i in range(64)])
         assert ring.store(ring.multiply(batch, batch))[1] == (3**1000 + 1) ** 2 % (p * q) ** 2
-        multiply = partial(_repeat, 40, ring.multiply, batch, batch)
-        rates = shares_of_peak(40 * 64 * 10 * limbs(key_length) ** 2, multiply, 31)
+        rates = shares_of_peak(64 * 10 * limbs(key_length) ** 2, partial(ring.multiply, batch, batch), 31, 40)
         share = statistics.median(ours / peak for ours, peak in rates)
         ours, peak = (statistics.median(side) / 1e9 for side in zip(*rates, strict=True))
         name = f"product kernel, {key_length} bits, of the core's IFMA peak"
         detail = f"{ours:.3g} of {peak:.3g} G multiply-adds/s"
         yield Figure(f"peak-{key_length}", name, 100 * share, "%", detail, target=70)
-
-
-def _repeat(times: int, function: Callable[..., object], *arguments: Any) -> None:
-    for _ in range(times):
-        function(*arguments)
 
 
 def tables() -> Lines:
@@ -234,10 +226,10 @@ def overhead() -> Lines:
     public_key, _ = vecphe.generate_keypair(2048, engine="gmp")
     nothing = SimpleNamespace(power_secret=lambda exponents: Pairs([], []))
     public_key._source._table, public_key._source._sized_for = nothing, 1 << 40
-    calls = partial(_repeat, 200, partial(public_key.encrypt, packed=True), workloads.values(11))
+    call = partial(public_key.encrypt, workloads.values(11), packed=True)
     with patch.object(GmpRing, "multiply_plain", lambda ring, batch, words, offset: batch):
-        calls()
-        median = statistics.median(once(calls) / 200 for _ in range(31))
+        call()
+        median = statistics.median(once(call, 200) for _ in range(31))
     name = "Python around one packed encryption of 11 values"
     yield limit("overhead", name, median * 1e6, "us", "engine that does nothing", ifma=20)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from timeit import timeit
 from typing import NamedTuple
 
 from vecphe.arithmetic import active_engine
@@ -78,11 +78,9 @@ def hold(figures: Iterable[Figure]) -> tuple[list[Figure], int]:
     return shown, 1 if missed else 0
 
 
-def once(function: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
+def once(function: Callable[[], object], times: int = 1) -> float:
+    """Wall seconds of one call, the mean of so many."""
+    return timeit(function, number=times) / times
 
 
 def compare(
@@ -94,9 +92,11 @@ def compare(
     return Comparison.of([(once(ours) / items[0], once(theirs) / items[1]) for _ in range(pairs)])
 
 
-def shares_of_peak(multiply_adds: float, function: Callable[[], object], times: int) -> list[tuple[float, float]]:
+def shares_of_peak(
+    multiply_adds: float, function: Callable[[], object], samples: int, times: int = 1
+) -> list[tuple[float, float]]:
     """Multiply-adds a second of a function that does so many, and of the core at its peak, measured in turn."""
-    return [(multiply_adds / once(function), multiply_add_peak()) for _ in range(times)]
+    return [(multiply_adds / once(function, times), multiply_add_peak()) for _ in range(samples)]
 
 
 def limbs(key_length: int) -> int:

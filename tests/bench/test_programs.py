@@ -51,7 +51,7 @@ def test_operations_of_an_encryption_are_counted(monkeypatch: pytest.MonkeyPatch
 )
 def test_a_row_is_a_ratio_of_checked_calls(call: str, theirs: str) -> None:
     goals = {active_engine().name: 1e9}
-    figure = lines.Row("key", "name", call, (4, 2), goals, theirs=theirs, key_length=512, pairs=1).measured()
+    figure = lines.Row("key", "name", call, (4, 2), goals, theirs=theirs, length=512, pairs=1).measured()
     assert (figure.name, figure.unit, figure.target, figure.met) == ("name, against phe", "x", 1e9, False)
     assert figure.value > 0
 

@@ -72,10 +72,6 @@ ROWS = {
 }
 
 
-def against_peers(rows: tuple[Row, ...]) -> Lines:
-    return (row.measured() for row in rows)
-
-
 FACADE: dict[str, tuple[str, Callable[..., object], dict[str, float]]] = {
     "encrypt": ("pub.encrypt(v)", lambda public, private, x, v: public.encrypt(v), {"ifma": 20}),
     "decrypt": ("priv.decrypt(x)", lambda public, private, x, v: private.decrypt(x), {"ifma": 2}),
@@ -256,6 +252,6 @@ def jobs() -> Lines:
 
 ALONE = (facade, matrix, first, keygen, protocol, estimates, kernel, tables, validation, overhead, imports, jobs)
 GROUPS: dict[str, Callable[[], Lines]] = {
-    **{name: partial(against_peers, rows) for name, rows in ROWS.items()},
+    **{name: partial(map, Row.measured, rows) for name, rows in ROWS.items()},
     **{group.__name__: group for group in ALONE},
 }

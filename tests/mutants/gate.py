@@ -44,8 +44,8 @@ def add_up(columns):
     return total
 """
 PASSES, CATCHES = 10, 5
-# In the middle between as fast and 15 % slower, 7 % from either: at a load of 10 the median speeds of one version lay
-# within 1 % of each other in three processes, and the limits of a run 1 % from its median. 10 % would leave 3.4 %.
+# In the middle between as fast and 15 % slower, 7 % from either: at a load of 10 the speeds that processes found of one
+# version lay within 3 % of each other, their limits within 1 % of the median. 10 % would leave 3.4 % in all.
 SPEEDS = ("--speeds-only", "--tolerance", "0.07")
 _CHECK = "if not self.all_units(batch):"
 

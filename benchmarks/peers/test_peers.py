@@ -22,12 +22,7 @@ from benchmarks.measure import once
 from benchmarks.peers import libraries
 from vecphe.bench import workloads
 
-INSTALL = {
-    "phe_loop": "phe",
-    "pypaillier": "pypaillier",
-    "lightphe_loop": "'vecphe[peers]'",
-    "tenseal_ckks": "'vecphe[peers]'",
-}
+NAMES = ("phe_loop", "pypaillier", "lightphe_loop", "tenseal_ckks")
 PHASES = ("encrypt", "add", "decrypt")
 
 
@@ -47,12 +42,12 @@ def record(benchmark: Any, name: str, seconds: list[float]) -> None:
 @pytest.mark.parametrize("key_length", slow_but(1024, 2048, 3072))
 @pytest.mark.parametrize("batch", slow_but(3, 11, 256))
 @pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize("name", list(INSTALL))
+@pytest.mark.parametrize("name", NAMES)
 def test_peer(benchmark: Any, name: str, phase: str, x: Any, key_length: int) -> None:
     try:
         them = peer(name, key_length)
     except ImportError as error:
-        pytest.skip(f"{name} NOT COMPARED: {error}; pip install {INSTALL[name]}")
+        pytest.skip(f"{name} NOT COMPARED: {error}; pip install 'vecphe[bench,peers]'")
     except NotImplementedError as error:
         pytest.skip(f"{name} {error}")
     call, repeats = checked_of(them, phase, x.tolist()), 1 if benchmark.disabled else 5

@@ -123,7 +123,7 @@ def test_the_command_runs_the_example(project: Path) -> None:
 
 
 def test_the_example_s_reference_does_the_same_under_every_key(project: Path) -> None:
-    """A power takes longer for one modulus than for another: with a key's, few blocks of the next run would be quiet."""
+    """A power takes longer for one modulus than for another: with a key's, few blocks of another run would be quiet."""
     results = []
     for _ in range(2):
         function = UserRows(project / "rows.py")._functions["add_up_columns"]  # runs the file anew, with another key

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import vecphe
-from benchmarks.calls import ON_ANY, ON_UNPACKED, Call, Subject
+from benchmarks.calls import ON_ANY, ON_UNPACKED, Call, Keys, Subject
 from benchmarks.measure import Figure, hold, limit, once
 from benchmarks.saved import parser_with_save
 from vecphe.arithmetic import Engine, engine_named, random_words, selection, words_from_integers
@@ -34,9 +34,8 @@ FEW = 33
 Timed = Iterator[tuple[str, Callable[[], Any], int]]
 
 
-def check(bits: int) -> None:
+def check(keys: Keys) -> None:
     """Every operation on few residues, held against gmp; stops at the first wrong result."""
-    keys = workloads.keypair(bits, "cuda")
     subject, ring = Subject(keys, workloads.values(FEW)), keys[0]._context.ring
     calls = {name: make(subject) for name, make in (ON_ANY | ON_UNPACKED).items()}
     calls["negate"] = Call(partial(neg, subject.c), -subject.x)
@@ -47,7 +46,7 @@ def check(bits: int) -> None:
         powers = ring.power_secret(ring.load([3, 5]), words_from_integers([7, 1 << 69], 2))
         assert ring.store(powers) == [3**7, pow(5, 1 << 69, ring.n_squared)]
     except (AssertionError, vecphe.VecpheError) as error:
-        raise SystemExit(f"WRONG at {bits} bits: {error}") from error
+        raise SystemExit(f"WRONG at {keys[0].key_length} bits: {error}") from error
 
 
 def seconds(function: Callable[[], Any], engine: Engine) -> float:
@@ -65,7 +64,7 @@ def seconds(function: Callable[[], Any], engine: Engine) -> float:
 
 def operations(engine: Engine, bits: int, count: int, targets: dict[str, float]) -> Iterator[Figure]:
     """Millions a second of each operation on a batch that is on the device."""
-    check(bits)
+    check(workloads.keypair(bits, "cuda"))
     p, q = random_prime_pair(bits)
     for timed in (_encryption, _on_ciphertexts):
         for name, function, many in timed(engine, p, q, count):
@@ -156,7 +155,7 @@ def measured() -> Iterator[Figure]:
 def quick() -> int:
     """Every kernel of two key lengths."""
     for bits in (1024, 2048):
-        check(bits)
+        check(workloads.keypair(bits, "cuda"))
         print(f"{bits} bits: every operation is right on {FEW} residues", flush=True)
     return 0
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import calls, lines, operation_counts, time_profile
+from benchmarks import calls, gpu, lines, operation_counts, time_profile
 from benchmarks.measure import Comparison, Figure, hold
 from benchmarks.peers import libraries
 from benchmarks.saved import stamped
 
 from vecphe.arithmetic import active_engine, available_engines
+from vecphe.arithmetic.gmp import GmpRing, Pairs
 from vecphe.bench import workloads
 from vecphe.bench.environment import use_engine
 from vecphe.bench.estimate import Plan
@@ -76,6 +77,21 @@ def test_a_wrong_result_of_another_library_is_seen(name: str) -> None:
     calls.checked_of(type(right)(**parts), name, [1.5, -2.0])
     with pytest.raises(AssertionError):
         calls.checked_of(type(right)(**parts | {"decrypt": wrong}), name, [1.5, -2.0])
+
+
+@pytest.mark.parametrize("method", ["multiply", "multiply_plain", "product", "invert", "power_secret", "load_bytes"])
+def test_a_wrong_operation_of_an_engine_is_seen(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = workloads.keypair(512, "gmp")
+    gpu.check(keys)
+    right = getattr(GmpRing, method)
+
+    def wrong(*arguments: Any) -> Pairs:
+        batch = right(*arguments)
+        return Pairs(batch.x0, [x1 + 1 for x1 in batch.x1])
+
+    monkeypatch.setattr(GmpRing, method, wrong)
+    with pytest.raises(SystemExit, match="WRONG at 512 bits"):
+        gpu.check(keys)
 
 
 def test_the_estimate_is_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The cost model, and the command that calibrates it. benchmarks/estimates.py holds it against measured rounds."""
+"""The cost model, and the command that calibrates it. benchmarks/lines.py holds it against measured rounds."""
 
 from __future__ import annotations
 

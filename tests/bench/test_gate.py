@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.bench import made
 
 from vecphe.arithmetic import active_engine
-from vecphe.bench import gate
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_identity, load_baseline, save_baseline
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
+from vecphe.bench.user_rows import Rows
 from vecphe.errors import EngineUnavailableError, SerializationError
 from vecphe.files import replace_file
 
@@ -32,17 +33,15 @@ class Machine:
         self.slowdown = 1.0
         self.timed = False
 
-    def samplers(self, say: Any) -> dict[str, Callable[[], Block]]:
+    def block(self) -> Block:
         self.timed = True
-        return {ROW: lambda: Block(self.slowdown, self.reference)}
+        return Block(self.slowdown, self.reference)
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
-    monkeypatch.setattr(gate, "_count_all", lambda say, used: machine.counts)
-    monkeypatch.setattr(gate, "_samplers", machine.samplers)
-    monkeypatch.setattr(gate, "RATIO_ROWS", RATIO_ROWS[:1])
+    monkeypatch.setattr(Rows, "of_library", lambda: made.rows(machine.counts, {ROW: machine.block}))
     return machine
 
 
@@ -119,7 +118,7 @@ def test_an_engine_that_was_asked_for_and_does_not_run_fails_every_row(
     def refuse(name: str) -> None:
         raise why_not
 
-    monkeypatch.setattr(gate, "engine_named", refuse)
+    monkeypatch.setattr("vecphe.bench.gate.engine_named", refuse)
     report = check_baseline(file, engine="gmp")
     assert report.failed == ["add", "decrypt", ROW]
     assert "needs engine gmp (6.3), which does not run here: it does not run" in str(report)
@@ -434,7 +433,7 @@ def test_the_committed_baseline_loads_and_has_every_row() -> None:
     assert baseline.engine == "ifma"
     assert {"ifma", "ifma256", "gmp", "portable"} == baseline.engines.keys()
     for rows in baseline.engines.values():
-        assert list(rows.counts) == sorted(row.name for row in COUNT_ROWS)
+        assert list(rows.counts) == sorted(COUNT_ROWS)
     for engine in ("ifma", "gmp"):
         assert baseline.engines[engine].speeds.keys() == {row.name for row in RATIO_ROWS}
 
@@ -446,10 +445,8 @@ def test_rows_that_depend_on_the_caches_have_twice_the_tolerance(
     assert slack == 2.0
     loose = next(row.name for row in RATIO_ROWS if row.slack == slack)
     rewrite(file, replace(rows, speeds={ROW: SPEED, loose: SPEED}))
-    monkeypatch.setattr(
-        gate, "_samplers", lambda say: {row: lambda: Block(machine.slowdown, 4.0) for row in (ROW, loose)}
-    )
-    monkeypatch.setattr(gate, "RATIO_ROWS", [row for row in RATIO_ROWS if row.name in (ROW, loose)])
+    blocks = {ROW: machine.block, loose: machine.block}
+    monkeypatch.setattr(Rows, "of_library", lambda: made.rows(COUNTS, blocks, {loose: slack}))
     machine.slowdown = 1.15
     assert check_baseline(file).failed == [ROW]
     machine.slowdown = 1.3

@@ -51,19 +51,10 @@ class Speed:
 
 @dataclass(frozen=True)
 class EngineRows:
-    """Rows of one engine.
+    """Rows of one engine, by name; speeds only of engines where somebody guards them.
 
-    Attributes
-    ----------
-    target : str
-        What the engine computed on: instruction set or library.
-    cpu : str
-        Where the speeds were measured; counts hold on any CPU.
-    date : str
-    versions : dict of str to str
-    counts : dict of str to dict of str to int
-    speeds : dict of str to Speed
-        Empty for engines whose speed nobody guards.
+    The target is what the engine computed on: instruction set or library. Speeds hold on the `cpu` where they were
+    measured, counts on any.
     """
 
     target: str
@@ -83,22 +74,10 @@ class EngineRows:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline file.
-
-    Attributes
-    ----------
-    engine : str
-        The engine that it requires.
-    engines : dict of str to EngineRows
-        Rows of that one, and of others that may be asked for.
-    """
+    """A baseline file: the engine that it requires, and rows of that one and of others that may be asked for."""
 
     engine: str
     engines: dict[str, EngineRows]
-
-    def with_rows(self, engine: str, rows: EngineRows) -> Baseline:
-        """The same with other rows for one engine."""
-        return Baseline(self.engine, {**self.engines, engine: rows})
 
 
 def cpu_identity() -> str:
@@ -135,25 +114,22 @@ def changes(old: EngineRows | None, new: EngineRows) -> Iterator[str]:
     for name in ("target", "cpu"):
         if getattr(old, name) != getattr(new, name):
             yield f"{name}: {getattr(old, name)} -> {getattr(new, name)}"
-    for row in sorted(old.counts.keys() | new.counts.keys()):
-        yield from _changed_counts(row, old.counts.get(row), new.counts.get(row))
-    for row in sorted(old.speeds.keys() | new.speeds.keys()):
-        was, now = old.speeds.get(row), new.speeds.get(row)
-        if was is None or now is None:
-            yield f"{row}: {'no row' if was is None else format(was.speed, '.4g')} -> " + (
-                "no row" if now is None else format(now.speed, ".4g")
-            )
-        elif was.speed != now.speed:
-            yield f"{row}: {was.speed:.4g} -> {now.speed:.4g} ({100 * (now.speed / was.speed - 1):+.1f} %)"
+    for before, after in ((old.counts, new.counts), (old.speeds, new.speeds)):
+        for row in sorted(before.keys() | after.keys()):
+            yield from (f"{row}: {line}" for line in _row_changes(before.get(row), after.get(row)))
 
 
-def _changed_counts(row: str, old: Counts | None, new: Counts | None) -> Iterator[str]:
-    if old is None or new is None:
-        yield f"{row}: {'no row' if old is None else f'{len(old)} counts'} -> " + (
-            "no row" if new is None else f"{len(new)} counts"
-        )
-        return
-    yield from (f"{row}: {line}" for line in count_changes(old, new))
+def _row_changes(was: Counts | Speed | None, now: Counts | Speed | None) -> Iterator[str]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        yield from count_changes(was, now)
+    elif not (isinstance(was, Speed) and isinstance(now, Speed)):
+        yield f"{_shown(was)} -> {_shown(now)}"
+    elif was.speed != now.speed:
+        yield f"{_shown(was)} -> {_shown(now)} ({100 * (now.speed / was.speed - 1):+.1f} %)"
+
+
+def _shown(row: Counts | Speed | None) -> str:
+    return "no row" if row is None else f"{row.speed:.4g}" if isinstance(row, Speed) else f"{len(row)} counts"
 
 
 def count_changes(old: Counts, new: Counts) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = ["Finding", "Report"]
@@ -11,15 +11,7 @@ __all__ = ["Finding", "Report"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What the gate says about one row.
-
-    Attributes
-    ----------
-    row : str
-    status : {"held", "open", "failed"}
-    text : str
-        Why, in one line.
-    """
+    """What the gate says about one row, and why, in one line."""
 
     row: str
     status: Literal["held", "open", "failed"]
@@ -35,16 +27,19 @@ class Report:
 
     Attributes
     ----------
-    findings : tuple of Finding
-    notes : tuple of str
+    findings : list of Finding
+    notes : list of str
         What was compared with what.
-    warnings : tuple of str
+    warnings : list of str
         What was not judged, and why.
     """
 
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def _rows(self, status: str) -> list[str]:
+        return [finding.row for finding in self.findings if finding.status == status]
 
     @property
     def failed(self) -> list[str]:
@@ -56,9 +51,6 @@ class Report:
         """Names of the rows that passed without having been decided."""
         return self._rows("open")
 
-    def _rows(self, status: str) -> list[str]:
-        return [finding.row for finding in self.findings if finding.status == status]
-
     @property
     def ok(self) -> bool:
         """Whether nothing failed, and something was judged."""
@@ -67,10 +59,8 @@ class Report:
     def lines(self, everything: bool = True) -> Iterator[str]:
         """Notes, findings with the failed ones last, warnings; without `everything` those that held are left out."""
         yield from (f"note: {note}" for note in self.notes)
-        for status in ("held", "open", "failed"):
-            for finding in self.findings:
-                if finding.status == status and (everything or status != "held"):
-                    yield str(finding)
+        for status in ("held", "open", "failed") if everything else ("open", "failed"):
+            yield from (str(finding) for finding in self.findings if finding.status == status)
         yield from (f"WARNING: {warning}" for warning in self.warnings)
 
     @property

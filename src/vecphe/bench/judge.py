@@ -25,7 +25,7 @@ from typing import Literal
 from vecphe.bench.baseline import Speed
 from vecphe.bench.ratio_rows import Block
 from vecphe.bench.statistics import bootstrap_interval
-from vecphe.errors import VecpheError
+from vecphe.errors import BenchmarkError
 
 __all__ = ["CONFIDENCE", "MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks", "verdict_of"]
 
@@ -43,18 +43,10 @@ Verdict = Literal["held", "regressed", "open"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """Verdict on one row, and the speed relative to the baseline's with its interval.
+    """Verdict on one row, with its speed relative to the baseline's, in an interval; None where no block was quiet.
 
-    Attributes
-    ----------
-    verdict : {"held", "regressed", "open"}
-    relative, low, high : float or None
-        None where no block was quiet.
-    seconds : float
-        Of one run at its best: reported, never judged.
-    blocks, quiet : int
-    drift : float
-        By which factor the reference is slower than in the baseline, if the quiet blocks are those of this run alone.
+    The seconds are those of one run at its best: reported, never judged. The drift is by which factor the reference is
+    slower than in the baseline, if the quiet blocks are those of this run alone.
     """
 
     verdict: Verdict
@@ -109,10 +101,8 @@ def judge_all(
     baselines: Mapping[str, Speed],
     tolerances: Mapping[str, float],
     most: int = MOST_BLOCKS,
-) -> dict[str, Judgement | VecpheError]:
-    """Measure rows in turn until each has held or has had `most` blocks.
-
-    In turn, so that every row sees the same stretches of the machine's day.
+) -> dict[str, Judgement | BenchmarkError]:
+    """Measure rows in turn, so that all see the same stretches of time, until each has held or has had `most` blocks.
 
     Parameters
     ----------
@@ -126,33 +116,23 @@ def judge_all(
 
     Returns
     -------
-    dict of str to Judgement or VecpheError
+    dict of str to Judgement or BenchmarkError
         The error of a row that could not be measured, or whose result was wrong.
     """
     blocks: dict[str, list[Block]] = {row: [] for row in samplers}
-    judgements: dict[str, Judgement | VecpheError] = {}
+    judgements: dict[str, Judgement] = {}
+    errors: dict[str, BenchmarkError] = {}
     undecided, taken = list(samplers), 0
     while undecided:
         wanted = min(taken + _MORE_BLOCKS if taken else FIRST_BLOCKS, most)
-        for _ in range(wanted - taken):
-            errors = _take(undecided, samplers, blocks)
-            judgements |= errors
-            undecided = [row for row in undecided if row not in errors]
+        for row in undecided * (wanted - taken):
+            try:
+                if row not in errors:
+                    blocks[row].append(samplers[row]())
+            except BenchmarkError as error:
+                errors[row] = error
         taken, last = wanted, wanted >= most
-        verdicts = {row: judge(blocks[row], baselines[row], tolerances[row], last) for row in undecided}
-        judgements |= verdicts
-        undecided = [row for row in undecided if verdicts[row].verdict != "held" and not last]
-    return judgements
-
-
-def _take(
-    rows: Sequence[str], samplers: Mapping[str, Callable[[], Block]], blocks: Mapping[str, list[Block]]
-) -> dict[str, VecpheError]:
-    """One more block of each row, and the errors of those that gave none."""
-    errors = {}
-    for row in rows:
-        try:
-            blocks[row].append(samplers[row]())
-        except VecpheError as error:
-            errors[row] = error
-    return errors
+        measured = [row for row in undecided if row not in errors]
+        judgements |= {row: judge(blocks[row], baselines[row], tolerances[row], last) for row in measured}
+        undecided = [row for row in measured if judgements[row].verdict != "held" and not last]
+    return {**judgements, **errors}

@@ -30,11 +30,11 @@ from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.bench.sides import Round, Side
 from vecphe.bench.workloads import gradients
 from vecphe.bench.workloads import values as example_values
-from vecphe.encoding import UNPACKED, FixedPoint
 from vecphe.errors import InsecureKeyWarning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
-from vecphe.numbers import check_key_length
-from vecphe.packing import SlotLayout
+from vecphe.numbers.key_numbers import check_key_length
+from vecphe.plaintext.encoding import UNPACKED, FixedPoint
+from vecphe.plaintext.packing import SlotLayout
 
 __all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "rough_seconds", "side_costs"]
 

@@ -12,8 +12,8 @@ from vecphe.arithmetic import available_engines
 from vecphe.bench.records import Case
 from vecphe.bench.workloads import naive_module
 from vecphe.errors import InsecureKeyWarning
-from vecphe.numbers import check_key_length
-from vecphe.parallel import effective_jobs
+from vecphe.numbers.key_numbers import check_key_length
+from vecphe.system.parallel import effective_jobs
 
 __all__ = ["BACKENDS", "LEAST_CLIENTS", "Matrix", "parse_backends", "parse_counts"]
 

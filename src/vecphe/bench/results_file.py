@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 from vecphe.arithmetic import ciphertext_bytes
 from vecphe.bench.records import PHASES, Record, Results
 from vecphe.errors import SerializationError
-from vecphe.files import read_file, replace_file
-from vecphe.strict_text import check_parts, without_duplicates
+from vecphe.serialization.strict_text import check_parts, without_duplicates
+from vecphe.system.files import read_file, replace_file
 
 __all__ = [
     "decoded",

@@ -20,7 +20,7 @@ from vecphe.bench.matrix import LEAST_CLIENTS, Matrix
 from vecphe.bench.records import PHASES, Case, Record, Results
 from vecphe.bench.sides import Round, Side
 from vecphe.bench.workloads import gradients, naive_module
-from vecphe.parallel import effective_jobs
+from vecphe.system.parallel import effective_jobs
 
 __all__ = ["Progress", "Runner"]
 

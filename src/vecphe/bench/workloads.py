@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import active_engine
 from vecphe.bench.environment import use_engine
-from vecphe.encoding import Floats
 from vecphe.errors import InsecureKeyWarning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
+from vecphe.plaintext.encoding import Floats
 
 __all__ = ["gradients", "integers", "keypair", "matrix", "naive_module", "values"]
 

@@ -59,7 +59,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, material: Material) ->
 
 
 def test_without_phe_its_row_fails_and_the_others_are_judged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ratio_rows._phe_key.cache_clear()
     monkeypatch.setattr(ratio_rows, "naive_module", lambda: None)
     by_row = {finding.row: finding for finding in check_baseline(file, speeds_only=True).findings}
     assert "pip install phe" in by_row["speed: encrypt packed, 1024 bits, against phe"].text

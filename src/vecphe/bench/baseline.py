@@ -28,41 +28,24 @@ _SCHEMA = "vecphe-gate"
 
 @dataclass(frozen=True)
 class Speed:
-    """Speed of a row relative to its reference.
+    """Speed of a row relative to its reference, from the medians of several passes: one can be lucky, or not."""
 
-    Attributes
-    ----------
-    speed : float
-        What is judged against: the lower quartile of the medians of several passes, since one on a shared machine can
-        be lucky, or not.
-    highest : float
-        The highest of these medians; how far above it is says what the machine did meanwhile.
-    seconds : float
-        Of one run; reported, never judged.
-    reference : float
-        Seconds of one run of the reference on a quiet machine: by it a block knows whether it was disturbed.
-    """
-
-    speed: float
-    highest: float
-    seconds: float
-    reference: float
+    speed: float  # their lower quartile, which is judged against
+    highest: float  # of them; how far above it is says what the machine did meanwhile
+    seconds: float  # of one run; reported, never judged
+    reference: float  # seconds of one run of it on a quiet machine: by this a block knows whether it was disturbed
 
 
 @dataclass(frozen=True)
 class EngineRows:
-    """Rows of one engine, by name; speeds only of engines where somebody guards them.
+    """Rows of one engine, by name."""
 
-    The target is what the engine computed on: instruction set or library. Speeds hold on the `cpu` where they were
-    measured, counts on any.
-    """
-
-    target: str
-    cpu: str
+    target: str  # what it computed on: instruction set or library
+    cpu: str  # where the speeds were measured; counts hold on any
     date: str
     versions: dict[str, str]
     counts: dict[str, Counts]
-    speeds: dict[str, Speed] = field(default_factory=dict)
+    speeds: dict[str, Speed] = field(default_factory=dict)  # none of engines whose speed nobody guards
 
     @classmethod
     def measured(cls, engine: Engine, counts: dict[str, Counts], speeds: dict[str, Speed]) -> EngineRows:
@@ -74,10 +57,10 @@ class EngineRows:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline file: the engine that it requires, and rows of that one and of others that may be asked for."""
+    """A baseline file."""
 
-    engine: str
-    engines: dict[str, EngineRows]
+    engine: str  # the one that it requires
+    engines: dict[str, EngineRows]  # of that one, and of others that may be asked for
 
 
 def cpu_identity() -> str:

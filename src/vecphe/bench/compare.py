@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vecphe.bench.environment import Environment
-from vecphe.bench.judge import CONFIDENCE, verdict_of
+from vecphe.bench.judge import median_interval, verdict_of
 from vecphe.bench.records import PHASES, Case, Record, Results
-from vecphe.bench.statistics import bootstrap_interval
 
 __all__ = ["Change", "compare_results", "differences", "unmatched"]
 
@@ -65,24 +64,14 @@ def compare_results(before: Results, after: Results) -> list[Change]:
 
 def _change(was: Record, now: Record, phase: str) -> Change:
     drift = _drift(was, now)
-    low, high = _ratio_interval(was.samples[phase], now.samples[phase])
-    ratio = now.seconds(phase) / was.seconds(phase)
+    (a_low, a_high), (b_low, b_high) = (median_interval(r.samples[phase]) for r in (was, now))
+    before, after = was.seconds(phase), now.seconds(phase)
+    ratio, low, high = after / before, b_low / a_high, b_high / a_low
     if drift is not None:
         powers = [drift**-0.5, drift**1.5]
-        low, high, ratio = low / max(powers), high / min(powers), ratio / drift
-    return Change(
-        was.backend,
-        was.case,
-        was.jobs,
-        phase,
-        was.seconds(phase),
-        now.seconds(phase),
-        ratio,
-        low,
-        high,
-        drift is not None,
-        _verdict(was, now, low, high),
-    )
+        ratio, low, high = ratio / drift, low / max(powers), high / min(powers)
+    figures = (before, after, ratio, low, high, drift is not None)
+    return Change(was.backend, was.case, was.jobs, phase, *figures, _verdict(was, now, low, high))
 
 
 def _drift(was: Record, now: Record) -> float | None:
@@ -90,11 +79,6 @@ def _drift(was: Record, now: Record) -> float | None:
     if not (was.reference and now.reference):
         return None
     return statistics.median(now.reference) / statistics.median(was.reference)
-
-
-def _ratio_interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    (a_low, a_high), (b_low, b_high) = (bootstrap_interval(side, CONFIDENCE) for side in (before, after))
-    return b_low / a_high, b_high / a_low
 
 
 def _verdict(was: Record, now: Record, low: float, high: float) -> str:

@@ -23,20 +23,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What the gate found.
-
-    Attributes
-    ----------
-    findings : list of Finding
-    notes : list of str
-        What was compared with what.
-    warnings : list of str
-        What was not judged, and why.
-    """
+    """What the gate found."""
 
     findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what was compared with what
+    warnings: list[str] = field(default_factory=list)  # what was not judged, and why
 
     def _rows(self, status: str) -> list[str]:
         return [finding.row for finding in self.findings if finding.status == status]

@@ -115,24 +115,21 @@ def _rows(file: str | Path | None) -> Rows:
 
 def _failed_without(engine: str, baseline: Baseline, path: str | Path) -> Report | None:
     """If that engine does not run here, all of its rows failed: what did not run cannot have held."""
-    why_not = None
+    rows = baseline.engines.get(engine)
     try:
         engine_named(engine)
     except EngineUnavailableError as error:
-        if engine not in dict(available_engines()):
+        if rows is None or engine not in dict(available_engines()):
             raise
-        why_not = dict(available_engines())[engine] or str(error)
-    if engine not in baseline.engines:
+        text = f"needs target {rows.target}: {error}"
+        note = f"ENGINE {engine} DID NOT RUN; without --engine, the rows of the one that runs are judged"
+        return Report([Finding(name, "failed", text) for name in (*rows.counts, *rows.speeds)], [note])
+    if rows is None:
         raise SerializationError(
             f"{path}: no rows for engine {engine!r}, only for {', '.join(sorted(baseline.engines))}; "
             f"make them with `vecphe bench baseline {path} --engine {engine}`"
         )
-    if why_not is None:
-        return None
-    rows = baseline.engines[engine]
-    text = f"needs engine {engine} ({rows.target}), which does not run here: {why_not}"
-    note = f"ENGINE {engine} DID NOT RUN; without --engine, the rows of the one that runs are judged"
-    return Report([Finding(name, "failed", text) for name in (*rows.counts, *rows.speeds)], [note])
+    return None
 
 
 def _not_judged(baseline: Baseline, used: Engine) -> Iterator[str]:
@@ -240,18 +237,15 @@ def updated_baseline(
     rows: str | Path | None = None,
     say: Say = lambda _: None,
 ) -> tuple[Baseline, list[str]]:
-    """A baseline with what this installation does now, and what that changes.
+    """A baseline with what this installation does now in place of the rows of its engine, and what that changes.
 
     Parameters
     ----------
     path : str or Path
-        The baseline as it was; a file that is not there is an empty one.
+        The baseline as it was. A file that is not there is an empty one, and requires the engine that is written first.
     counts_only : bool
         Keep the speeds that the file has for the engine, if any, and the CPU that they were taken on.
-    engine : str, optional
-        The one to compute with, whose rows are replaced; by default the one that runs here. A new file requires the
-        first engine that is written into it.
-    rows, say
+    engine, rows, say
         As in `check_baseline`.
 
     Returns
@@ -261,7 +255,8 @@ def updated_baseline(
 
     Raises
     ------
-    SerializationError, OSError, EngineUnavailableError
+    SerializationError, OSError, EngineUnavailableError, ValueError
+        As in `check_baseline`.
     BenchmarkError
         If a row fails.
     """

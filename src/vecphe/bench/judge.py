@@ -1,18 +1,16 @@
 """When a speed counts as regressed.
 
-Only *quiet* blocks count: those in which the reference took at most 3 % longer than at its best, in this run or when
-the baseline was taken. The reference does not change with the library, so what slows it is the machine.
+Only *quiet* blocks count: those in which the reference, which does not change with the library, took at most 3 % longer
+than at its best, in this run or when the baseline was taken. What slows it is the machine.
 
-A row has *regressed* if it is slower than the baseline by more than the tolerance with confidence: the upper bound of
-the 99 % interval of the median speed of its quiet blocks, divided by the baseline's speed, is below 1 - tolerance, and
-still is when all the blocks are there that may be taken. It has *held* as soon as the lower bound is not below
-1 - tolerance. Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so.
+A row has *regressed* if the 99 % interval of the median speed of its quiet blocks lies below 1 - tolerance times the
+baseline's, and still does when all the blocks are there that may be taken. It has *held* as soon as none of it lies
+there. Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so.
 So an undecided row errs on the side of passing: a gate that cries wolf is switched off.
 
 Where the reference is slower for good than when the baseline was taken (another clock, another GMP), no block would
-ever be quiet. If the last blocks leave a row without enough quiet ones, those near this run's own best count instead,
-provided that they are most of all, as they are not while neighbours come and go, and that the reference lost no more
-than a neighbour on the same core costs. The judgement then says by how much the reference is slower.
+ever be quiet: then this run's own best counts, where most blocks are near it, as they are not while neighbours come
+and go, and the reference lost no more than a neighbour on the same core costs.
 """
 
 from __future__ import annotations
@@ -22,15 +20,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from scipy.special import bdtrc
+
 from vecphe.bench.baseline import Speed
 from vecphe.bench.ratio_rows import Block
-from vecphe.bench.statistics import bootstrap_interval
 from vecphe.errors import BenchmarkError
 
-__all__ = ["CONFIDENCE", "MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks", "verdict_of"]
+__all__ = [
+    "MOST_BLOCKS",
+    "TOLERANCE",
+    "Judgement",
+    "judge",
+    "judge_all",
+    "median_interval",
+    "quiet_blocks",
+    "verdict_of",
+]
 
 TOLERANCE = 0.10
-CONFIDENCE = 0.99
+_CONFIDENCE = 0.99
 FIRST_BLOCKS = 16
 MOST_BLOCKS = 64
 LEAST_QUIET = 8  # with fewer, the interval of a median is the whole range
@@ -43,20 +52,30 @@ Verdict = Literal["held", "regressed", "open"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """Verdict on one row, with its speed relative to the baseline's, in an interval; None where no block was quiet.
-
-    The seconds are those of one run at its best: reported, never judged. The drift is by which factor the reference is
-    slower than in the baseline, if the quiet blocks are those of this run alone.
-    """
+    """Verdict on one row."""
 
     verdict: Verdict
-    relative: float | None
+    relative: float | None  # speed, to the baseline's, with its interval; None where no block was quiet
     low: float | None
     high: float | None
-    seconds: float
+    seconds: float  # of one run at its best: reported, never judged
     blocks: int
     quiet: int
-    drift: float = 1.0
+    drift: float = 1.0  # by which factor the reference is slower, if blocks are quiet by this run alone
+
+
+def median_interval(samples: Sequence[float]) -> tuple[float, float]:
+    """The 99 % percentile interval of the bootstrapped median, computed exactly instead of by resampling.
+
+    Of n draws with replacement from the sorted samples x_1 <= ... <= x_n, Binomial(n, k/n) are at most x_k, and
+    the median is at most x_k where half of them are. With few samples the interval is their whole range.
+    """
+    if not samples:
+        raise ValueError("an interval needs samples")
+    ordered, n = sorted(samples), len(samples)
+    half_are_at_most = bdtrc((n - 1) // 2, n, np.arange(1, n) / n)  # P(Binomial(n, k/n) > (n - 1) // 2) for each k
+    place = int(np.searchsorted(half_are_at_most, (1 - _CONFIDENCE) / 2, side="right"))
+    return ordered[place], ordered[-1 - place]
 
 
 def quiet_blocks(blocks: Sequence[Block], reference: float | None = None) -> list[Block]:
@@ -90,7 +109,7 @@ def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool
     seconds = min(block.seconds for block in blocks)
     if not quiet:
         return Judgement("open", None, None, None, seconds, len(blocks), 0)
-    low, high = (bound / baseline.speed for bound in bootstrap_interval(quiet, CONFIDENCE))
+    low, high = (bound / baseline.speed for bound in median_interval(quiet))
     verdict = verdict_of(low, high, tolerance) if len(quiet) >= LEAST_QUIET else "open"
     relative = statistics.median(quiet) / baseline.speed
     return Judgement(verdict, relative, low, high, seconds, len(blocks), len(quiet), drift)
@@ -104,20 +123,8 @@ def judge_all(
 ) -> dict[str, Judgement | BenchmarkError]:
     """Measure rows in turn, so that all see the same stretches of time, until each has held or has had `most` blocks.
 
-    Parameters
-    ----------
-    samplers : mapping of str to callable
-        Row to a function that measures one more block.
-    baselines : mapping of str to Speed
-    tolerances : mapping of str to float
-        Row to the loss of speed that still passes, between 0 and 1.
-    most : int
-        Blocks a row may have.
-
-    Returns
-    -------
-    dict of str to Judgement or BenchmarkError
-        The error of a row that could not be measured, or whose result was wrong.
+    Tolerances are the loss of speed that still passes, between 0 and 1. A row that could not be measured, or whose
+    result was wrong, has its error in place of a judgement.
     """
     blocks: dict[str, list[Block]] = {row: [] for row in samplers}
     judgements: dict[str, Judgement] = {}

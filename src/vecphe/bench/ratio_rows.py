@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from itertools import pairwise
 from time import perf_counter
+from timeit import Timer
 from typing import Any, NamedTuple
 
 import gmpy2
@@ -47,24 +48,19 @@ class Block(NamedTuple):
 
 
 class Sampler:
-    """Measures one row, block by block.
-
-    Parameters
-    ----------
-    make : callable
-        Returns the two sides, (ours, theirs), with fresh memory for ours.
-    slack : float
-        Times the tolerance that the row has.
-    """
+    """Measures one row, block by block; `make` returns (ours, theirs), with fresh memory for ours."""
 
     def __init__(self, make: Callable[[], tuple[Work, Work]], slack: float = 1.0) -> None:
         self._make = make
         self.slack = slack
 
+    def _timers(self) -> list[Timer]:
+        return [Timer(side, timer=perf_counter) for side in self._make()]
+
     @cached_property
     def _repeats(self) -> tuple[list[int], int]:
         """How often either side runs in a row, at least once, and how often the two alternate."""
-        once = [_seconds_of_one(side) for side in self._make()]
+        once = [max(min(timer.repeat(6, 1)), 1e-9) for timer in self._timers()]
         repeats = [max(round(_SIDE_SECONDS / seconds), 1) for seconds in once]
         pairs = int(_BLOCK_SECONDS / sum(map(math.prod, zip(once, repeats, strict=True))))
         return repeats, min(max(pairs, _FEWEST_PAIRS), _PAIRS)
@@ -72,26 +68,14 @@ class Sampler:
     def block(self) -> Block:
         """One more block; BenchmarkError if its reference is not installed, or a result was wrong."""
         repeats, pairs = self._repeats
-        sides = self._make()
-        for side in sides:
-            side()
+        timers = self._timers()
+        for timer in timers:
+            timer.timeit(1)
         fastest = [math.inf, math.inf]
         for number in range(pairs):
             for i in (number % 2, 1 - number % 2):  # ours - theirs - theirs - ours
-                fastest[i] = min(fastest[i], _timed(sides[i], repeats[i]) / repeats[i])
+                fastest[i] = min(fastest[i], timers[i].timeit(repeats[i]) / repeats[i])
         return Block(*fastest)
-
-
-def _timed(work: Work, repeats: int) -> float:
-    started = perf_counter()
-    for _ in range(repeats):
-        work()
-    return perf_counter() - started
-
-
-def _seconds_of_one(work: Work) -> float:
-    work()
-    return max(min(_timed(work, 1) for _ in range(5)), 1e-9)
 
 
 # References
@@ -116,16 +100,11 @@ def _gmp_power(m: Material) -> Work:
     return partial(gmpy2.powmod, base, (gmpy2.mpz(1) << 64) - 59, modulus)
 
 
-@cache
-def _phe_key(n: int) -> Any:
+def _phe_encryption(m: Material) -> Work:
     phe = naive_module()
     if phe is None:
         raise BenchmarkError("its reference is the loop over phe, which is not installed: pip install phe")
-    return phe.PaillierPublicKey(n)
-
-
-def _phe_encryption(m: Material) -> Work:
-    return partial(_phe_key(m.n).encrypt, 0.7071067811865476)
+    return partial(phe.PaillierPublicKey(m.n).encrypt, 0.7071067811865476)
 
 
 # Rows
@@ -153,20 +132,13 @@ def _round(m: Material) -> Made:
 
 @dataclass(frozen=True)
 class RatioRow:
-    """A workload and its reference, for keys of one length in bits.
-
-    Attributes
-    ----------
-    slack : float
-        Times the tolerance that the row has: rows whose tables fill the second-level cache feel what a neighbour does
-        to it, and their reference does not. Their speed moved by up to a fifth between passes on a busy machine.
-    """
+    """A workload and its reference, for keys of one length in bits."""
 
     name: str
     key_length: int
     workload: Callable[[Material], Made]
     reference: Callable[[Material], Work]
-    slack: float = 1.0
+    slack: float = 1.0  # times the tolerance that the row has
 
     def make(self, material: Callable[[int], Material]) -> tuple[Work, Work]:
         """(ours, theirs), with fresh memory for ours, whose result has been checked."""
@@ -175,13 +147,16 @@ class RatioRow:
         return ours, self.reference(m)
 
 
+# Rows whose tables fill the second-level cache feel what a neighbour does to it, and their reference does not: their
+# speed moved by up to a fifth between passes on a busy machine.
+_OF_CACHES = 2.0
 _packed = partial(encryption, n=240, prepared_for=_ENCRYPTIONS)
 RATIO_ROWS: tuple[RatioRow, ...] = (
     RatioRow("speed: product, 2048 bits", 2048, _product, _gmp_products),
     RatioRow("speed: validate, 2048 bits", 2048, validation(64), _gmp_products),
     RatioRow("speed: matmul, 1024 bits", 1024, product_with_matrix(16, 16), _gmp_products),
-    RatioRow("speed: encrypt packed, 1024 bits", 1024, _packed, _gmp_power, 2.0),
-    RatioRow("speed: encrypt packed, 1024 bits, against phe", 1024, _packed, _phe_encryption, 2.0),
+    RatioRow("speed: encrypt packed, 1024 bits", 1024, _packed, _gmp_power, _OF_CACHES),
+    RatioRow("speed: encrypt packed, 1024 bits, against phe", 1024, _packed, _phe_encryption, _OF_CACHES),
     RatioRow("speed: decrypt, 1024 bits", 1024, decryption(4), _gmp_power),
-    RatioRow("speed: packed round, 1024 bits", 1024, _round, _gmp_power, 2.0),
+    RatioRow("speed: packed round, 1024 bits", 1024, _round, _gmp_power, _OF_CACHES),
 )

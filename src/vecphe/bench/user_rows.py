@@ -33,18 +33,9 @@ _Result = TypeVar("_Result")
 
 
 class Rows:
-    """What is counted and timed, by the names of rows.
+    """What counts a row, which may have none, and what measures one more block of a row, by the names of rows.
 
-    Attributes
-    ----------
-    counts : dict of str to callable
-        Returns the counts of a row; none if it has none.
-    blocks : dict of str to callable
-        Measures one more block of a row.
-    slack : dict of str to float
-        Times the tolerance that a timed row has.
-
-    Whatever goes wrong in one of them is a BenchmarkError that names the row.
+    Whatever goes wrong in them is a BenchmarkError that names the row.
     """
 
     def __init__(self, counted: Mapping[str, Callable[[], Counts]], timed: Mapping[str, Sampler]) -> None:
@@ -63,15 +54,7 @@ class Rows:
 
     @classmethod
     def of_file(cls, path: Path) -> Rows:
-        """Those of a user's file.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be read.
-        ValueError
-            If it is no Python, fails, or has no rows.
-        """
+        """A user's; OSError if the file cannot be read, ValueError if it is no Python, fails, or has no rows."""
         functions = _functions(path).items()
         return cls(
             {name: partial(_counts, function) for name, function in functions},

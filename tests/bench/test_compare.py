@@ -11,7 +11,7 @@ import pytest
 from tests.bench.made import CASE, ENVIRONMENT, record, results, samples
 
 from vecphe.bench.compare import compare_results, differences, unmatched
-from vecphe.bench.judge import median_interval
+from vecphe.bench.judge import median_bounds
 from vecphe.bench.records import PHASES, Record, Results
 
 
@@ -112,13 +112,13 @@ def test_rows_of_one_file_alone_are_counted() -> None:
 
 
 def test_intervals_of_medians() -> None:
-    assert median_interval([5.0, 1.0, 3.0, 2.0, 4.0]) == (1.0, 5.0)
-    low, high = median_interval([float(i) for i in range(101)])
+    assert median_bounds([5.0, 1.0, 3.0, 2.0, 4.0]) == (1.0, 5.0)
+    low, high = median_bounds([float(i) for i in range(101)])
     assert 30 < low < 45
     assert 55 < high < 70
-    assert median_interval([7.0]) == (7.0, 7.0)
+    assert median_bounds([7.0]) == (7.0, 7.0)
     with pytest.raises(ValueError, match="samples"):
-        median_interval([])
+        median_bounds([])
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 50, 301])
@@ -130,10 +130,10 @@ def test_the_interval_is_that_of_exact_fractions(n: int) -> None:
         for k in range(1, n + 1)
     )
     k = next(k for k, tail in enumerate(tails, 1) if tail > Fraction(1, 200))
-    assert median_interval(range(1, n + 1)) == (k, n + 1 - k)
+    assert median_bounds(range(1, n + 1)) == (k, n + 1 - k)
 
 
 def test_as_many_samples_as_a_file_may_have() -> None:
-    low, high = median_interval([float(i) for i in range(10_000)])
+    low, high = median_bounds([float(i) for i in range(10_000)])
     assert 5000 - low == pytest.approx(2.576 * 50, rel=0.05)  # the binomial is almost normal: sqrt(n) / 2 a sigma
     assert high == 9999 - low

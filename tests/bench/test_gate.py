@@ -12,7 +12,7 @@ import pytest
 from tests.bench import made
 
 from vecphe.arithmetic import active_engine
-from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_identity, load_baseline, save_baseline
+from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_name, load_baseline, save_baseline
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
 from vecphe.bench.user_rows import Rows
@@ -104,7 +104,7 @@ def test_on_another_cpu_only_counts_are_judged(machine: Machine, file: Path, row
     report = check_baseline(file)
     assert report.ok
     assert not machine.timed
-    assert f"SPEEDS WERE NOT JUDGED: they were taken on Some other CPU, and this is {cpu_identity()}" in str(report)
+    assert f"SPEEDS WERE NOT JUDGED: they were taken on Some other CPU, and this is {cpu_name()}" in str(report)
     machine.counts["add"]["kernel.products"] += 1
     assert check_baseline(file).failed == ["add"]
 

@@ -12,16 +12,7 @@ from vecphe.bench.counts import Counts
 from vecphe.bench.environment import Environment, cpu_fields, cpu_model
 from vecphe.bench.results_file import load_as, refuse_unless, save_file
 
-__all__ = [
-    "Baseline",
-    "EngineRows",
-    "Speed",
-    "changes",
-    "count_changes",
-    "cpu_identity",
-    "load_baseline",
-    "save_baseline",
-]
+__all__ = ["Baseline", "EngineRows", "Speed", "changes", "count_changes", "cpu_name", "load_baseline", "save_baseline"]
 
 _SCHEMA = "vecphe-gate"
 
@@ -52,7 +43,7 @@ class EngineRows:
         """Rows that were taken here and now."""
         environment = Environment.current(engine.name)
         date = datetime.date.today().isoformat()
-        return cls(environment.target, cpu_identity(), date, environment.versions, counts, speeds)
+        return cls(environment.target, cpu_name(), date, environment.versions, counts, speeds)
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Baseline:
     engines: dict[str, EngineRows]  # of that one, and of others that may be asked for
 
 
-def cpu_identity() -> str:
+def cpu_name() -> str:
     """The CPU by name, family and model: names of virtual machines alone tell little."""
     fields = cpu_fields()
     numbers = [f"{name} {fields[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in fields]

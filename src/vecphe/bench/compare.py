@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vecphe.bench.environment import Environment
-from vecphe.bench.judge import median_interval, verdict_of
+from vecphe.bench.judge import median_bounds, verdict_of
 from vecphe.bench.records import PHASES, Case, Record, Results
 
 __all__ = ["Change", "compare_results", "differences", "unmatched"]
@@ -64,7 +64,7 @@ def compare_results(before: Results, after: Results) -> list[Change]:
 
 def _change(was: Record, now: Record, phase: str) -> Change:
     drift = _drift(was, now)
-    (a_low, a_high), (b_low, b_high) = (median_interval(r.samples[phase]) for r in (was, now))
+    (a_low, a_high), (b_low, b_high) = (median_bounds(r.samples[phase]) for r in (was, now))
     before, after = was.seconds(phase), now.seconds(phase)
     ratio, low, high = after / before, b_low / a_high, b_high / a_low
     if drift is not None:
@@ -88,9 +88,9 @@ def _verdict(was: Record, now: Record, low: float, high: float) -> str:
         return "the machine"
     if min(len(was.samples["round"]), len(now.samples["round"])) < _LEAST_SAMPLES:
         return "too few samples"
-    if verdict_of(1 / high, 1 / low, _LEAST_CHANGE) == "regressed":
+    if verdict_of(1 / high, 1 / low, _LEAST_CHANGE) == "failed":
         return "slower"
-    return "faster" if verdict_of(low, high, _LEAST_CHANGE) == "regressed" else "no clear change"
+    return "faster" if verdict_of(low, high, _LEAST_CHANGE) == "failed" else "no clear change"
 
 
 # What else may differ

@@ -21,18 +21,7 @@ from vecphe.keys import PrivateKey, PublicKey
 from vecphe.numbers.key_numbers import PrivateNumbers, PublicNumbers
 from vecphe.numbers.primes import random_prime_pair
 
-__all__ = [
-    "COUNT_ROWS",
-    "Made",
-    "Material",
-    "Work",
-    "check",
-    "count",
-    "decryption",
-    "encryption",
-    "product_with_matrix",
-    "validation",
-]
+__all__ = ["COUNT_ROWS", "Made", "Material", "Work", "check", "count", "decrypt", "encrypt", "matmul", "validate"]
 
 _KEY_LENGTH = 2048
 _ENCRYPTIONS = 1000  # what tables are made for
@@ -107,7 +96,7 @@ def _tables(m: Material) -> Made:
     return lambda: key.prepare(_ENCRYPTIONS), lambda _: m.tables_of(key)
 
 
-def encryption(m: Material, n: int, packed: bool = True, prepared_for: int = 0) -> Made:
+def encrypt(m: Material, n: int, packed: bool = True, prepared_for: int = 0) -> Made:
     """Of n numbers under a fresh key, which makes its tables with the first unless it was prepared for so many."""
     key, numbers = m.fresh_key(), values(n)
     if prepared_for:
@@ -131,18 +120,18 @@ def _on_integers(
     return workload
 
 
-def product_with_matrix(rows: int, columns: int) -> Callable[[Material], Made]:
+def matmul(rows: int, columns: int) -> Callable[[Material], Made]:
     """A plain matrix times an encrypted vector."""
     factors = matrix(rows, columns)
     return _on_integers(columns, lambda _, array: factors @ array, factors.astype(object) @ integers(columns))
 
 
-def decryption(n: int) -> Callable[[Material], Made]:
+def decrypt(n: int) -> Callable[[Material], Made]:
     """Of n integers, one a ciphertext."""
     return _on_integers(n, lambda m, array: m.private_key.decrypt(array))
 
 
-def validation(n: int) -> Callable[[Material], Made]:
+def validate(n: int) -> Callable[[Material], Made]:
     """Of n ciphertexts from outside."""
     return _on_integers(
         n,
@@ -170,15 +159,15 @@ def _round(m: Material) -> Made:
 _FACTORS = integers(64, bits=32, seed=1)
 COUNT_ROWS: dict[str, Callable[[Material], Made]] = {
     "tables for 1000": _tables,
-    "encrypt 256": partial(encryption, n=256, packed=False),
-    "encrypt 1000 packed": partial(encryption, n=1000),
+    "encrypt 256": partial(encrypt, n=256, packed=False),
+    "encrypt 1000 packed": partial(encrypt, n=1000),
     "packed round, 5 clients, 1000 values": _round,
     "add 256": _on_integers(256, lambda _, array: array + array, 2 * integers(256)),
     "times plain 64": _on_integers(64, lambda _, array: array * _FACTORS, integers(64).astype(object) * _FACTORS),
-    "matmul 16x64": product_with_matrix(16, 64),
+    "matmul 16x64": matmul(16, 64),
     "sum 256": _on_integers(256, lambda _, array: array.sum(), integers(256).sum()),
-    "decrypt 64": decryption(64),
-    "validate 256": validation(256),
+    "decrypt 64": decrypt(64),
+    "validate 256": validate(256),
     "send 256": _on_integers(256, lambda _, array: array.to_bytes()),
     "receive 256": _on_integers(
         256, lambda m, data: EncryptedArray.from_bytes(m.public_key, data), start=lambda array: array.to_bytes()

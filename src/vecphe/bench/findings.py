@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Finding", "Report"]
+__all__ = ["Finding", "Report", "Status"]
+
+Status = Literal["held", "open", "failed"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Finding:
     """What the gate says about one row, and why, in one line."""
 
     row: str
-    status: Literal["held", "open", "failed"]
+    status: Status
     text: str
 
     def __str__(self) -> str:

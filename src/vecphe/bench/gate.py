@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vecphe.arithmetic import Engine, active_engine, available_engines, engine_named, why_not_used
-from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, count_changes, cpu_identity, load_baseline
+from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, count_changes, cpu_name, load_baseline
 from vecphe.bench.counts import Counts
 from vecphe.bench.environment import engine_warning, use_engine
 from vecphe.bench.findings import Finding, Report
@@ -136,11 +136,9 @@ def _not_judged(baseline: Baseline, used: Engine) -> Iterator[str]:
     """A warning if not the engine runs that the baseline requires, with its rows that no other stands for."""
     if used.name == baseline.engine:
         return
-    names, judged = (
-        [] if rows is None else [*rows.counts, *rows.speeds]
-        for rows in (baseline.engines[baseline.engine], baseline.engines.get(used.name))
-    )
-    left = [name for name in names if name not in judged]
+    rows, judged = baseline.engines[baseline.engine], baseline.engines.get(used.name)
+    names = [*rows.counts, *rows.speeds]
+    left = [name for name in names if judged is None or name not in {*judged.counts, *judged.speeds}]
     chosen = os.environ.get("VECPHE_ENGINE")
     why = f"VECPHE_ENGINE={chosen}" if chosen else why_not_used().get(baseline.engine, "another is preferred")
     yield (
@@ -187,8 +185,8 @@ def _judge_speeds(report: Report, expected: EngineRows, here: Rows, tolerance: f
     blocks = {name: block for name, block in here.blocks.items() if name in expected.speeds}
     if not blocks:
         return
-    if expected.cpu != cpu_identity():
-        text = f"SPEEDS WERE NOT JUDGED: they were taken on {expected.cpu}, and this is {cpu_identity()}"
+    if expected.cpu != cpu_name():
+        text = f"SPEEDS WERE NOT JUDGED: they were taken on {expected.cpu}, and this is {cpu_name()}"
         report.warnings.append(text)
         return
     say(f"timing {len(blocks)} workloads, each in turn with its reference")
@@ -219,11 +217,11 @@ def _speed_finding(name: str, judgement: Judgement | BenchmarkError, tolerance: 
     if judgement.drift > 1:
         drift = 100 * (judgement.drift - 1)
         figures += f"; the reference runs {drift:.0f} % slower than when the baseline was taken"
-    if judgement.verdict == "regressed":
-        return Finding(name, "failed", f"slower by more than {100 * tolerance:g} %: {figures}")
-    if judgement.verdict == "open":
-        return Finding(name, "open", f"NOT DECIDED after {MOST_BLOCKS} blocks, passed: {figures}")
-    return Finding(name, "held", figures)
+    if judgement.verdict == "failed":
+        figures = f"slower by more than {100 * tolerance:g} %: {figures}"
+    elif judgement.verdict == "open":
+        figures = f"NOT DECIDED after {MOST_BLOCKS} blocks, passed: {figures}"
+    return Finding(name, judgement.verdict, figures)
 
 
 # Updates

@@ -3,10 +3,10 @@
 Only *quiet* blocks count: those in which the reference, which does not change with the library, took at most 3 % longer
 than at its best, in this run or when the baseline was taken. What slows it is the machine.
 
-A row has *regressed* if the 99 % interval of the median speed of its quiet blocks lies below 1 - tolerance times the
+A row has *failed* if the 99 % interval of the median speed of its quiet blocks lies below 1 - tolerance times the
 baseline's, and still does when all the blocks are there that may be taken. It has *held* as soon as none of it lies
-there. Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so.
-So an undecided row errs on the side of passing: a gate that cries wolf is switched off.
+there. Between the two it is *open*: more blocks are taken, and if the last leave it open, it passes and says so. So an
+undecided row errs on the side of passing: a gate that cries wolf is switched off.
 
 Where the reference is slower for good than when the baseline was taken (another clock, another GMP), no block would
 ever be quiet: then this run's own best counts, where most blocks are near it, as they are not while neighbours come
@@ -18,25 +18,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.special import bdtrc
 
 from vecphe.bench.baseline import Speed
+from vecphe.bench.findings import Status
 from vecphe.bench.ratio_rows import Block
 from vecphe.errors import BenchmarkError
 
-__all__ = [
-    "MOST_BLOCKS",
-    "TOLERANCE",
-    "Judgement",
-    "judge",
-    "judge_all",
-    "median_interval",
-    "quiet_blocks",
-    "verdict_of",
-]
+__all__ = ["MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "median_bounds", "quiet_blocks", "verdict_of"]
 
 TOLERANCE = 0.10
 _CONFIDENCE = 0.99
@@ -47,14 +38,12 @@ _MORE_BLOCKS = 8
 _QUIET = 1.03
 _MOST_DRIFT = 1.25  # of the reference, to judge by this run alone; two threads that share a core lose more
 
-Verdict = Literal["held", "regressed", "open"]
-
 
 @dataclass(frozen=True)
 class Judgement:
     """Verdict on one row."""
 
-    verdict: Verdict
+    verdict: Status
     relative: float | None  # speed, to the baseline's, with its interval; None where no block was quiet
     low: float | None
     high: float | None
@@ -64,7 +53,7 @@ class Judgement:
     drift: float = 1.0  # by which factor the reference is slower, if blocks are quiet by this run alone
 
 
-def median_interval(samples: Sequence[float]) -> tuple[float, float]:
+def median_bounds(samples: Sequence[float]) -> tuple[float, float]:
     """The 99 % percentile interval of the bootstrapped median, computed exactly instead of by resampling.
 
     Of n draws with replacement from the sorted samples x_1 <= ... <= x_n, Binomial(n, k/n) are at most x_k, and
@@ -96,10 +85,10 @@ def _chosen_blocks(blocks: Sequence[Block], baseline: Speed, last: bool) -> tupl
     return quiet, 1.0
 
 
-def verdict_of(low: float, high: float, tolerance: float) -> Verdict:
+def verdict_of(low: float, high: float, tolerance: float) -> Status:
     """On a speed that lies in this interval, relative to that before."""
     least = 1 - tolerance
-    return "held" if low >= least else "regressed" if high < least else "open"
+    return "held" if low >= least else "failed" if high < least else "open"
 
 
 def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool = False) -> Judgement:
@@ -109,7 +98,7 @@ def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool
     seconds = min(block.seconds for block in blocks)
     if not quiet:
         return Judgement("open", None, None, None, seconds, len(blocks), 0)
-    low, high = (bound / baseline.speed for bound in median_interval(quiet))
+    low, high = (bound / baseline.speed for bound in median_bounds(quiet))
     verdict = verdict_of(low, high, tolerance) if len(quiet) >= LEAST_QUIET else "open"
     relative = statistics.median(quiet) / baseline.speed
     return Judgement(verdict, relative, low, high, seconds, len(blocks), len(quiet), drift)
@@ -119,9 +108,8 @@ def judge_all(
     samplers: Mapping[str, Callable[[], Block]],
     baselines: Mapping[str, Speed],
     tolerances: Mapping[str, float],
-    most: int = MOST_BLOCKS,
 ) -> dict[str, Judgement | BenchmarkError]:
-    """Measure rows in turn, so that all see the same stretches of time, until each has held or has had `most` blocks.
+    """Measure rows in turn, so that all see the same stretches of time, until each has held or has all its blocks.
 
     Tolerances are the loss of speed that still passes, between 0 and 1. A row that could not be measured, or whose
     result was wrong, has its error in place of a judgement.
@@ -131,14 +119,14 @@ def judge_all(
     errors: dict[str, BenchmarkError] = {}
     undecided, taken = list(samplers), 0
     while undecided:
-        wanted = min(taken + _MORE_BLOCKS if taken else FIRST_BLOCKS, most)
+        wanted = min(taken + _MORE_BLOCKS if taken else FIRST_BLOCKS, MOST_BLOCKS)
         for row in undecided * (wanted - taken):
             try:
                 if row not in errors:
                     blocks[row].append(samplers[row]())
             except BenchmarkError as error:
                 errors[row] = error
-        taken, last = wanted, wanted >= most
+        taken, last = wanted, wanted >= MOST_BLOCKS
         measured = [row for row in undecided if row not in errors]
         judgements |= {row: judge(blocks[row], baselines[row], tolerances[row], last) for row in measured}
         undecided = [row for row in measured if judgements[row].verdict != "held" and not last]

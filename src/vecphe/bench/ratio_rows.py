@@ -1,10 +1,9 @@
 """Workloads that the gate times against GMP, or against the loop over phe, in the same process.
 
-On a shared machine the same code takes half as long again for seconds at a time, and not by the same factor for vector
-and scalar code, so the median of the quotients of two times wanders by tens of per cent. What stays is how fast each
-side is while nothing disturbs it. A block therefore alternates the two sides, a fraction of a millisecond each, and
-keeps the fastest time of either: its speed is their quotient. Every block has tables, batches and ciphertexts of its
-own: where memory happens to lie changes a time by some per cent, so it is drawn anew each time.
+A block alternates the two sides, a fraction of a millisecond each, and keeps the fastest time of either: its speed is
+their quotient. On a shared machine nothing else stays the same, as docs/performance.md tells under
+"How a speed is judged". Every block has tables, batches and ciphertexts of its own: where memory happens to lie changes
+a time by some per cent, so it is drawn anew each time.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 import gmpy2
 import numpy as np
 
-from vecphe.bench.count_rows import Made, Material, Work, check, decryption, encryption, product_with_matrix, validation
+from vecphe.bench.count_rows import Made, Material, Work, check, decrypt, encrypt, matmul, validate
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, naive_module
 from vecphe.errors import BenchmarkError
@@ -150,13 +149,13 @@ class RatioRow:
 # Rows whose tables fill the second-level cache feel what a neighbour does to it, and their reference does not: their
 # speed moved by up to a fifth between passes on a busy machine.
 _OF_CACHES = 2.0
-_packed = partial(encryption, n=240, prepared_for=_ENCRYPTIONS)
+_packed = partial(encrypt, n=240, prepared_for=_ENCRYPTIONS)
 RATIO_ROWS: tuple[RatioRow, ...] = (
     RatioRow("speed: product, 2048 bits", 2048, _product, _gmp_products),
-    RatioRow("speed: validate, 2048 bits", 2048, validation(64), _gmp_products),
-    RatioRow("speed: matmul, 1024 bits", 1024, product_with_matrix(16, 16), _gmp_products),
+    RatioRow("speed: validate, 2048 bits", 2048, validate(64), _gmp_products),
+    RatioRow("speed: matmul, 1024 bits", 1024, matmul(16, 16), _gmp_products),
     RatioRow("speed: encrypt packed, 1024 bits", 1024, _packed, _gmp_power, _OF_CACHES),
     RatioRow("speed: encrypt packed, 1024 bits, against phe", 1024, _packed, _phe_encryption, _OF_CACHES),
-    RatioRow("speed: decrypt, 1024 bits", 1024, decryption(4), _gmp_power),
+    RatioRow("speed: decrypt, 1024 bits", 1024, decrypt(4), _gmp_power),
     RatioRow("speed: packed round, 1024 bits", 1024, _round, _gmp_power, _OF_CACHES),
 )

@@ -30,23 +30,9 @@ class Round:
 
 
 class Side:
-    """A backend with a key pair of one length.
+    """A backend by name, with a key pair of so many bits; `setup` is the seconds it took to make keys and tables.
 
-    Parameters
-    ----------
-    name : str
-        "naive", "vectorized" or "packed".
-    key_length : int
-        Bits.
-    clients : int
-        How many take part: packed values leave room for so many terms.
-    jobs : int, optional
-        As in joblib.
-
-    Attributes
-    ----------
-    setup : float
-        Seconds to make keys and tables.
+    Packed values leave room for as many terms as there are clients.
     """
 
     def __init__(self, name: str, key_length: int, clients: int, jobs: int | None = None) -> None:
@@ -65,13 +51,7 @@ class Side:
         self.setup += perf_counter() - started
 
     def run(self, vectors: npt.NDArray[np.float64]) -> Round:
-        """One round: every row is encrypted and added to the sum, which is decrypted and compared with the rows'.
-
-        Raises
-        ------
-        BenchmarkError
-            If the decrypted sum is wrong.
-        """
+        """One round: every row is encrypted and added to the sum, which is decrypted; BenchmarkError if it is wrong."""
         clock = PhaseClock()
         started = perf_counter()
         with clock.measure("encrypt"):

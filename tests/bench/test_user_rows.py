@@ -237,9 +237,10 @@ def test_a_file_without_rows_is_refused(tmp_path: Path, name: str, text: str, me
     assert str(path) in str(refused.value)
 
 
-def test_long_calls_alternate_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seconds", "pairs"), [(4e-4, 64), (0.05, 20), (0.5, 8)])
+def test_long_calls_alternate_less_often(seconds: float, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**9))
-    monkeypatch.setattr(ratio_rows, "perf_counter", lambda: next(clock) * 0.05)
+    monkeypatch.setattr(ratio_rows, "perf_counter", lambda: next(clock) * seconds)
     calls: list[int] = []
     ratio_rows.Sampler(lambda: (lambda: calls.append(1), lambda: None)).block()
-    assert len(calls) == 6 + 1 + 20  # to time one, to warm up, and 2 s in pairs of 0.1 s
+    assert len(calls) == 6 + 1 + pairs  # to time one, to warm up, and up to 2 s in pairs

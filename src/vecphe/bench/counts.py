@@ -33,12 +33,15 @@ def _bits(exponents: Iterable[Any]) -> int:
 
 
 # What a call counts, from its result and its arguments; "" stands for the name of the call itself.
-_BY_RESULT: _Measure = lambda result, ring, *_: {"": ring.size(result)}  # noqa: E731
-_BY_BATCH: _Measure = lambda result, ring, batch, *_: {"": ring.size(batch)}  # noqa: E731
 _METHODS: dict[str, dict[str, _Measure]] = {
     "ring": {
-        **dict.fromkeys(("load", "load_bytes", "multiply", "multiply_plain"), _BY_RESULT),
-        **dict.fromkeys(("store", "store_bytes", "all_units", "product", "invert"), _BY_BATCH),
+        **dict.fromkeys(
+            ("load", "load_bytes", "multiply", "multiply_plain"), lambda result, ring, *_: {"": ring.size(result)}
+        ),
+        **dict.fromkeys(
+            ("store", "store_bytes", "all_units", "product", "invert"),
+            lambda _, ring, batch, *more: {"": ring.size(batch)},
+        ),
         "power_vartime": lambda _, ring, batch, exponents: {"": ring.size(batch), ".bits": _bits(exponents)},
         "power_secret": lambda _, ring, batch, words: {"": ring.size(batch), ".bits": 64 * int(words.size)},
         "matrix_power_vartime": lambda _, ring, matrix, batch: {

@@ -274,15 +274,11 @@ def updated_baseline(
 
 
 def _measured_speeds(here: Rows, say: Say) -> dict[str, Speed]:
-    passes: dict[str, list[list[Block]]] = {name: [] for name in here.blocks}
+    passes = []
     for number in range(_PASSES):
         say(f"pass {number + 1} of {_PASSES}")
-        for blocks in passes.values():
-            blocks.append([])
-        for _ in range(_BLOCKS_A_PASS):
-            for name, block in here.blocks.items():
-                passes[name][-1].append(block())
-    return {name: _speed(blocks) for name, blocks in passes.items()}
+        passes.append([{name: block() for name, block in here.blocks.items()} for _ in range(_BLOCKS_A_PASS)])
+    return {name: _speed([[blocks[name] for blocks in taken] for taken in passes]) for name in here.blocks}
 
 
 def _speed(passes: list[list[Block]]) -> Speed:

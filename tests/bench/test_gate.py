@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.bench import made
 
-from vecphe.arithmetic import active_engine
+from vecphe.arithmetic import active_engine, available_engines
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_name, load_baseline, save_baseline
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
@@ -135,6 +135,29 @@ def test_another_engine_can_be_asked_for(machine: Machine, file: Path, rows: Eng
     assert report.ok, report
 
 
+def test_an_engine_that_is_not_there_and_has_no_rows_is_refused(
+    machine: Machine, file: Path, tmp_path: Path, rows: EngineRows
+) -> None:
+    with pytest.raises(EngineUnavailableError, match="no engine is called 'ifma9'"):
+        check_baseline(other_baseline(tmp_path, ifma9=rows), engine="ifma9")
+    missing = next((name for name, why_not in available_engines() if why_not is not None), None)
+    if missing is None:
+        pytest.skip("every engine runs here")
+    with pytest.raises(EngineUnavailableError, match=f"engine '{missing}' does not run here"):
+        check_baseline(file, engine=missing)
+
+
+@pytest.mark.skipif(dict(available_engines())["portable"] is not None, reason="needs the native kernel")
+def test_another_build_of_an_engine_is_not_the_one_of_the_baseline(
+    machine: Machine, file: Path, rows: EngineRows
+) -> None:
+    rewrite(file, rows, portable=replace(rows, target="another"))
+    report = check_baseline(file, engine="portable")
+    assert report.failed == ["engine"]
+    assert "FAILED: engine: target is not another" in str(report)
+    assert not machine.timed
+
+
 def other_baseline(path: Path, **engines: EngineRows) -> Path:
     """One that requires an engine which never runs."""
     save_baseline(path / "other.json", Baseline("ifma9", engines))
@@ -184,7 +207,10 @@ def test_a_baseline_without_speeds_fails_a_full_check(machine: Machine, file: Pa
     save_baseline(file, Baseline("ifma9", {"ifma9": rows, active_engine().name: replace(rows, speeds={})}))
     report = check_baseline(file)
     assert report.ok
-    assert "the baseline has no speeds of engine" in str(report)
+    assert f"the baseline has no speeds of engine {active_engine().name}" in str(report)
+    few = replace(rows, speeds={"speed: gone": SPEED})
+    save_baseline(file, Baseline("ifma9", {"ifma9": rows, active_engine().name: few}))
+    assert sorted(check_baseline(file).failed) == ["speed: gone", ROW]
 
 
 def test_speeds_alone_are_held_against_other_code(machine: Machine, file: Path, rows: EngineRows) -> None:
@@ -271,6 +297,12 @@ def test_an_update_of_counts_elsewhere_keeps_the_speeds_and_their_cpu(
     found = baseline.engines[active_engine().name]
     assert (found.speeds, found.cpu, found.counts["new"]) == ({ROW: SPEED}, "Some other CPU", {"b": 1})
     assert len(changed) == 1
+
+
+def test_an_update_of_counts_without_speeds_is_of_this_cpu(machine: Machine, file: Path, rows: EngineRows) -> None:
+    rewrite(file, replace(rows, cpu="Some other CPU", speeds={}))
+    baseline, _ = updated_baseline(file, counts_only=True)
+    assert baseline.engines[active_engine().name].cpu == cpu_name()
 
 
 def test_a_first_baseline_requires_the_engine_it_was_made_on(machine: Machine, tmp_path: Path) -> None:

@@ -143,9 +143,16 @@ def test_this_run_alone_decides_only_in_the_end_and_in_want_of_quiet_blocks() ->
     assert (judgement.verdict, judgement.quiet, judgement.drift) == ("failed", 8, 1.0)
 
 
-def test_a_row_that_cannot_be_measured_leaves_the_others() -> None:
+@pytest.mark.parametrize("good", [0, FIRST_BLOCKS])
+def test_a_row_that_cannot_be_measured_leaves_the_others(good: int) -> None:
+    """Not even where it could before, and was open; nor is it measured again."""
+    taken = []
+
     def broken() -> Block:
-        raise BenchmarkError("wrong")
+        taken.append(1)
+        if len(taken) > good:
+            raise BenchmarkError("wrong")
+        return Block(1.0, 9.0)
 
     result = judge_all(
         {"broken": broken, "sound": machine(disturbed=0)},
@@ -153,4 +160,5 @@ def test_a_row_that_cannot_be_measured_leaves_the_others() -> None:
         {"broken": 0.1, "sound": 0.1},
     )
     assert isinstance(result["broken"], BenchmarkError)
+    assert len(taken) == good + 1
     assert result["sound"].verdict == "held"

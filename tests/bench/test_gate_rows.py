@@ -14,6 +14,7 @@ from vecphe.bench.baseline import Baseline, EngineRows, Speed, save_baseline
 from vecphe.bench.count_rows import COUNT_ROWS, Material
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, RatioRow, Sampler
+from vecphe.bench.user_rows import Rows
 from vecphe.errors import BenchmarkError, CorruptedAggregateError
 
 needs_phe = pytest.mark.skipif(importlib.util.find_spec("phe") is None, reason="needs phe")
@@ -40,6 +41,13 @@ def test_a_wrong_result_has_no_speed(row: RatioRow, material: Material, monkeypa
     # The slots of the round notice before its sum is compared.
     with pytest.raises(CorruptedAggregateError if "round" in row.name else BenchmarkError):
         Sampler(partial(row.make, lambda _: material)).block()
+
+
+def test_the_library_is_counted_and_timed_by_its_tables() -> None:
+    rows = Rows.of_library()
+    assert list(rows.counts) == list(COUNT_ROWS)
+    assert rows.slack == {row.name: row.slack for row in RATIO_ROWS}
+    assert rows.blocks.keys() == rows.slack.keys()
 
 
 @pytest.fixture

@@ -197,6 +197,13 @@ def test_a_row_that_fails_fails_alone(tmp_path: Path, returned: str, message: st
     assert message in str(failed.value)
 
 
+def test_a_long_error_is_one_short_line(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "def row(): raise ValueError('first\\n' + 1000 * 'x')")
+    with pytest.raises(BenchmarkError, match=r"^row failed: ValueError: first x+$") as failed:
+        rows.counts["row"]()
+    assert len(str(failed.value)) < 350
+
+
 @pytest.mark.parametrize(
     "returned", ["(lambda: 1 / 0, lambda: None)", "(lambda: None, lambda: 1 / 0)", "1 / 0", "None"]
 )

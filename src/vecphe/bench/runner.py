@@ -246,7 +246,7 @@ class Runner:
             measured_clients=len(plan.vectors),
             samples=samples,
             reference=[],
-            ciphertexts=plan.side.ciphertexts(case.values),
+            ciphertexts=plan.last.total.n_ciphertexts * case.values // plan.measured_values,
             bytes_per_value=plan.last.total.nbytes / plan.measured_values,
             setup=plan.side.setup,
             memory=plan.memory if is_whole else None,

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.bench.workloads import naive_module
-from vecphe.errors import BenchmarkError, InsecureKeyWarning
-from vecphe.federated import (
-    Backend,
-    NaiveBackend,
-    PackedBackend,
-    VectorizedBackend,
-    decrypt_vector,
-    encrypt_vector,
-    sum_encrypted_vectors,
-)
+from vecphe.bench.records import TIMED_PHASES
+from vecphe.bench.workloads import short_keys
+from vecphe.errors import BenchmarkError
+from vecphe.federated import decrypt_vector, encrypt_vector, sum_encrypted_vectors
+from vecphe.federated.backends import backend_named
 from vecphe.federated.clock import PhaseClock
 from vecphe.federated.interface import EncryptedVector
 from vecphe.packing import SlotLayout
 
 __all__ = ["Round", "Side"]
 
-_TIMED_PHASES = ("encrypt", "add", "decrypt")
 _PACKED_ERROR = 2.0**-41  # of one packed value
 
 
@@ -51,6 +43,8 @@ class Side:
         How many take part: packed values leave room for so many terms.
     jobs : int, optional
         As in joblib.
+    engine : str, optional
+        What computes, by default the active engine; not on the naive side, which has none.
 
     Attributes
     ----------
@@ -58,13 +52,14 @@ class Side:
         Seconds to make keys and tables.
     """
 
-    def __init__(self, name: str, key_length: int, clients: int, jobs: int | None = None) -> None:
+    def __init__(
+        self, name: str, key_length: int, clients: int, jobs: int | None = None, engine: str | None = None
+    ) -> None:
         self.name = name
-        backend = _backend(name, clients, jobs)
+        backend = backend_named(name, clients, jobs, None if name == "naive" else engine)
         self._encoding = getattr(backend, "encoding", None)
         started = perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureKeyWarning)
+        with short_keys():
             self.public_key, self.private_key = backend.generate_keys(key_length, insecure=True)
         self.setup = perf_counter() - started
 
@@ -95,7 +90,7 @@ class Side:
             decrypted = decrypt_vector(self.private_key, total)
         whole = perf_counter() - started
         self._check(decrypted, vectors)
-        return Round({**{phase: clock.seconds[phase] for phase in _TIMED_PHASES}, "round": whole}, total)
+        return Round({**{phase: clock.seconds[phase] for phase in TIMED_PHASES}, "round": whole}, total)
 
     def _check(self, decrypted: npt.NDArray[np.float64], vectors: npt.NDArray[np.float64]) -> None:
         expected = vectors.sum(axis=0)
@@ -109,9 +104,3 @@ class Side:
             return values
         layout = SlotLayout.for_key(self._encoding, self.public_key.key_length)
         return -(-values // layout.slots)
-
-
-def _backend(name: str, clients: int, jobs: int | None) -> Backend:
-    if name == "naive":
-        return NaiveBackend(naive_module())
-    return VectorizedBackend(n_jobs=jobs) if name == "vectorized" else PackedBackend(max_terms=clients, n_jobs=jobs)

@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vecphe import __version__
 from vecphe.arithmetic import engine_for
 from vecphe.bench.estimate import Plan, rough_seconds
-from vecphe.federated import (
-    Backend,
-    NaiveBackend,
-    PackedBackend,
-    ProtocolConfig,
-    ProtocolResult,
-    VectorizedBackend,
-    federated_learning,
-    get_data,
-    local_learning,
-)
+from vecphe.bench.records import BACKENDS
+from vecphe.bench.workloads import naive_module
+from vecphe.federated import Backend, ProtocolConfig, ProtocolResult, federated_learning, get_data, local_learning
+from vecphe.federated.backends import backend_named
 from vecphe.federated.data import Shards, load_csv, shards_from_table
 
-__all__ = ["Comparison", "JobOptions", "Watcher", "load_shards"]
+__all__ = ["Comparison", "JobOptions", "load_shards"]
 
 NAIVE_SECONDS = 10.0  # in a comparison the naive side stops after the round that passes this
 TOLERANCE = 1e-9  # of the largest weight
 
-
-class Watcher(Protocol):
-    """Who is told about the progress of the runs."""
-
-    def started(self, backend: str, rounds: int) -> None:
-        """A run begins."""
-
-    def advanced(self, backend: str, number: int) -> None:
-        """A round is done."""
-
-    def finished(self, backend: str) -> None:
-        """A run is done, or failed."""
+# Shows that a backend runs for so many rounds, and is told the number of each that is done.
+Watching = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True)
@@ -81,19 +63,14 @@ def load_shards(path: Path | None, target: str | None, group: str | None, client
     return shards
 
 
-def _naive_backend() -> NaiveBackend | None:
-    try:
-        return NaiveBackend(importlib.import_module("phe"))
-    except ImportError:
-        return None
-
-
 class Comparison:
     """Runs of the same training on several backends.
 
     Attributes
     ----------
     options : JobOptions
+    engine : str
+        What the backends of this library compute with.
     backends : dict of str to Backend
         What will run, slowest first.
     skipped : dict of str to str
@@ -105,11 +82,12 @@ class Comparison:
 
     def __init__(self, options: JobOptions) -> None:
         self.options = options
-        self.skipped: dict[str, str] = {}
+        self.n_clients = len(options.shards.names)
         self.engine = engine_for(1 << (options.key_length - 1), options.engine).name
+        self.skipped: dict[str, str] = {}
         self.backends = self._chosen_backends()
         self.config: dict[str, Any] = {
-            "n_clients": len(options.shards.names),
+            "n_clients": self.n_clients,
             "key_length": options.key_length,
             "n_iter": options.iterations,
             "eta": options.eta,
@@ -123,64 +101,45 @@ class Comparison:
         wanted, jobs, engine = self.options.backend, self.options.jobs, self.options.engine
         if wanted == "naive" and engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
-        backends: dict[str, Backend] = {}
-        if wanted in ("all", "naive"):
-            naive = _naive_backend()
-            if naive is not None:
-                backends["naive"] = naive
-            elif wanted == "naive":
-                raise ValueError("the naive backend needs phe: pip install phe")
-            else:
-                self.skipped["naive"] = "phe is not installed (pip install phe)"
-        if wanted in ("all", "vectorized"):
-            backends["vectorized"] = VectorizedBackend(n_jobs=jobs, engine=engine)
-        if wanted in ("all", "packed"):
-            backends["packed"] = PackedBackend(max_terms=len(self.options.shards.names), n_jobs=jobs, engine=engine)
-        return backends
+        names = list(BACKENDS) if wanted == "all" else [wanted]
+        if wanted == "all" and naive_module() is None:
+            names.remove("naive")
+            self.skipped["naive"] = "phe is not installed (pip install phe)"
+        return {name: backend_named(name, self.n_clients, jobs, None if name == "naive" else engine) for name in names}
 
-    @property
-    def naive_limit(self) -> float | None:
-        """Seconds that the naive side may run; None if it runs alone."""
-        return NAIVE_SECONDS if len(self.backends) > 1 else None
+    def limit_of(self, backend: str) -> float | None:
+        """Seconds that a backend may run: the naive one, unless it runs alone; None for all others."""
+        limited = backend == "naive" and backend in self.backends and len(self.backends) > 1
+        return NAIVE_SECONDS if limited else None
 
     def estimates(self) -> dict[str, float]:
         """Roughly how many seconds each backend will take."""
-        o, n_clients = self.options, len(self.options.shards.names)
-        length = o.shards.X[0].shape[1]
+        o = self.options
         seconds = {}
         for name in self.backends:
-            plan = Plan(n_clients, length, o.key_length, packed=name == "packed")
+            plan = Plan(self.n_clients, o.shards.X[0].shape[1], o.key_length, packed=name == "packed", engine=o.engine)
             setup, one_round = rough_seconds(name, plan, o.iterations)
-            limit = self.naive_limit if name == "naive" else None
-            rounds = o.iterations * one_round
+            limit, rounds = self.limit_of(name), o.iterations * one_round
             seconds[name] = setup + (rounds if limit is None else min(rounds, one_round + limit))
         return seconds
 
-    def run(self, watcher: Watcher) -> None:
+    def run(self, watching: Watching) -> None:
         """Run everything."""
         s = self.options.shards
-        self.local = local_learning(s.X, s.y, s.X_test, s.y_test, self.config, names=s.names)
+        data = (s.X, s.y, s.X_test, s.y_test)
+        self.local = local_learning(*data, self.config, names=s.names)
         for name, backend in self.backends.items():
-            watcher.started(name, self.options.iterations)
-            try:
-                self.results[name] = federated_learning(
-                    s.X,
-                    s.y,
-                    s.X_test,
-                    s.y_test,
-                    {**self.config, "backend": backend},
-                    names=s.names,
-                    on_round=self._round_counter(name, watcher),
-                )
-            finally:
-                watcher.finished(name)
+            config = {**self.config, "backend": backend}
+            with watching(name, self.options.iterations) as advanced:
+                on_round = self._round_counter(name, advanced)
+                self.results[name] = federated_learning(*data, config, names=s.names, on_round=on_round)
 
-    def _round_counter(self, name: str, watcher: Watcher) -> Callable[[int], bool]:
-        limit = self.naive_limit if name == "naive" else None
+    def _round_counter(self, name: str, advanced: Callable[[int], None]) -> Callable[[int], bool]:
+        limit = self.limit_of(name)
         deadline: list[float] = []
 
         def count(number: int) -> bool:
-            watcher.advanced(name, number)
+            advanced(number)
             if limit is None:
                 return True
             if not deadline:  # set after the first round, so that making the key does not count
@@ -201,9 +160,7 @@ class Comparison:
     @property
     def difference(self) -> float:
         """Largest difference between backends' weights at the last common iteration, over the largest weight."""
-        weights: list[npt.NDArray[np.float64]] = [
-            result.history[self.common_iteration - 1] for result in self.results.values()
-        ]
+        weights = [result.history[self.common_iteration - 1] for result in self.results.values()]
         scale = np.max(np.abs(weights[0])) or 1.0
         return float(max(np.max(np.abs(other - weights[0])) for other in weights) / scale)
 
@@ -219,17 +176,12 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything that is reported, ready for JSON."""
-        o = self.options
+        asked = ("data", "key_length", "iterations", "eta", "seed", "jobs")
         return {
             "version": __version__,
             "engine": self.engine,
-            "data": o.data,
-            "clients": list(o.shards.names),
-            "key_length": o.key_length,
-            "iterations": o.iterations,
-            "eta": o.eta,
-            "seed": o.seed,
-            "jobs": o.jobs,
+            "clients": list(self.options.shards.names),
+            **{name: getattr(self.options, name) for name in asked},
             "local_mse": self.mse(self.local),
             "skipped": self.skipped,
             "backends": {name: self._result_dict(name, result) for name, result in self.results.items()},

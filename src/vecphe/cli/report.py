@@ -1,32 +1,53 @@
-"""What `vecphe run` shows: the start, the progress and the tables."""
+"""The terminal of the commands that measure, and what `vecphe run` shows on it: the start, the progress, the tables."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vecphe.bench.tables import duration
 from vecphe.cli.comparison import Comparison
 from vecphe.federated.clock import PHASES
 
-__all__ = ["Reporter"]
+__all__ = ["WIDEST", "Reporter", "Terminal"]
+
+WIDEST = 1000  # columns
 
 
-class Reporter:
+class Terminal:
     """Prints to stdout, or to stderr where stdout is for JSON; progress always goes to stderr."""
 
     def __init__(self, to_stderr: bool = False) -> None:
-        # Names of columns and groups come from files: nothing in them is markup.
-        self._console = Console(stderr=to_stderr, markup=False, emoji=False, highlight=False)
-        self._status = Console(stderr=True, markup=False, emoji=False, highlight=False)
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        # Names and texts come from files, which may hold anything: nothing in them is markup.
+        self._console, self._status = (
+            Console(stderr=stderr, markup=False, emoji=False, highlight=False) for stderr in (to_stderr, True)
+        )
+        if not self._console.is_terminal:  # a file or pipe has no edge to break lines at
+            self._console.width = WIDEST
 
-    def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+        sys.stdout.flush()
+
+    def _bar(self, *columns: ProgressColumn) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            *columns,
+            console=self._status,
+            transient=True,
+            disable=not self._status.is_terminal,
+        )
+
+
+class Reporter(Terminal):
+    """What `vecphe run` shows."""
 
     def print_start(self, comparison: Comparison) -> None:
         """What will run, and how long it may take."""
@@ -37,43 +58,21 @@ class Reporter:
         rows = sum(len(y) for y in o.shards.y)
         self._say(
             f"data: {o.data}, {len(o.shards.names)} hospitals with {rows} rows, {len(o.shards.y_test)} test rows; "
-            f"{o.iterations} iterations, eta {o.eta:g}"
+            f"{o.iterations} iterations, eta {o.eta:g}",
+            *(f"WARNING: {name} is skipped, {reason}" for name, reason in comparison.skipped.items()),
         )
-        for name, reason in comparison.skipped.items():
-            self._say(f"WARNING: {name} is skipped, {reason}")
         estimates = comparison.estimates()
         each = ", ".join(f"{name} {duration(seconds, 2)}" for name, seconds in estimates.items())
         self._say(f"this takes about {duration(sum(estimates.values()), 2)} ({each})")
-        if "naive" in comparison.backends and comparison.naive_limit is not None:
-            self._say(
-                f"naive runs as many iterations as fit in {comparison.naive_limit:g} s; what is compared is its rate"
-            )
-        sys.stdout.flush()
+        if (limit := comparison.limit_of("naive")) is not None:
+            self._say(f"naive runs as many iterations as fit in {limit:g} s; what is compared is its rate")
 
-    def started(self, backend: str, rounds: int) -> None:
-        """Show a progress bar."""
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self._status,
-            transient=True,
-            disable=not self._status.is_terminal,
-        )
-        self._task = self._progress.add_task(backend, total=rounds)
-        self._progress.start()
-
-    def advanced(self, backend: str, number: int) -> None:
-        """Move the bar."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=number)
-
-    def finished(self, backend: str) -> None:
-        """Remove the bar."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+    @contextmanager
+    def watching(self, backend: str, rounds: int) -> Iterator[Callable[[int], None]]:
+        """Show a bar while a backend runs, which moves when it is told the number of a round."""
+        with self._bar(MofNCompleteColumn(), TimeElapsedColumn()) as bar:
+            task = bar.add_task(backend, total=rounds)
+            yield lambda number: bar.update(task, completed=number)
 
     def print_results(self, comparison: Comparison) -> None:
         """Errors by hospital, times by phase, and whether the models agree."""
@@ -89,8 +88,8 @@ class Reporter:
         table.add_column("trained alone", justify="right")
         table.add_column(f"federated, {longest.n_iter} iterations", justify="right")
         errors = zip(comparison.mse(comparison.local), comparison.mse(longest), strict=True)
-        for name, (alone, federated) in zip(comparison.options.shards.names, errors, strict=True):
-            table.add_row(name, _figure(alone), _figure(federated))
+        for name, pair in zip(comparison.options.shards.names, errors, strict=True):
+            table.add_row(name, *map(_figure, pair))
         return table
 
     def _time_table(self, comparison: Comparison) -> Table:

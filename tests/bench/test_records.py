@@ -28,7 +28,6 @@ def test_derived_figures() -> None:
     made = record(samples={phase: [0.5, 0.25, 1.0] for phase in ("encrypt", "add", "decrypt", "round")})
     made = record(samples=made.samples, reference=[10.0, 10.0, 10.0])
     assert made.seconds("round") == 0.5
-    assert made.ratios == [20.0, 40.0, 10.0]
     assert made.speed_up == 20.0
     assert made.quartiles("add") == (0.375, 0.75)
     assert record(reference=[]).speed_up is None

@@ -126,9 +126,9 @@ def test_many_clients_are_capped_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cap_leaves_as_many_clients_as_fit() -> None:
     runner, _ = calibrated(clients=(1000,), values=(1,), backends=("naive",))
-    (side,) = runner._sides.values()
-    # Not those of a busy machine.
-    runner._costs[side] = replace(runner._costs[side], randomize=0.1, add=0.001, decrypt=0.1, **NO_CALLS)
+    side, costs = runner._side("naive", 512, 3)
+    costs = replace(costs, randomize=0.1, add=0.001, decrypt=0.1, **NO_CALLS)  # not those of a busy machine
+    runner._side = lambda *_: (side, costs)  # type: ignore[assignment]
     object.__setattr__(runner.matrix, "naive_seconds", 1000.0)
     (whole,) = runner._plan(Case(512, 1000, 1))
     assert whole.vectors.shape == (1000, 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vecphe import __version__
-from vecphe.arithmetic import active_engine, available_engines, engine_named, why_not_used
+from vecphe.arithmetic import active_engine, engine_named, why_not_used
 
 __all__ = [
     "Environment",
@@ -105,38 +105,29 @@ def use_engine(name: str | None) -> Iterator[None]:
     EngineUnavailableError
         If there is no such engine, or it does not run here.
     """
-    if name is None:
-        yield
-        return
-    engine_named(name)
     before = os.environ.get(_ENGINE_VARIABLE)
-    os.environ[_ENGINE_VARIABLE] = name  # worker processes inherit it
+    if name is not None:
+        engine_named(name)
+        os.environ[_ENGINE_VARIABLE] = name  # worker processes inherit it
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_ENGINE_VARIABLE]
-        else:
+        os.environ.pop(_ENGINE_VARIABLE, None)
+        if before is not None:
             os.environ[_ENGINE_VARIABLE] = before
 
 
 def engine_warning(asked: str | None, used: str | None = None) -> str | None:
     """One sentence if a slower engine ran than the native one and nobody asked for it on the command line.
 
-    Parameters
-    ----------
-    asked : str or None
-        What ``--engine`` named.
-    used : str, optional
-        Engine that computed; default the active one.
+    `asked` is what ``--engine`` named, `used` the engine that computed, by default the active one.
     """
     used = active_engine().name if used is None else used
     if used in _FAST or asked == used:
         return None
-    reasons = why_not_used()
-    for name, _ in available_engines():
-        if name in _FAST and name in reasons:
-            return f"THE FAST ENGINE DID NOT RUN: all figures are of engine {used!r}; {name}: {reasons[name]}"
+    for name, reason in why_not_used().items():
+        if name in _FAST:
+            return f"THE FAST ENGINE DID NOT RUN: all figures are of engine {used!r}; {name}: {reason}"
     return f"THE FAST ENGINE DID NOT RUN: figures are of engine {used!r}; the key is too long for the native kernel"
 
 

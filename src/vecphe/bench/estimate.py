@@ -22,10 +22,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
 from vecphe.arithmetic import ciphertext_bytes, random_words
+from vecphe.array import EncryptedArray
 from vecphe.bench.matrix import check_range
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, short_keys
@@ -158,18 +160,10 @@ def estimate(plan: Plan, costs: Costs) -> Estimate:
 def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     """Measure the costs of a plan on one core of this machine: some seconds, with the longest keys some minutes.
 
-    Parameters
-    ----------
-    plan : Plan
-    say : callable
-        Told what is going on.
-
     Raises
     ------
     InvalidKeyError, ValueError
-        If the plan makes no sense.
-    LayoutMismatchError
-        If no value fits a plaintext of that key.
+        If the plan makes no sense; LayoutMismatchError if no value fits a plaintext of that key.
     EngineUnavailableError
         If there is no such engine, it does not run here, or the key is too long for it.
     """
@@ -180,7 +174,10 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
         key_seconds, keys = _timed(lambda: generate_keypair(plan.key_length, insecure=True, engine=plan.engine))
     say(f"making tables (the key pair took {key_seconds:.3g} s)")
     table_seconds, _ = _timed(lambda: keys[0].prepare(plan.clients * plan.ciphertexts))
-    count = _sample_size(keys[0], plan)
+    draw = partial(keys[0]._source.draw, _FEWEST)
+    draw()  # what is done once is done
+    within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))
+    count = min(max(within, _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
     say(f"timing {count} ciphertexts (the tables took {table_seconds:.3g} s)")
     return replace(_costs(plan, *keys, count), key_seconds=key_seconds, table_seconds=table_seconds)
 
@@ -204,25 +201,12 @@ def side_costs(side: Side) -> Costs:
 
 
 def rough_seconds(backend: str, plan: Plan, rounds: int) -> tuple[float, float]:
-    """Seconds of the set-up for so many rounds and of one round, from shorter keys where the plan's would take long.
-
-    Raises
-    ------
-    LayoutMismatchError
-        If no value fits a plaintext of that key.
-    """
+    """Seconds of the set-up for so many rounds and of one round, from shorter keys where the plan's would take long."""
     short = replace(plan, key_length=min(plan.key_length, _SHORT_KEY))
     side = Side(backend, short.key_length, plan.clients, engine=plan.engine)
     side.prepare(rounds * plan.clients, plan.values)
     found, growth = estimate(plan, side_costs(side)), (plan.key_length / short.key_length) ** _GROWTH
     return found.setup * growth, found.round * growth
-
-
-def _sample_size(public_key: PublicKey, plan: Plan) -> int:
-    """Ciphertexts that take about a fifth of a second to encrypt."""
-    public_key._source.draw(_FEWEST)
-    once = _seconds(lambda: public_key._source.draw(_FEWEST), 3)
-    return min(max(int(_FEWEST * _SAMPLE_SECONDS / once), _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
 
 
 def _costs(plan: Plan, public_key: PublicKey, private_key: PrivateKey, count: int) -> Costs:
@@ -235,22 +219,16 @@ def _costs(plan: Plan, public_key: PublicKey, private_key: PrivateKey, count: in
     words = random_words(array.n_ciphertexts, plan.key_length - 1)
     data = ring.store_bytes(residues)
     decrypted = decryptor.decrypt(ring, few.residues, bias)
-    of_array: dict[str, Callable[[], object]] = {
-        "encode": lambda: array.format.plaintexts(plan.encoding.encode(numbers)),
-        "randomize": lambda: source.encrypt(words, 0),
-        "add": lambda: ring.multiply(residues, residues),
-        "load": lambda: ring.all_units(ring.load_bytes(data)),
-        "store": lambda: ring.store_bytes(residues),
+    works: dict[str, tuple[EncryptedArray, Callable[[], object]]] = {
+        "encode": (array, lambda: array.format.plaintexts(plan.encoding.encode(numbers))),
+        "randomize": (array, lambda: source.encrypt(words, 0)),
+        "add": (array, lambda: ring.multiply(residues, residues)),
+        "load": (array, lambda: ring.all_units(ring.load_bytes(data))),
+        "store": (array, lambda: ring.store_bytes(residues)),
+        "decrypt": (few, lambda: decryptor.decrypt(ring, few.residues, bias)),
+        "decode": (few, lambda: few.format.values(decrypted, few.shape)),
     }
-    of_few: dict[str, Callable[[], object]] = {
-        "decrypt": lambda: decryptor.decrypt(ring, few.residues, bias),
-        "decode": lambda: few.format.values(decrypted, few.shape),
-    }
-    seconds: dict[str, Any] = {
-        name: _seconds(work) / encrypted.n_ciphertexts
-        for encrypted, works in ((array, of_array), (few, of_few))
-        for name, work in works.items()
-    }
+    seconds: dict[str, Any] = {name: _seconds(work) / of.n_ciphertexts for name, (of, work) in works.items()}
     return Costs(
         public_key._context.engine.name,
         table_bytes=public_key.table_bytes,

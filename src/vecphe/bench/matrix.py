@@ -45,13 +45,7 @@ class Matrix:
         return cls(**{**small, **limits, **changes})  # type: ignore[arg-type]
 
     def check(self) -> None:
-        """Refuse what cannot be measured here.
-
-        Raises
-        ------
-        InvalidKeyError, TypeError, ValueError
-            Named after the option of the command line.
-        """
+        """Raise InvalidKeyError, TypeError or ValueError, naming the option, for what cannot be measured here."""
         with short_keys():
             for key_length in self.key_lengths:
                 check_key_length(key_length, insecure=True)
@@ -68,7 +62,9 @@ class Matrix:
     def _check_memory(self) -> None:
         available = proc_bytes("meminfo", "MemAvailable")
         for case in self.cases:
-            needed = _estimated_memory(case)
+            # With one ciphertext a value, generously: plaintexts, and four encrypted vectors at a time.
+            ciphertext = 3 * (case.key_length // 8) + 200
+            needed = 8 * case.clients * case.values + 4 * case.values * ciphertext
             if available is not None and needed > available:
                 raise ValueError(
                     f"{case} need about {needed / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB are free; "
@@ -80,12 +76,6 @@ class Matrix:
         """Every combination, in ascending order of key lengths, then of work."""
         cases = {Case(*numbers) for numbers in itertools.product(self.key_lengths, self.clients, self.values)}
         return sorted(cases, key=lambda case: (case.key_length, case.clients * case.values, case))
-
-
-def _estimated_memory(case: Case) -> int:
-    """Bytes of a case with one ciphertext a value, generously: plaintexts, and four encrypted vectors at a time."""
-    ciphertext = 3 * (case.key_length // 8) + 200
-    return 8 * case.clients * case.values + 4 * case.values * ciphertext
 
 
 def check_range(option: str, most: int, *numbers: int, least: int = 1) -> None:

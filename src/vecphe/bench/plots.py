@@ -6,6 +6,7 @@ matplotlib is imported by `draw_all` alone; it comes with the extra ``bench``.
 from __future__ import annotations
 
 import importlib.util
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,13 +42,8 @@ _MOST_PANELS = 4
 _WIDEST_LINEAR = 8  # a longer axis, last number over first, has a log scale
 _DIGIT = 0.05  # share of an axis that a digit of its labels may take, with room between them
 _PANEL_WIDTH, _HEIGHT, _LEAST_WIDTH = 3.6, 3.6, 5.4  # inches
-_SETTINGS: dict[Any, Any] = {
-    "font.size": 10,
-    "axes.grid": True,
-    "grid.alpha": 0.35,
-    "axes.axisbelow": True,
-    "hatch.linewidth": 0.6,
-}
+_GRID: dict[Any, Any] = {"axes.grid": True, "grid.alpha": 0.35, "axes.axisbelow": True}
+_SETTINGS = {**_GRID, "font.size": 10, "hatch.linewidth": 0.6}
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,12 @@ class Plot:
     caption: str  # what the title leaves open
     figure: Any  # of matplotlib
 
+    def png(self) -> bytes:
+        """The picture as a file."""
+        file = io.BytesIO()
+        self.figure.savefig(file, format="png", dpi=150)
+        return file.getvalue()
+
 
 def check_matplotlib() -> None:
     """Raise ImportError, with the command that installs it, if matplotlib is missing."""
@@ -67,21 +69,9 @@ def check_matplotlib() -> None:
 
 
 def draw_all(results: Results) -> list[Plot]:
-    """Every plot that the results have points for.
+    """Every plot that the results have points for; ImportError if matplotlib is missing.
 
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    list of Plot
-        Those of times have an axis each for key lengths, clients and values, if the results have two or more of it.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing.
+    Those of times have an axis each for key lengths, clients and values, if the results have two or more of it.
     """
     check_matplotlib()
     import matplotlib as mpl
@@ -94,7 +84,7 @@ def draw_all(results: Results) -> list[Plot]:
 
 
 def _numbers(results: Results, field: str) -> list[int]:
-    return sorted({int(getattr(case, field)) for case in results.cases})
+    return sorted({int(getattr(record.case, field)) for record in results.records})
 
 
 def _held(results: Results) -> dict[str, int]:

@@ -9,7 +9,7 @@ import csv
 import io
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -62,14 +62,10 @@ class Record:
         return self.measured_values < self.case.values or self.measured_clients < self.case.clients
 
     @property
-    def ratios(self) -> list[float]:
-        """Time of the naive round over that of this one, pair by pair."""
-        return [theirs / ours for theirs, ours in zip(self.reference, self.samples["round"], strict=True)]
-
-    @property
     def speed_up(self) -> float | None:
-        """Median of `ratios`."""
-        return statistics.median(self.ratios) if self.reference else None
+        """Median of the time of the naive round over that of this one, pair by pair."""
+        ratios = (theirs / ours for theirs, ours in zip(self.reference, self.samples["round"], strict=True))
+        return statistics.median(ratios) if self.reference else None
 
     @property
     def identity(self) -> tuple[str, Case, int]:
@@ -107,10 +103,6 @@ class Results:
     # What a reader of the figures must know: a fast engine that did not run, backends left out.
     warnings: tuple[str, ...] = ()
 
-    def with_record(self, record: Record) -> Results:
-        """These and one more."""
-        return replace(self, records=(*self.records, record))
-
     def find(self, backend: str, case: Case) -> Record | None:
         """The record of a backend and case."""
         return next((r for r in self.records if r.backend == backend and r.case == case), None)
@@ -119,11 +111,6 @@ class Results:
     def backends(self) -> list[str]:
         """Names of backends, in the order in which they were first recorded."""
         return list(dict.fromkeys(record.backend for record in self.records))
-
-    @property
-    def cases(self) -> list[Case]:
-        """Cases, sorted."""
-        return sorted({record.case for record in self.records})
 
 
 _CSV_COLUMNS = (

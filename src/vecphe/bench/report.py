@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterator, Sequence
 from html import escape
 from string import Template
@@ -63,7 +62,7 @@ $plots
 def report_files(results: Results) -> dict[str, bytes]:
     """The files of a report by name: the page, and a PNG a plot; ImportError if matplotlib is missing."""
     plots = draw_all(results)
-    pictures = {f"{plot.name}.png": _picture(plot) for plot in plots}
+    pictures = {f"{plot.name}.png": plot.png() for plot in plots}
     warnings = [*results.warnings, *([] if results.complete else ["The run was interrupted: cases are missing."])]
     figures = [_figure(plot, picture) for plot, picture in zip(plots, pictures.values(), strict=True)]
     parts = {
@@ -75,12 +74,6 @@ def report_files(results: Results) -> dict[str, bytes]:
     }
     page = _PAGE.substitute({name: "\n".join(lines) for name, lines in parts.items()})
     return {PAGE: page.encode("utf-8"), **pictures}
-
-
-def _picture(plot: Plot) -> bytes:
-    file = io.BytesIO()
-    plot.figure.savefig(file, format="png", dpi=150)
-    return file.getvalue()
 
 
 def _figure(plot: Plot, picture: bytes) -> str:
@@ -111,10 +104,6 @@ def _rows(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _row(tag: str, texts: Sequence[str], attribute: str = "") -> str:
-    pairs = zip(COLUMNS, texts, strict=True)
-    entries = [f"<{tag}{_class(column)}>{escape(text)}</{tag}>" for column, text in pairs]
+    classes = [' class="text"' if column == "backend" else "" for column in COLUMNS]
+    entries = [f"<{tag}{own}>{escape(text)}</{tag}>" for own, text in zip(classes, texts, strict=True)]
     return f"<tr{attribute}>{''.join(entries)}</tr>"
-
-
-def _class(column: str) -> str:
-    return ' class="text"' if column == "backend" else ""

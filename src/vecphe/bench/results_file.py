@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from vecphe.arithmetic import ciphertext_bytes
 from vecphe.bench.records import BACKENDS, PHASES, Record, Results
@@ -31,7 +31,10 @@ _MOST_ENTRIES = 100_000  # of a list
 _MOST_FIELDS = 1000  # of an object
 _MOST_PARTS = 50 * _MOST_ENTRIES  # lists, objects, fields and times of day
 _MOST_TEXT = 1000
-_UNIQUE = without_duplicates("a name stands twice in one object")
+_STRICT: dict[str, Any] = {
+    "object_pairs_hook": without_duplicates("a name stands twice in one object"),
+    "parse_constant": lambda name: refuse_unless(False, name, " is no number of JSON"),
+}
 _LEAST, _MOST = 1e-12, 1e12  # of a float: nothing that cannot be divided by
 
 
@@ -42,14 +45,7 @@ def save_file(path: Path, schema: str, content: Mapping[str, Any]) -> None:
 
 
 def load_file(path: Path, schema: str, command: str) -> dict[str, Any]:
-    """The object in a file that may hold anything, without its schema and version.
-
-    Parameters
-    ----------
-    path : Path
-    schema : str
-    command : str
-        Which writes such files.
+    """The object in a file that may hold anything, without its schema and version; `command` writes such files.
 
     Raises
     ------
@@ -61,7 +57,7 @@ def load_file(path: Path, schema: str, command: str) -> dict[str, Any]:
     data = read_file(path, _MOST_BYTES)
     check_parts(data, _MOST_PARTS, f"{path} has more parts than {_MOST_ENTRIES} records have")
     try:
-        content = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_UNIQUE)
+        content = json.loads(data.decode("utf-8"), **_STRICT)
     except (ValueError, RecursionError) as error:
         raise SerializationError(f"{path} is not a JSON file: {str(error)[:100]}") from None
     if not isinstance(content, dict):
@@ -83,26 +79,17 @@ def load_as(
     file: str = "",
     faults: Callable[[Any], Iterator[str]] = lambda _: iter(()),
 ) -> Any:
-    """What a file of `load_file` holds, as a dataclass.
+    """What a file of `load_file` holds, as a dataclass; errors as there, naming the place.
 
     Parameters
     ----------
     kind : type
         A dataclass of str, int, float, bool, dataclasses, and of lists, tuples, dicts and unions with None of these. A
         field with the metadata ``flat`` stands among its parent's.
-    path, schema, command
-        As of `load_file`.
     file : str
         What the file is called where it has an entry that no field has; by default such entries are not read.
     faults : callable
         What is wrong with the values, each fault with its place, as far as types leave that open.
-
-    Raises
-    ------
-    SerializationError
-        Naming the file and the place in it.
-    OSError
-        If it cannot be read.
     """
     content = load_file(path, schema, command)
     try:
@@ -112,10 +99,6 @@ def load_as(
     except SerializationError as error:
         raise SerializationError(f"{path}: {error}") from None
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def refuse_unless(right: bool, place: str, message: str) -> None:
@@ -170,7 +153,7 @@ def _decoded_fields(kind: Any, content: Any, place: str, file: str) -> Any:
         values[field.name] = _decoded(own, content[field.name], f"{before}{field.name}", file)
         known.add(field.name)
     if file and (unknown := sorted(content.keys() - known)):
-        refuse_unless(False, before, f"{unknown[0][:40]} is no field of {file}")
+        raise SerializationError(f"{before}{unknown[0][:40]} is no field of {file}")
     return kind(**values)
 
 
@@ -197,15 +180,7 @@ def results_as_dict(results: Results) -> dict[str, Any]:
 
 
 def load_results(path: Path) -> Results:
-    """Results that ``vecphe bench run --save`` wrote; derived figures in them are not read but computed again.
-
-    Raises
-    ------
-    SerializationError
-        If the file is not of this form; the message names the file and the field.
-    OSError
-        If it cannot be read.
-    """
+    """Results that ``vecphe bench run --save`` wrote, as `load_as`; what is derived is not read but computed again."""
     results: Results = load_as(Results, path, _SCHEMA, _COMMAND, faults=_faults)
     return results
 
@@ -220,18 +195,17 @@ def _faults(results: Results) -> Iterator[str]:
 def _faults_of(record: Record) -> Iterator[str]:
     """What types leave open. A ciphertext has twice the bytes of n, and one value unless values are packed."""
     case, ciphertexts = record.case, record.ciphertexts
-    ranges = {
-        "measured_values": (record.measured_values, case.values),
-        "measured_clients": (record.measured_clients, case.clients),
-        "ciphertexts": (ciphertexts, case.values),
-    }
     counts = {"key_length": case.key_length, "jobs": record.jobs, "environment.cores": record.environment.cores}
+    parts = {"values": record.measured_values, "clients": record.measured_clients}
+    ranges = [(f"measured_{name}", count, getattr(case, name)) for name, count in parts.items()]
     lengths = {len(times) for times in record.samples.values()} | ({len(record.reference)} - {0})
     wire = ciphertext_bytes(case.key_length) * ciphertexts
     if record.backend not in BACKENDS:
         yield f"backend is none of {', '.join(BACKENDS)}"
-    yield from (f"{name} is not from 1 to {most}" for name, (value, most) in ranges.items() if not 1 <= value <= most)
-    yield from (f"{name} is not positive" for name, value in counts.items() if value < 1)
+    for name, count, most in (*ranges, ("ciphertexts", ciphertexts, case.values)):
+        if not 1 <= count <= most:
+            yield f"{name} is not from 1 to {most}"
+    yield from (f"{name} is not positive" for name, count in counts.items() if not count)
     if record.samples.keys() != set(PHASES):
         yield f"samples are not of {', '.join(PHASES)}"
     if len(lengths) != 1 or 0 in lengths:

@@ -6,6 +6,7 @@ import datetime
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,10 @@ class _Planned:
     def warms_up(self) -> bool:
         return self.estimate < _WARM_UP_SECONDS
 
+    @property
+    def sample_seconds(self) -> float:
+        return self.estimate * self.rounds
+
     def run(self) -> Round:
         self.last = self.side.run(self.vectors)
         return self.last
@@ -64,11 +69,6 @@ class _Planned:
 class Runner:
     """Measures a matrix.
 
-    Parameters
-    ----------
-    matrix : Matrix
-        Checked here.
-
     Attributes
     ----------
     results : Results
@@ -83,8 +83,7 @@ class Runner:
     def __init__(self, matrix: Matrix) -> None:
         matrix.check()
         self.matrix = matrix
-        self._sides: dict[tuple[str, int, int], Side] = {}
-        self._costs: dict[Side, Costs] = {}
+        self._side = cache(self._made_side)
         self._workers = effective_jobs(matrix.jobs)
         self._engines = {length: engine_for(1 << (length - 1), matrix.engine) for length in matrix.key_lengths}
         # The naive loop runs wherever it can, since the others are held against it.
@@ -105,57 +104,52 @@ class Runner:
     def calibrate(self, progress: Progress) -> float:
         """Make the keys and calibrate; seconds that `run` will take, good to about a factor of two."""
         for case in self.matrix.cases:
-            for name in self._names:
-                if self._side_key(name, case) not in self._sides:
-                    progress(f"making keys of {case.key_length} bits and timing small rounds", 0.0)
-                    self._make_side(name, case)
+            progress(f"making keys of {case.key_length} bits and timing small rounds", 0.0)
+            self._plan(case)
         return sum(self._seconds(self._plan(case)) for case in self.matrix.cases)
 
-    @staticmethod
-    def _side_key(name: str, case: Case) -> tuple[str, int, int]:
-        return name, case.key_length, case.clients if name == "packed" else 0
-
-    def _make_side(self, name: str, case: Case) -> None:
-        side = Side(name, case.key_length, case.clients, self.matrix.jobs, self.matrix.engine)
+    def _made_side(self, name: str, key_length: int, clients: int) -> tuple[Side, Costs]:
+        side = Side(name, key_length, clients, self.matrix.jobs, self.matrix.engine)
         side.prepare(_PREPARED_ROUNDS * max(self.matrix.clients), max(self.matrix.values))
-        self._sides[self._side_key(name, case)] = side
-        self._costs[side] = side_costs(side)
+        return side, side_costs(side)
 
-    def _estimate(self, side: Side, case: Case) -> float:
+    def _estimate(self, name: str, costs: Costs, case: Case) -> float:
         """Seconds of a round."""
-        cores = 1 if side.name == "naive" else self._workers
-        plan = Plan(case.clients, case.values, case.key_length, cores, packed=side.name == "packed")
-        return estimate(plan, self._costs[side]).round
+        cores = 1 if name == "naive" else self._workers
+        plan = Plan(case.clients, case.values, case.key_length, cores, packed=name == "packed")
+        return estimate(plan, costs).round
 
     def _plan(self, case: Case) -> list[_Planned]:
         vectors = gradients(case.clients, case.values)
         planned = []
         for name in self._names:
-            side = self._sides[self._side_key(name, case)]
-            measured = self._capped(case, side) if name == "naive" else case
-            seconds = self._estimate(side, measured)
+            # The number of clients changes a packed key alone: it leaves room for so many terms.
+            clients = case.clients if name == "packed" else LEAST_CLIENTS
+            side, costs = self._side(name, case.key_length, clients)
+            measured = self._capped(case, costs) if name == "naive" else case
+            seconds = self._estimate(name, costs, measured)
             rounds = min(math.ceil(_LEAST_SAMPLE_SECONDS / max(seconds, 1e-6)), _MOST_ROUNDS)
             planned.append(_Planned(side, vectors[: measured.clients, : measured.values], seconds, rounds))
         return planned
 
-    def _capped(self, case: Case, side: Side) -> Case:
+    def _capped(self, case: Case, costs: Costs) -> Case:
         """As many values as the cap has time for; where it has none for one value, fewer clients too."""
         cap = self.matrix.naive_seconds
-        if (seconds := self._estimate(side, case)) > cap:
+        if (seconds := self._estimate("naive", costs, case)) > cap:
             case = replace(case, values=max(int(case.values * cap / seconds), 1))
-            if (seconds := self._estimate(side, case)) > cap:
+            if (seconds := self._estimate("naive", costs, case)) > cap:
                 case = replace(case, clients=max(int(case.clients * cap / seconds), LEAST_CLIENTS))
         return case
 
     def _repeats(self, planned: list[_Planned]) -> int:
-        once = sum(plan.estimate * plan.rounds for plan in planned)
+        once = sum(plan.sample_seconds for plan in planned)
         if once > self.matrix.case_seconds:
             return _REPEATS_OF_LONG_CASES
         return min(max(int(self.matrix.case_seconds / max(once, 1e-9)), self.matrix.least_repeats), self.matrix.repeats)
 
     def _seconds(self, planned: list[_Planned]) -> float:
         warm_up = sum(plan.estimate for plan in planned if plan.warms_up)
-        return warm_up + self._repeats(planned) * sum(plan.estimate * plan.rounds for plan in planned)
+        return warm_up + self._repeats(planned) * sum(plan.sample_seconds for plan in planned)
 
     def run(self, progress: Progress) -> Results:
         """Measure everything; after an interrupt, what was measured until then, with ``complete`` False.
@@ -185,7 +179,7 @@ class Runner:
         for number in range(self._repeats(planned)):
             for plan in planned:
                 plan.take_sample(first=number == 0)
-                progress(text, plan.estimate * plan.rounds)
+                progress(text, plan.sample_seconds)
 
     def _record(self, case: Case, planned: list[_Planned]) -> None:
         """Keep what all backends of a case have in common: after an interrupt fewer samples, or none."""
@@ -194,18 +188,17 @@ class Runner:
             return
         records = [self._made_record(case, plan, common) for plan in planned]
         reference = records[0].samples["round"] if records[0].backend == "naive" else []
-        for record in records:
-            if record.backend in self.matrix.backends:
-                self.results = self.results.with_record(replace(record, reference=reference))
+        wanted = [replace(r, reference=reference) for r in records if r.backend in self.matrix.backends]
+        self.results = replace(self.results, records=(*self.results.records, *wanted))
 
     def _made_record(self, case: Case, plan: _Planned, repeats: int) -> Record:
         if plan.last is None:
             raise RuntimeError("a case without a round cannot be recorded")
-        engine = self._engines[case.key_length]
+        engine, is_naive = self._engines[case.key_length], plan.side.name == "naive"
         measured_clients, measured_values = plan.vectors.shape
         is_whole = plan.vectors.shape == (case.clients, case.values)
         in_other_processes = self._workers > 1 and engine.tuning.workers == "processes"
-        is_naive = plan.side.name == "naive"
+        environment = Environment.current("gmp" if is_naive else engine.name)
         return Record(
             backend=plan.side.name,
             case=case,
@@ -219,9 +212,7 @@ class Runner:
             setup=plan.side.setup,
             memory=plan.memory if is_whole and not in_other_processes else None,
             date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            environment=replace(Environment.current("gmp"), engine="phe")
-            if is_naive
-            else Environment.current(engine.name),
+            environment=replace(environment, engine="phe") if is_naive else environment,
         )
 
 

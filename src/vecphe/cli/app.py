@@ -107,7 +107,7 @@ def run(
     engine: crypt.EngineName = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
-    from vecphe.cli.comparison import Comparison, JobOptions, load_shards
+    from vecphe.cli.comparison import Comparison, load_shards
     from vecphe.cli.output import check_writable, write_json
     from vecphe.cli.report import Reporter
 
@@ -117,19 +117,17 @@ def run(
         if json_file is not None:
             check_writable(json_file, force)
         shards = load_shards(data, target, group, clients, seed)
-        options = JobOptions(
-            shards=shards,
-            backend=backend.value,
-            data="diabetes" if data is None else str(data),
+        comparison = Comparison(
+            shards,
+            backend.value,
+            {"data": "diabetes" if data is None else str(data), "seed": seed},
             key_length=key_length,
-            iterations=iterations,
+            n_iter=iterations,
             eta=eta,
-            seed=seed,
             insecure=insecure,
-            jobs=jobs,
+            n_jobs=jobs,
             engine=engine,
         )
-        comparison = Comparison(options)
     reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
     with errors_in_one_line(VecpheError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)

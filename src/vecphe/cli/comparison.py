@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,33 +15,16 @@ from vecphe.arithmetic import engine_for
 from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.bench.records import BACKENDS
 from vecphe.bench.workloads import naive_module
-from vecphe.federated import Backend, ProtocolConfig, ProtocolResult, federated_learning, get_data, local_learning
-from vecphe.federated.backends import backend_named
+from vecphe.federated import ProtocolConfig, ProtocolResult, federated_learning, get_data, local_learning
 from vecphe.federated.data import Shards, load_csv, shards_from_table
 
-__all__ = ["Comparison", "JobOptions", "load_shards"]
+__all__ = ["Comparison", "load_shards"]
 
 NAIVE_SECONDS = 10.0  # in a comparison the naive side stops after the round that passes this
 TOLERANCE = 1e-9  # of the largest weight
 
 # Shows that a backend runs for so many rounds, and is told the number of each that is done.
 Watching = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-@dataclass(frozen=True)
-class JobOptions:
-    """What the command line asked for."""
-
-    shards: Shards
-    backend: str
-    data: str
-    key_length: int
-    iterations: int
-    eta: float
-    seed: int
-    insecure: bool
-    jobs: int | None
-    engine: str | None = None
 
 
 def load_shards(path: Path | None, target: str | None, group: str | None, clients: int | None, seed: int) -> Shards:
@@ -66,12 +48,19 @@ def load_shards(path: Path | None, target: str | None, group: str | None, client
 class Comparison:
     """Runs of the same training on several backends.
 
+    Parameters
+    ----------
+    shards : Shards
+    backend : str
+        One, or "all".
+    facts : dict
+        What else a reader of the results has to know: where the data are from, and how they were cut.
+    **config
+        Options of a run, as in `ProtocolConfig`.
+
     Attributes
     ----------
-    options : JobOptions
-    engine : str
-        What the backends of this library compute with.
-    backends : dict of str to Backend
+    backends : list of str
         What will run, slowest first.
     skipped : dict of str to str
         What will not, and why.
@@ -80,32 +69,22 @@ class Comparison:
     results : dict of str to ProtocolResult
     """
 
-    def __init__(self, options: JobOptions) -> None:
-        self.options = options
-        self.n_clients = len(options.shards.names)
-        self.engine = engine_for(1 << (options.key_length - 1), options.engine).name
-        self.skipped: dict[str, str] = {}
-        self.backends = self._chosen_backends()
-        self.config: dict[str, Any] = {
-            "n_clients": self.n_clients,
-            "key_length": options.key_length,
-            "n_iter": options.iterations,
-            "eta": options.eta,
-            "insecure": options.insecure,
-            "n_jobs": options.jobs,
-        }
-        ProtocolConfig.from_mapping(self.config)
-        self.results: dict[str, ProtocolResult] = {}
+    local: ProtocolResult
 
-    def _chosen_backends(self) -> dict[str, Backend]:
-        wanted, jobs, engine = self.options.backend, self.options.jobs, self.options.engine
-        if wanted == "naive" and engine is not None:
+    def __init__(self, shards: Shards, backend: str, facts: dict[str, Any], **config: Any) -> None:
+        self.shards, self.facts = shards, facts
+        self.config = ProtocolConfig.from_mapping({"n_clients": len(shards.names), **config})
+        self.engine = engine_for(1 << (self.config.key_length - 1), self.config.engine).name
+        self.backends = list(BACKENDS) if backend == "all" else [backend]
+        self.skipped: dict[str, str] = {}
+        self.results: dict[str, ProtocolResult] = {}
+        if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
-        names = list(BACKENDS) if wanted == "all" else [wanted]
-        if wanted == "all" and naive_module() is None:
-            names.remove("naive")
+        if "naive" in self.backends and naive_module() is None:
+            if backend == "naive":
+                raise ValueError("the naive backend needs phe: pip install phe")
+            self.backends.remove("naive")
             self.skipped["naive"] = "phe is not installed (pip install phe)"
-        return {name: backend_named(name, self.n_clients, jobs, None if name == "naive" else engine) for name in names}
 
     def limit_of(self, backend: str) -> float | None:
         """Seconds that a backend may run: the naive one, unless it runs alone; None for all others."""
@@ -114,25 +93,25 @@ class Comparison:
 
     def estimates(self) -> dict[str, float]:
         """Roughly how many seconds each backend will take."""
-        o = self.options
+        c, length = self.config, self.shards.X[0].shape[1]
         seconds = {}
         for name in self.backends:
-            plan = Plan(self.n_clients, o.shards.X[0].shape[1], o.key_length, packed=name == "packed", engine=o.engine)
-            setup, one_round = rough_seconds(name, plan, o.iterations)
-            limit, rounds = self.limit_of(name), o.iterations * one_round
+            plan = Plan(c.n_clients, length, c.key_length, packed=name == "packed", engine=c.engine)
+            setup, one_round = rough_seconds(name, plan, c.n_iter)
+            limit, rounds = self.limit_of(name), c.n_iter * one_round
             seconds[name] = setup + (rounds if limit is None else min(rounds, one_round + limit))
         return seconds
 
     def run(self, watching: Watching) -> None:
         """Run everything."""
-        s = self.options.shards
+        s, config = self.shards, vars(self.config)
         data = (s.X, s.y, s.X_test, s.y_test)
-        self.local = local_learning(*data, self.config, names=s.names)
-        for name, backend in self.backends.items():
-            config = {**self.config, "backend": backend}
-            with watching(name, self.options.iterations) as advanced:
+        self.local = local_learning(*data, config, names=s.names)
+        for name in self.backends:
+            own = {**config, "backend": name, "engine": None if name == "naive" else self.config.engine}
+            with watching(name, self.config.n_iter) as advanced:
                 on_round = self._round_counter(name, advanced)
-                self.results[name] = federated_learning(*data, config, names=s.names, on_round=on_round)
+                self.results[name] = federated_learning(*data, own, names=s.names, on_round=on_round)
 
     def _round_counter(self, name: str, advanced: Callable[[int], None]) -> Callable[[int], bool]:
         limit = self.limit_of(name)
@@ -150,7 +129,7 @@ class Comparison:
 
     def mse(self, result: ProtocolResult) -> list[float]:
         """Errors in the target's own units."""
-        return [mse * self.options.shards.target_scale**2 for mse in result.mse]
+        return [mse * self.shards.target_scale**2 for mse in result.mse]
 
     @property
     def common_iteration(self) -> int:
@@ -176,12 +155,16 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything that is reported, ready for JSON."""
-        asked = ("data", "key_length", "iterations", "eta", "seed", "jobs")
+        c = self.config
         return {
             "version": __version__,
             "engine": self.engine,
-            "clients": list(self.options.shards.names),
-            **{name: getattr(self.options, name) for name in asked},
+            **self.facts,
+            "clients": list(self.shards.names),
+            "key_length": c.key_length,
+            "iterations": c.n_iter,
+            "eta": c.eta,
+            "jobs": c.n_jobs,
             "local_mse": self.mse(self.local),
             "skipped": self.skipped,
             "backends": {name: self._result_dict(name, result) for name, result in self.results.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -51,14 +51,14 @@ class Reporter(Terminal):
 
     def print_start(self, comparison: Comparison) -> None:
         """What will run, and how long it may take."""
-        o = comparison.options
-        self._say(f"Paillier, {o.key_length}-bit key, DJN randomizers, engine {comparison.engine}")
-        if o.key_length < 2048:
-            self._say(f"WARNING: a {o.key_length}-bit key is insecure, for tests only")
-        rows = sum(len(y) for y in o.shards.y)
+        c, shards = comparison.config, comparison.shards
+        self._say(f"Paillier, {c.key_length}-bit key, DJN randomizers, engine {comparison.engine}")
+        if c.key_length < 2048:
+            self._say(f"WARNING: a {c.key_length}-bit key is insecure, for tests only")
+        rows = sum(len(y) for y in shards.y)
         self._say(
-            f"data: {o.data}, {len(o.shards.names)} hospitals with {rows} rows, {len(o.shards.y_test)} test rows; "
-            f"{o.iterations} iterations, eta {o.eta:g}",
+            f"data: {comparison.facts['data']}, {c.n_clients} hospitals with {rows} rows, "
+            f"{len(shards.y_test)} test rows; {c.n_iter} iterations, eta {c.eta:g}",
             *(f"WARNING: {name} is skipped, {reason}" for name, reason in comparison.skipped.items()),
         )
         estimates = comparison.estimates()
@@ -83,21 +83,16 @@ class Reporter(Terminal):
 
     def _error_table(self, comparison: Comparison) -> Table:
         longest = max(comparison.results.values(), key=lambda result: result.n_iter)
-        table = Table(title="Mean square error on the test rows", title_justify="left")
-        table.add_column("hospital")
-        table.add_column("trained alone", justify="right")
-        table.add_column(f"federated, {longest.n_iter} iterations", justify="right")
+        columns = ("hospital", "trained alone", f"federated, {longest.n_iter} iterations")
+        table = _table("Mean square error on the test rows", columns)
         errors = zip(comparison.mse(comparison.local), comparison.mse(longest), strict=True)
-        for name, pair in zip(comparison.options.shards.names, errors, strict=True):
+        for name, pair in zip(comparison.shards.names, errors, strict=True):
             table.add_row(name, *map(_figure, pair))
         return table
 
     def _time_table(self, comparison: Comparison) -> Table:
         results = comparison.results
-        table = Table(title="Seconds by phase, all parties together", title_justify="left")
-        table.add_column("")
-        for name in results:
-            table.add_column(name, justify="right")
+        table = _table("Seconds by phase, all parties together", ("", *results))
         table.add_row("iterations", *(str(r.n_iter) for r in results.values()), end_section=True)
         for phase in PHASES:
             table.add_row(phase, *(f"{r.seconds[phase]:.3f}" for r in results.values()))
@@ -111,8 +106,8 @@ class Reporter(Terminal):
 
     def _print_agreement(self, comparison: Comparison) -> None:
         for name, result in comparison.results.items():
-            if result.n_iter < comparison.options.iterations:
-                self._say(f"{name} ran {result.n_iter} of {comparison.options.iterations} iterations")
+            if result.n_iter < comparison.config.n_iter:
+                self._say(f"{name} ran {result.n_iter} of {comparison.config.n_iter} iterations")
         if len(comparison.results) < 2:
             return
         verdict = "agree" if comparison.models_agree else "DISAGREE"
@@ -120,6 +115,14 @@ class Reporter(Terminal):
             f"models {verdict} at iteration {comparison.common_iteration}, the last common one: "
             f"largest relative difference {comparison.difference:.1e}"
         )
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    """Names in the first column, figures in the others."""
+    table = Table(title=title, title_justify="left")
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left")
+    return table
 
 
 def _figure(value: float) -> str:

@@ -185,7 +185,7 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
 def side_costs(side: Side) -> Costs:
     """Costs of a backend with the keys and tables that it has, from two small rounds: good to about a factor of two."""
     clients = 3  # the fewest that the protocol takes
-    counts = (1, 2) if side.name == "naive" else (1, 96)
+    counts = (2, 2) if side.name == "naive" else (1, 96)  # a loop costs nothing a call
     if side.name != "naive":
         side.run(gradients(clients, counts[1]))  # what is done once is done
     first, second = (side.run(gradients(clients, count)) for count in counts)
@@ -194,8 +194,9 @@ def side_costs(side: Side) -> Costs:
     calls: dict[str, Any] = {}
     for phase, times in (("encrypt", clients), ("add", clients - 1), ("decrypt", 1)):
         short, long = first.seconds[phase] / times, second.seconds[phase] / times
-        each[phase] = max((long - short) / (high - low) if high > low else long / high, 0.0)
-        calls[f"{phase}_call"] = max(short - low * each[phase], 0.0)
+        is_line = high > low
+        each[phase] = max((long - short) / (high - low), 0.0) if is_line else long / high
+        calls[f"{phase}_call"] = max(short - low * each[phase], 0.0) if is_line else 0.0
     randomize, add, decrypt = each.values()
     return Costs(side.name, key_seconds=side.setup, randomize=randomize, add=add, decrypt=decrypt, **calls)
 

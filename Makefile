@@ -98,7 +98,7 @@ check-gpu: ## Check the cuda engine on this machine's GPU: tests, memory checker
 	@mkdir -p build
 	@if $(GPU_PYTHON) -c "from vecphe.arithmetic.cuda_device import why_no_device; exit(bool(why_no_device()))"; then \
 		$(GPU_PYTHON) -m pytest --benchmark-disable -q \
-			-k "(cuda and not host and not test_cuda) or on_the_device" tests/arithmetic tests/test_selection.py && \
+			-k "(cuda and not host and not test_cuda) or on_the_device" tests/arithmetic && \
 		if command -v compute-sanitizer > /dev/null; then \
 			compute-sanitizer --tool memcheck --error-exitcode 9 $(GPU_PYTHON) -m benchmarks.gpu --quick; \
 		else echo "no compute-sanitizer here: MEMORY ACCESSES ARE NOT CHECKED"; fi && \

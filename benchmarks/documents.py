@@ -14,7 +14,7 @@ from benchmarks import operation_counts, targets, time_profile
 from benchmarks.saved import RESULTS, load, provenance, table, with_section
 from vecphe.bench.results_file import load_results
 from vecphe.bench.tables import COLUMNS, cells
-from vecphe.files import replace_file
+from vecphe.system.files import replace_file
 
 ROOT = Path(__file__).parent.parent
 

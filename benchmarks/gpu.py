@@ -25,10 +25,10 @@ import numpy as np
 
 import vecphe
 from vecphe.arithmetic import Engine, engine_named, integers_from_words, random_words
-from vecphe.context import KeyContext
-from vecphe.numbers import PublicNumbers
-from vecphe.primes import random_prime_pair
-from vecphe.randomizers import RandomizerSource, exponent_bits
+from vecphe.numbers.context import KeyContext
+from vecphe.numbers.key_numbers import PublicNumbers
+from vecphe.numbers.primes import random_prime_pair
+from vecphe.randomness.randomizers import RandomizerSource, exponent_bits
 
 FEW = 33
 

@@ -15,8 +15,8 @@ import vecphe
 from benchmarks.measure import Measured, compare, limbs, once, shares_of_peak
 from vecphe.arithmetic import FixedBase, Words, active_engine
 from vecphe.arithmetic.gmp import GmpEngine, GmpRing, Pairs
-from vecphe.context import KeyContext
-from vecphe.primes import random_prime_pair
+from vecphe.numbers.context import KeyContext
+from vecphe.numbers.primes import random_prime_pair
 
 
 def kernel() -> Iterator[Measured]:

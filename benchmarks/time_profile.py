@@ -10,11 +10,14 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.saved import provenance, show_and_save, table
-from vecphe import SlotLayout, encoding, private_key, public_key, randomizers
+from vecphe import SlotLayout
 from vecphe.arithmetic import active_engine
 from vecphe.bench.sides import Side
 from vecphe.bench.tables import duration
 from vecphe.bench.workloads import gradients
+from vecphe.keys import private_key, public_key
+from vecphe.plaintext import encoding
+from vecphe.randomness import randomizers
 
 KEY_LENGTH = 2048
 # clients, values, rounds: the gradients of `vecphe run`, and larger ones

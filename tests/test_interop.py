@@ -386,6 +386,6 @@ def test_numbers_are_added_to_arrays_as_the_error_says(module: Any) -> None:
     number = private_key.to_phe(module).public_key.encrypt(2.5)
     c = public_key.encrypt([1.0])
     for operation in (lambda x: c + x, lambda x: c - x):
-        with pytest.raises(TypeError, match=r"EncryptedNumber is no array: .*\[x\], max_abs=m\)"):
+        with pytest.raises(TypeError, match=r"EncryptedNumber is no array; to add it, .*\[x\], max_abs=m\)"):
             operation(number)
     assert private_key.decrypt(c + vecphe.from_phe(c.public_key, [number], max_abs=100)) == 3.5

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import pytest
 from joblib.parallel import LokyBackend
+from tests.toys import composite_after
 
 import vecphe
 from vecphe import EncryptedArray, FixedPoint, InvalidKeyError, PrivateKey, PublicKey
 from vecphe.arithmetic import available_engines, engine_named
 from vecphe.federated import Client, Server, decrypt_vector, encrypt_vector
-from vecphe.numbers import PrivateNumbers
-from vecphe.parallel import run_tasks
+from vecphe.numbers.key_numbers import PrivateNumbers
+from vecphe.system.parallel import run_tasks
 
 PLAINTEXT = 918273645.125  # as an integer of the encodings below, too, it has digits of its own
 
@@ -62,7 +63,10 @@ def failing_operations(public_key: PublicKey, private_key: PrivateKey) -> list[C
     broken = public_key.encrypt(secret)
     broken._residues = public_key._context.ring.load([1, p])
     keys: list[Callable[[], Any]] = [
-        *(lambda pair=pair: PrivateKey(public_key, *pair) for pair in ((p, q + 2), (p, p), (1, n), (str(p), q))),
+        *(
+            lambda pair=pair: PrivateKey(public_key, *pair)
+            for pair in ((p, composite_after(q)), (p, p), (1, n), (str(p), q))
+        ),
         *(lambda pair=pair: PrivateKey(other_public, *pair) for pair in ((p, q), (float(p), q), (p, None))),
         *(lambda n=n: PublicKey(n, insecure=True) for n in (p, p * p, 3 * p, -p, str(p), [p, q], float(p))),
         *(lambda a=a: PrivateKey(a, p, q) for a in (private_key, private_key._numbers, n, None)),
@@ -206,7 +210,7 @@ def start():
 
 start()
 import joblib, numpy as np, vecphe
-from vecphe import parallel
+from vecphe.system import parallel
 
 def main(backend):
     warnings.simplefilter("ignore")

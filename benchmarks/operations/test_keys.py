@@ -12,7 +12,7 @@ import vecphe
 from benchmarks.common import slow_but
 from vecphe import PublicKey
 from vecphe.bench import workloads
-from vecphe.randomizers import RandomizerSource
+from vecphe.randomness.randomizers import RandomizerSource
 
 
 @pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning")

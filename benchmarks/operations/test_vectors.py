@@ -11,7 +11,7 @@ import pytest
 from benchmarks.common import check, slow_but
 from vecphe import EncryptedArray, FixedPoint, PrivateKey, PublicKey, SlotLayout
 from vecphe.bench import workloads
-from vecphe.encoding import PACKED, decode
+from vecphe.plaintext.encoding import PACKED, decode
 
 Keys = tuple[PublicKey, PrivateKey]
 Floats = npt.NDArray[np.float64]

@@ -1,7 +1,6 @@
 """The names that `import vecphe` gives, in one module; the package imports it when the first of them is used."""
 
 from vecphe.array import EncryptedArray, concatenate
-from vecphe.encoding import FixedPoint
 from vecphe.errors import (
     BatchTooLargeError,
     CorruptedAggregateError,
@@ -22,8 +21,9 @@ from vecphe.errors import (
 )
 from vecphe.interop import from_phe, to_phe
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
-from vecphe.numbers import DEFAULT_KEY_LENGTH
-from vecphe.packing import SlotLayout
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
+from vecphe.plaintext.encoding import FixedPoint
+from vecphe.plaintext.packing import SlotLayout
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from vecphe.array import EncryptedArray
-from vecphe.encoding import FixedPoint
 from vecphe.errors import KeyMismatchError, PackedOperationError, PlaintextOverflowError, SerializationError
 from vecphe.keys import PublicKey
+from vecphe.plaintext.encoding import FixedPoint
 
 __all__ = ["from_phe", "to_phe"]
 

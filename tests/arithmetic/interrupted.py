@@ -20,7 +20,7 @@ import numpy as np
 from joblib.parallel import ThreadingBackend
 
 from vecphe.arithmetic import Engine, engine_named
-from vecphe.parallel import run_tasks
+from vecphe.system.parallel import run_tasks
 
 BITS = 2036  # 40 limbs
 P, Q = 2**521 - 1, 2**607 - 1

@@ -30,7 +30,7 @@ from vecphe.arithmetic import (
 from vecphe.arithmetic.cuda import SHAPES, CudaEngine
 from vecphe.arithmetic.cuda_device import CupyDevice, Shape, why_no_device
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
-from vecphe.primes import random_prime_pair
+from vecphe.numbers.primes import random_prime_pair
 
 __all__ = ["fake"]
 

@@ -25,7 +25,7 @@ from vecphe.arithmetic import (
 from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.arithmetic.gmp import GmpFixedBase, GmpRing, _straus_window
 from vecphe.errors import InvalidCiphertextError
-from vecphe.primes import random_prime_pair
+from vecphe.numbers.primes import random_prime_pair
 
 RUNNING = [name for name, reason in available_engines() if reason is None]
 BATCHES = [0, 1, 7, 8, 9, 15, 16, 17, 1023]

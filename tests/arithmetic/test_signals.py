@@ -38,7 +38,7 @@ def interrupted(engine: str, work: str) -> dict[str, Any]:
         assert process.stdout is not None
         assert process.stdout.readline() == "working\n"
         process.send_signal(signal.SIGINT)
-        report: dict[str, Any] = json.loads(process.communicate(timeout=120)[0])
+        report: dict[str, Any] = json.loads(process.communicate(timeout=60)[0])
         return report
     finally:
         process.kill()

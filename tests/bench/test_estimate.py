@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from vecphe import format as formats
 from vecphe.arithmetic import active_engine
 from vecphe.bench import estimate as estimating
 from vecphe.bench.environment import use_engine
@@ -20,9 +19,10 @@ from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients
 from vecphe.cli.app import app
 from vecphe.cli.estimate import print_plan
-from vecphe.encoding import FixedPoint
 from vecphe.errors import InvalidKeyError
 from vecphe.keys import PublicKey
+from vecphe.plaintext import format as formats
+from vecphe.plaintext.encoding import FixedPoint
 
 COSTS = Costs(
     engine="ifma",

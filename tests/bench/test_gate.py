@@ -16,7 +16,7 @@ from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_iden
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
 from vecphe.errors import EngineUnavailableError, SerializationError
-from vecphe.files import replace_file
+from vecphe.system.files import replace_file
 
 COUNTS = {"add": {"kernel.products": 256, "ciphertexts": 3}, "decrypt": {"kernel.squares": 77}}
 SPEED = Speed(speed=4.0, highest=4.1, seconds=1.0, reference=4.0)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import vecphe.arithmetic.gmp
-import vecphe.randomizers
+import vecphe.randomness.randomizers
 from vecphe.arithmetic import active_engine, available_engines, engine_named
 from vecphe.bench.count_rows import COUNT_ROWS, CountRow, Material, count_row
 from vecphe.bench.counts import Counts, counting
@@ -95,8 +95,8 @@ def test_a_doubled_validation_shows(engine: str, monkeypatch: pytest.MonkeyPatch
 
 def test_a_smaller_window_shows(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = counts_of("tables for 1000"), counts_of("encrypt 1000 packed")
-    choose = vecphe.randomizers.choose_window
-    monkeypatch.setattr(vecphe.randomizers, "choose_window", lambda *arguments: choose(*arguments) - 1)
+    choose = vecphe.randomness.randomizers.choose_window
+    monkeypatch.setattr(vecphe.randomness.randomizers, "choose_window", lambda *arguments: choose(*arguments) - 1)
     tables, encryptions = counts_of("tables for 1000"), counts_of("encrypt 1000 packed")
     assert tables["ring.fixed_base.entries"] < before[0]["ring.fixed_base.entries"]
     assert encryptions["fixed_base.power_secret.steps"] > before[1]["fixed_base.power_secret.steps"]

@@ -20,7 +20,7 @@ from phe.command_line import cli as phe_cli
 import vecphe
 from vecphe import EncryptedArray, PrivateKey, PublicKey
 from vecphe.arithmetic import available_engines
-from vecphe.context import KeyContext
+from vecphe.numbers.context import KeyContext
 from vecphe.serialization import passphrase
 
 SHORT = ["--key-length", "512", "--insecure"]
@@ -395,7 +395,7 @@ def test_h58_what_the_system_says_names_the_file_and_no_number(main_here, tmp_pa
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vecphe.files.os.write", full)
+    monkeypatch.setattr("vecphe.system.files.os.write", full)
     done = main_here("encrypt", data, "-k", key_files[1], "-o", str(tmp_path / "out"), "--insecure")
     fails(done, f"error: {tmp_path / 'out'}: No space left on device")
     fails(main_here("inspect", str(tmp_path / "missing")), f"error: {tmp_path / 'missing'}: No such file")

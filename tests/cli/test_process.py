@@ -178,8 +178,8 @@ def test_h58_a_full_disk_is_one_line(main_here, place):
 
 
 def test_h58_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    from vecphe import files
     from vecphe.cli import output
+    from vecphe.system import files
 
     path = tmp_path / "result.json"
     path.write_text("precious")

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import vecphe.cli.comparison as comparison_module
 from vecphe.cli.app import app
 from vecphe.cli.output import write_json
-from vecphe.primes import random_prime_pair
+from vecphe.numbers.primes import random_prime_pair
 
 SHORT = ["run", "--key-length", "256", "--insecure", "--iterations", "2"]
 
@@ -240,7 +240,7 @@ def test_h67_no_private_number_in_what_is_printed_or_written(main_here, monkeypa
         made.append((private_key.p, private_key.q))
         return public_key, private_key
 
-    monkeypatch.setattr("vecphe.keys.random_prime_pair", remembered)
+    monkeypatch.setattr("vecphe.keys.generation.random_prime_pair", remembered)
     monkeypatch.setattr(
         "vecphe.federated.backends._imported_phe",
         lambda: SimpleNamespace(**{**vars(phe), "generate_paillier_keypair": remembered_by_phe}),

@@ -59,7 +59,7 @@ def wait_for_import(process, module):
 
 
 # In the order of their import: by the entry, by the command line, by the library.
-MODULES = ["typer.models", "gmpy2.gmpy2", "numpy.version", "numpy._core._exceptions", "vecphe.array_data"]
+MODULES = ["typer.models", "gmpy2.gmpy2", "numpy.version", "numpy._core._exceptions", "vecphe.array.data"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ sys.exit(main())
 """
 WRITING_FOR_LONG = """
 import sys, time
-from vecphe import files
+from vecphe.system import files
 from vecphe.cli import main
 def fsync(descriptor):
     print("writing", flush=True)

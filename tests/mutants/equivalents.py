@@ -68,12 +68,17 @@ _FLOAT_SAFE = "_FLOAT_SAFE = 2.0**53 # below it every integer is a float"
 _SLOW_WAY = "smaller, the bound sends more floats the exact way, which gives the same of them, only slower"
 
 EQUIVALENTS: list[Equivalent] = [
-    Equivalent("vecphe.encoding", _FLOAT_SAFE, _FLOAT_SAFE.replace(old, new), _SLOW_WAY)
+    Equivalent("vecphe.plaintext.encoding", _FLOAT_SAFE, _FLOAT_SAFE.replace(old, new), _SLOW_WAY)
     for old, new in (("2.0**53", "2.0**52"), ("2.0**53", "1.0**53"), ("2.0**53", "(2.0 * 53)"))
 ]
 _PRIVATE = "@dataclass(frozen=True, slots=True, repr=False)"
 EQUIVALENTS += [
-    Equivalent("vecphe.numbers.PrivateNumbers", _PRIVATE, after, "the class defines __repr__, which a dataclass keeps")
+    Equivalent(
+        "vecphe.numbers.key_numbers.PrivateNumbers",
+        _PRIVATE,
+        after,
+        "the class defines __repr__, which a dataclass keeps",
+    )
     for after in (_PRIVATE.replace(", repr=False", ""), _PRIVATE.replace("repr=False", "repr=True"))
 ]
 

@@ -112,7 +112,7 @@ PLANTS = (
         "window",
         "a table window one smaller",
         ("tables for 1000", "encrypt 256", "encrypt 1000 packed", "packed round, 5 clients, 1000 values"),
-        fault("randomizers.py", "return min(fitting, key=", "return -1 + min(fitting, key="),
+        fault("randomness/randomizers.py", "return min(fitting, key=", "return -1 + min(fitting, key="),
     ),
     Plant(
         "validation",

@@ -18,7 +18,7 @@ from tests.mutants.replay import Copies
 
 EQUALITY = "return isinstance(other, PublicKey) and self.n == other.n"
 UNEQUAL = "return isinstance(other, PublicKey) and (self.n != other.n)"
-SEES_IT = "tests/test_numbers.py::test_h15_equality_and_hash"
+SEES_IT = "tests/numbers/test_numbers.py::test_h15_equality_and_hash"
 DOES_NOT = "tests/test_public_api.py::test_public_names"
 
 
@@ -48,40 +48,40 @@ def new_process() -> Iterator[ProcessPoolExecutor]:
 def test_a_fault_is_caught_where_a_test_fails(
     tmp_path: Path, new_process: ProcessPoolExecutor, tests: tuple[str, ...], verdict: str, remark: str
 ) -> None:
-    fault = change("public_key.py", EQUALITY, UNEQUAL)
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
     told = new_process.submit(sample.verdict, fault, covering_of(fault, *tests), Copies(tmp_path))
     assert told.result() == (verdict, remark)
 
 
 def test_a_fault_is_caught_where_nothing_can_be_imported(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
-    fault = change("forks.py", "os.register_at_fork(after_in_child=_in_child)", "os.register_at_fork()")
-    covering = Covering({DOES_NOT: 1.0}, {"forks.py": {24: {DOES_NOT}}})
+    fault = change("system/forks.py", "os.register_at_fork(after_in_child=_in_child)", "os.register_at_fork()")
+    covering = Covering({DOES_NOT: 1.0}, {"system/forks.py": {24: {DOES_NOT}}})
     assert new_process.submit(sample.verdict, fault, covering, Copies(tmp_path)).result() == ("caught", "")
 
 
 def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_PATIENCE", (0.05, 0.0))
-    fault = change("public_key.py", EQUALITY, UNEQUAL)
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
     assert sample.verdict(fault, covering_of(fault, DOES_NOT), Copies(tmp_path)) == ("TIMED OUT", "")
 
 
 def test_the_mirror_of_a_module_goes_first_and_fast_tests_before_slow_ones() -> None:
-    fault = change("public_key.py", EQUALITY, UNEQUAL)
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
     seconds = {"tests/a.py::x": 3.0, "tests/a.py::y": 1.0, "tests/b.py::x": 0.5, "tests/test_public_key.py::x": 9.0}
-    covering = Covering(seconds, {"public_key.py": {fault.runs_in[0]: set(seconds)}})
+    covering = Covering(seconds, {"keys/public_key.py": {fault.runs_in[0]: set(seconds)}})
     groups = covering.of(fault)
     assert groups == [["tests/test_public_key.py::x"], ["tests/b.py::x"], ["tests/a.py::y", "tests/a.py::x"]]
     assert covering.time_of(groups) == 13.5
 
 
 def test_what_runs_at_import_is_seen_by_the_tests_of_lines_that_name_it() -> None:
-    lines = (SOURCE / "vecphe" / "jwk.py").read_text(encoding="utf-8").splitlines()
+    lines = (SOURCE / "vecphe" / "serialization/jwk.py").read_text(encoding="utf-8").splitlines()
     used = next(i for i, line in enumerate(lines, 1) if "> _GREATEST_NUMBER" in line)
     covering = Covering(
         {"tests/a.py::uses": 1.0, "tests/a.py::other": 1.0},
-        {"jwk.py": {used: {"tests/a.py::uses"}, used + 1: {"tests/a.py::other"}}},
+        {"serialization/jwk.py": {used: {"tests/a.py::uses"}, used + 1: {"tests/a.py::other"}}},
     )
-    named = [c for c in changes_of(SOURCE, "jwk.py") if c.target == "_GREATEST_NUMBER"]
+    named = [c for c in changes_of(SOURCE, "serialization/jwk.py") if c.target == "_GREATEST_NUMBER"]
     assert named
     for fault in named:
         assert covering.of(fault) == [["tests/a.py::uses"]]
@@ -95,7 +95,7 @@ def test_what_runs_at_import_and_names_nothing_is_seen_by_the_folder_that_mirror
 
 
 def test_equivalent_faults_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    faults = changes_of(SOURCE, "forks.py")
+    faults = changes_of(SOURCE, "system/forks.py")
     one = faults[0]
     monkeypatch.setattr(equivalents, "EQUIVALENTS", [equivalents.Equivalent(*one.key, "the reason")])
     chosen, passed_over = sample.draw(faults, len(faults), 1)
@@ -111,8 +111,8 @@ def test_lines_are_those_that_a_test_runs_itself_and_in_processes_that_it_starts
     covering = measuring.measure(Copies(tmp_path))
     here = "tests/test_public_api.py::"
     assert {test.split("::")[0] for test in covering.seconds} == {here.removesuffix("::")}
-    ran = covering.tests["forks.py"]  # at import: before any test in this process, and by a test in another
-    lines = (SOURCE / "vecphe" / "forks.py").read_text(encoding="utf-8").splitlines()
+    ran = covering.tests["system/forks.py"]  # at import: before any test in this process, and by a test in another
+    lines = (SOURCE / "vecphe" / "system/forks.py").read_text(encoding="utf-8").splitlines()
     assert ran[lines.index("        self._lock = Lock()") + 1] == {
         f"{here}test_the_core_imports_neither_phe_nor_the_command_line",
         f"{here}test_the_package_imports_nothing_until_a_name_is_used",
@@ -158,9 +158,9 @@ def test_tests_are_measured_again_once_they_or_what_they_ran_have_changed(
 
 
 def test_a_line_has_the_test_that_runs_it(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
-    measured = new_process.submit(measuring._measured, Copies(tmp_path), "tests/test_forks.py").result()
-    lines = (SOURCE / "vecphe" / "forks.py").read_text(encoding="utf-8").splitlines()
+    measured = new_process.submit(measuring._measured, Copies(tmp_path), "tests/system/test_forks.py").result()
+    lines = (SOURCE / "vecphe" / "system/forks.py").read_text(encoding="utf-8").splitlines()
     taken = lines.index("        self._lock.acquire()") + 1
-    locks = "tests/test_forks.py::test_the_lock_locks"
-    assert taken in measured["lines"][locks]["forks.py"]
+    locks = "tests/system/test_forks.py::test_the_lock_locks"
+    assert taken in measured["lines"][locks]["system/forks.py"]
     assert measured["seconds"][locks] > 0

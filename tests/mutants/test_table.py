@@ -38,6 +38,17 @@ def test_text_that_is_missing_or_stands_twice_is_stale(tmp_path: Path) -> None:
             Mutant((1,), file, old, "", ("a::b",)).mutated(tmp_path)
 
 
+def test_lines_may_be_broken_anew(tmp_path: Path) -> None:
+    (tmp_path / "vecphe").mkdir()
+    broken = "if a:\n    check(\n        x,\n        [y, 1],\n    )\n"
+    (tmp_path / "vecphe" / "a.py").write_text(broken, encoding="utf-8")
+    for old in ("check(x, [y, 1])", "check(x, [y, 1],)", "check(\n  x,\n  [\n y,\n 1,\n],\n)"):
+        assert Mutant((1,), "a.py", old, "pass", ("a::b",)).mutated(tmp_path) == "if a:\n    pass\n"
+    for old in ("check(x, [y, 2])", "check(x, [y 1])", "    check(x, y)", "      check(x, [y, 1])"):
+        with pytest.raises(StaleMutantError):
+            Mutant((1,), "a.py", old, "pass", ("a::b",)).mutated(tmp_path)
+
+
 EQUALITY = "return isinstance(other, PublicKey) and self.n == other.n"
 EDITS = {
     (EQUALITY, "return self.n == other.n"): "caught",
@@ -47,8 +58,8 @@ EDITS = {
 }
 SAMPLE = """\
 from tests.mutants.model import Mutant
-TEST = ("test_numbers.py::test_h15_equality_and_hash",)
-MUTANTS = [Mutant((15,), "public_key.py", old, new, TEST) for old, new in {edits!r}]
+TEST = ("numbers/test_numbers.py::test_h15_equality_and_hash",)
+MUTANTS = [Mutant((15,), "keys/public_key.py", old, new, TEST) for old, new in {edits!r}]
 """
 LAUNCH = """\
 import runpy, sys
@@ -69,7 +80,7 @@ def test_the_replay_tells_what_became_of_each_mutant(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     told = {name.strip(): verdict for verdict, name in re.findall(r"^\[.*?\] (\w+) +(.*)$", done.stdout, re.MULTILINE)}
-    mutants = {Mutant((15,), "public_key.py", *edit, ("",)): verdict for edit, verdict in EDITS.items()}
+    mutants = {Mutant((15,), "keys/public_key.py", *edit, ("",)): verdict for edit, verdict in EDITS.items()}
     assert told == {mutant.name.strip(): verdict for mutant, verdict in mutants.items()}, done.stdout + done.stderr
     assert done.returncode == 1
 

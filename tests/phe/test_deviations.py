@@ -13,6 +13,7 @@ import numpy as np
 import phe
 import pytest
 from tests.phe.conftest import Sides
+from tests.toys import composite_after
 
 import vecphe.phe
 from vecphe import InvalidCiphertextError, InvalidKeyError, InvalidPlaintextError, KeyMismatchError
@@ -98,7 +99,7 @@ def test_h08_h09_h10_private_numbers_are_examined(p: int, q: int, text: str) -> 
 
 def test_h07_private_numbers_of_another_key(sides: Sides) -> None:
     p, q = sides.private.p, sides.private.q
-    for pair in ((p, q + 2), (p, p), (1, p * q), (-p, -q), ("p", "q"), (float(p), q)):
+    for pair in ((p, composite_after(q)), (p, p), (1, p * q), (-p, -q), ("p", "q"), (float(p), q)):
         with pytest.raises(InvalidKeyError):
             vecphe.phe.PaillierPrivateKey(sides.public, *pair)
     for totient in (0, (p - 1) * (q - 1) + 2, (p - 1) * (q - 1) - 4, sides.public.n, 10**400, -5):

@@ -11,11 +11,11 @@ from tests.phe.conftest import Sides
 
 import vecphe
 import vecphe.phe
-from vecphe import forks
-from vecphe.context import KeyContext
-from vecphe.numbers import PublicNumbers
+from vecphe.numbers.context import KeyContext
+from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.phe.pool import RandomizerPool
-from vecphe.randomizers import RandomizerSource
+from vecphe.randomness.randomizers import RandomizerSource
+from vecphe.system import forks
 
 
 @pytest.fixture

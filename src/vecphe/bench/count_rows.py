@@ -19,8 +19,8 @@ from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, integers, matrix, values
 from vecphe.errors import BenchmarkError
 from vecphe.keys import PrivateKey, PublicKey
-from vecphe.numbers import PrivateNumbers, PublicNumbers
-from vecphe.primes import random_prime_pair
+from vecphe.numbers.key_numbers import PrivateNumbers, PublicNumbers
+from vecphe.numbers.primes import random_prime_pair
 
 __all__ = ["COUNT_ROWS", "KEY_LENGTH", "CountRow", "Material", "count_row"]
 

@@ -32,10 +32,10 @@ from vecphe.bench.matrix import check_range
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, short_keys
 from vecphe.bench.workloads import values as example_values
-from vecphe.encoding import UNPACKED, FixedPoint
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
-from vecphe.numbers import check_key_length
-from vecphe.packing import SlotLayout
+from vecphe.numbers.key_numbers import check_key_length
+from vecphe.plaintext.encoding import UNPACKED, FixedPoint
+from vecphe.plaintext.packing import SlotLayout
 
 __all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "rough_seconds", "side_costs"]
 

@@ -9,8 +9,8 @@ from vecphe.arithmetic import available_engines
 from vecphe.bench.environment import proc_bytes
 from vecphe.bench.records import BACKENDS, Case
 from vecphe.bench.workloads import naive_module, short_keys
-from vecphe.numbers import check_key_length
-from vecphe.parallel import effective_jobs
+from vecphe.numbers.key_numbers import check_key_length
+from vecphe.system.parallel import effective_jobs
 
 __all__ = ["LEAST_CLIENTS", "Matrix", "check_range", "parse_backends", "parse_counts"]
 

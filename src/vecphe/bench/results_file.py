@@ -20,8 +20,8 @@ from typing import Any
 from vecphe.arithmetic import ciphertext_bytes
 from vecphe.bench.records import BACKENDS, PHASES, Record, Results
 from vecphe.errors import SerializationError
-from vecphe.files import read_file, replace_file
-from vecphe.strict_text import check_parts, without_duplicates
+from vecphe.serialization.strict_text import check_parts, without_duplicates
+from vecphe.system.files import read_file, replace_file
 
 __all__ = ["load_as", "load_file", "load_results", "refuse_unless", "results_as_dict", "save_file"]
 

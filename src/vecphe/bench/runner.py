@@ -18,7 +18,7 @@ from vecphe.bench.matrix import LEAST_CLIENTS, Matrix
 from vecphe.bench.records import PHASES, TIMED_PHASES, Case, Record, Results
 from vecphe.bench.sides import Round, Side
 from vecphe.bench.workloads import gradients, naive_module
-from vecphe.parallel import effective_jobs
+from vecphe.system.parallel import effective_jobs
 
 __all__ = ["Progress", "Runner"]
 
@@ -207,7 +207,7 @@ class Runner:
             measured_clients=measured_clients,
             samples=_scaled(plan, case, repeats),
             reference=[],
-            ciphertexts=plan.side.ciphertexts(case.values),
+            ciphertexts=plan.last.total.n_ciphertexts * case.values // measured_values,
             bytes_per_value=plan.last.total.nbytes / measured_values,
             setup=plan.side.setup,
             memory=plan.memory if is_whole and not in_other_processes else None,

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import engine_for
-from vecphe.encoding import Floats
 from vecphe.errors import InsecureKeyWarning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
+from vecphe.plaintext.encoding import Floats
 
 __all__ = ["gradients", "integers", "keypair", "matrix", "naive_module", "short_keys", "values"]
 

@@ -18,7 +18,7 @@ from vecphe.cli import crypt
 from vecphe.cli.bench import bench
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.errors import InsecureKeyWarning, VecpheError
-from vecphe.numbers import DEFAULT_KEY_LENGTH, check_key_length
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH, check_key_length
 
 __all__ = ["app", "run_app"]
 

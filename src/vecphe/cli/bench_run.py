@@ -15,7 +15,7 @@ from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.bench.runner import Runner
 from vecphe.cli.bench_output import BenchReporter
 from vecphe.cli.output import check_writable, write_json
-from vecphe.files import check_directory, replace_file
+from vecphe.system.files import check_directory, replace_file
 
 __all__ = ["Outputs", "compare_files", "make_matrix", "run_matrix"]
 

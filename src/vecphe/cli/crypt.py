@@ -14,10 +14,10 @@ import typer
 from vecphe.cli.failure import errors_in_one_line
 from vecphe.cli.signals import before_workers
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, VecpheError
-from vecphe.numbers import DEFAULT_KEY_LENGTH
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 
 if TYPE_CHECKING:
-    from vecphe.encoding import FixedPoint
+    from vecphe.plaintext.encoding import FixedPoint
 
 __all__ = ["add", "decrypt", "encrypt", "inspect", "keygen", "pubkey"]
 
@@ -69,7 +69,7 @@ def keygen(
     from vecphe.cli.output import check_writable
     from vecphe.cli.streams import PASSPHRASE_VARIABLE, check_private_place, new_passphrase, write_private
     from vecphe.keys import generate_keypair
-    from vecphe.numbers import check_key_length
+    from vecphe.numbers.key_numbers import check_key_length
 
     with errors_in_one_line(*_ERRORS):
         public_path = _public_path(out, public)
@@ -201,7 +201,7 @@ def encrypt(
 
 
 def _encoding(max_abs: float | None, packed: bool, integer: bool) -> FixedPoint:
-    from vecphe.format import checked_encoding
+    from vecphe.plaintext.format import checked_encoding
 
     encoding = checked_encoding(None, packed=packed, integer=integer)
     if max_abs is None:

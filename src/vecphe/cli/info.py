@@ -12,7 +12,7 @@ from joblib.parallel import get_active_backend
 from vecphe import __version__
 from vecphe.arithmetic import active_engine, available_engines, why_not_used
 from vecphe.bench.environment import cpu_fields, cpu_model
-from vecphe.numbers import DEFAULT_KEY_LENGTH
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["collect_info", "print_info", "print_json"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from vecphe.cli.streams import frame_of, is_jwk
 from vecphe.errors import InvalidKeyError
-from vecphe.jwk import parse_private_jwk, parse_public_jwk
-from vecphe.numbers import PublicNumbers
+from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.serialization.frames import Kind, array_from_body, integer_from_body, open_frame
+from vecphe.serialization.jwk import parse_private_jwk, parse_public_jwk
 
 __all__ = ["facts_of"]
 

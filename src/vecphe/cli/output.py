@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vecphe import files
+from vecphe.system import files
 
 __all__ = ["check_writable", "write_json"]
 

@@ -18,9 +18,9 @@ from typing import cast
 from vecphe import EncryptedArray, PrivateKey, PublicKey
 from vecphe.arithmetic import engine_for
 from vecphe.errors import InvalidKeyError, SerializationError, VecpheError
-from vecphe.files import is_open_to_others, read_file, replace_file
 from vecphe.serialization import KEY_FILE_BYTES, frame_from_json
 from vecphe.serialization.frames import MAGIC, Kind, open_frame
+from vecphe.system.files import is_open_to_others, read_file, replace_file
 
 __all__ = [
     "PASSPHRASE_VARIABLE",

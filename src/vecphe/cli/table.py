@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from gmpy2 import mpz
 
-from vecphe.encoding import integer_type
-from vecphe.format import is_sprawling
+from vecphe.plaintext.encoding import integer_type
+from vecphe.plaintext.format import is_sprawling
 from vecphe.serialization.fields import MAX_DIMENSIONS
-from vecphe.tables import INTEGER, Row, check_text_start, csv_rows, number_of
+from vecphe.serialization.tables import INTEGER, Row, check_text_start, csv_rows, number_of
 
 __all__ = ["check_start", "csv_of_values", "npy_of_values", "parse_values", "place"]
 

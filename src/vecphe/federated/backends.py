@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
-from vecphe.encoding import UNPACKED, FixedPoint, Floats, as_plain_array
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, SerializationError
 from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
 from vecphe.federated.rounds import Contribution
 from vecphe.interop import from_phe, to_phe
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
-from vecphe.numbers import PublicNumbers, check_key_length
-from vecphe.packing import SlotLayout
+from vecphe.numbers.key_numbers import PublicNumbers, check_key_length
+from vecphe.plaintext.encoding import UNPACKED, FixedPoint, Floats, as_plain_array
+from vecphe.plaintext.packing import SlotLayout
 
 __all__ = ["NaiveBackend", "PackedBackend", "VectorizedBackend", "backend_named"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import Floats
 from vecphe.federated.checks import checked_int
 from vecphe.federated.parties import SERVER_NAME
-from vecphe.files import read_file
-from vecphe.tables import Row, check_text_start, csv_rows, number_of
+from vecphe.plaintext.encoding import Floats
+from vecphe.serialization.tables import Row, check_text_start, csv_rows, number_of
+from vecphe.system.files import read_file
 
 __all__ = [
     "Shards",

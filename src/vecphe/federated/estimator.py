@@ -14,13 +14,13 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from vecphe.encoding import Floats
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
 from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
 from vecphe.federated.protocol import ProtocolResult, federated_learning
 from vecphe.federated.rounds import SERVER_NAME
-from vecphe.numbers import DEFAULT_KEY_LENGTH
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
+from vecphe.plaintext.encoding import Floats
 
 __all__ = ["FederatedLinearRegression", "FederatedLogisticRegression"]
 

@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import ciphertext_bytes
-from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, SerializationError
 from vecphe.federated.checks import check_instance
 from vecphe.federated.rounds import Contribution, Run, distinct_contributions, joined
 from vecphe.federated.wire import checked_place, contributions_from_header, header_of_contributions, pack, unpack
+from vecphe.plaintext.encoding import Floats, as_plain_array
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import InvalidPlaintextError, ProtocolError
+from vecphe.plaintext.encoding import Floats, as_plain_array
 
 __all__ = [
     "CallableModel",

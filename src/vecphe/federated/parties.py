@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.encoding import Floats, as_plain_array
 from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOverflowError, ProtocolError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, check_instance
@@ -33,7 +32,8 @@ from vecphe.federated.models import (
     real_copy,
 )
 from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
-from vecphe.numbers import DEFAULT_KEY_LENGTH
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
+from vecphe.plaintext.encoding import Floats, as_plain_array
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import engine_for
-from vecphe.encoding import Floats
 from vecphe.errors import ProtocolError
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, checked_int
@@ -28,8 +27,9 @@ from vecphe.federated.models import GradientModel, LinearRegression, Rows
 from vecphe.federated.parties import Client, Server
 from vecphe.federated.ring import ring_pass, run_rounds
 from vecphe.federated.rounds import check_client_count, checked_names
-from vecphe.numbers import DEFAULT_KEY_LENGTH
-from vecphe.parallel import effective_jobs
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
+from vecphe.plaintext.encoding import Floats
+from vecphe.system.parallel import effective_jobs
 
 __all__ = [
     "Message",

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from vecphe.arithmetic import ciphertext_bytes
-from vecphe.encoding import Floats
 from vecphe.errors import ClientLostError, ProtocolError, VecpheError
 from vecphe.federated.interface import EncryptedVector
 from vecphe.federated.parties import Party, Server
 from vecphe.federated.rounds import RingRound
+from vecphe.plaintext.encoding import Floats
 
 __all__ = ["Record", "RoundDone", "ring_pass", "run_rounds"]
 

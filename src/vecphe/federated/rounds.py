@@ -18,7 +18,7 @@ import numpy as np
 
 from vecphe.errors import ProtocolError
 from vecphe.federated.checks import checked_int
-from vecphe.forks import ForkSafeLock, generation
+from vecphe.system.forks import ForkSafeLock, generation
 
 __all__ = [
     "SERVER_NAME",

@@ -10,7 +10,7 @@ from typing import Any
 
 from vecphe.errors import SerializationError
 from vecphe.federated.rounds import Contribution
-from vecphe.strict_text import parse_json, without_duplicates
+from vecphe.serialization.strict_text import parse_json, without_duplicates
 
 __all__ = ["checked_place", "contributions_from_header", "header_of_contributions", "pack", "unpack"]
 

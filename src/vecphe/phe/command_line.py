@@ -19,8 +19,7 @@ import click
 from gmpy2 import mpz
 
 from vecphe.errors import InsecureKeyWarning, SerializationError, VecpheError
-from vecphe.jwk import jwk_text, parse_private_jwk, parse_public_jwk, private_jwk, public_jwk
-from vecphe.numbers import GREATEST_KEY_LENGTH, SECURE_KEY_LENGTH
+from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH, SECURE_KEY_LENGTH
 from vecphe.phe.encoding import EncodedNumber
 from vecphe.phe.paillier import (
     EncryptedNumber,
@@ -28,7 +27,8 @@ from vecphe.phe.paillier import (
     PaillierPublicKey,
     generate_paillier_keypair,
 )
-from vecphe.strict_text import parse_json, without_duplicates
+from vecphe.serialization.jwk import jwk_text, parse_private_jwk, parse_public_jwk, private_jwk, public_jwk
+from vecphe.serialization.strict_text import parse_json, without_duplicates
 
 __all__ = ["cli", "load_encrypted_number", "load_public_key", "serialise_encrypted"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from gmpy2 import is_prime
 
 from vecphe.errors import InvalidKeyError
-from vecphe.numbers import GREATEST_KEY_LENGTH
-from vecphe.primes import is_probable_prime, random_prime_pair
+from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH
+from vecphe.numbers.primes import is_probable_prime, random_prime_pair
 
 __all__ = ["prime_pair"]
 

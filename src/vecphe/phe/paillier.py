@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vecphe.numbers import DEFAULT_KEY_LENGTH, PrivateNumbers
+from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH, PrivateNumbers
 from vecphe.phe.encoded import EncodedNumber
 from vecphe.phe.key_generation import prime_pair
 from vecphe.phe.private import PaillierPrivateKey, PaillierPrivateKeyring

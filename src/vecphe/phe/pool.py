@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vecphe.forks import generation
-from vecphe.randomizers import RandomizerSource
+from vecphe.randomness.randomizers import RandomizerSource
+from vecphe.system.forks import generation
 
 __all__ = ["RandomizerPool"]
 

@@ -13,7 +13,7 @@ from vecphe.arithmetic import integers_from_words
 from vecphe.array import EncryptedArray
 from vecphe.errors import InvalidKeyError, InvalidPlaintextError, KeyMismatchError
 from vecphe.keys import PrivateKey
-from vecphe.numbers import PrivateNumbers, check_private_numbers
+from vecphe.numbers.key_numbers import PrivateNumbers, check_private_numbers
 from vecphe.phe.encoded import EncodedNumber, encoding_of_base
 from vecphe.phe.foreign import name_of
 from vecphe.phe.public import EncryptedNumber, PaillierPublicKey

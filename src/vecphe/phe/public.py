@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import AnyRing, Words, words_from_integers
 from vecphe.array import EncryptedArray
-from vecphe.array_functions import signed_power
-from vecphe.encoding import UNPACKED, FixedPoint, exact_fraction_bits
+from vecphe.array.functions import signed_power
 from vecphe.errors import (
     InsecureKeyWarning,
     InvalidKeyError,
@@ -25,7 +24,7 @@ from vecphe.errors import (
     PlaintextOverflowError,
 )
 from vecphe.keys import PublicKey
-from vecphe.numbers import GREATEST_KEY_LENGTH, SECURE_KEY_LENGTH, PublicNumbers
+from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH, SECURE_KEY_LENGTH, PublicNumbers
 from vecphe.phe.encoded import (
     EncodedNumber,
     check_encoded,
@@ -35,7 +34,8 @@ from vecphe.phe.encoded import (
 )
 from vecphe.phe.foreign import name_of
 from vecphe.phe.pool import RandomizerPool
-from vecphe.randomizers import textbook_randomizers
+from vecphe.plaintext.encoding import UNPACKED, FixedPoint, exact_fraction_bits
+from vecphe.randomness.randomizers import textbook_randomizers
 
 if TYPE_CHECKING:
     from typing_extensions import Self

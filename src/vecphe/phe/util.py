@@ -9,7 +9,7 @@ from typing import Any
 
 import gmpy2
 
-from vecphe.primes import is_probable_prime
+from vecphe.numbers.primes import is_probable_prime
 
 __all__ = [
     "HAVE_CRYPTO",

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vecphe.errors import SerializationError
-from vecphe.files import PathLike, check_writable, read_file, replace_file
-from vecphe.format import Format
-from vecphe.numbers import PrivateNumbers, PublicNumbers
+from vecphe.numbers.key_numbers import PrivateNumbers, PublicNumbers
+from vecphe.plaintext.format import Format
 from vecphe.serialization.fields import array_fields, array_format
 from vecphe.serialization.frames import (
     MAGIC,
@@ -31,6 +30,7 @@ from vecphe.serialization.frames import (
 )
 from vecphe.serialization.passphrase import seal, unseal
 from vecphe.serialization.text import frame_from_json, json_from_frame
+from vecphe.system.files import PathLike, check_writable, read_file, replace_file
 
 __all__ = [
     "KEY_FILE_BYTES",

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from vecphe.arithmetic import ciphertext_bytes
-from vecphe.encoding import FRACTION_STEP, FixedPoint
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PlaintextOverflowError, SerializationError
-from vecphe.format import Format, is_sprawling
-from vecphe.numbers import PublicNumbers
-from vecphe.packing import SlotLayout
+from vecphe.numbers.key_numbers import PublicNumbers
+from vecphe.plaintext.encoding import FRACTION_STEP, FixedPoint
+from vecphe.plaintext.format import Format, is_sprawling
+from vecphe.plaintext.packing import SlotLayout
 
 __all__ = ["ArrayFields", "Number", "array_fields", "array_format"]
 

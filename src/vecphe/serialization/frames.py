@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from vecphe.errors import SerializationError
-from vecphe.numbers import GREATEST_KEY_LENGTH
+from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH
 from vecphe.serialization.fields import MAX_DIMENSIONS, ArrayFields, Number
 
 __all__ = [

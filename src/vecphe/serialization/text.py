@@ -9,7 +9,7 @@ from typing import Any
 
 from vecphe.arithmetic import ciphertext_bytes, integers_from_bytes
 from vecphe.errors import InvalidCiphertextError, SerializationError
-from vecphe.numbers import GREATEST_KEY_LENGTH
+from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH
 from vecphe.serialization.fields import ArrayFields, Number
 from vecphe.serialization.frames import (
     CHECKSUM_BYTES,
@@ -26,7 +26,7 @@ from vecphe.serialization.frames import (
     sealed_body,
     sealed_from_body,
 )
-from vecphe.strict_text import (
+from vecphe.serialization.strict_text import (
     bytes_from_base64url,
     bytes_to_base64url,
     check_parts,

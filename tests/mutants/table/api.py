@@ -2,10 +2,15 @@
 
 from tests.mutants.model import Mutant
 
-ARRAY, GMP, NATIVE, SELECTION = "array.py", "arithmetic/gmp.py", "arithmetic/native.py", "arithmetic/selection.py"
-FUNCTIONS = "array_functions.py"
-SHAPES = "test_array.py::test_h41_shapes"
-TYPES = "test_array.py::test_h42_products_powers_and_comparisons_are_type_errors"
+ARRAY, GMP, NATIVE, SELECTION = (
+    "array/encrypted_array.py",
+    "arithmetic/gmp.py",
+    "arithmetic/native.py",
+    "arithmetic/selection.py",
+)
+FUNCTIONS = "array/functions.py"
+SHAPES = "array/test_array.py::test_h41_shapes"
+TYPES = "array/test_array.py::test_h42_products_powers_and_comparisons_are_type_errors"
 ENGINES = "arithmetic/test_engines.py::test_h47_product_power_inverse_of_batches_equal_python"
 EXPONENTS = "arithmetic/test_engines.py::test_h47_exponents_of_every_length"
 
@@ -55,36 +60,36 @@ MUTANTS = [
     Mutant((42,), FUNCTIONS, "    if not divisors.all():\n", "    if False:\n", (TYPES,)),
     Mutant(
         (44,),
-        "randomizers.py",
+        "randomness/randomizers.py",
         "        with self._lock:\n            table = self._table\n",
         "        with ForkSafeLock():\n            table = self._table\n",
-        ("test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
+        ("randomness/test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
     ),
     Mutant(
         (44,),
-        "randomizers.py",
+        "randomness/randomizers.py",
         "table = self._table = self.context.ring.fixed_base(self._base, self._bits, window)",
         "table = self._table = self.context.ring.fixed_base(self._random_base(), self._bits, window)",
-        ("test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
+        ("randomness/test_randomizers.py::test_h44_threads_draw_one_base_and_build_each_table_once",),
     ),
     Mutant(
         (45,),
-        "encoding.py",
+        "plaintext/encoding.py",
         "        array = array.astype(np.float64)\n",
         "        array = array.astype(np.float64, copy=False)\n",
         (
-            "test_encoding.py::test_h45_plain_arrays_are_copies",
-            "test_array.py::test_h45_the_input_may_change_while_it_is_encrypted",
+            "plaintext/test_encoding.py::test_h45_plain_arrays_are_copies",
+            "array/test_array.py::test_h45_the_input_may_change_while_it_is_encrypted",
         ),
     ),
     Mutant(
         (45,),
-        "encoding.py",
+        "plaintext/encoding.py",
         "        return array.astype(np.int64)\n",
         "        return array.astype(np.int64, copy=False)\n",
         (
-            "test_encoding.py::test_h45_plain_arrays_are_copies",
-            "test_array.py::test_h45_the_input_may_change_while_it_is_encrypted",
+            "plaintext/test_encoding.py::test_h45_plain_arrays_are_copies",
+            "array/test_array.py::test_h45_the_input_may_change_while_it_is_encrypted",
         ),
     ),
     Mutant(
@@ -92,21 +97,21 @@ MUTANTS = [
         SELECTION,
         "    return engine if self_test(engine) else None\n",
         "    return engine\n",
-        ("test_selection.py::test_h46_a_failed_self_test_warns_and_falls_back",),
+        ("arithmetic/test_selection.py::test_h46_a_failed_self_test_warns_and_falls_back",),
     ),
     Mutant(
         (46,),
         SELECTION,
         "    if name not in _engines():\n",
         '    name = name if name in _engines() else "gmp"\n    if False:\n',
-        ("test_selection.py::test_h46_an_unknown_engine_is_an_error",),
+        ("arithmetic/test_selection.py::test_h46_an_unknown_engine_is_an_error",),
     ),
     Mutant(
         (46,),
         SELECTION,
         "    if why_not := _engines()[name].why_not():\n",
         "    if why_not := None:\n",
-        ("test_selection.py::test_h46_an_engine_this_cpu_does_not_run_is_an_error",),
+        ("arithmetic/test_selection.py::test_h46_an_engine_this_cpu_does_not_run_is_an_error",),
     ),
     Mutant(
         (46,),
@@ -114,8 +119,8 @@ MUTANTS = [
         "    return engine_named(name) if name else _fastest()\n",
         "    return _fastest()\n",
         (
-            "test_selection.py::test_h46_the_engine_that_was_asked_for_is_the_one_that_runs",
-            "test_selection.py::test_h46_an_unknown_engine_is_an_error",
+            "arithmetic/test_selection.py::test_h46_the_engine_that_was_asked_for_is_the_one_that_runs",
+            "arithmetic/test_selection.py::test_h46_an_unknown_engine_is_an_error",
         ),
     ),
     Mutant(
@@ -137,7 +142,7 @@ MUTANTS = [
     Mutant((47,), "arithmetic/words.py", "count=min(bits, 8 * data.shape[1]),", "count=min(bits, 64),", (EXPONENTS,)),
     Mutant((79,), NATIVE, "    if k > _native.MAX_LIMBS:\n", "    if k > 2 * _native.MAX_LIMBS:\n", (LENGTHS,)),
     Mutant((79,), NATIVE, "    if k > _native.MAX_LIMBS:\n", "    if k > _native.MAX_LIMBS - 1:\n", (LENGTHS,)),
-    Mutant((78,), "parallel.py", "        self._cancellation.cancel()\n", "", (THREADS,)),
+    Mutant((78,), "system/parallel.py", "        self._cancellation.cancel()\n", "", (THREADS,)),
     Mutant((78,), GMP, "_MOST_SECRET_WORK = 1 << 37", "_MOST_SECRET_WORK = 1 << 57", (SHORT_CALLS,)),
     Mutant((78,), GMP, "_MOST_BITS_AT_ONCE = 4096", "_MOST_BITS_AT_ONCE = 1 << 20", (SHORT_CALLS,)),
     Mutant((78,), NATIVE, "told_of_flags.append(_native.watch)\n", "", (CANCELLED,)),

@@ -2,15 +2,15 @@
 
 from tests.mutants.model import Mutant
 
-KEYS, GMP, NATIVE = "public_key.py", "arithmetic/gmp.py", "arithmetic/native.py"
-OUTSIDE = "test_array.py::test_h31_h32_h33_ciphertexts_from_outside_look_alike_when_rejected"
-ANYWHERE = "test_array.py::test_h31_h32_h33_one_bad_ciphertext_anywhere_in_a_batch"
+KEYS, GMP, NATIVE = "keys/public_key.py", "arithmetic/gmp.py", "arithmetic/native.py"
+OUTSIDE = "array/test_array.py::test_h31_h32_h33_ciphertexts_from_outside_look_alike_when_rejected"
+ANYWHERE = "array/test_array.py::test_h31_h32_h33_one_bad_ciphertext_anywhere_in_a_batch"
 LOAD = "arithmetic/test_engines.py::test_h31_h32_h33_load_rejects_what_is_no_residue"
 UNITS = "arithmetic/test_engines.py::test_h31_units_are_told_from_zero_divisors"
-OTHER_KEY = "test_array.py::test_h34_arrays_of_another_key"
-TWICE = "test_array.py::test_h39_no_randomizer_leaves_twice"
-RERANDOMISED = "test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
-FRESH = "test_array.py::test_h39_fresh_arrays_leave_as_they_are"
+OTHER_KEY = "array/test_array.py::test_h34_arrays_of_another_key"
+TWICE = "array/test_array.py::test_h39_no_randomizer_leaves_twice"
+RERANDOMISED = "array/test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
+FRESH = "array/test_array.py::test_h39_fresh_arrays_leave_as_they_are"
 GOLDEN = "test_interop.py::test_h40_golden_numbers_of_phe"
 
 MUTANTS = [
@@ -31,7 +31,7 @@ MUTANTS = [
         "        except _native.InvalidResidue:\n            raise InvalidCiphertextError from None",
         "            self._native.decrypt(ring.native, batch, _bytes(offset % ring.n), plaintexts)\n"
         "        except _native.InvalidResidue:\n            pass",
-        (UNITS, "test_array.py::test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption"),
+        (UNITS, "array/test_array.py::test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption"),
     ),
     Mutant(
         (31,),
@@ -75,25 +75,25 @@ MUTANTS = [
         KEYS,
         "if isinstance(ciphertexts, (str, bytes, bytearray, memoryview, np.ndarray)) or not",
         "if not",
-        ("test_array.py::test_h33_what_is_no_sequence_of_ciphertexts",),
+        ("array/test_array.py::test_h33_what_is_no_sequence_of_ciphertexts",),
     ),
     Mutant(
         (34,),
-        "private_key.py",
+        "keys/private_key.py",
         "if array.fingerprint != self._public_key.fingerprint:",
         "if array.packed:",
         (OTHER_KEY,),
     ),
     Mutant(
         (34,),
-        "array.py",
+        "array/encrypted_array.py",
         "if any(array.fingerprint != first.fingerprint for array in arrays):",
         "if False:",
         (OTHER_KEY,),
     ),
     Mutant(
         (34,),
-        "numbers.py",
+        "numbers/key_numbers.py",
         'hashlib.sha256(b"vecphe public key\\0" + data)',
         'hashlib.sha256(b"vecphe public key\\0" + data[:1])',
         (OTHER_KEY,),
@@ -107,25 +107,25 @@ MUTANTS = [
     ),
     Mutant(
         (39,),
-        "array_data.py",
+        "array/data.py",
         "        if rerandomize and not fresh:\n",
         "        if False:\n",
         (RERANDOMISED, FRESH, TWICE, "test_interop.py::test_h39_what_is_not_fresh_leaves_rerandomised"),
     ),
-    Mutant((39,), "array.py", "np.count_nonzero(taken) == len(flat)", "len(flat)", (TWICE,)),
+    Mutant((39,), "array/encrypted_array.py", "np.count_nonzero(taken) == len(flat)", "len(flat)", (TWICE,)),
     Mutant(
         (39,),
-        "array.py",
+        "array/encrypted_array.py",
         "freshness = self._freshness if terms else self._freshness.spoiled()",
         "freshness = self._freshness",
-        ("test_array.py::test_h39_an_empty_sum_is_not_the_bare_one",),
+        ("array/test_array.py::test_h39_an_empty_sum_is_not_the_bare_one",),
     ),
     Mutant(
         (39,),
-        "randomizers.py",
+        "randomness/randomizers.py",
         "return ring.multiply(batch, source.draw_of(count, ring.size(batch)))",
         "return ring.multiply(batch, ring.ones(ring.size(batch)))",
-        (RERANDOMISED, "test_array.py::test_h39_the_array_itself_is_unchanged"),
+        (RERANDOMISED, "array/test_array.py::test_h39_the_array_itself_is_unchanged"),
     ),
     Mutant(
         (40,),

@@ -2,13 +2,13 @@
 
 from tests.mutants.model import Mutant
 
-FILES, APP, DATA = "files.py", "cli/app.py", "federated/data.py"
-FAILURE = "test_files.py::test_h58_a_failure_leaves_the_old_file"
+FILES, APP, DATA = "system/files.py", "cli/app.py", "federated/data.py"
+FAILURE = "system/test_files.py::test_h58_a_failure_leaves_the_old_file"
 USAGE = "cli/test_run.py::test_h65_h66_usage_errors"
 TABLES = "federated/test_data.py::test_h63_h66_what_is_no_table_is_refused"
 NO_TABLES = "cli/test_run.py::test_h63_files_that_are_no_tables"
 NOTHING_PRIVATE = "cli/test_run.py::test_h67_no_private_number_in_what_is_printed_or_written"
-CSV, SIGNALS = "tables.py", "cli/signals.py"
+CSV, SIGNALS = "serialization/tables.py", "cli/signals.py"
 NO_TABLE = "cli/test_table.py::test_h63_h66_what_is_no_table_of_numbers"
 NO_CELL = "federated/test_data.py::test_h72_no_message_shows_a_cell"
 COSTS_OF_TABLES = "test_reader_costs.py::test_h77_tables"
@@ -35,7 +35,7 @@ MUTANTS = [
         FILES,
         "        with suppress(FileNotFoundError):\n            os.unlink(temporary)\n        raise\n",
         "        raise\n",
-        (FAILURE, "test_files.py::test_h58_a_limit_on_the_size_leaves_the_old_key"),
+        (FAILURE, "system/test_files.py::test_h58_a_limit_on_the_size_leaves_the_old_key"),
     ),
     Mutant(
         (58,),
@@ -49,14 +49,14 @@ MUTANTS = [
         FILES,
         "0o600 if private or kept is not None else mode, kept)",
         "0o644 if private or kept is not None else mode, kept)",
-        ("test_files.py::test_h59_the_mode_is_right_from_creation",),
+        ("system/test_files.py::test_h59_the_mode_is_right_from_creation",),
     ),
     Mutant(
         (59,),
         FILES,
         "    directory = os.path.dirname(target)\n    temporary",
         "    directory = os.path.dirname(target)\n    open(target, 'wb').close()\n    temporary",
-        ("test_files.py::test_h59_kill_while_a_key_is_written",),
+        ("system/test_files.py::test_h59_kill_while_a_key_is_written",),
     ),
     Mutant(
         (60,),
@@ -95,14 +95,14 @@ MUTANTS = [
     Mutant((70,), SIGNALS, '"SIGTERM": "terminated"', '"SIGUSR1": "terminated"', (WRITING,)),
     Mutant(
         (60,),
-        "parallel.py",
+        "system/parallel.py",
         "            call.stop()\n",
         "            pass\n",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
     ),
     Mutant(
         (60,),
-        "parallel.py",
+        "system/parallel.py",
         "_LARGEST_TASK = 16 ",
         "_LARGEST_TASK = 1 << 20 ",
         ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
@@ -128,21 +128,21 @@ MUTANTS = [
         FILES,
         "    if os.path.isdir(path):\n",
         "    if False:\n",
-        ("test_files.py::test_h63_directories_and_missing_ones",),
+        ("system/test_files.py::test_h63_directories_and_missing_ones",),
     ),
     Mutant(
         (64,),
         FILES,
         "    if os.path.isfile(path) and not force:\n",
         "    if False:\n",
-        ("test_files.py::test_h64_a_file_that_exists_is_not_replaced_without_force",),
+        ("system/test_files.py::test_h64_a_file_that_exists_is_not_replaced_without_force",),
     ),
     Mutant(
         (64,),
         FILES,
         "    if not force:\n        # A link",
         "    if False:\n        # A link",
-        ("test_files.py::test_h64_nor_one_that_came_to_exist_since_the_check",),
+        ("system/test_files.py::test_h64_nor_one_that_came_to_exist_since_the_check",),
     ),
     Mutant(
         (65,),
@@ -207,32 +207,32 @@ MUTANTS = [
         "serialization/__init__.py",
         "KEY_FILE_BYTES = 1 << 16",
         "KEY_FILE_BYTES = 2 << 16",
-        ("test_ways_in.py::test_h12_the_longest_key_file_and_the_next",),
+        ("keys/test_ways_in.py::test_h12_the_longest_key_file_and_the_next",),
     ),
     Mutant(
         (12,),
-        "jwk.py",
+        "serialization/jwk.py",
         "-(-GREATEST_KEY_LENGTH // 6) + 2",
         "-(-GREATEST_KEY_LENGTH // 7) + 2",
-        ("test_ways_in.py::test_h12_the_longest_number_of_a_web_key_and_the_next",),
+        ("keys/test_ways_in.py::test_h12_the_longest_number_of_a_web_key_and_the_next",),
     ),
     Mutant(
         (2,),
-        "public_key.py",
+        "keys/public_key.py",
         "        path: PathLike,\n        *,\n        insecure: bool = False,\n",
         "        path: PathLike,\n        *,\n        insecure: bool = True,\n",
-        ("test_ways_in.py::test_h02_insecure_is_no_default_of_load",),
+        ("keys/test_ways_in.py::test_h02_insecure_is_no_default_of_load",),
     ),
     Mutant(
         (59,),
         FILES,
         "stat.S_IMODE(os.stat(path).st_mode) & 0o777",
         "stat.S_IMODE(os.stat(path).st_mode)",
-        ("test_files.py::test_h59_the_mode_is_right_from_creation",),
+        ("system/test_files.py::test_h59_the_mode_is_right_from_creation",),
     ),
     Mutant(
         (67,),
-        "primes.py",
+        "numbers/primes.py",
         "            return min(p, q), max(p, q)\n",
         "            print(min(p, q))\n            return min(p, q), max(p, q)\n",
         (NOTHING_PRIVATE,),

@@ -2,7 +2,7 @@
 
 from tests.mutants.model import Mutant
 
-CRYPT, STREAMS, TABLE, FILES = "cli/crypt.py", "cli/streams.py", "cli/table.py", "files.py"
+CRYPT, STREAMS, TABLE, FILES = "cli/crypt.py", "cli/streams.py", "cli/table.py", "system/files.py"
 TESTS = "cli/test_crypt.py::"
 NO_TABLE = "cli/test_table.py::test_h63_h66_what_is_no_table_of_numbers"
 OTHER_FILES = f"{TESTS}test_h63_files_that_are_something_else"
@@ -11,7 +11,7 @@ OWNER = f"{TESTS}test_h67_private_keys_are_for_their_owner_alone"
 REDIRECTED = f"{TESTS}test_h67_a_private_key_redirected_to_a_file"
 TERMINAL = f"{TESTS}test_h67_nothing_binary_and_no_private_key_on_a_terminal"
 SUMS = f"{TESTS}test_h28_h34_sums_that_make_no_sense"
-FAILURE = "test_files.py::test_h58_a_failure_leaves_the_old_file"
+FAILURE = "system/test_files.py::test_h58_a_failure_leaves_the_old_file"
 
 MUTANTS = [
     Mutant(
@@ -55,14 +55,14 @@ MUTANTS = [
         FILES,
         "            _write_all(device.fileno(), data)\n",
         "            with suppress(OSError):\n                _write_all(device.fileno(), data)\n",
-        ("test_files.py::test_h58_a_full_device", f"{TESTS}test_h58_a_full_disk_is_one_line"),
+        ("system/test_files.py::test_h58_a_full_device", f"{TESTS}test_h58_a_full_disk_is_one_line"),
     ),
     Mutant(
         (59,),
         FILES,
         "0o600 if private or kept is not None else mode, kept)",
         "mode, 0o600 if private else kept)",
-        ("test_files.py::test_h59_the_mode_is_right_from_creation",),
+        ("system/test_files.py::test_h59_the_mode_is_right_from_creation",),
     ),
     Mutant((59, 67), STREAMS, "force=force, private=True)", "force=force)", (OWNER,)),
     Mutant(

@@ -3,7 +3,7 @@
 from tests.mutants.model import Mutant
 
 SELECTION = "arithmetic/selection.py"
-TESTS = "test_context.py::"
+TESTS = "numbers/test_context.py::"
 TOGETHER = f"{TESTS}test_h47_arrays_of_two_engines_together"
 REFUSED = f"{TESTS}test_h46_names_that_are_no_engine"
 ELSEWHERE = f"{TESTS}test_h46_a_pickle_of_an_engine_that_does_not_run_here"
@@ -36,22 +36,22 @@ MUTANTS = [
     ),
     Mutant(
         (46,),
-        "public_key.py",
+        "keys/public_key.py",
         "engine_or_default(n, engine))",
         "KeyContext.on(PublicNumbers(n), engine).engine)",
         (ELSEWHERE,),
     ),
     Mutant(
         (46,),
-        "public_key.py",
+        "keys/public_key.py",
         "(self.n, self.randomizers, self._engine)",
         "(self.n, self.randomizers, None)",
         (f"{TESTS}test_pickles_keep_an_engine_that_was_asked_for", ELSEWHERE),
     ),
-    Mutant((46,), "keys.py", "    engine_for(1 << (length - 1), engine)  #", "    #", (REFUSED,)),
+    Mutant((46,), "keys/generation.py", "    engine_for(1 << (length - 1), engine)  #", "    #", (REFUSED,)),
     Mutant(
         (46,),
-        "keys.py",
+        "keys/generation.py",
         "PublicNumbers(p * q), randomizers, engine)",
         "PublicNumbers(p * q), randomizers)",
         (f"{TESTS}test_every_way_to_a_key_takes_an_engine",),
@@ -59,22 +59,28 @@ MUTANTS = [
     Mutant((46,), "federated/protocol.py", "        engine_for(1, self.engine)  #", "        #", (REFUSED,)),
     Mutant(
         (47,),
-        "context.py",
+        "numbers/context.py",
         "return batch if origin.ring is self.ring else",
         "return batch if origin.numbers == self.numbers else",
         (TOGETHER,),
     ),
-    Mutant((47,), "array.py", "other._under(self._key)._scaled(finest)", "other._scaled(finest)", (TOGETHER,)),
     Mutant(
         (47,),
-        "array.py",
+        "array/encrypted_array.py",
+        "other._under(self._key)._scaled(finest)",
+        "other._scaled(finest)",
+        (TOGETHER,),
+    ),
+    Mutant(
+        (47,),
+        "array/encrypted_array.py",
         "array._under(first._key)._scaled(finest)",
         "array._scaled(finest)",
         (TOGETHER, f"{TESTS}test_h47_assignment_from_another_engine"),
     ),
     Mutant(
         (47,),
-        "private_key.py",
+        "keys/private_key.py",
         "array._under(self._public_key).residues",
         "array.residues",
         (f"{TESTS}test_h47_decryption_on_another_engine",),

@@ -270,20 +270,20 @@ MUTANTS = [
     ),
     Mutant(
         (62,),
-        "randomizers.py",
+        "randomness/randomizers.py",
         "table_size(bits, w, key_length) <= _MOST_TABLE_BYTES",
         "True",
         (
-            "test_randomizers.py::test_h62_tables_have_the_documented_size_and_a_cap",
-            "test_randomizers.py::test_h62_the_source_of_a_key_keeps_to_the_cap",
+            "randomness/test_randomizers.py::test_h62_tables_have_the_documented_size_and_a_cap",
+            "randomness/test_randomizers.py::test_h62_the_source_of_a_key_keeps_to_the_cap",
         ),
     ),
     Mutant(
         (62,),
-        "randomizers.py",
+        "randomness/randomizers.py",
         "choose_window(self.context.engine, self._bits, count, self.context.numbers.n.bit_length())",
         "choose_window(self.context.engine, self._bits, count)",
-        ("test_randomizers.py::test_h62_the_source_of_a_key_keeps_to_the_cap",),
+        ("randomness/test_randomizers.py::test_h62_the_source_of_a_key_keeps_to_the_cap",),
     ),
     *(
         Mutant(

@@ -2,19 +2,19 @@
 
 from tests.mutants.model import Mutant
 
-ARRAY, FRESHNESS = "array.py", "freshness.py"
-STATES = "test_array_states.py::test_h21_h39_arrays_made_of_arrays"
-FRESH = "test_array.py::test_h39_fresh_arrays_leave_as_they_are"
-RERANDOMISED = "test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
-OWN_PARTS = "test_array.py::test_h39_what_was_made_of_fresh_arrays_is_not_fresh"
-FLAT = "test_freshness.py::test_h76_a_hundred_thousand_additions_into_one_array"
-TWICE = "test_freshness.py::test_h39_a_member_that_enters_twice_hides_nothing"
-MET = "test_freshness.py::test_h39_of_two_families_that_met_both_have_lost"
-FREED = "test_freshness.py::test_h76_what_nothing_names_is_freed"
-TOUCHED = "test_freshness.py::test_h39_a_family_touched_twice_is_not_fresh"
-MEMBERS = "test_freshness.py::test_h39_members_that_leave_one_by_one"
-SPENT = "test_freshness.py::test_h39_a_family_that_left_takes_its_members"
-FORKED = "test_freshness.py::test_h57_families_of_the_parent_hide_nothing_in_a_child"
+ARRAY, FRESHNESS = "array/encrypted_array.py", "randomness/freshness.py"
+STATES = "array/test_array_states.py::test_h21_h39_arrays_made_of_arrays"
+FRESH = "array/test_array.py::test_h39_fresh_arrays_leave_as_they_are"
+RERANDOMISED = "array/test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
+OWN_PARTS = "array/test_array.py::test_h39_what_was_made_of_fresh_arrays_is_not_fresh"
+FLAT = "randomness/test_freshness.py::test_h76_a_hundred_thousand_additions_into_one_array"
+TWICE = "randomness/test_freshness.py::test_h39_a_member_that_enters_twice_hides_nothing"
+MET = "randomness/test_freshness.py::test_h39_of_two_families_that_met_both_have_lost"
+FREED = "randomness/test_freshness.py::test_h76_what_nothing_names_is_freed"
+TOUCHED = "randomness/test_freshness.py::test_h39_a_family_touched_twice_is_not_fresh"
+MEMBERS = "randomness/test_freshness.py::test_h39_members_that_leave_one_by_one"
+SPENT = "randomness/test_freshness.py::test_h39_a_family_that_left_takes_its_members"
+FORKED = "randomness/test_freshness.py::test_h57_families_of_the_parent_hide_nothing_in_a_child"
 
 MUTANTS = [
     Mutant(

@@ -96,7 +96,7 @@ MUTANTS = [
         "arithmetic/selection.py",
         "        if candidate.by_name_only:\n",
         "        if False:\n",
-        ("test_selection.py::test_h46_an_engine_by_name_only_is_never_chosen_silently",),
+        ("arithmetic/test_selection.py::test_h46_an_engine_by_name_only_is_never_chosen_silently",),
     ),
     Mutant(
         (61,),

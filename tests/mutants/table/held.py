@@ -2,8 +2,8 @@
 
 from tests.mutants.model import Mutant
 
-PUBLIC, PRIVATE, RANDOMIZERS = "phe/public.py", "phe/private.py", "randomizers.py"
-HELD, NAMES, RANDOM = "test_held_secrets.py::", "phe/test_private_names.py::", "test_randomness.py::"
+PUBLIC, PRIVATE, RANDOMIZERS = "phe/public.py", "phe/private.py", "randomness/randomizers.py"
+HELD, NAMES, RANDOM = "keys/test_held_secrets.py::", "phe/test_private_names.py::", "randomness/test_randomness.py::"
 BASE = f"{RANDOM}test_h11_a_base_is_the_nth_power_of_a_square"
 ROOTS = f"{RANDOM}test_h23_textbook_roots_are_uniform_units"
 HALF_BUILT = f"{HELD}test_h81_half_built_objects_have_a_repr"
@@ -52,8 +52,8 @@ MUTANTS = [
         "        elif not isinstance(r_value, int):\n",
         (f"{NAMES}test_h23_r_value_is_an_int",),
     ),
-    Mutant((67,), "private_key.py", "        if is_open_to_others(path):\n", "        if False:\n", (OPEN,)),
-    Mutant((67,), "files.py", "bool(mode & 0o077)", "bool(mode & 0o007)", (OPEN,)),
+    Mutant((67,), "keys/private_key.py", "        if is_open_to_others(path):\n", "        if False:\n", (OPEN,)),
+    Mutant((67,), "system/files.py", "bool(mode & 0o077)", "bool(mode & 0o007)", (OPEN,)),
     Mutant((73,), PUBLIC, "        if self._integer is None:\n", "        if False:\n", (NUMBERS,)),
     Mutant((73,), PUBLIC, "        self._integer = None\n        self.__is_obf", "        self.__is_obf", (NUMBERS,)),
     Mutant(
@@ -86,10 +86,10 @@ MUTANTS = [
     ),
     Mutant(
         (81,),
-        "public_key.py",
+        "keys/public_key.py",
         '        if not hasattr(self, "_context"):\n',
         "        if False:\n",
         (HALF_BUILT, LOCALS),
     ),
-    Mutant((81,), "array_data.py", '        if not hasattr(self, "_exported"):', "        if False:", (HALF_BUILT,)),
+    Mutant((81,), "array/data.py", '        if not hasattr(self, "_exported"):', "        if False:", (HALF_BUILT,)),
 ]

@@ -2,9 +2,9 @@
 
 from tests.mutants.model import Mutant
 
-ARRAY, FUNCTIONS, ENCODING = "array.py", "array_functions.py", "encoding.py"
-PACKING, KEY, MEMORY, DATA = "packing.py", "public_key.py", "memory.py", "array_data.py"
-OPERANDS = "test_array_operands.py::"
+ARRAY, FUNCTIONS, ENCODING = "array/encrypted_array.py", "array/functions.py", "plaintext/encoding.py"
+PACKING, KEY, MEMORY, DATA = "plaintext/packing.py", "keys/public_key.py", "system/memory.py", "array/data.py"
+OPERANDS = "array/test_array_operands.py::"
 ON_THE_LEFT = OPERANDS + "test_h72_operators_on_plain_left_operands_show_no_values"
 UFUNCS = OPERANDS + "test_h72_ufuncs_and_their_methods_show_no_values"
 OURS = OPERANDS + "test_h72_the_error_is_ours_and_says_what_to_write"
@@ -14,15 +14,15 @@ ARE_FLOATS = OPERANDS + "test_h74_integers_that_are_floats_go_with_fractions"
 FRAMES = OPERANDS + "test_h74_data_frames_of_several_integer_types"
 DIVISORS = OPERANDS + "test_h74_divisors_are_not_rounded_before_their_reciprocal"
 BEYOND = OPERANDS + "test_h74_a_divisor_beyond_the_floats_is_no_zero"
-ASSIGNED = "test_array_assignment.py::test_h39_an_assigned_array_is_not_fresh"
-SPENT = "test_array_assignment.py::test_h39_what_leaves_with_the_array_spends_what_was_assigned"
-REPEATED = "test_array_functions.py::test_h39_what_repeats_elements_is_not_fresh"
-LITTLE = "test_memory.py::test_h61_encoding_takes_little_beyond_its_result"
-BLOCKS = "test_memory.py::test_h61_blocks_do_not_show"
-LIMIT = "test_memory.py::test_h61_a_batch_beyond_a_limit_is_refused_before_it_is_encrypted"
-SYSTEM = "test_memory.py::test_h61_what_the_system_has_decides"
-ON_THE_WAY = "test_memory.py::test_h61_memory_that_runs_out_on_the_way"
-FITS = "test_memory.py::test_h61_what_fits_is_not_refused"
+ASSIGNED = "array/test_array_assignment.py::test_h39_an_assigned_array_is_not_fresh"
+SPENT = "array/test_array_assignment.py::test_h39_what_leaves_with_the_array_spends_what_was_assigned"
+REPEATED = "array/test_array_functions.py::test_h39_what_repeats_elements_is_not_fresh"
+LITTLE = "system/test_memory.py::test_h61_encoding_takes_little_beyond_its_result"
+BLOCKS = "system/test_memory.py::test_h61_blocks_do_not_show"
+LIMIT = "system/test_memory.py::test_h61_a_batch_beyond_a_limit_is_refused_before_it_is_encrypted"
+SYSTEM = "system/test_memory.py::test_h61_what_the_system_has_decides"
+ON_THE_WAY = "system/test_memory.py::test_h61_memory_that_runs_out_on_the_way"
+FITS = "system/test_memory.py::test_h61_what_fits_is_not_refused"
 
 MUTANTS = [
     Mutant((39,), ARRAY, "        self._exported = False\n", "", (ASSIGNED,)),
@@ -57,7 +57,7 @@ MUTANTS = [
     ),
     Mutant(
         (61,),
-        "format.py",
+        "plaintext/format.py",
         "        integers[:, -1] ^=",
         "        integers = integers.copy()\n        integers[:, -1] ^=",
         (LITTLE,),

@@ -2,13 +2,13 @@
 
 from tests.mutants.model import Mutant
 
-PACKING, FORMAT, ARRAY = "packing.py", "format.py", "array.py"
-TOO_WIDE = "test_packing.py::test_h24_the_layout_is_refused_before_anything_is_encrypted"
-EXACTLY = "test_packing.py::test_h25_exactly_max_terms_fit"
-SIGNS = "test_packing.py::test_h26_signs_in_slots_of_every_width"
-NEGATIVE = "test_packing.py::test_h26_negative_slots"
-CORRUPTED = "test_packing.py::test_h27_h29_corrupted_aggregates"
-HOSTILE = "test_packing.py::test_h30_hostile_layouts"
+PACKING, FORMAT, ARRAY = "plaintext/packing.py", "plaintext/format.py", "array/encrypted_array.py"
+TOO_WIDE = "plaintext/test_packing.py::test_h24_the_layout_is_refused_before_anything_is_encrypted"
+EXACTLY = "plaintext/test_packing.py::test_h25_exactly_max_terms_fit"
+SIGNS = "plaintext/test_packing.py::test_h26_signs_in_slots_of_every_width"
+NEGATIVE = "plaintext/test_packing.py::test_h26_negative_slots"
+CORRUPTED = "plaintext/test_packing.py::test_h27_h29_corrupted_aggregates"
+HOSTILE = "plaintext/test_packing.py::test_h30_hostile_layouts"
 
 MUTANTS = [
     Mutant((24,), PACKING, "if slots < 1 or width > _MAX_WIDTH:", "if width > _MAX_WIDTH:", (TOO_WIDE,)),
@@ -17,7 +17,7 @@ MUTANTS = [
     Mutant((25,), PACKING, "width = 1 + capacity.bit_length()", "width = capacity.bit_length()", (EXACTLY,)),
     Mutant(
         (25,),
-        "format.py",
+        "plaintext/format.py",
         "return self.layout.capacity if self.layout",
         "return (1 << self.layout.width - 1) - 1 if self.layout",
         (EXACTLY,),
@@ -28,7 +28,7 @@ MUTANTS = [
         "        if type(other) is int and other == 0:  # what the builtin sum() starts from; costs no term\n"
         "            return self.copy()\n",
         "",
-        ("test_array.py::test_h25_the_builtin_sum_takes_exactly_max_terms",),
+        ("array/test_array.py::test_h25_the_builtin_sum_takes_exactly_max_terms",),
     ),
     Mutant((26,), PACKING, "            digits[:, -1] ^= 0x80\n            data", "            data", (SIGNS,)),
     Mutant((26,), PACKING, "            bits[:, -1] ^= 1\n            data", "            data", (SIGNS,)),
@@ -42,7 +42,7 @@ MUTANTS = [
         PACKING,
         "words[:count] ^= integers[:, 0]",
         "words[:count] |= integers[:, 0]",
-        (NEGATIVE, "test_packing.py::test_h26_sums_of_slots_equal_int64"),
+        (NEGATIVE, "plaintext/test_packing.py::test_h26_sums_of_slots_equal_int64"),
     ),
     Mutant(
         (27,),
@@ -56,21 +56,21 @@ MUTANTS = [
         PACKING,
         "return integers[:count].view(np.uint64)",
         "return integers.view(np.uint64)",
-        ("test_packing.py::test_h27_padding_is_dropped",),
+        ("plaintext/test_packing.py::test_h27_padding_is_dropped",),
     ),
     Mutant(
         (28,),
         ARRAY,
         "if self._format.layout != other._format.layout:",
         "if self.packed != other.packed:",
-        ("test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
+        ("plaintext/test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
     ),
     Mutant(
         (28,),
         ARRAY,
         "if self.packed and (self._format.fraction_bits != other._format.fraction_bits):",
         "if False:",
-        ("test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
+        ("plaintext/test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
     ),
     Mutant(
         (28, 34),
@@ -78,8 +78,8 @@ MUTANTS = [
         "        if self.fingerprint != other.fingerprint:\n",
         "        if not self.packed and False:\n",
         (
-            "test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",
-            "test_array.py::test_h34_arrays_of_another_key",
+            "plaintext/test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",
+            "array/test_array.py::test_h34_arrays_of_another_key",
         ),
     ),
     Mutant(
@@ -87,7 +87,7 @@ MUTANTS = [
         PACKING,
         "if data[:, (used + 7) // 8 :].any() or (",
         "if (",
-        ("test_packing.py::test_h29_residues_above_the_top_byte_of_aligned_slots",),
+        ("plaintext/test_packing.py::test_h29_residues_above_the_top_byte_of_aligned_slots",),
     ),
     Mutant(
         (29,),
@@ -108,21 +108,21 @@ MUTANTS = [
         FORMAT,
         "if ((values > bound) | (values < -bound)).any():",
         "if (values < -bound).any():",
-        (CORRUPTED, "test_packing.py::test_h29_one_bad_slot_and_nothing_is_returned"),
+        (CORRUPTED, "plaintext/test_packing.py::test_h29_one_bad_slot_and_nothing_is_returned"),
     ),
     Mutant(
         (29,),
         FORMAT,
         "if words[:, 1:].any() or (words[:, 0] > np.uint64(2 * bound)).any():",
         "if (words[:, 0] > np.uint64(2 * bound)).any():",
-        ("test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),
+        ("array/test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),
     ),
     Mutant(
         (29,),
         FORMAT,
         "if any(value > 2 * bound for value in big):",
         "if any(value > 2 * bound + 1 for value in big):",
-        ("test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),
+        ("array/test_array.py::test_h29_values_beyond_the_bound_are_corrupted",),
     ),
     Mutant(
         (30,), PACKING, "if not 2 <= self.width <= _MAX_WIDTH:", "if not 0 <= self.width <= _MAX_WIDTH:", (HOSTILE,)
@@ -136,6 +136,6 @@ MUTANTS = [
         PACKING,
         "if self.width * self.slots > key_length - 1:",
         "if self.width * self.slots > key_length:",
-        ("test_packing.py::test_h30_a_layout_wider_than_the_key",),
+        ("plaintext/test_packing.py::test_h30_a_layout_wider_than_the_key",),
     ),
 ]

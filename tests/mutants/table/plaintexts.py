@@ -2,20 +2,20 @@
 
 from tests.mutants.model import Mutant
 
-ENCODING, ARRAY = "encoding.py", "array.py"
-NAN = "test_encoding.py::test_h16_nan_and_infinity"
-FIRST_INDEX = "test_encoding.py::test_h16_the_first_index_is_named_before_anything_is_encrypted"
-EXTREMES = "test_array.py::test_h17_the_extremes_of_each_type"
-ORDERS = "test_array.py::test_h17_memory_orders_and_array_likes"
-KINDS = "test_encoding.py::test_h18_what_is_no_real_number"
-EDGE = "test_encoding.py::test_h20_max_abs_is_the_last_value_accepted"
-BOUNDS = "test_array.py::test_h21_bounds_are_checked_before_anything_is_computed"
-MORE_BOUNDS = "test_array.py::test_h21_differences_and_reshaped_sums_count_too"
-HINTS = "test_array_hints.py::test_what_an_error_says_to_write_works"
-OBJECTS = "test_array_operands.py::test_h18_elements_of_object_arrays"
-BIG_INTEGERS = "test_array_operands.py::test_h20_big_integers_up_to_max_abs"
-DEFAULT_HOLDS = "test_array_operands.py::test_h20_the_default_encoding_holds_big_integers"
-ROOTS = "test_randomizers.py::test_h23_bad_roots"
+ENCODING, ARRAY = "plaintext/encoding.py", "array/encrypted_array.py"
+NAN = "plaintext/test_encoding.py::test_h16_nan_and_infinity"
+FIRST_INDEX = "plaintext/test_encoding.py::test_h16_the_first_index_is_named_before_anything_is_encrypted"
+EXTREMES = "array/test_array.py::test_h17_the_extremes_of_each_type"
+ORDERS = "array/test_array.py::test_h17_memory_orders_and_array_likes"
+KINDS = "plaintext/test_encoding.py::test_h18_what_is_no_real_number"
+EDGE = "plaintext/test_encoding.py::test_h20_max_abs_is_the_last_value_accepted"
+BOUNDS = "array/test_array.py::test_h21_bounds_are_checked_before_anything_is_computed"
+MORE_BOUNDS = "array/test_array.py::test_h21_differences_and_reshaped_sums_count_too"
+HINTS = "array/test_array_hints.py::test_what_an_error_says_to_write_works"
+OBJECTS = "array/test_array_operands.py::test_h18_elements_of_object_arrays"
+BIG_INTEGERS = "array/test_array_operands.py::test_h20_big_integers_up_to_max_abs"
+DEFAULT_HOLDS = "array/test_array_operands.py::test_h20_the_default_encoding_holds_big_integers"
+ROOTS = "randomness/test_randomizers.py::test_h23_bad_roots"
 
 MUTANTS = [
     Mutant((16,), ENCODING, "        _check_finite(array, name)\n", "", (NAN, FIRST_INDEX)),
@@ -29,13 +29,13 @@ MUTANTS = [
         "        return array.astype(np.int64)\n",
         (EXTREMES,),
     ),
-    Mutant((17,), ENCODING, 'if kind in "bi":', 'if kind == "i":', ("test_array.py::test_h17_dtypes", ORDERS)),
+    Mutant((17,), ENCODING, 'if kind in "bi":', 'if kind == "i":', ("array/test_array.py::test_h17_dtypes", ORDERS)),
     Mutant(
         (17,),
         ENCODING,
         "        array = array.astype(np.float64)\n",
         "        array = array.astype(np.float32).astype(np.float64)\n",
-        ("test_array.py::test_floats_come_back_exactly",),
+        ("array/test_array.py::test_floats_come_back_exactly",),
     ),
     Mutant((17,), ENCODING, "        flat = values.ravel()\n", '        flat = values.ravel(order="K")\n', (ORDERS,)),
     Mutant((18,), ENCODING, 'if kind == "f" and size <= 8:', 'if kind == "f":', (KINDS,)),
@@ -70,28 +70,28 @@ MUTANTS = [
         ENCODING,
         "integers = np.rint(flat *",
         "integers = np.floor(flat *",
-        ("test_encoding.py::test_h19_tiny_values_round_to_zero",),
+        ("plaintext/test_encoding.py::test_h19_tiny_values_round_to_zero",),
     ),
     Mutant(
         (19, 20),
         ENCODING,
         "        self._check_range(values, name)\n",
         "",
-        ("test_encoding.py::test_h19_huge_values_are_a_range_error", EDGE),
+        ("plaintext/test_encoding.py::test_h19_huge_values_are_a_range_error", EDGE),
     ),
     Mutant(
         (19,),
         ENCODING,
         "        scaled = np.rint(np.ldexp(flat, fraction_bits))\n",
         "        scaled = np.floor(np.ldexp(flat, fraction_bits))\n",
-        ("test_encoding.py::test_h19_tiny_values_round_to_zero",),
+        ("plaintext/test_encoding.py::test_h19_tiny_values_round_to_zero",),
     ),
     Mutant(
         (19,),
         ENCODING,
         '        raise PlaintextOverflowError("a decrypted value is too large for a float64") from None',
         "        raise",
-        ("test_encoding.py::test_h19_extremes_as_plain_operands",),
+        ("plaintext/test_encoding.py::test_h19_extremes_as_plain_operands",),
     ),
     Mutant((20,), ENCODING, "np.abs(values) > min(", "np.abs(values) >= min(", (EDGE,)),
     Mutant(
@@ -99,21 +99,21 @@ MUTANTS = [
         ENCODING,
         "outside = (values > min(limit, info.max)) |",
         "outside = (values > min(limit + 1, info.max)) |",
-        ("test_encoding.py::test_h20_integers_up_to_max_abs",),
+        ("plaintext/test_encoding.py::test_h20_integers_up_to_max_abs",),
     ),
     Mutant(
         (20,),
         ENCODING,
         "outside = (values > min(limit, info.max)) | (values < max(-limit, info.min))",
         "outside = np.abs(values) > limit",
-        ("test_encoding.py::test_h20_the_least_integers_have_no_magnitude_of_their_own_type",),
+        ("plaintext/test_encoding.py::test_h20_the_least_integers_have_no_magnitude_of_their_own_type",),
     ),
     Mutant(
         (20,),
         ENCODING,
         "min(self.max_abs, sys.float_info.max)",
         "self.max_abs",
-        ("test_encoding.py::test_h20_a_max_abs_beyond_all_floats",),
+        ("plaintext/test_encoding.py::test_h20_a_max_abs_beyond_all_floats",),
     ),
     Mutant(
         (20,),
@@ -164,14 +164,17 @@ MUTANTS = [
         ARRAY,
         "self.bound * max((abs(exponent) for exponent in exponents), default=0)",
         "self.bound * max(exponents, default=0)",
-        ("test_array.py::test_h21_the_range_is_used_to_its_end", MORE_BOUNDS),
+        ("array/test_array.py::test_h21_the_range_is_used_to_its_end", MORE_BOUNDS),
     ),
     Mutant(
         (21,),
         ARRAY,
         "if bound > self._format.limit(",
         "if bound >= self._format.limit(",
-        ("test_array.py::test_h21_the_range_is_used_to_its_end", "test_packing.py::test_h25_exactly_max_terms_fit"),
+        (
+            "array/test_array.py::test_h21_the_range_is_used_to_its_end",
+            "plaintext/test_packing.py::test_h25_exactly_max_terms_fit",
+        ),
     ),
     Mutant(
         (21,),
@@ -180,30 +183,46 @@ MUTANTS = [
         "            return self._add_encrypted(-other)\n",
         (MORE_BOUNDS,),
     ),
-    Mutant((21,), "format.py", "if not packed and bound > n // 3 - 1:", "if not packed and bound > n // 3:", (BOUNDS,)),
+    Mutant(
+        (21,),
+        "plaintext/format.py",
+        "if not packed and bound > n // 3 - 1:",
+        "if not packed and bound > n // 3:",
+        (BOUNDS,),
+    ),
     Mutant(
         (22,),
         "arithmetic/native.py",
         "        if len(batch) == 0:\n            return batch\n",
         "",
-        ("test_array.py::test_h22_empty_arrays",),
+        ("array/test_array.py::test_h22_empty_arrays",),
     ),
     Mutant(
         (22,),
         ARRAY,
         "max((sum(map(abs, row)) for row in rows), default=0)",
         "max(sum(map(abs, row)) for row in rows)",
-        ("test_array.py::test_h22_empty_arrays",),
+        ("array/test_array.py::test_h22_empty_arrays",),
     ),
     Mutant(
         (22,),
-        "format.py",
+        "plaintext/format.py",
         "return decode(integers, self.fraction_bits, integer=self.integer).reshape(shape)",
         "return decode(integers, self.fraction_bits, integer=self.integer)",
-        ("test_array.py::test_h22_empty_arrays",),
+        ("array/test_array.py::test_h22_empty_arrays",),
     ),
     Mutant(
-        (23,), "randomizers.py", "if any(not 1 <= r < ring.n or math.gcd", "if any(not 1 <= r or math.gcd", (ROOTS,)
+        (23,),
+        "randomness/randomizers.py",
+        "if any(not 1 <= r < ring.n or math.gcd",
+        "if any(not 1 <= r or math.gcd",
+        (ROOTS,),
     ),
-    Mutant((23,), "randomizers.py", " or math.gcd(r, ring.n) != 1 for r in roots):", " for r in roots):", (ROOTS,)),
+    Mutant(
+        (23,),
+        "randomness/randomizers.py",
+        " or math.gcd(r, ring.n) != 1 for r in roots):",
+        " for r in roots):",
+        (ROOTS,),
+    ),
 ]

@@ -4,14 +4,14 @@ from tests.mutants.model import Mutant
 
 FRAMES, FIELDS, TEXT = "serialization/frames.py", "serialization/fields.py", "serialization/text.py"
 SEALED, STORED = "serialization/passphrase.py", "serialization/__init__.py"
-HOSTILE = "test_serialization_hostile.py::"
+HOSTILE = "serialization/test_serialization_hostile.py::"
 HEADS = f"{HOSTILE}test_h36_magic_version_kind_and_flags_are_named"
 SPELLING = f"{HOSTILE}test_h37_a_value_has_one_spelling_in_json"
 FIELD_NAMES = f"{HOSTILE}test_h36_unknown_and_missing_fields_are_named"
 COSTS = f"{HOSTILE}test_h35_a_file_cannot_ask_for_any_cost"
 BOUNDS = f"{HOSTILE}test_h21_bounds_and_terms_beyond_the_range"
 NO_SECRET = f"{HOSTILE}test_h14_no_message_holds_a_secret"
-LONG_JSON = "test_serialization.py::test_h38_8192_bits_through_json"
+LONG_JSON = "serialization/test_serialization.py::test_h38_8192_bits_through_json"
 
 MUTANTS = [
     Mutant(
@@ -55,7 +55,7 @@ MUTANTS = [
         FIELDS,
         "return min(bound.integer, limit)",
         "return bound.integer",
-        ("test_serialization.py::test_a_bound_at_the_limit_stays_there",),
+        ("serialization/test_serialization.py::test_a_bound_at_the_limit_stays_there",),
     ),
     Mutant(
         (30,),
@@ -87,7 +87,7 @@ MUTANTS = [
     ),
     Mutant(
         (31, 32),
-        "array_data.py",
+        "array/data.py",
         "ring.checked(ring.load_bytes(ciphertexts))",
         "ring.load_bytes(ciphertexts)",
         (f"{HOSTILE}test_h31_h32_bad_ciphertexts_look_all_the_same",),
@@ -104,7 +104,7 @@ MUTANTS = [
         FIELDS,
         "if fields.fingerprint != numbers.fingerprint:",
         "if fields.key_length != numbers.n.bit_length():",
-        ("test_serialization.py::test_h34_arrays_of_another_key",),
+        ("serialization/test_serialization.py::test_h34_arrays_of_another_key",),
     ),
     Mutant(
         (34,),
@@ -198,30 +198,30 @@ MUTANTS = [
     ),
     Mutant(
         (39,),
-        "array_data.py",
+        "array/data.py",
         "self._exported = fresh ",
         "self._exported = True ",
-        ("test_serialization.py::test_h39_the_bare_one_never_leaves",),
+        ("serialization/test_serialization.py::test_h39_the_bare_one_never_leaves",),
     ),
     Mutant(
         (39,),
-        "array_data.py",
+        "array/data.py",
         "fresh = self._exported or self._freshness.spend()",
         "fresh = self._exported",
-        ("test_serialization.py::test_h39_fresh_arrays_cost_nothing",),
+        ("serialization/test_serialization.py::test_h39_fresh_arrays_cost_nothing",),
     ),
     Mutant(
         (39,),
-        "array_data.py",
+        "array/data.py",
         "return type(self)._restored, (self._key, self._frame(True, n_jobs=1))",
         "return type(self)._restored, (self._key, self._frame(False, n_jobs=1))",
-        ("test_serialization.py::test_h39_the_bare_one_never_leaves",),
+        ("serialization/test_serialization.py::test_h39_the_bare_one_never_leaves",),
     ),
     Mutant(
         (78,),
         "serialization/frames.py",
         "range(0, len(view), _MOST_AT_ONCE):\n            digest.update(view[start : start + _MOST_AT_ONCE])",
         "range(1):\n            digest.update(view)",
-        ("test_serialization.py::test_h78_signals_are_answered_while_a_checksum_is_computed",),
+        ("serialization/test_serialization.py::test_h78_signals_are_answered_while_a_checksum_is_computed",),
     ),
 ]

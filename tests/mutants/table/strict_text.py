@@ -2,10 +2,10 @@
 
 from tests.mutants.model import Mutant
 
-TEXT = "strict_text.py"
-HOSTILE = "test_serialization_hostile.py::"
-JWK_PUBLIC = "test_jwk.py::test_h12_malformed_public_keys"
-NO_JWK = "test_jwk.py::test_h12_h37_what_is_no_json_object"
+TEXT = "serialization/strict_text.py"
+HOSTILE = "serialization/test_serialization_hostile.py::"
+JWK_PUBLIC = "serialization/test_jwk.py::test_h12_malformed_public_keys"
+NO_JWK = "serialization/test_jwk.py::test_h12_h37_what_is_no_json_object"
 NO_NUMBERS = "phe/test_command_line.py::test_h37_h63_bad_ciphertext_files"
 SPELLING = f"{HOSTILE}test_h37_a_value_has_one_spelling_in_json"
 
@@ -30,7 +30,7 @@ MUTANTS = [
         TEXT,
         "        if len(content) != len(pairs):\n",
         "        if False:\n",
-        (SPELLING, "test_jwk.py::test_h12_a_doubled_field", NO_NUMBERS),
+        (SPELLING, "serialization/test_jwk.py::test_h12_a_doubled_field", NO_NUMBERS),
     ),
     Mutant((12,), TEXT, "if not _BASE64URL.fullmatch(text) or", "if not _BASE64URL.match(text) or", (JWK_PUBLIC,)),
     Mutant((12,), TEXT, " or len(text) % 4 == 1:", ":", (JWK_PUBLIC,)),

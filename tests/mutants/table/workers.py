@@ -2,8 +2,8 @@
 
 from tests.mutants.model import Mutant
 
-PARALLEL, LIFETIME = "parallel.py", "lifetime.py"
-TESTS = "test_parallel.py::test_"
+PARALLEL, LIFETIME = "system/parallel.py", "system/lifetime.py"
+TESTS = "system/test_parallel.py::test_"
 JOBS = f"{TESTS}h43_bad_n_jobs"
 WORKER = f"{TESTS}h43_inside_another_worker_no_processes_are_started"
 BACKEND = f"{TESTS}h43_the_engine_hints_and_joblib_chooses_the_backend"
@@ -14,30 +14,30 @@ LOOP = f"{TESTS}h84_private_numbers_stay_when_joblibs_loop_is_changed"
 DERIVED = f"{TESTS}h84_what_is_derived_from_a_local_backend_is_not_local"
 OBJECT = f"{TESTS}h84_nor_is_one_object_that_was_changed"
 CLUSTER = f"{TESTS}a_cluster_gets_bytes_and_no_private_numbers"
-OUTLIVES = "test_lifetime.py::test_h70_no_worker_outlives_its_parent"
-WAYS = "test_lifetime.py::test_h70_whether_the_kernel_tells_or_not"
+OUTLIVES = "system/test_lifetime.py::test_h70_no_worker_outlives_its_parent"
+WAYS = "system/test_lifetime.py::test_h70_whether_the_kernel_tells_or_not"
 
 MUTANTS = [
     Mutant(
         (43,),
-        "parallel.py",
+        "system/parallel.py",
         "if n_jobs is not None and (isinstance(n_jobs, bool) or not",
         "if n_jobs is not None and (not",
         (JOBS,),
     ),
     Mutant(
         (43,),
-        "parallel.py",
+        "system/parallel.py",
         "(isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):",
         "isinstance(n_jobs, bool):",
         (JOBS,),
     ),
     Mutant(
         (43,),
-        "parallel.py",
+        "system/parallel.py",
         "    return int(joblib.effective_n_jobs(n_jobs))\n",
         "    return n_jobs if n_jobs and n_jobs > 0 else joblib.cpu_count()\n",
-        ("test_parallel.py::test_h43_n_jobs_counts_as_joblib_does",),
+        ("system/test_parallel.py::test_h43_n_jobs_counts_as_joblib_does",),
     ),
     Mutant((43,), PARALLEL, "    return list(pairwise(edges))\n", "    return list(pairwise(edges))[::-1]\n", (SAME,)),
     Mutant(
@@ -57,24 +57,24 @@ MUTANTS = [
     Mutant((43,), PARALLEL, "backend=backend, max_nbytes=None", 'backend="loky", max_nbytes=None', (BACKEND, WORKER)),
     Mutant(
         (43,),
-        "array_functions.py",
+        "array/functions.py",
         "return _multiplied(ring, _shared(context, _row_products, columns,",
         "return joined(ring, _shared(context, _row_products, columns,",
         (SAME,),
     ),
     Mutant(
         (43,),
-        "array_functions.py",
+        "array/functions.py",
         "return _multiplied(ring, _shared(context, _matrix_power, columns,",
         "return joined(ring, _shared(context, _matrix_power, columns,",
         (SAME,),
     ),
     Mutant(
         (43,),
-        "array_data.py",
+        "array/data.py",
         "self._frame(True, n_jobs=1)",
         "self._frame(True)",
-        ("test_serialization.py::test_dumping_does_not_consult_n_jobs",),
+        ("serialization/test_serialization.py::test_dumping_does_not_consult_n_jobs",),
     ),
     Mutant(
         (56,), PARALLEL, "BrokenProcessPool, _WorkerDiedError, EOFError)", "BrokenProcessPool, EOFError)", (KILLED,)
@@ -108,7 +108,7 @@ MUTANTS = [
         LIFETIME,
         "    except ProcessLookupError:\n        return\n    except (Attr",
         "    except ProcessLookupError:\n        time.sleep(60)\n    except (Attr",
-        ("test_lifetime.py::test_h70_an_owner_that_is_gone_already",),
+        ("system/test_lifetime.py::test_h70_an_owner_that_is_gone_already",),
     ),
     Mutant((70,), LIFETIME, "os.getppid() == parent and _exists(owner)", "os.getppid() == parent", (WAYS,)),
     Mutant(
@@ -140,5 +140,5 @@ MUTANTS = [
         (CHANGED, DERIVED, CLUSTER),
     ),
     Mutant((84,), PARALLEL, 'if carry and not (private and place == "machines"):', "if carry:", (CLUSTER,)),
-    Mutant((84,), "private_key.py", "            private=True,\n", "", (CLUSTER,)),
+    Mutant((84,), "keys/private_key.py", "            private=True,\n", "", (CLUSTER,)),
 ]

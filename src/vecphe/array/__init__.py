@@ -1,0 +1,5 @@
+"""Arrays of ciphertexts."""
+
+from vecphe.array.encrypted_array import EncryptedArray, concatenate
+
+__all__ = ["EncryptedArray", "concatenate"]

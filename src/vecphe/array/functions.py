@@ -1,0 +1,366 @@
+"""Numpy's functions on encrypted arrays, and signed exponents: helpers of EncryptedArray that need no access to it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Number
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.arithmetic import AnyRing
+from vecphe.errors import PlaintextOverflowError
+from vecphe.plaintext.encoding import as_plain_array, is_sparse
+from vecphe.system.parallel import Context, joined, map_chunks, part_of
+
+__all__ = [
+    "NO_COMPARISON",
+    "NO_DIVISOR",
+    "NO_PRODUCT",
+    "apply_function",
+    "apply_ufunc",
+    "check_no_matrix",
+    "check_no_number",
+    "defers_to_operators",
+    "dot",
+    "is_plain",
+    "matrix_power",
+    "normalized_axes",
+    "plain_operand",
+    "reciprocals",
+    "row_products",
+    "signed_power",
+    "sparse_matrix_power",
+]
+
+_DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
+NO_PRODUCT = "a product of two encrypted arrays cannot be computed: Paillier only adds"
+NO_DIVISOR = "division by an encrypted array cannot be computed: Paillier only adds"
+NO_COMPARISON = "encrypted values cannot be compared: only the key holder sees them"
+_MOST_POWERS = 1 << 14  # powers that stand in memory at once in a product by a sparse matrix, if its rows allow it
+_WORKS = (
+    "there are c + x, c - x, c * x, c / x, x @ c, c + c, c - c, c.sum(), c.mean(), and functions that move elements"
+)
+
+_OPERATORS = {
+    np.add: ("__add__", "__radd__"),
+    np.subtract: ("__sub__", "__rsub__"),
+    np.multiply: ("__mul__", "__rmul__"),
+    np.true_divide: ("__truediv__", "__rtruediv__"),
+    np.matmul: ("__matmul__", "__rmatmul__"),
+    np.negative: ("__neg__", ""),
+    np.positive: ("__pos__", ""),
+}
+_COMPARISONS = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal}
+
+
+def apply_ufunc(kind: type, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Body of ``__array_ufunc__``: the operators, and ``np.add.reduce``.
+
+    It never returns NotImplemented: numpy would print the values of the other operand.
+    """
+    name = f"numpy.{ufunc.__name__}"
+    if kwargs.get("out") is not None:
+        raise TypeError(
+            f"{name} cannot store an encrypted result in an array that exists; "
+            "where you wrote x += c (or x -= c, x *= c, x @= c), write x = x + c"
+        )
+    if ufunc is np.add and method == "reduce" and kwargs.keys() <= {"axis", "keepdims", "out"}:
+        return inputs[0].sum(kwargs.get("axis", 0), kwargs.get("keepdims", False))
+    if ufunc in _COMPARISONS:
+        raise TypeError(NO_COMPARISON)
+    if method != "__call__" or ufunc not in _OPERATORS:
+        called = name if method == "__call__" else f"{name}.{method}"
+        raise TypeError(f"{called} does not work on encrypted arrays; {_WORKS}")
+    if kwargs:
+        raise TypeError(f"{name} takes no {' and no '.join(sorted(kwargs))} on encrypted arrays; {_WORKS}")
+    forward, reflected = _OPERATORS[ufunc]
+    ours, *others = inputs if isinstance(inputs[0], kind) else inputs[::-1]
+    result = getattr(ours, forward if ours is inputs[0] else reflected)(*others)
+    if result is NotImplemented:
+        raise TypeError(f"{name} of an encrypted array does not work with {type(others[0]).__name__}; {_WORKS}")
+    return result
+
+
+# numpy's functions that only move elements: they show on an array of positions where each comes from.
+_MOVES = {
+    *(np.take, np.take_along_axis, np.diagonal, np.delete, np.repeat, np.tile, np.roll, np.flip, np.fliplr, np.flipud),
+    *(np.rot90, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.broadcast_to, np.resize),
+    *(np.atleast_1d, np.atleast_2d, np.atleast_3d),
+}
+_SPLITS = {np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit}
+_JOINS = {np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack}
+
+
+def apply_function(kind: Any, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Body of ``__array_function__``; `kind` is EncryptedArray."""
+    name = f"numpy.{function.__name__}"
+    if function in _OWN:
+        return _OWN[function](*args, **kwargs)
+    if function in _OWN_OF_KIND:
+        return _OWN_OF_KIND[function](kind, *args, **kwargs)
+    if function in _JOINS and kwargs.keys() <= {"axis"}:
+        return kind._gathered(args[0], lambda positions: function(positions, *args[1:], **kwargs), name)
+    if function in _MOVES | _SPLITS and isinstance(args[0], kind):
+        if inspect.signature(function).bind(*args, **kwargs).arguments.get("out") is not None:
+            raise TypeError(f"{name} cannot store encrypted values in an array that exists; leave out= away")
+        args[0]._unpacked_only(name)
+        moved = function(np.arange(args[0].size).reshape(args[0].shape), *args[1:], **kwargs)
+        if function in _SPLITS:
+            return [args[0]._selected(part) for part in moved]
+        return args[0]._selected(moved)
+    raise TypeError(f"{name} does not work on encrypted arrays; {_WORKS}")
+
+
+def dot(kind: Any, left: Any, right: Any) -> Any:
+    """numpy.dot for up to two dimensions."""
+    if np.ndim(left) == 0 or np.ndim(right) == 0:
+        return operator.mul(left, right)
+    return _matmul(kind, left, right)
+
+
+def _matmul(kind: Any, left: Any, right: Any) -> Any:
+    """``left @ right``; a data frame or tensor on the left, whose own product would read the array, is converted."""
+    if not isinstance(left, kind) and is_plain(left) and not is_sparse(left):
+        left = plain_operand(left, "the plain matrix x")
+    return operator.matmul(left, right)
+
+
+def _inner(kind: Any, left: Any, right: Any) -> Any:
+    if not np.ndim(left) or not np.ndim(right):
+        return operator.mul(left, right)
+    right = right if isinstance(right, kind) else plain_operand(right, "the plain operand x")
+    return _matmul(kind, left, right.T)
+
+
+def _outer(kind: Any, left: Any, right: Any) -> Any:
+    left, right = (
+        (side if isinstance(side, kind) else plain_operand(side, "the plain operand x")).ravel()
+        for side in (left, right)
+    )
+    return left.reshape(-1, 1) * right
+
+
+def _where(kind: Any, condition: Any, *choices: Any) -> Any:
+    if len(choices) != 2 or isinstance(condition, kind):
+        raise TypeError("numpy.where needs a plain condition and two choices: numpy.where(mask, c, x)")
+    mask = np.asarray(condition, dtype=np.bool_)
+    first, second = choices
+    if isinstance(first, kind) and isinstance(second, kind):
+        return kind._gathered(choices, lambda positions: np.where(mask, *positions), "numpy.where")
+    encrypted, plain = (first, second) if isinstance(first, kind) else (second, first)
+    kept = mask if encrypted is first else ~mask
+    values = plain_operand(plain, "the plain choice x")
+    return encrypted * kept + np.where(kept, np.zeros((), values.dtype), values)
+
+
+# What has a definition of its own here, most of it a method of the array.
+_OWN: dict[Any, Callable[..., Any]] = {
+    np.sum: lambda array, *args, **kwargs: array.sum(*args, **kwargs),
+    np.mean: lambda array, *args, **kwargs: array.mean(*args, **kwargs),
+    np.reshape: lambda array, shape: array.reshape(shape),
+    np.ravel: lambda array: array.ravel(),
+    np.transpose: lambda array, axes=None: array.transpose(axes),
+    np.copy: lambda array: array.copy(),
+    np.shape: lambda array: array.shape,
+    np.ndim: lambda array: array.ndim,
+    np.size: lambda array: array.size,
+}
+_OWN_OF_KIND: dict[Any, Callable[..., Any]] = {np.dot: dot, np.inner: _inner, np.outer: _outer, np.where: _where}
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an operand is to be tried as plain numbers; None, text and foreign classes are not."""
+    if isinstance(value, (Number, np.generic, np.ndarray)):
+        return True
+    if isinstance(value, Sequence):
+        return not isinstance(value, (str, bytes, bytearray))
+    return hasattr(type(value), "__array__") or hasattr(value, "__array_interface__") or is_sparse(value)
+
+
+def plain_operand(value: Any, name: str) -> npt.NDArray[Any]:
+    """`as_plain_array`, and of sparse matrices: the zeros of an operand are no secret from who has it."""
+    return as_plain_array(value.toarray() if is_sparse(value) else value, name)
+
+
+def check_no_number(value: Any) -> None:
+    """Raise for a number of phe or of the facade: as an array it can be added."""
+    if type(value).__name__ == "EncryptedNumber":
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(
+            f"a {kind} is no array; to add it, write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
+            "with m the largest magnitude that it may have"
+        )
+
+
+def check_no_matrix(value: Any) -> None:
+    """Raise for what is multiplied as a matrix by ``*`` where both sides are plain."""
+    plain = ""
+    if isinstance(value, np.matrix):
+        plain = "numpy.asarray(x)"
+    elif is_sparse(value) and sys.modules["scipy.sparse"].isspmatrix(value):
+        plain = "x.toarray()"
+    if plain:
+        raise TypeError(f"* with a {type(value).__name__} means a matrix product: write @ for *, or {plain} for x")
+
+
+def defers_to_operators(caller: FrameType) -> bool:
+    """Whether a conversion to a plain array is asked for by scipy.sparse.
+
+    Its operators try numpy.asanyarray on the other operand, and leave the operation to that one's reflected operator
+    if what comes back is a 0-d array of an object.
+    """
+    return str(caller.f_globals.get("__name__")).startswith("scipy.sparse.")
+
+
+def reciprocals(divisors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """``1 / divisors``, correctly rounded for integers of any size too."""
+    if not divisors.all():
+        raise ZeroDivisionError("division of an encrypted array by zero")
+    if divisors.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            return as_plain_array(1.0 / divisors, "the reciprocal of the divisor")
+    inverses = np.array([1 / divisor for divisor in divisors.ravel().tolist()], dtype=np.float64)
+    if not inverses.all():
+        raise PlaintextOverflowError("a divisor is beyond the floats; divide in steps: c / 2**1000 / 2**1000")
+    return inverses.reshape(divisors.shape)
+
+
+def normalized_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """Axes as distinct numbers in [0, ndim); None means all."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(operator.index(a) for a in (axis if isinstance(axis, tuple) else (axis,)))
+    if any(not -ndim <= a < ndim for a in axes):
+        raise np.exceptions.AxisError(f"axis {axis} is out of bounds for an array of dimension {ndim}")
+    normal = tuple(a % ndim for a in axes)
+    if len(set(normal)) != len(normal):
+        raise ValueError(f"duplicate value in axis {axis}")
+    return normal
+
+
+def signed_power(ring: AnyRing, batch: Any, exponents: Sequence[int]) -> Any:
+    """Element-wise power by public integers of either sign; those by 0 cost nothing."""
+    kept = [i for i, exponent in enumerate(exponents) if exponent]
+    if len(kept) < len(exponents):
+        powers = signed_power(ring, ring.take(batch, np.array(kept, dtype=np.intp)), [exponents[i] for i in kept])
+        order = np.full(len(exponents), len(kept))
+        order[kept] = np.arange(len(kept))
+        return ring.take(ring.concatenate([powers, ring.ones(1)]), order)
+    negative = [i for i, exponent in enumerate(exponents) if exponent < 0]
+    if negative:
+        inverses = ring.invert(ring.take(batch, np.array(negative, dtype=np.intp)))
+        order = np.arange(len(exponents))
+        order[negative] = len(exponents) + np.arange(len(negative))
+        batch = ring.take(ring.concatenate([batch, inverses]), order)
+    return ring.power_vartime(batch, [abs(exponent) for exponent in exponents])
+
+
+def row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
+    """Products along the last axis of a batch of shape (outer, terms), for sums of the plaintexts."""
+    ring = context.ring
+
+    def rows(start: int, stop: int) -> tuple[Any, int, int]:
+        return part_of(ring, batch, start * terms, stop * terms), stop - start, terms
+
+    def columns(start: int, stop: int) -> tuple[Any, int, int]:
+        indices = np.arange(outer * terms).reshape(outer, terms)[:, start:stop]
+        return ring.take(batch, indices.ravel()) if stop - start < terms else batch, outer, stop - start
+
+    if outer >= terms:
+        return joined(ring, _shared(context, _row_products, rows, outer, outer * terms, 1))
+    return _multiplied(ring, _shared(context, _row_products, columns, terms, outer * terms, 1))
+
+
+def _row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
+    return context.ring.product(batch, outer, terms, 1)
+
+
+def matrix_power(context: Context, matrix: list[list[int]], batch: Any, shape: tuple[int, ...]) -> Any:
+    """Products of powers for an integer matrix times an encrypted vector or matrix of that shape."""
+    ring, width, depth = context.ring, shape[0], math.prod(shape[1:])
+    bits = max((abs(entry).bit_length() for row in matrix for entry in row), default=0)
+    each = len(matrix) * -(-bits // _DIGIT_BITS)  # products that a residue enters, about
+
+    def rows(start: int, stop: int) -> tuple[Any, list[list[int]], int]:
+        return batch, matrix[start:stop], depth
+
+    def columns(start: int, stop: int) -> tuple[Any, list[list[int]], int]:
+        return part_of(ring, batch, start * depth, stop * depth), [row[start:stop] for row in matrix], depth
+
+    if len(matrix) >= width:
+        return joined(ring, _shared(context, _matrix_power, rows, len(matrix), width * depth * each, each))
+    return _multiplied(ring, _shared(context, _matrix_power, columns, width, width * depth * each, each))
+
+
+def _shared(
+    context: Context,
+    function: Callable[..., Any],
+    cut: Callable[[int, int], tuple[Any, ...]],
+    count: int,
+    products: int,
+    each: int,
+) -> list[Any]:
+    """Chunks of `count` items, which take that many products in all and that many a residue, over the workers."""
+    tuning = context.engine.tuning
+    least = -(-tuning.multiply_task * count // max(products, 1))
+    carry = each >= tuning.carry_products
+    return map_chunks(context, function, cut, count, least=max(least, 1), whole=True, carry=carry)
+
+
+def _multiplied(ring: AnyRing, parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else ring.product(ring.concatenate(parts), 1, len(parts), ring.size(parts[0]))
+
+
+def _matrix_power(context: Context, batch: Any, rows: list[list[int]], columns: int) -> Any:
+    """One chunk of it.
+
+    Entries of either sign: the product of the negative part is inverted, so no row needs inverses of its own.
+    """
+    ring = context.ring
+    indices = np.arange(ring.size(batch)).reshape(-1, max(columns, 1))
+    positive = [[max(entry, 0) for entry in row] for row in rows]
+    negative = [[max(-entry, 0) for entry in row] for row in rows]
+    results = []
+    for column in range(columns):
+        vector = ring.take(batch, indices[:, column])
+        result = ring.matrix_power_vartime(positive, vector)
+        if any(map(any, negative)):
+            result = ring.multiply(result, ring.invert(ring.matrix_power_vartime(negative, vector)))
+        results.append(result)
+    if not results:
+        return ring.ones(0)
+    order = np.arange(len(rows) * columns).reshape(columns, len(rows)).T
+    return ring.take(ring.concatenate(results), order.ravel())
+
+
+def sparse_matrix_power(
+    ring: AnyRing,
+    starts: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    entries: Sequence[int],
+    batch: Any,
+    width: int,
+) -> Any:
+    """As `matrix_power`, for a matrix in compressed rows and an encrypted one of `width` columns: a power an entry."""
+    lengths = np.diff(starts)
+    place = np.zeros((len(lengths), width), dtype=np.intp)  # where the results are; those of empty rows come first
+    parts, done = [ring.ones(1)], 1
+    for length in np.unique(lengths[lengths > 0]).tolist():
+        same = np.flatnonzero(lengths == length)
+        step = max(_MOST_POWERS // max(length * width, 1), 1)
+        for group in (same[i : i + step] for i in range(0, len(same), step)):
+            stored = starts[group][:, np.newaxis] + np.arange(length)
+            residues = columns[stored][..., np.newaxis] * width + np.arange(width)
+            exponents = [entries[i] for i in np.repeat(stored.ravel(), width).tolist()]
+            powers = signed_power(ring, ring.take(batch, residues.ravel()), exponents)
+            parts.append(ring.product(powers, len(group), length, width))
+            place[group] = done + np.arange(len(group) * width).reshape(len(group), width)
+            done += len(group) * width
+    return ring.take(ring.concatenate(parts), place.ravel())

@@ -1,0 +1,403 @@
+"""Public keys: who can encrypt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vecphe.arithmetic import engine_or_default
+from vecphe.array import EncryptedArray
+from vecphe.array.data import ArrayKey
+from vecphe.errors import (
+    BatchTooLargeError,
+    InvalidCiphertextError,
+    LayoutMismatchError,
+)
+from vecphe.numbers.context import KeyContext
+from vecphe.numbers.key_numbers import (
+    PublicNumbers,
+    check_public_number,
+)
+from vecphe.plaintext.encoding import FixedPoint, as_plain_array
+from vecphe.plaintext.format import Format, checked_encoding, format_for, is_sprawling
+from vecphe.randomness.freshness import Freshness
+from vecphe.randomness.randomizers import RandomizerScheme, RandomizerSource
+from vecphe.serialization import (
+    KEY_FILE_BYTES,
+    frame_from_json,
+    frame_of_public_key,
+    json_from_frame,
+    public_number_from_frame,
+    read_frame,
+    save_frame,
+)
+from vecphe.serialization.jwk import jwk_text, parse_public_jwk, public_jwk
+from vecphe.system.files import PathLike
+from vecphe.system.memory import fits_in_memory
+
+__all__ = ["PublicKey", "phe_attribute"]
+
+
+class PublicKey(ArrayKey):
+    """Encrypts.
+
+    Parameters
+    ----------
+    n : int
+        Modulus, from a key holder one trusts: it is checked for what can be checked without its factors.
+    insecure : bool
+        Accept (and warn about) fewer than 2048 bits, down to 256.
+    randomizers : {"djn", "djn-short", "textbook"}
+        Where ciphertexts get their randomness from; see `vecphe.randomness.randomizers`.
+    engine : str, optional
+        Name of the engine that computes with the key and its arrays, as ``vecphe info`` lists them. By default the
+        one that VECPHE_ENGINE names, else the fastest that runs here; gmp for an n that is too long for it.
+
+    Raises
+    ------
+    InvalidKeyError
+    EngineUnavailableError
+        If there is no such engine, or it does not run here or with this n.
+
+    Notes
+    -----
+    The engine changes how long something takes and never what comes out: keys of one n are equal whatever computes
+    with them, their arrays can be combined and are computed with on the engine of the left one, and no file names an
+    engine. A pickle does where `engine` was given: on a machine where that one does not run, the default takes over,
+    with an EngineFallbackWarning.
+    """
+
+    def __init__(
+        self, n: int, *, insecure: bool = False, randomizers: RandomizerScheme = "djn", engine: str | None = None
+    ) -> None:
+        numbers = check_public_number(n, insecure=insecure)
+        self._adopt(KeyContext.on(numbers, engine), randomizers, engine)
+
+    def _adopt(self, context: KeyContext, randomizers: RandomizerScheme, engine: str | None) -> None:
+        self._context = context
+        self._engine = engine
+        self._source = RandomizerSource(context, randomizers)
+
+    @classmethod
+    def _from_numbers(
+        cls, numbers: PublicNumbers, randomizers: RandomizerScheme = "djn", engine: str | None = None
+    ) -> PublicKey:
+        """Without the key rules: for keys made here, and for tests on toy keys."""
+        key = cls.__new__(cls)
+        key._adopt(KeyContext.on(numbers, engine), randomizers, engine)
+        return key
+
+    @classmethod
+    def from_jwk(
+        cls, key: str | bytes | dict[str, Any], *, insecure: bool = False, engine: str | None = None
+    ) -> PublicKey:
+        """A key from its JSON Web Key, as JSON text (what ``pheutil extract`` writes) or the dict of it.
+
+        Raises
+        ------
+        SerializationError
+            If it is malformed.
+        InvalidKeyError
+            If it is another kind of key, or its number is refused.
+        """
+        return cls(parse_public_jwk(key), insecure=insecure, engine=engine)
+
+    def to_jwk(self, kid: str | None = None) -> str:
+        """JSON Web Key as one line of JSON, as phe's command line writes it; `kid` is a comment that names it."""
+        return jwk_text(public_jwk(self.n, kid))
+
+    @classmethod
+    def from_phe(cls, key: Any, *, insecure: bool = False, engine: str | None = None) -> PublicKey:
+        """A key from phe's `PaillierPublicKey`, or whatever has its ``n``; checked as any other."""
+        return cls(phe_attribute(key, "n", "PaillierPublicKey"), insecure=insecure, engine=engine)
+
+    def to_phe(self, module: Any) -> Any:
+        """The same key as a `PaillierPublicKey` of `module`: ``phe`` or ``vecphe.phe``."""
+        return phe_attribute(module, "PaillierPublicKey", "module such as phe")(self.n)
+
+    @property
+    def _numbers(self) -> PublicNumbers:
+        return self._context.numbers
+
+    @property
+    def n(self) -> int:
+        """The modulus."""
+        return self._numbers.n
+
+    @property
+    def key_length(self) -> int:
+        """Length of n in bits."""
+        return self._numbers.n.bit_length()
+
+    @property
+    def fingerprint(self) -> str:
+        """Key id: 32 hexadecimal digits."""
+        return self._numbers.fingerprint
+
+    @property
+    def randomizers(self) -> RandomizerScheme:
+        """The randomizer scheme."""
+        return self._source.scheme
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that computes."""
+        return self._context.engine.name
+
+    @property
+    def table_bytes(self) -> int:
+        """Memory of the fixed-base table as it is now, in bytes."""
+        return self._source.table_bytes
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_context"):
+            return "PublicKey(no number yet)"
+        return f"PublicKey({self.key_length} bits, fingerprint={self.fingerprint})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and self.n == other.n
+
+    def __hash__(self) -> int:
+        return hash(self._numbers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored_public_key, (self.n, self.randomizers, self._engine)
+
+    def __copy__(self) -> PublicKey:
+        return self  # nothing changes a key
+
+    def __deepcopy__(self, memo: Any) -> PublicKey:
+        return self
+
+    def to_bytes(self) -> bytes:
+        """The binary form of docs/format.md."""
+        return frame_of_public_key(self._numbers)
+
+    def to_json(self) -> str:
+        """The JSON form of docs/format.md."""
+        return json_from_frame(self.to_bytes())
+
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write the key to a file, whole or not at all: as JSON if the name ends in ``.json``, else in binary.
+
+        Parameters
+        ----------
+        path : str or path
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file and not `force`.
+        OSError
+            If it cannot be written; what was there before stays.
+        """
+        save_frame(path, self.to_bytes, force=force)
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes,
+        *,
+        insecure: bool = False,
+        randomizers: RandomizerScheme = "djn",
+        engine: str | None = None,
+    ) -> PublicKey:
+        """A key of the binary form, validated as in `PublicKey`; the form holds neither `randomizers` nor `engine`.
+
+        Raises
+        ------
+        SerializationError
+            If the data is not in this form.
+        InvalidKeyError
+        """
+        return cls(public_number_from_frame(data), insecure=insecure, randomizers=randomizers, engine=engine)
+
+    @classmethod
+    def from_json(
+        cls,
+        text: str,
+        *,
+        insecure: bool = False,
+        randomizers: RandomizerScheme = "djn",
+        engine: str | None = None,
+    ) -> PublicKey:
+        """A key of the JSON form; as `from_bytes`."""
+        return cls.from_bytes(frame_from_json(text), insecure=insecure, randomizers=randomizers, engine=engine)
+
+    @classmethod
+    def load(
+        cls,
+        path: PathLike,
+        *,
+        insecure: bool = False,
+        randomizers: RandomizerScheme = "djn",
+        engine: str | None = None,
+    ) -> PublicKey:
+        """A key from a file that `save` wrote, in either form; as `from_bytes`, and OSError."""
+        frame = read_frame(path, KEY_FILE_BYTES)
+        return cls.from_bytes(frame, insecure=insecure, randomizers=randomizers, engine=engine)
+
+    def prepare(self, count: int) -> None:
+        """Build the tables that `count` encryptions to come pay for (else the first ones do)."""
+        self._source.prepare(count)
+
+    def encrypt(
+        self,
+        x: npt.ArrayLike,
+        *,
+        packed: bool = False,
+        encoding: FixedPoint | None = None,
+        n_jobs: int | None = None,
+    ) -> EncryptedArray:
+        """Encrypt real numbers.
+
+        Parameters
+        ----------
+        x : array_like of real numbers
+            Any shape; floats up to 64 bits, integers and booleans.
+        packed : bool
+            Several values a ciphertext: fewer, but no products, sums or indexing inside.
+        encoding : FixedPoint, optional
+            Default: exact for floats from 2^-60 to 2^64 and for all integers unpacked, 40 fraction bits and
+            magnitudes up to 2^15 (for integers: up to 2^55) packed.
+        n_jobs : int, optional
+            As in joblib: None is what ``joblib.parallel_config`` says, else 1; -1 all cores.
+
+        Returns
+        -------
+        EncryptedArray
+            Of the shape of `x`, one value a ciphertext unless `packed`.
+
+        Raises
+        ------
+        TypeError
+            For complex, object, string and masked arrays.
+        InvalidPlaintextError
+            For NaN and infinity.
+        PlaintextOverflowError
+            For magnitudes beyond ``encoding.max_abs``, and encodings that do not fit the key.
+        BatchTooLargeError
+            If the ciphertexts would not fit into memory, by an estimate made before the work.
+        """
+        try:
+            values = as_plain_array(x)
+            integer = values.dtype.kind != "f"
+            encoding = checked_encoding(encoding, packed=packed, integer=integer)
+            format = format_for(self.n, encoding, packed, integer, 1)
+            self._check_memory(values.size, format)
+            words, offset = format.plaintexts(encoding.encode(values))
+            shape = values.shape
+            del values  # words take over
+            residues = self._source.encrypt(words, offset, n_jobs)
+        except BatchTooLargeError:
+            raise
+        except MemoryError:
+            raise BatchTooLargeError(f"there is no memory to encrypt so much at once; {_in_parts(packed)}") from None
+        return EncryptedArray(self, residues, shape, format, Freshness.new())
+
+    def _check_memory(self, count: int, format: Format) -> None:
+        """Refuse at once what would fail, or have the process killed, after minutes."""
+        ciphertexts = format.n_ciphertexts(count) * self._context.ring.ciphertext_bytes
+        words = count * (format.encoding.unit.bit_length() // 64 + 1) * 8
+        # Resident ciphertexts take up to a quarter more than canonical ones, and twice that while they are joined.
+        needed = ciphertexts * 5 // 2 + words * (2 if format.layout else 1)
+        if not fits_in_memory(needed):
+            raise BatchTooLargeError(
+                f"encrypting {count} values takes about {needed / 1e9:.1f} GB, more memory than there is; "
+                + _in_parts(format.layout is not None)
+            )
+
+    def from_ciphertexts(
+        self,
+        ciphertexts: Iterable[int],
+        *,
+        shape: tuple[int, ...] | None = None,
+        encoding: FixedPoint | None = None,
+        packed: bool = False,
+        integer: bool = False,
+        terms: int = 1,
+    ) -> EncryptedArray:
+        """An array of ciphertexts from outside, every one checked to be in Z*_{n^2}.
+
+        Parameters
+        ----------
+        ciphertexts : iterable of int
+            In the order in which ``EncryptedArray.ciphertexts`` gives them.
+        shape : tuple of int, optional
+            Shape of the plaintexts; default one value a ciphertext in one dimension.
+        encoding : FixedPoint, optional
+            How the values were encoded; the defaults are those of `encrypt`.
+        packed, integer : bool
+            As they were when encrypted.
+        terms : int
+            How many encoded values each slot sums at most.
+
+        Raises
+        ------
+        TypeError
+            For bytes, strings, arrays and what is no iterable.
+        InvalidCiphertextError
+            With the same text whatever is wrong with a ciphertext.
+        LayoutMismatchError
+            If the number of ciphertexts does not fit the shape, or the shape of an empty array is too large.
+        """
+        # Bytes iterate as small integers, which are valid ciphertexts of something.
+        if isinstance(ciphertexts, (str, bytes, bytearray, memoryview, np.ndarray)) or not isinstance(
+            ciphertexts, Iterable
+        ):
+            raise TypeError(f"ciphertexts must be an iterable of int, not {type(ciphertexts).__name__}")
+        values = list(ciphertexts)
+        if any(isinstance(value, bool) or not isinstance(value, int) for value in values):
+            raise InvalidCiphertextError
+        if isinstance(terms, bool) or not isinstance(terms, int) or terms < 1:
+            raise ValueError(f"terms must be a positive int, not {terms!r}")
+        encoding = checked_encoding(encoding, packed=packed, integer=integer)
+        format = format_for(self.n, encoding, packed, integer, terms)
+        if shape is not None and not (
+            isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
+        ):
+            raise LayoutMismatchError(f"shape must be a tuple of non-negative ints, not {shape!r}")
+        if shape is None:
+            shape = (len(values) * (format.layout.slots if format.layout else 1),)
+        if is_sprawling(shape):
+            raise LayoutMismatchError("shape is too large for an empty array: its other lengths multiply to over 2^16")
+        count = int(np.prod(shape, dtype=object))
+        if len(values) != format.n_ciphertexts(count):
+            raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
+        ring = self._context.ring
+        residues = ring.checked(ring.load(values))
+        return EncryptedArray(self, residues, tuple(shape), format, Freshness.none())
+
+
+def _in_parts(packed: bool) -> str:
+    """What to do where a batch is too large."""
+    return ("" if packed else "use packed=True, or ") + (
+        "encrypt and save it in parts: for i, part in enumerate(numpy.array_split(x, 100)): "
+        f"public_key.encrypt(part{', packed=True' if packed else ''}).save(f'{{i}}.enc')"
+    )
+
+
+def phe_attribute(value: Any, name: str, kind: str) -> Any:
+    """An attribute of what should be shaped like phe's classes."""
+    try:
+        return getattr(value, name)
+    except AttributeError:
+        raise TypeError(f"{type(value).__name__} is not a {kind}: it has no {name}") from None
+
+
+@lru_cache(maxsize=4)
+def _restored_public_key(n: int, randomizers: RandomizerScheme, engine: str | None) -> PublicKey:
+    """Unpickle: one key for each of these and process, so that its table is made once.
+
+    The number is validated again, but its strength was decided by whoever made it.
+    """
+    context = KeyContext(check_public_number(n, insecure=True, warn=False), engine_or_default(n, engine))
+    key = PublicKey.__new__(PublicKey)
+    key._adopt(context, randomizers, engine)
+    return key

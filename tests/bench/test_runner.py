@@ -180,11 +180,33 @@ def test_a_wrong_sum_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runner.results.records == ()
 
 
-def test_another_engine_is_used_and_recorded() -> None:
+def test_another_engine_is_used_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default engine stays what it was, for whatever else runs in the process."""
+    default = "portable" if dict(available_engines())["portable"] is None else "gmp"
+    monkeypatch.setenv("VECPHE_ENGINE", default)
+    used, run = set(), Side.run
+
+    def watched(side: Side, vectors: Any) -> Any:
+        used.add((active_engine().name, side.public_key.public_key._context.engine.name))
+        return run(side, vectors)
+
+    monkeypatch.setattr(Side, "run", watched)
+    monkeypatch.setattr(runner_module, "naive_module", lambda: None)
     runner, _ = calibrated(engine="gmp", backends=("packed",))
     (record,) = runner.run(Silent()).records
+    assert used == {(default, "gmp")}
     assert record.environment.engine == "gmp"
     assert "GMP" in record.environment.target
+
+
+def test_rough_estimates_are_of_the_engine_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Side] = []
+    monkeypatch.setattr(estimating, "side_costs", lambda side: made.append(side) or side_costs(side))
+    rough_seconds("vectorized", Plan(3, 4, 256, packed=False, engine="gmp"), 10)
+    (side,) = made
+    assert side.public_key.public_key._context.engine.name == "gmp"  # type: ignore[attr-defined]
+    with pytest.raises(EngineUnavailableError, match="no engine is called 'fast'"):
+        rough_seconds("vectorized", Plan(3, 4, 256, packed=False, engine="fast"), 10)
 
 
 def test_use_engine_puts_the_choice_back(monkeypatch: pytest.MonkeyPatch) -> None:

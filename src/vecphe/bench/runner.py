@@ -67,17 +67,9 @@ class _Planned:
 
 
 class Runner:
-    """Measures a matrix.
+    """Measures a matrix; TypeError, ValueError or EngineUnavailableError if that cannot be done here.
 
-    Attributes
-    ----------
-    results : Results
-        What was measured so far: complete unless `run` was interrupted.
-
-    Raises
-    ------
-    TypeError, ValueError, EngineUnavailableError
-        If the matrix cannot be measured here.
+    `results` is what was measured so far: complete unless `run` was interrupted.
     """
 
     def __init__(self, matrix: Matrix) -> None:

@@ -31,11 +31,6 @@ class Outputs:
     report: Path | None = None  # a directory
     force: bool = False  # replace what is there
 
-    @property
-    def on_stdout(self) -> bool:
-        """Whether stdout is for JSON."""
-        return str(self.save) == "-"
-
     def check(self) -> None:
         """Raise OSError or ValueError now for what would fail after the work is done; create the report's directory."""
         if str(self.csv) == "-":
@@ -112,7 +107,7 @@ def run_matrix(matrix: Matrix, outputs: Outputs) -> Results:
     """Measure, print and write; results may be incomplete after Ctrl-C, and are written all the same."""
     outputs.check()
     runner = Runner(matrix)
-    reporter = BenchReporter(to_stderr=outputs.on_stdout)
+    reporter = BenchReporter(to_stderr=str(outputs.save) == "-")
     reporter.print_start(matrix, runner.results)
     with reporter.showing() as progress:
         seconds = runner.calibrate(progress)

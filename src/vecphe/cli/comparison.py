@@ -57,26 +57,16 @@ class Comparison:
         What else a reader of the results has to know: where the data are from, and how they were cut.
     **config
         Options of a run, as in `ProtocolConfig`.
-
-    Attributes
-    ----------
-    backends : list of str
-        What will run, slowest first.
-    skipped : dict of str to str
-        What will not, and why.
-    local : ProtocolResult
-        Every client trained alone.
-    results : dict of str to ProtocolResult
     """
 
-    local: ProtocolResult
+    local: ProtocolResult  # every client trained alone
 
     def __init__(self, shards: Shards, backend: str, facts: dict[str, Any], **config: Any) -> None:
         self.shards, self.facts = shards, facts
         self.config = ProtocolConfig.from_mapping({"n_clients": len(shards.names), **config})
         self.engine = engine_for(1 << (self.config.key_length - 1), self.config.engine).name
-        self.backends = list(BACKENDS) if backend == "all" else [backend]
-        self.skipped: dict[str, str] = {}
+        self.backends = list(BACKENDS) if backend == "all" else [backend]  # what will run, slowest first
+        self.skipped: dict[str, str] = {}  # what will not, and why
         self.results: dict[str, ProtocolResult] = {}
         if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")

@@ -170,13 +170,8 @@ _KINDS: dict[Any, tuple[Callable[[Any], bool], str]] = {
 
 def results_as_dict(results: Results) -> dict[str, Any]:
     """Results, ready for JSON, with what is derived from them for other readers."""
-    return {
-        "schema": _SCHEMA,
-        "version": 1,
-        "complete": results.complete,
-        "warnings": list(results.warnings),
-        "records": [record.as_dict() for record in results.records],
-    }
+    records = [record.as_dict() for record in results.records]
+    return {"schema": _SCHEMA, "version": 1, **vars(results), "records": records}
 
 
 def load_results(path: Path) -> Results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -76,10 +77,10 @@ class Comparison:
             self.backends.remove("naive")
             self.skipped["naive"] = "phe is not installed (pip install phe)"
 
-    def limit_of(self, backend: str) -> float | None:
-        """Seconds that a backend may run: the naive one, unless it runs alone; None for all others."""
+    def limit_of(self, backend: str) -> float:
+        """Seconds that a backend may run: the naive one, unless it runs alone; the others as long as they take."""
         limited = backend == "naive" and backend in self.backends and len(self.backends) > 1
-        return NAIVE_SECONDS if limited else None
+        return NAIVE_SECONDS if limited else math.inf
 
     def estimates(self) -> dict[str, float]:
         """Roughly how many seconds each backend will take."""
@@ -88,8 +89,7 @@ class Comparison:
         for name in self.backends:
             plan = Plan(c.n_clients, length, c.key_length, packed=name == "packed", engine=c.engine)
             setup, one_round = rough_seconds(name, plan, c.n_iter)
-            limit, rounds = self.limit_of(name), c.n_iter * one_round
-            seconds[name] = setup + (rounds if limit is None else min(rounds, one_round + limit))
+            seconds[name] = setup + min(c.n_iter * one_round, one_round + self.limit_of(name))
         return seconds
 
     def run(self, watching: Watching) -> None:
@@ -104,16 +104,14 @@ class Comparison:
                 self.results[name] = federated_learning(*data, own, names=s.names, on_round=on_round)
 
     def _round_counter(self, name: str, advanced: Callable[[int], None]) -> Callable[[int], bool]:
-        limit = self.limit_of(name)
-        deadline: list[float] = []
+        deadline: float | None = None
 
         def count(number: int) -> bool:
+            nonlocal deadline
             advanced(number)
-            if limit is None:
-                return True
-            if not deadline:  # set after the first round, so that making the key does not count
-                deadline.append(perf_counter() + limit)
-            return perf_counter() < deadline[0]
+            if deadline is None:  # set after the first round, so that making the key does not count
+                deadline = perf_counter() + self.limit_of(name)
+            return perf_counter() < deadline
 
         return count
 

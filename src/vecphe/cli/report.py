@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class Reporter(Terminal):
         estimates = comparison.estimates()
         each = ", ".join(f"{name} {duration(seconds, 2)}" for name, seconds in estimates.items())
         self._say(f"this takes about {duration(sum(estimates.values()), 2)} ({each})")
-        if (limit := comparison.limit_of("naive")) is not None:
+        if math.isfinite(limit := comparison.limit_of("naive")):
             self._say(f"naive runs as many iterations as fit in {limit:g} s; what is compared is its rate")
 
     @contextmanager

@@ -95,10 +95,11 @@ class Runner:
 
     def calibrate(self, progress: Progress) -> float:
         """Make the keys and calibrate; seconds that `run` will take, good to about a factor of two."""
+        seconds = 0.0
         for case in self.matrix.cases:
             progress(f"making keys of {case.key_length} bits and timing small rounds", 0.0)
-            self._plan(case)
-        return sum(self._seconds(self._plan(case)) for case in self.matrix.cases)
+            seconds += self._seconds(self._plan(case))
+        return seconds
 
     def _made_side(self, name: str, key_length: int, clients: int) -> tuple[Side, Costs]:
         side = Side(name, key_length, clients, self.matrix.jobs, self.matrix.engine)

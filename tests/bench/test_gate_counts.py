@@ -134,7 +134,6 @@ def test_packing_switched_off_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "packed round, 5 clients, 1000 values"
     packed = counts_of(name)
     monkeypatch.setattr(PackedBackend, "packed", False)
-    monkeypatch.setattr("vecphe.bench.sides.Side.ciphertexts", lambda self, values: values)
     plain = counts_of(name)
     assert packed["ciphertexts"] < 40
     assert plain["ciphertexts"] == 1000

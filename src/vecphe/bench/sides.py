@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.errors import BenchmarkError, InsecureKeyWarning
+from vecphe.bench.records import TIMED_PHASES
+from vecphe.bench.workloads import short_keys
+from vecphe.errors import BenchmarkError
 from vecphe.federated import decrypt_vector, encrypt_vector, sum_encrypted_vectors
 from vecphe.federated.backends import backend_named
 from vecphe.federated.clock import PhaseClock
@@ -17,7 +18,6 @@ from vecphe.federated.interface import EncryptedVector
 
 __all__ = ["Round", "Side"]
 
-_TIMED_PHASES = ("encrypt", "add", "decrypt")
 _PACKED_ERROR = 2.0**-41  # of one packed value
 
 
@@ -32,15 +32,16 @@ class Round:
 class Side:
     """A backend by name, with a key pair of so many bits; `setup` is the seconds it took to make keys and tables.
 
-    Packed values leave room for as many terms as there are clients.
+    Packed values leave room for as many terms as there are clients. The naive side has no engine.
     """
 
-    def __init__(self, name: str, key_length: int, clients: int, jobs: int | None = None) -> None:
+    def __init__(
+        self, name: str, key_length: int, clients: int, jobs: int | None = None, engine: str | None = None
+    ) -> None:
         self.name = name
-        backend = backend_named(name, clients, jobs)
+        backend = backend_named(name, clients, jobs, None if name == "naive" else engine)
         started = perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureKeyWarning)
+        with short_keys():
             self.public_key, self.private_key = backend.generate_keys(key_length, insecure=True)
         self.setup = perf_counter() - started
 
@@ -67,4 +68,4 @@ class Side:
         error = _PACKED_ERROR * len(vectors) if self.name == "packed" else 0.0
         if not np.allclose(decrypted, vectors.sum(axis=0), rtol=1e-12, atol=error + 1e-12):
             raise BenchmarkError(f"the {self.name} backend decrypted a wrong sum: nothing it measured counts")
-        return Round({**{phase: clock.seconds[phase] for phase in _TIMED_PHASES}, "round": whole}, total)
+        return Round({**{phase: clock.seconds[phase] for phase in TIMED_PHASES}, "round": whole}, total)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ def test_a_wheel_without_the_kernel_suits_every_python(tmp_path: Path) -> None:
 def test_no_wheel_without_the_kernel_where_it_is_required(tmp_path: Path) -> None:
     assert build(tmp_path, VECPHE_REQUIRE_NATIVE="1").returncode != 0
     assert list(tmp_path.glob("*.whl")) == []
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
+def test_the_sdist_holds_the_sources_and_nothing_that_lies_around(tmp_path: Path) -> None:
+    backend = "import sys; from scikit_build_core.build import build_sdist; build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", backend, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as sdist:
+        found = {name.partition("/")[2] for name in sdist.getnames()}
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    sources = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    assert found == {name for name in sources if (ROOT / name).is_file()} | {"PKG-INFO"}
 
 
 def test_wheels_are_built_and_tested_for_every_python() -> None:

@@ -164,7 +164,8 @@ def _where(kind: Any, condition: Any, *choices: Any) -> Any:
 _OWN: dict[Any, Callable[..., Any]] = {
     np.sum: lambda array, *args, **kwargs: array.sum(*args, **kwargs),
     np.mean: lambda array, *args, **kwargs: array.mean(*args, **kwargs),
-    np.reshape: lambda array, shape: array.reshape(shape),
+    # The keyword of numpy before 2.1 was newshape.
+    np.reshape: lambda array, shape=None, newshape=None: array.reshape(newshape if shape is None else shape),
     np.ravel: lambda array: array.ravel(),
     np.transpose: lambda array, axes=None: array.transpose(axes),
     np.copy: lambda array: array.copy(),

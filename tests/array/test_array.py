@@ -25,6 +25,7 @@ from vecphe import (
     PrivateKey,
     PublicKey,
 )
+from vecphe.arithmetic import available_engines
 from vecphe.numbers.key_numbers import PublicNumbers
 
 Keypair = tuple[PublicKey, PrivateKey]
@@ -532,8 +533,9 @@ def test_h13_decrypt_takes_only_encrypted_arrays(private_key: PrivateKey) -> Non
             private_key.decrypt(bad)  # type: ignore[arg-type]
 
 
-def test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption(keypair: Keypair) -> None:
-    public_key, private_key = keypair
+@pytest.mark.parametrize("engine", [name for name, why_not in available_engines() if why_not is None])
+def test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption(engine: str) -> None:
+    public_key, private_key = vecphe.generate_keypair(512, insecure=True, engine=engine)
     c = public_key.encrypt([1.0, 2.0])
     c._residues = public_key._context.ring.load([1, private_key.q])
     with pytest.raises(InvalidCiphertextError):

@@ -98,14 +98,14 @@ MUTANTS = [
         "system/parallel.py",
         "            call.stop()\n",
         "            pass\n",
-        ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
+        ("arithmetic/test_signals.py::test_h78_gmp_work_ends_before_it_is_done",),
     ),
     Mutant(
         (60,),
         "system/parallel.py",
         "_LARGEST_TASK = 16 ",
         "_LARGEST_TASK = 1 << 20 ",
-        ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
+        ("system/test_parallel.py::test_h60_a_call_bounds_its_memory_and_its_time",),
     ),
     Mutant(
         (63,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from fractions import Fraction
@@ -714,7 +715,8 @@ def test_keywords_of_numpy_are_honoured_or_refused(keypair: Keypair) -> None:
         (np.sum(c, axis=0, keepdims=True), x.sum(axis=0, keepdims=True)),
         (np.mean(c, keepdims=True), x.mean(keepdims=True)),
         (np.add.reduce(c, axis=1, keepdims=True), x.sum(axis=1, keepdims=True)),
-        (np.reshape(c, shape=(3, 2)), x.reshape(3, 2)),
+        # Before numpy 2.1 the keyword had another name.
+        (np.reshape(c, **{list(inspect.signature(np.reshape).parameters)[1]: (3, 2)}), x.reshape(3, 2)),
     ):
         np.testing.assert_allclose(keypair[1].decrypt(result), expected, rtol=1e-15)
         assert result.shape == expected.shape

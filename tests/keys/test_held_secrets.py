@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import importlib
+import importlib.util
 import os
 import pickle
 import pkgutil
@@ -108,8 +109,11 @@ def test_h14_the_refusals_say_what_to_do(keypair: Keypair, tmp_path: Path) -> No
 def classes_with_a_repr() -> list[type]:
     """All classes of the package that write a repr of their own."""
     found = set()
+    left_out = {"vecphe.arithmetic._native"}
+    if importlib.util.find_spec("vecphe.arithmetic._native") is None:
+        left_out.add("vecphe.arithmetic.native")
     for module in pkgutil.walk_packages(vecphe.__path__, "vecphe."):
-        if module.name.endswith("__main__") or module.name == "vecphe.arithmetic._native":
+        if module.name.endswith("__main__") or module.name in left_out:
             continue
         for value in vars(importlib.import_module(module.name)).values():
             if not isinstance(value, type) or issubclass(value, (tuple, enum.Enum)):

@@ -187,7 +187,10 @@ def _where(kind: Any, condition: Any, x: Any = _NONE, y: Any = _NONE) -> Any:
 _OWN: dict[Any, Callable[..., Any]] = {
     np.sum: lambda a, axis=None, *, keepdims=False: a.sum(axis, keepdims),
     np.mean: lambda a, axis=None, *, keepdims=False: a.mean(axis, keepdims),
-    np.reshape: lambda a, shape: a.reshape(shape),
+    # The keyword of numpy before 2.1 is newshape.
+    np.reshape: (lambda a, newshape: a.reshape(newshape))
+    if "newshape" in inspect.signature(np.reshape).parameters
+    else (lambda a, shape: a.reshape(shape)),
     np.ravel: lambda a: a.ravel(),
     np.transpose: lambda a, axes=None: a.transpose(axes),
     np.copy: lambda a: a.copy(),

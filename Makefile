@@ -22,8 +22,8 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fuzz lint lock mutants mutants-random format bench targets check-gpu results documents gate \
-	gate-baseline gate-regressions clean
+.PHONY: help run test test-all test-pythons test-lowest fuzz lint lock mutants mutants-random format bench targets check-gpu \
+	results documents gate gate-baseline gate-regressions wheels clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,12 +72,30 @@ SEED ?=
 mutants-random: $(STAMP) ## Plant COUNT faults drawn at random, all over the package; SEED=1 draws the same ones again
 	$(BIN)/python -m tests.mutants.sample --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-LOCKER := build/lock
-lock: ## Renew requirements.lock: the newest packages that pyproject.toml allows, for every Python it allows
-	@$(PYTHON) -m venv --clear $(LOCKER)
-	@$(LOCKER)/bin/python $(PIP_INSTALL) uv
-	$(LOCKER)/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes \
-		--upgrade --no-annotate --custom-compile-command "make lock" --output-file $(LOCK)
+UV := build/uv/bin/uv
+$(UV):
+	@$(PYTHON) -m venv --clear build/uv
+	@build/uv/bin/python $(PIP_INSTALL) uv
+
+COMPILE = $(UV) pip compile --quiet pyproject.toml --generate-hashes --upgrade --no-annotate --custom-compile-command "make $@"
+lock: $(UV) ## Renew requirements.lock: the newest packages that pyproject.toml allows, for every Python it allows
+	$(COMPILE) --extra dev --universal --python-version 3.10 --output-file $(LOCK)
+
+PYTHON_VERSIONS ?= 3.10 3.11 3.12 3.13 3.14
+test-pythons wheels: export UV := $(UV)
+test-pythons wheels: export PYTHON_VERSIONS := $(PYTHON_VERSIONS)
+test-pythons: $(UV) ## Run the tests on every Python found of PYTHON_VERSIONS="3.10 3.11 ...", each in its own environment
+	@.ci/each-python sh -c '$(MAKE) --no-print-directory test VENV=build/pythons/$$PYTHON_VERSION'
+
+LOWEST := build/lowest
+test-lowest: $(UV) ## Run the tests with the lowest versions that pyproject.toml allows, on the lowest Python
+	$(COMPILE) --extra bench --extra build --extra test --resolution lowest-direct --python-version 3.10 --output-file $(LOWEST).txt
+	@UV=$(UV) PYTHON_VERSIONS=3.10 .ci/each-python sh -c '$(MAKE) --no-print-directory test VENV=$(LOWEST) LOCK=$(LOWEST).txt'
+
+wheels: $(UV) ## Build a wheel into dist/ for each Python found, and test it there without a compiler
+	@rm -rf dist build/wheels
+	@$(UV) build --quiet --sdist --out-dir dist
+	@.ci/each-python .ci/wheel
 
 format: $(STAMP) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .

@@ -9,15 +9,23 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
+from benchmarks.calls import Keys, Subject
 from benchmarks.common import slow, slow_but
-from vecphe import PrivateKey, PublicKey
 from vecphe.arithmetic import available_engines
 from vecphe.bench import workloads
 from vecphe.bench.environment import Environment, use_engine
+from vecphe.plaintext.encoding import Floats
+
+
+def parameter(*values: Any, ids: list[str] | None = None) -> Any:
+    return pytest.fixture(params=values, ids=ids)(lambda request: request.param)
+
+
+key_length = parameter(*slow_but(1024, 2048, 3072, 4096))
+batch = parameter(1, *slow_but(11, 256, 4096))
+packed = parameter(False, True, ids=["unpacked", "packed"])
 
 
 @pytest.fixture(params=["ifma", "fma512", *(pytest.param(name, marks=slow) for name in ("ifma256", "fma256")), "gmp"])
@@ -30,30 +38,22 @@ def engine(request: pytest.FixtureRequest) -> Any:
         yield request.param
 
 
-@pytest.fixture(params=slow_but(1024, 2048, 3072, 4096))
-def key_length(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
-@pytest.fixture(params=[1, 11, pytest.param(256, marks=slow), pytest.param(4096, marks=slow)])
-def batch(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
-@pytest.fixture(params=[False, True], ids=["unpacked", "packed"])
-def packed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
 @pytest.fixture
-def keys(engine: str, key_length: int) -> tuple[PublicKey, PrivateKey]:
+def keys(engine: str, key_length: int) -> Keys:
     """Keys on the engine, made once a process."""
     return workloads.keypair(key_length, engine)
 
 
 @pytest.fixture
-def x(batch: int) -> npt.NDArray[np.float64]:
+def x(batch: int) -> Floats:
     return workloads.values(batch)
+
+
+@pytest.fixture
+def subject(benchmark: Any, keys: Keys, x: Floats, packed: bool) -> Subject:
+    if not benchmark.disabled:
+        keys[0].prepare(1 << 20)
+    return Subject(keys, x, packed)
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +63,8 @@ def _record(request: pytest.FixtureRequest) -> None:
         return
     # The engine first: where it does not run, the test is skipped, and a benchmark that is not used would warn.
     used = {name: request.getfixturevalue(name) for name in _PARAMETERS if name in request.fixturenames}
-    benchmark = request.getfixturevalue("benchmark")
-    benchmark.extra_info.update(used)
-    benchmark.extra_info.update(asdict(Environment.current(used.get("engine"))))
+    environment = asdict(Environment.current(used.get("engine")))
+    request.getfixturevalue("benchmark").extra_info.update({**used, **environment})
 
 
 _PARAMETERS = ("engine", "key_length", "batch", "packed", "clients", "backend")

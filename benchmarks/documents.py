@@ -11,25 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import operation_counts, targets, time_profile
-from benchmarks.saved import RESULTS, load, provenance, table, with_section
-from vecphe.bench.results_file import load_results
+from benchmarks.saved import provenance, table, versions, with_section
+from vecphe.bench.results_file import load_file, load_results
 from vecphe.bench.tables import COLUMNS, cells
 from vecphe.system.files import replace_file
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def rounds_table() -> list[str]:
     """Markdown lines of the rounds that `vecphe bench run --save` measured."""
-    results = load_results(RESULTS / "rounds.json")
-    e = next(record.environment for record in results.records if record.backend != "naive")
-    versions = ", ".join(f"{name} {version}" for name, version in e.versions.items())
-    date = min(record.date for record in results.records)[:10]
+    records = load_results(RESULTS / "rounds.json").records
+    e = next(record.environment for record in records if record.backend != "naive")
+    date = min(record.date for record in records)[:10]
     return [
         f"Measured by `make results` on {date}: engine {e.engine}, target {e.target}, CPU {e.cpu}, {e.cores} cores",
-        f"({versions}). One core; times that start with ~ are of fewer values, scaled up.",
+        f"({versions(e.versions)}). One core; times that start with ~ are of fewer values, scaled up.",
         "",
-        *table(list(COLUMNS), [list(cells(record)) for record in results.records]),
+        *table(COLUMNS, *map(cells, records)),
     ]
 
 
@@ -40,36 +40,33 @@ def regressions_table(content: dict[str, Any]) -> list[str]:
         said = [line.split("; ") for line in plant["said"]]
         short = ["; ".join(p[:3]) + (f" and {len(p) - 3} more counts" if len(p) > 3 else "") for p in said]
         rows.append([plant["what"], "<br>".join(short), "; ".join(plant["wrong"]) or "yes"])
-    lead = provenance(content, "make gate-regressions")
-    return [lead, "", *table(["planted", "what the gate says", "as it should be"], rows)]
+    header = ["planted", "what the gate says", "as it should be"]
+    return [provenance(content, "make gate-regressions"), "", *table(header, *rows)]
 
 
-def sections() -> dict[str, dict[str, list[str]]]:
-    """Lines by document and marker."""
-    return {
-        "README.md": {"targets": targets.as_table(load(RESULTS / "targets.json", "targets"))},
-        "docs/performance.md": {
-            "rounds": rounds_table(),
-            "profile": time_profile.as_table(load(RESULTS / "profile.json", "profile")),
-            "operation counts": operation_counts.as_table(load(RESULTS / "operation_counts.json", "operation-counts")),
-            "regressions": regressions_table(load(RESULTS / "regressions.json", "regressions")),
-        },
-    }
+# Document, marker, kind of the file, and what makes lines of its content.
+SECTIONS = (
+    ("README.md", "targets", "targets", targets.as_table),
+    ("docs/performance.md", "profile", "profile", time_profile.as_table),
+    ("docs/performance.md", "operation counts", "operation-counts", operation_counts.as_table),
+    ("docs/performance.md", "regressions", "regressions", regressions_table),
+)
 
 
 def stale_documents(write: bool) -> list[str]:
     """Names of documents that differ from the results; brought up to date if `write`."""
-    stale = []
-    for name, by_marker in sections().items():
-        path = ROOT / name
-        old = new = path.read_text(encoding="utf-8")
-        for marker, lines in by_marker.items():
-            new = with_section(new, marker, lines)
-        if new != old:
-            stale.append(name)
-            if write:
-                replace_file(path, new.encode(), force=True)
-    return stale
+    lines = [("docs/performance.md", "rounds", rounds_table())]
+    for name, marker, kind, as_lines in SECTIONS:
+        content = load_file(RESULTS / f"{kind.replace('-', '_')}.json", f"vecphe-{kind}", "make results")
+        lines.append((name, marker, as_lines(content)))
+    old = {name: (ROOT / name).read_text(encoding="utf-8") for name, _, _ in lines}
+    new = dict(old)
+    for name, marker, section in lines:
+        new[name] = with_section(new[name], marker, section)
+    stale = [name for name in old if new[name] != old[name]]
+    for name in stale if write else []:
+        replace_file(ROOT / name, new[name].encode(), force=True)
+    return sorted(stale)
 
 
 def main() -> int:

@@ -3,232 +3,261 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
-import numpy.typing as npt
 import phe
 
 import vecphe.phe
-from benchmarks import lines_core
-from benchmarks.measure import Comparison, Measured, compare, compare_times, once
-from benchmarks.peers import phe_loop, pypaillier
-from vecphe import PrivateKey, PublicKey
+from benchmarks.calls import Subject, checked_of, peer
+from benchmarks.measure import Comparison, Figure, compare, limbs, limit, once, shares_of_peak
+from vecphe.arithmetic import active_engine
+from vecphe.arithmetic.gmp import GmpRing, Pairs
+from vecphe.bench import workloads
+from vecphe.bench.estimate import Plan, calibrate, estimate
+from vecphe.bench.sides import Side
 from vecphe.federated import NaiveBackend, federated_learning, get_data
+from vecphe.numbers.primes import random_prime_pair
+
+Lines = Iterator[Figure]
 
 
-def ratio(key: str, name: str, comparison: Comparison, peer: str = "phe") -> Measured:
-    ours, theirs = comparison.ours * 1e6, comparison.theirs * 1e6
-    return Measured(key, f"{name}, against {peer}", comparison.ratio, "x", f"{ours:.4g} us against {theirs:.4g} us")
+class Row(NamedTuple):
+    """A call of ours, and one of a peer's on so many values; targets are ratios, lower bounds, by engine."""
+
+    key: str
+    name: str
+    call: str
+    counts: tuple[int, int]
+    targets: dict[str, float]
+    peer: str = "phe_loop"
+    theirs: str = ""
+    length: int = 2048  # of the key
+    pairs: int = 7
+
+    def measured(self) -> Figure:
+        keys, (ours, theirs) = workloads.keypair(self.length), self.counts
+        keys[0].prepare(4096)
+        them, values = peer(self.peer, self.length), workloads.values(theirs).tolist()
+        call = checked_of(them, self.theirs or self.call, values)
+        subject = Subject(keys, workloads.values(ours))
+        comparison = compare(subject.checked(self.call), call, self.counts, self.pairs)
+        return comparison.figure(self.key, self.name, self.peer.removesuffix("_loop"), **self.targets)
 
 
-class Sides:
-    """A key of vecphe and the same key in phe, with encrypted values on both sides."""
-
-    def __init__(self, key_length: int, batch: int = 256, few: int = 8) -> None:
-        self.public_key: PublicKey
-        self.private_key: PrivateKey
-        self.public_key, self.private_key = vecphe.generate_keypair(key_length, insecure=True)
-        self.public_key.prepare(4096)
-        self.peer = phe_loop.Peer(self.public_key.n, self.private_key.p, self.private_key.q)
-        self.x: npt.NDArray[np.float64] = np.random.default_rng(1).normal(size=batch)
-        self.few = self.x[:few].tolist()
-        self.c = self.public_key.encrypt(self.x)
-        self.numbers = self.peer.encrypt(self.few)
-        assert self.private_key.decrypt(self.c).tolist() == self.x.tolist()
-        assert self.peer.decrypt(self.numbers) == self.few
+def goals(ifma: float, fma512: float, fma256: float, **others: float) -> dict[str, float]:
+    """Targets of the vector engines, and of others."""
+    return {"ifma": ifma, "fma512": fma512, "fma256": fma256, **others}
 
 
-def operations() -> Iterator[Measured]:
-    """Encrypting, decrypting and adding at 2048 bits in batches of 256, per ciphertext."""
-    sides, other = Sides(2048), pypaillier.Peer(2048)
-    public_key, private_key, peer, c = sides.public_key, sides.private_key, sides.peer, sides.c
-    blobs = other.encrypt(sides.x.tolist())
-    np.testing.assert_allclose(other.decrypt(blobs[:4]), sides.few[:4], atol=1e-8)
-    np.testing.assert_allclose(other.decrypt([other.sum(blobs)]), sides.x.sum(), atol=1e-5)
-    d, numbers = public_key.encrypt(sides.x[::-1]), sides.numbers * 32
-    assert private_key.decrypt(c + d).tolist() == (sides.x + sides.x[::-1]).tolist()
-    assert peer.decrypt(peer.add(sides.numbers, sides.numbers)) == [2 * value for value in sides.few]
-
-    def encrypt() -> object:
-        return public_key.encrypt(sides.x)
-
-    yield ratio(
-        "encrypt-2048", "encrypt 256 values, 2048 bits", compare(encrypt, lambda: peer.encrypt(sides.few), (256, 8))
-    )
-    many = sides.x[:32].tolist()
-    comparison = compare(encrypt, lambda: other.encrypt(many), (256, 32))
-    yield ratio("encrypt-pypaillier", "encrypt 256 values, 2048 bits", comparison, "pypaillier")
-
-    def decrypt() -> object:
-        return private_key.decrypt(c[:64])
-
-    comparison = compare(decrypt, lambda: peer.decrypt(sides.numbers), (64, 8))
-    yield ratio("decrypt", "decrypt 64 values, 2048 bits", comparison)
-    comparison = compare(decrypt, lambda: other.decrypt(blobs[:8]), (64, 8))
-    yield ratio("decrypt-pypaillier", "decrypt 64 values, 2048 bits", comparison, "pypaillier")
-
-    def add() -> object:
-        return c + d
-
-    yield ratio("add", "add 256 ciphertexts", compare(add, lambda: peer.add(numbers, numbers), (256, 256)))
-    comparison = compare(add, lambda: other.sum(blobs), (256, 255))
-    yield ratio("add-pypaillier", "add 256 ciphertexts", comparison, "pypaillier")
-
-    factors = np.random.default_rng(3).integers(1 << 52, 1 << 53, size=256)
-    plain = [int(factor) for factor in factors[:8]]
-    assert peer.decrypt(peer.multiply(sides.numbers, plain)) == [f * v for f, v in zip(plain, sides.few, strict=True)]
-    np.testing.assert_allclose(private_key.decrypt(c * factors), sides.x * factors, rtol=1e-15)
-    comparison = compare(lambda: c * factors, lambda: peer.multiply(sides.numbers, plain), (256, 8))
-    yield ratio("multiply", "ciphertext * 53-bit plain", comparison)
+ROWS = {
+    "operations": (
+        Row("encrypt-2048", "encrypt 256 values, 2048 bits", "encrypt", (256, 8), goals(150, 70, 48, gmp=17)),
+        Row("encrypt-pypaillier", "encrypt 256 values, 2048 bits", "encrypt", (256, 32), {"ifma": 12}, "pypaillier"),
+        Row("decrypt", "decrypt 64 values, 2048 bits", "decrypt", (64, 8), goals(9, 4, 2.8, gmp=0.7)),
+        Row("decrypt-pypaillier", "decrypt 64 values, 2048 bits", "decrypt", (64, 8), {"ifma": 10}, "pypaillier"),
+        Row("add", "add 256 ciphertexts", "add", (256, 256), goals(15, 5, 3.5, gmp=1)),
+        Row("add-pypaillier", "add 256 ciphertexts", "add", (256, 256), {"ifma": 10}, "pypaillier", "sum"),
+        Row("multiply", "ciphertext * 53-bit plain", "times_plain", (256, 8), goals(8, 3, 2), theirs="multiply"),
+    ),
+    "key-lengths": tuple(
+        Row(f"encrypt-{bits}", f"encrypt 256 values, {bits} bits", "encrypt", (256, 4), {"ifma": least}, length=bits)
+        for bits, least in ((1024, 120), (3072, 140), (4096, 140))
+    ),
+    "singles": (  # whole calls, without a pool
+        Row("encrypt-1", "encrypt one value, 2048 bits", "encrypt", (1, 1), {"ifma": 30}, pairs=21),
+        Row("decrypt-1", "decrypt one value, 2048 bits", "decrypt", (1, 1), {"ifma": 2.2}, pairs=21),
+    ),
+}
 
 
-def key_lengths() -> Iterator[Measured]:
-    """Encrypting at the other key lengths."""
-    for key_length in (1024, 3072, 4096):
-        sides = Sides(key_length, few=4)
-        comparison = compare(
-            lambda s=sides: s.public_key.encrypt(s.x),  # type: ignore[misc]
-            lambda s=sides: s.peer.encrypt(s.few),  # type: ignore[misc]
-            (256, 4),
-            pairs=5,
-        )
-        yield ratio(f"encrypt-{key_length}", f"encrypt 256 values, {key_length} bits", comparison)
+FACADE: dict[str, tuple[str, Callable[..., object], dict[str, float]]] = {
+    "encrypt": ("pub.encrypt(v)", lambda public, private, x, v: public.encrypt(v), {"ifma": 20}),
+    "decrypt": ("priv.decrypt(x)", lambda public, private, x, v: private.decrypt(x), {"ifma": 2}),
+    "add": ("x + x", lambda public, private, x, v: x + x, {}),
+    "add-plain": ("x + v", lambda public, private, x, v: x + v, {}),
+    "multiply": ("x * v", lambda public, private, x, v: x * v, {}),
+}
 
 
-def singles() -> Iterator[Measured]:
-    """Whole calls for one value, without a pool."""
-    sides = Sides(2048, batch=1, few=1)
-    encrypt = compare(
-        lambda: [sides.public_key.encrypt(sides.x) for _ in range(10)],
-        lambda: sides.peer.encrypt(sides.few),
-        (10, 1),
-        pairs=21,
-    )
-    yield ratio("encrypt-1", "encrypt one value, 2048 bits", encrypt)
-    decrypt = compare(
-        lambda: [sides.private_key.decrypt(sides.c) for _ in range(3)],
-        lambda: sides.peer.decrypt(sides.numbers),
-        (3, 1),
-        pairs=21,
-    )
-    yield ratio("decrypt-1", "decrypt one value, 2048 bits", decrypt)
-
-
-def facade() -> Iterator[Measured]:
+def facade() -> Lines:
     """Loops of single calls with phe's names, on vecphe.phe and on phe, 2048 bits, per call."""
-    pairs = [module.generate_paillier_keypair(n_length=2048) for module in (vecphe.phe, phe)]
-    (public, private), (phe_public, phe_private) = pairs
-    values = np.random.default_rng(5).normal(size=256).tolist()
-    numbers, phe_numbers = [public.encrypt(v) for v in values], [phe_public.encrypt(v) for v in values[:8]]
-    assert [private.decrypt(number) for number in numbers] == values
-    assert [phe_private.decrypt(number) for number in phe_numbers] == values[:8]
+    counts, sides = (256, 8), []
+    for module, count in zip((vecphe.phe, phe), counts, strict=True):
+        public, private = module.generate_paillier_keypair(n_length=2048)
+        values = workloads.values(count).tolist()
+        numbers = [public.encrypt(value) for value in values]
+        assert [private.decrypt(number) for number in numbers] == values
+        sides.append((public, private, list(zip(numbers, values, strict=True))))
 
-    def line(
-        key: str, name: str, call: Callable[[Any, float], object], theirs: Callable[[Any, float], object]
-    ) -> Measured:
-        comparison = compare(
-            lambda: [call(number, v) for number, v in zip(numbers, values, strict=True)],
-            lambda: [theirs(number, v) for number, v in zip(phe_numbers, values[:8], strict=True)],
-            (256, 8),
-        )
-        return ratio(f"facade_{key}", f"vecphe.phe: {name}, 2048 bits", comparison)
+    def loop(call: Callable[..., object], public: Any, private: Any, pairs: list[tuple[Any, float]]) -> None:
+        for x, v in pairs:
+            call(public, private, x, v)
 
-    yield line(
-        "encrypt", "loop over pub.encrypt(v)", lambda _, v: public.encrypt(v), lambda _, v: phe_public.encrypt(v)
-    )
-    yield line(
-        "decrypt", "loop over priv.decrypt(x)", lambda x, _: private.decrypt(x), lambda x, _: phe_private.decrypt(x)
-    )
-    yield line("add", "loop over x + x", lambda x, _: x + x, lambda x, _: x + x)
-    yield line("add-plain", "loop over x + v", lambda x, v: x + v, lambda x, v: x + v)
-    yield line("multiply", "loop over x * v", lambda x, v: x * v, lambda x, v: x * v)
+    for key, (name, call, targets) in FACADE.items():
+        comparison = compare(*(partial(loop, call, *side) for side in sides), counts)
+        yield comparison.figure(f"facade_{key}", f"vecphe.phe: loop over {name}, 2048 bits", **targets)
 
 
-def matrix() -> Iterator[Measured]:
+def matrix() -> Lines:
     """A plain 100 x 100 matrix of 32-bit integers times an encrypted vector, per entry."""
-    sides = Sides(2048, batch=100, few=100)
-    a = np.random.default_rng(4).integers(1 << 31, 1 << 32, size=(100, 100))
-    c, peer = sides.c, sides.peer
-    np.testing.assert_allclose(sides.private_key.decrypt(a[:2] @ c), a[:2] @ sides.x, rtol=1e-12)
-    row = [int(entry) for entry in a[0]]
-    np.testing.assert_allclose(peer.decrypt([_dot(peer, sides.numbers, row)]), a[0] @ sides.x, rtol=1e-12)
-    comparison = compare(lambda: a @ c, lambda: _dot(peer, sides.numbers, row), (10_000, 100), pairs=5)
-    yield ratio("matmul", "100 x 100 matrix @ vector, 32-bit entries", comparison)
+    a, x = workloads.matrix(100, 100), workloads.values(100)
+    subject, them = Subject(workloads.keypair(2048), x), peer("phe_loop", 2048)
+    c, numbers, row = subject.c, them.encrypt(x.tolist()), a[0].tolist()
+
+    def dot() -> phe.EncryptedNumber:
+        total, *rest = them.multiply(numbers, row)
+        return sum(rest, total)
+
+    np.testing.assert_allclose(subject.private_key.decrypt(a[:2] @ c), a[:2] @ x, rtol=1e-12)
+    np.testing.assert_allclose(them.decrypt([dot()]), a[:1] @ x, rtol=1e-12)
+    name = "100 x 100 matrix @ vector, 32-bit entries"
+    yield compare(lambda: a @ c, dot, (10_000, 100), pairs=5).figure("matmul", name, ifma=40)
     elementwise = compare(lambda: a @ c, lambda: (c * a[:10]).sum(axis=1), (10_000, 1000), pairs=5)
-    yield ratio(
-        "matmul-elementwise", "100 x 100 matrix @ vector, 32-bit entries", elementwise, "products and sums here"
-    )
+    yield elementwise.figure("matmul-elementwise", name, "products and sums here", ifma=4)
 
 
-def _dot(peer: phe_loop.Peer, numbers: list[phe.EncryptedNumber], row: list[int]) -> phe.EncryptedNumber:
-    total, *rest = peer.multiply(numbers, row)
-    for number in rest:
-        total = total + number
-    return total
-
-
-def first_encryption() -> Iterator[Measured]:
-    """The very first encryption under a new key, tables and all."""
+def first() -> Lines:
+    """The very first encryption under a new key, tables and all; no slower than phe's, but for 5 % of noise."""
     times = []
     for _ in range(11):
         public_key, _ = vecphe.generate_keypair(2048)
-        phe_public = phe.PaillierPublicKey(public_key.n)
-        times.append((once(lambda key=public_key: key.encrypt(1.5)), once(lambda key=phe_public: key.encrypt(1.5))))  # type: ignore[misc]
-    yield ratio("first", "first encryption under a new key, 2048 bits", compare_times(times))
+        keys = (public_key, phe.PaillierPublicKey(public_key.n))
+        ours, theirs = (once(partial(key.encrypt, 1.5)) for key in keys)
+        times.append((ours, theirs))
+    name = "first encryption under a new key, 2048 bits"
+    yield Comparison.of(times).figure("first", name, gmp=0.95, ifma=0.95)
 
 
-def keygen() -> Iterator[Measured]:
+def keygen() -> Lines:
     median = statistics.median(once(lambda: vecphe.generate_keypair(2048)) for _ in range(20))
-    yield Measured("keygen", "key generation, 2048 bits, median of 20", median, "s", at_most=True)
+    yield limit("keygen", "key generation, 2048 bits, median of 20", median, "s", gmp=1, ifma=1)
 
 
-def protocol() -> Iterator[Measured]:
+def protocol() -> Lines:
     """Whole runs of 5 clients on the diabetes data, per iteration, without making keys and tables."""
     data = get_data(5)
+    least = {1024: goals(120, 60, 40, gmp=40), 2048: goals(200, 110, 75, gmp=70)}
     for key_length, naive_iterations in ((1024, 4), (2048, 2)):
-
-        def run(backend: Any, iterations: int, key_length: int = key_length) -> Any:
-            config = {"key_length": key_length, "n_iter": iterations, "backend": backend, "insecure": True}
-            return federated_learning(*data, config)
-
         times, setups = [], []
         for _ in range(7):
-            ours, theirs = run("packed", 50), run(NaiveBackend(phe), naive_iterations)
+            config = {"key_length": key_length, "insecure": True}
+            ours = federated_learning(*data, {**config, "n_iter": 50, "backend": "packed"})
+            naive = {"n_iter": naive_iterations, "backend": NaiveBackend(phe)}
+            theirs = federated_learning(*data, {**config, **naive})
             np.testing.assert_allclose(ours.history[naive_iterations - 1], theirs.weights[0], rtol=1e-9)
             times.append((ours.seconds_per_round, theirs.seconds_per_round))
             setups.append(ours.seconds["setup"])
-        comparison = compare_times(times)
-        yield ratio(f"protocol-{key_length}", f"protocol round, 5 clients, packed, {key_length} bits", comparison)
-    yield Measured("setup", "protocol set-up, 2048 bits", statistics.median(setups), "s", at_most=True)
+        name = f"protocol round, 5 clients, packed, {key_length} bits"
+        yield Comparison.of(times).figure(f"protocol-{key_length}", name, **least[key_length])
+    yield limit("setup", "protocol set-up, 2048 bits", statistics.median(setups), "s", gmp=0.25, ifma=0.3)
 
 
-def jobs() -> Iterator[Measured]:
+ESTIMATED = {  # by engine: values that take about a second
+    "ifma": (Plan(5, 60_000, 2048), Plan(5, 25_000, 3072), Plan(5, 700, 2048, packed=False)),
+    "gmp": (Plan(3, 12_000, 2048), Plan(3, 350, 2048, packed=False)),
+}
+
+
+def estimates() -> Lines:
+    """How far `vecphe estimate` is off measured rounds; 25 % are allowed.
+
+    The calibration is short, the rounds are not: each takes about a second, in turn with a new calibration, and medians
+    are compared, so that a machine that is busy for a while is busy for both.
+    """
+    for plan in ESTIMATED.get(active_engine().name, ()):
+        side = Side("packed" if plan.packed else "vectorized", plan.key_length, plan.clients)
+        side.prepare(plan.clients, plan.values)
+        run = partial(side.run, workloads.gradients(plan.clients, plan.values))
+        pairs = [(estimate(plan, calibrate(plan)).round, once(run)) for _ in range(5)]
+        predicted, actual = (statistics.median(times) for times in zip(*pairs, strict=True))
+        kind, error = "packed" if plan.packed else "unpacked", 100 * (predicted / actual - 1)
+        name = f"estimate of {plan.clients} clients, {plan.values} values, {plan.key_length} bits, {kind}, off by"
+        detail = f"predicted {predicted:.3g} s, measured {actual:.3g} s, {error:+.1f} %"
+        yield limit(f"estimate-{kind}-{plan.key_length}", name, abs(error), "%", detail, gmp=25, ifma=25)
+
+
+def kernel() -> Lines:
+    """Multiply-adds of the product kernel (10 k^2 a residue, in limbs of 52 bits) against the core's own peak."""
+    engine = active_engine()
+    least = goals(70, 80, 75).get(engine.name)
+    if least is None:
+        return
+    for key_length in (2048, 3072):
+        p, q = random_prime_pair(key_length)
+        ring = engine.ring(p * q)
+        batch = ring.load([3**1000 + i for i in range(64)])
+        assert ring.store(ring.multiply(batch, batch))[1] == (3**1000 + 1) ** 2 % (p * q) ** 2
+        rates = shares_of_peak(64 * 10 * limbs(key_length) ** 2, partial(ring.multiply, batch, batch), 31, 40)
+        share = statistics.median(ours / peak for ours, peak in rates)
+        ours, peak = (statistics.median(side) / 1e9 for side in zip(*rates, strict=True))
+        name = f"product kernel, {key_length} bits, of the core's {'IFMA' if engine.name == 'ifma' else 'FMA'} peak"
+        detail = f"{ours:.3g} of {peak:.3g} G multiply-adds/s"
+        yield Figure(f"peak-{key_length}", name, 100 * share, "%", detail, target=least)
+
+
+def tables() -> Lines:
+    """The fixed-base table of a 2048-bit key at its largest window."""
+    engine, (p, q) = active_engine(), random_prime_pair(2048)
+    ring, largest = engine.ring(p * q), engine.tuning.max_window
+    base = ring.store(ring.power_vartime(ring.load([9]), [p * q]))[0]
+    seconds = statistics.median(once(lambda: ring.fixed_base(base, 1024, largest)) for _ in range(7))
+    megabytes = ring.fixed_base(base, 1024, largest).table_bytes / 1e6
+    name, window = "fixed-base table, 2048 bits", f"window {largest}"
+    yield limit("table-time", name, seconds, "s", window, ifma=0.05)
+    yield limit("table-size", name, megabytes, "MB", window, ifma=32)
+
+
+def validation() -> Lines:
+    """Reading a batch from outside, every ciphertext checked, against decrypting it."""
+    subject = Subject(workloads.keypair(2048), workloads.values(256))
+    decryption = compare(subject.checked("decrypt"), subject.checked("load"), (256, 256), pairs=21)
+    detail = f"{decryption.theirs * 1e6:.3g} us of {decryption.ours * 1e6:.4g} us a ciphertext"
+    name = "reading and checking 256 ciphertexts, of decrypting them"
+    yield limit("validate-share", name, 100 * decryption.ratio, "%", detail, gmp=3, ifma=3)
+
+
+def overhead() -> Lines:
+    """What is left of a packed encryption of 11 values when the engine computes nothing."""
+    public_key, _ = vecphe.generate_keypair(2048, engine="gmp")
+    nothing = SimpleNamespace(power_secret=lambda exponents: Pairs([], []))
+    public_key._source._table, public_key._source._sized_for = nothing, 1 << 40
+    call = partial(public_key.encrypt, workloads.values(11), packed=True)
+    with patch.object(GmpRing, "multiply_plain", lambda ring, batch, words, offset: batch):
+        call()
+        median = statistics.median(once(call, 200) for _ in range(31))
+    name = "Python around one packed encryption of 11 values"
+    yield limit("overhead", name, median * 1e6, "us", "engine that does nothing", ifma=20)
+
+
+def imports() -> Lines:
+    """Importing vecphe, less importing numpy, as processes."""
+
+    def run(module: str) -> float:
+        return once(lambda: subprocess.run([sys.executable, "-c", f"from {module} import *"], check=True))
+
+    run("vecphe"), run("numpy")
+    extra = statistics.median(run("vecphe") - run("numpy") for _ in range(15))
+    yield limit("import", "import vecphe, beyond import numpy", extra, "s", ifma=0.15)
+
+
+def jobs() -> Lines:
     """Two workers against one, with the pool already running."""
-    public_key, private_key = vecphe.generate_keypair(2048)
-    x = np.random.default_rng(2).normal(size=4096)
+    (public_key, private_key), x = vecphe.generate_keypair(2048), workloads.values(4096)
     assert private_key.decrypt(public_key.encrypt(x, n_jobs=2)[:32]).tolist() == x[:32].tolist()
-    comparison = compare(
-        lambda: public_key.encrypt(x, n_jobs=2), lambda: public_key.encrypt(x, n_jobs=1), (4096, 4096), pairs=5
-    )
-    detail = f"{comparison.ours * 4096:.3g} s against {comparison.theirs * 4096:.3g} s"
-    yield Measured("jobs", "encrypt 4096 values with n_jobs=2, against 1", comparison.ratio, "x", detail)
+    two, one, ratio = compare(*(partial(public_key.encrypt, x, n_jobs=count) for count in (2, 1)), pairs=5)
+    detail, target = f"{two:.3g} s against {one:.3g} s", {"gmp": 1.7}.get(active_engine().name)
+    yield Figure("jobs", "encrypt 4096 values with n_jobs=2, against 1", ratio, "x", detail, target=target)
 
 
-GROUPS: dict[str, Callable[[], Iterator[Measured]]] = {
-    "operations": operations,
-    "key-lengths": key_lengths,
-    "singles": singles,
-    "facade": facade,
-    "matrix": matrix,
-    "first": first_encryption,
-    "keygen": keygen,
-    "protocol": protocol,
-    "kernel": lines_core.kernel,
-    "tables": lines_core.tables,
-    "validation": lines_core.validation,
-    "overhead": lines_core.overhead,
-    "imports": lines_core.imports,
-    "jobs": jobs,
+ALONE = (facade, matrix, first, keygen, protocol, estimates, kernel, tables, validation, overhead, imports, jobs)
+GROUPS: dict[str, Callable[[], Lines]] = {
+    **{name: partial(map, Row.measured, rows) for name, rows in ROWS.items()},
+    **{group.__name__: group for group in ALONE},
 }

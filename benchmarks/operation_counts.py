@@ -20,8 +20,8 @@ KEY_LENGTHS = (1024, 2048, 3072, 4096)
 
 def measured(key_length: int) -> dict[str, Any]:
     """Counts and the fastest seconds of one encryption."""
-    m = Material(key_length)
-    ring, bits = m.engine.ring(m.n), key_length // 2
+    m, bits = Material(key_length), key_length // 2
+    ring = m.engine.ring(m.n)
     table = ring.fixed_base(pow(3, 1000, m.n), bits, WINDOW)
     exponents, plaintexts = random_words(COUNT, bits), random_words(COUNT, key_length - 1)
 
@@ -44,25 +44,22 @@ def measure() -> dict[str, Any]:
     return {"peak": peak, "window": WINDOW, "rows": [measured(key_length) for key_length in KEY_LENGTHS]}
 
 
+def cells(row: dict[str, Any], peak: float) -> list[str]:
+    adds, seconds = row["multiply_adds"], row["seconds"]
+    parts = (f"{adds:,}", f"{adds / row['limbs'] ** 2:.0f}", f"{1e6 * adds / peak:.1f} us", f"{1e6 * seconds:.1f} us")
+    return [str(row["key_length"]), str(row["steps"]), *parts, f"{100 * adds / peak / seconds:.0f} %"]
+
+
 def as_table(content: dict[str, Any]) -> list[str]:
     """Markdown lines of a saved run."""
-    core = content["peak"]
     header = ["key", "steps of a power", "multiply-adds", "of k^2", "at the peak", "measured", "share of the peak"]
-    rows = [
-        [
-            str(row["key_length"]),
-            str(row["steps"]),
-            f"{row['multiply_adds']:,}",
-            f"{row['multiply_adds'] / row['limbs'] ** 2:.0f}",
-            f"{1e6 * row['multiply_adds'] / core:.1f} us",
-            f"{1e6 * row['seconds']:.1f} us",
-            f"{100 * row['multiply_adds'] / core / row['seconds']:.0f} %",
-        ]
-        for row in content["rows"]
+    return [
+        provenance(content, "python -m benchmarks.operation_counts"),
+        f"One core, tables of window {content['window']};",
+        f"the core's peak: {content['peak'] / 1e9:.1f} G multiply-adds a second.",
+        "",
+        *table(header, *(cells(row, content["peak"]) for row in content["rows"])),
     ]
-    lead = provenance(content, "python -m benchmarks.operation_counts")
-    tables = f"One core, tables of window {content['window']};"
-    return [lead, tables, f"the core's peak: {core / 1e9:.1f} G multiply-adds a second.", "", *table(header, rows)]
 
 
 if __name__ == "__main__":

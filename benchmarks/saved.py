@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vecphe.bench.environment import Environment, machine_line
-from vecphe.bench.results_file import load_file, save_file
+from vecphe.bench.results_file import save_file
 from vecphe.errors import SerializationError
-
-Table = Callable[[dict[str, Any]], list[str]]
-RESULTS = Path(__file__).parent / "results"
 
 
 def stamped(**content: Any) -> dict[str, Any]:
@@ -29,40 +26,38 @@ def stamped(**content: Any) -> dict[str, Any]:
     }
 
 
-def save(path: Path, kind: str, content: dict[str, Any]) -> None:
-    save_file(path, f"vecphe-{kind}", content)
-
-
-def load(path: Path, kind: str) -> dict[str, Any]:
-    return load_file(path, f"vecphe-{kind}", "make results")
-
-
-def show_and_save(kind: str, about: str, measure: Callable[[], dict[str, Any]], as_table: Table) -> None:
-    """A program that prints the table of what it measures, and saves that with ``--save FILE``."""
-    parser = argparse.ArgumentParser(description=about)
+def parser_with_save(about: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", type=Path, metavar="FILE", help="write what was measured as JSON")
-    path, content = parser.parse_args().save, stamped(**measure())
+    return parser
+
+
+def show_and_save(
+    kind: str, about: str, measure: Callable[[], dict[str, Any]], as_table: Callable[[dict[str, Any]], list[str]]
+) -> None:
+    """A program that prints the table of what it measures, and saves that with ``--save FILE``."""
+    path, content = parser_with_save(about).parse_args().save, stamped(**measure())
     print("\n".join(as_table(content)))
     if path:
-        save(path, kind, content)
+        save_file(path, f"vecphe-{kind}", content)
 
 
 def provenance(content: dict[str, Any], command: str) -> str:
     """A sentence: which command, when, on what."""
-    versions = ", ".join(f"{name} {version}" for name, version in content["environment"]["versions"].items())
     return (
-        f"Measured by `{command}` on {content['date']}: {content['machine']} ({versions}); "
-        f"load {content['load']} at the end, 1 of it this run."
+        f"Measured by `{command}` on {content['date']}: {content['machine']} "
+        f"({versions(content['environment']['versions'])}); load {content['load']} at the end, 1 of it this run."
     )
 
 
-def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    return [_row(header), "|" + "---|" * len(header), *map(_row, rows)]
+def versions(numbers: dict[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
 
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def table(*rows: Sequence[str]) -> list[str]:
+    """Lines of a Markdown table, its header first."""
+    header, *rest = (f"| {' | '.join(row)} |" for row in rows)
+    return [header, "|" + "---|" * len(rows[0]), *rest]
 
 
 def with_section(text: str, name: str, lines: list[str]) -> str:

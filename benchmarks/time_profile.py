@@ -15,41 +15,14 @@ from vecphe.arithmetic import active_engine
 from vecphe.bench.sides import Side
 from vecphe.bench.tables import duration
 from vecphe.bench.workloads import gradients
-from vecphe.keys import private_key, public_key
-from vecphe.plaintext import encoding
+from vecphe.keys import public_key
+from vecphe.plaintext import encoding, format
 from vecphe.randomness import randomizers
 
 KEY_LENGTH = 2048
 # clients, values, rounds: the gradients of `vecphe run`, and larger ones
 WORKLOADS = ((5, 11, 400), (5, 10_000, 6))
 REST = "the rest: Python between these"
-
-
-class Stopwatches:
-    """Time spent in each of several functions and in none of them; a call inside another counts for the inner one."""
-
-    def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
-        self._running = [REST]
-        self._since = perf_counter()
-
-    def switch(self) -> None:
-        """Book the time since the last switch."""
-        now = perf_counter()
-        self.seconds[self._running[-1]] += now - self._since
-        self._since = now
-
-    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            self.switch()
-            self._running.append(name)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self.switch()
-                self._running.pop()
-
-        return wrapper
 
 
 def watched() -> list[tuple[Any, str, str]]:
@@ -67,32 +40,52 @@ def watched() -> list[tuple[Any, str, str]]:
         (type(ring), "multiply", "additions: products mod n^2"),
         (type(decryptor), "decrypt", "decryption: powers and CRT"),
         (SlotLayout, "unpack", "unpack and decode"),
-        (private_key, "decode", "unpack and decode"),
+        (format, "decode", "unpack and decode"),
     ]
 
 
 @contextmanager
-def watching() -> Iterator[Stopwatches]:
-    watches = Stopwatches()
+def watching() -> Iterator[Counter[str]]:
+    """Seconds in each of the parts and in none of them; a call inside another counts for the inner one."""
+    seconds: Counter[str] = Counter()
+    running, since = [REST], 0.0
+
+    def switch() -> None:
+        """Book the time since the last switch."""
+        nonlocal since
+        before, since = since, perf_counter()
+        seconds[running[-1]] += since - before
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            switch()
+            running.append(name)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                switch()
+                running.pop()
+
+        return wrapper
+
     with ExitStack() as stack:
         for owner, function, name in watched():
-            stack.enter_context(patch.object(owner, function, watches.timed(name, getattr(owner, function))))
-        watches.switch()
-        watches.seconds.clear()
-        yield watches
-        watches.switch()
+            stack.enter_context(patch.object(owner, function, timed(name, getattr(owner, function))))
+        since = perf_counter()
+        yield seconds
+        switch()
 
 
 def profile(clients: int, values: int, rounds: int) -> dict[str, Any]:
     """Seconds of one round by part, of the fastest of several rounds, and of the set-up."""
     side, vectors = Side("packed", KEY_LENGTH, clients), gradients(clients, values)
     side.prepare(rounds * clients, values)
-    fastest: Counter[str] = Counter()
+    found = []
     for _ in range(rounds + 1):
-        with watching() as watches:
+        with watching() as seconds:
             side.run(vectors)  # it checks its sum
-        if not fastest or watches.seconds.total() < fastest.total():
-            fastest = watches.seconds
+        found.append(seconds)
+    fastest = min(found, key=Counter.total)
     return {"clients": clients, "values": values, "setup": side.setup, "round": fastest.total(), "parts": dict(fastest)}
 
 
@@ -103,17 +96,19 @@ def measure() -> dict[str, Any]:
 def as_table(content: dict[str, Any]) -> list[str]:
     """Markdown lines of a saved run."""
     profiles = content["profiles"]
-    header = ["part", *(f"{one['clients']} clients, {one['values']:,} values" for one in profiles)]
-    names = sorted(profiles[-1]["parts"], key=lambda name: -profiles[-1]["parts"][name])
-    rows = [[name, *(_share(one["parts"][name], one["round"]) for one in profiles)] for name in names]
-    rows.append(["a round", *(duration(one["round"]) for one in profiles)])
-    rows.append(["set-up: key pair and tables", *(duration(one["setup"]) for one in profiles)])
+    parts = sorted(profiles[-1]["parts"], key=profiles[-1]["parts"].get, reverse=True)
+    columns = [
+        [
+            f"{found['clients']} clients, {found['values']:,} values",
+            *(f"{duration(found['parts'][p])} ({100 * found['parts'][p] / found['round']:.1f} %)" for p in parts),
+            duration(found["round"]),
+            duration(found["setup"]),
+        ]
+        for found in profiles
+    ]
+    rows = zip(["part", *parts, "a round", "set-up: key pair and tables"], *columns, strict=True)
     lead = f"{provenance(content, 'python -m benchmarks.time_profile')} {content['key_length']} bits, one core."
-    return [lead, "", *table(header, rows)]
-
-
-def _share(seconds: float, whole: float) -> str:
-    return f"{duration(seconds)} ({100 * seconds / whole:.1f} %)"
+    return [lead, "", *table(*rows)]
 
 
 if __name__ == "__main__":

@@ -389,3 +389,34 @@ def test_numbers_are_added_to_arrays_as_the_error_says(module: Any) -> None:
         with pytest.raises(TypeError, match=r"EncryptedNumber is no array; to add it, .*\[x\], max_abs=m\)"):
             operation(number)
     assert private_key.decrypt(c + vecphe.from_phe(c.public_key, [number], max_abs=100)) == 3.5
+
+
+@pytest.mark.parametrize("module", [phe, vecphe.phe], ids=["phe", "vecphe.phe"])
+def test_numbers_are_neither_factors_nor_plain_values(module: Any) -> None:
+    """Left to the number, the operation would end in a text about the precision of types."""
+    public_key, private_key = vecphe.generate_keypair(256, insecure=True)
+    number = private_key.to_phe(module).public_key.encrypt(2.5)
+    c = public_key.encrypt([1.0])
+    for product in (lambda: c * number, lambda: c @ number, lambda: c.dot(number), lambda: np.multiply(c, number)):
+        with pytest.raises(TypeError, match=r"^a product of two encrypted values cannot be computed"):
+            product()
+    for quotient in (lambda: c / number, lambda: np.true_divide(c, number)):
+        with pytest.raises(TypeError, match=r"^division by an encrypted value cannot be computed"):
+            quotient()
+    with pytest.raises(TypeError, match="EncryptedNumber is no array"):
+        c[0] = number
+    told = r"holds an object of type EncryptedNumber.*\(vecphe.from_phe\(public_key, x, max_abs=m\) makes an array of"
+    for x in (number, [number], np.array([number])):
+        with pytest.raises(TypeError, match=told):
+            public_key.encrypt(x)
+        assert private_key.decrypt(vecphe.from_phe(public_key, x, max_abs=100)) == 2.5
+    for operation in (lambda x: c + x, lambda x: x - c, lambda x: c * x, lambda x: x @ c):
+        with pytest.raises(TypeError, match=told):
+            operation([number])
+
+
+def test_a_number_of_phe_is_no_divisor_of_one_of_the_facade() -> None:
+    private_key = vecphe.generate_keypair(256, insecure=True)[1]
+    ours, other = (private_key.to_phe(module).public_key.encrypt(2.5) for module in (vecphe.phe, phe))
+    with pytest.raises(TypeError, match="can be divided by a plain number, not by an EncryptedNumber"):
+        ours / other

@@ -2,79 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from benchmarks.calls import Keys
 from benchmarks.common import slow_but
 from benchmarks.measure import limbs, shares_of_peak
-from vecphe import PrivateKey, PublicKey
 from vecphe.arithmetic import AnyRing, engine_named, words_from_integers
 
 COUNT = 64  # residues: eight groups of lanes
+VALUES = [3**500 + i for i in range(COUNT)]
 # Multiply-adds a residue, in units of k^2 for k limbs of 52 bits: two for a product of limbs.
 PRODUCT, SQUARE, FIXED_BASE_STEP = 10, 7, 8
 
 
 @pytest.fixture
-def ring(keys: tuple[PublicKey, PrivateKey]) -> AnyRing:
+def ring(keys: Keys) -> AnyRing:
     return keys[0]._context.ring
 
 
-def add_share_of_peak(benchmark: Any, engine: str, key_length: int, units: float, function: Any) -> None:
-    """Rate of the kernel over the core's peak, measured in turn, into the record; where benchmarks are timed."""
-    if engine == "gmp" or benchmark.disabled:
-        return
-    rates, peaks = zip(*shares_of_peak(units * limbs(key_length) ** 2 * COUNT, function, 15), strict=True)
-    benchmark.extra_info["share_of_peak"] = max(rates) / max(peaks)  # the best of each: others had company
+@pytest.fixture
+def measure(benchmark: Any, engine: str, key_length: int, ring: AnyRing) -> Callable[..., None]:
+    def measure(right: list[int], units: float, function: Callable[..., Any], *arguments: Any) -> None:
+        """Time a checked call; one of so many `units` goes into the record as a share of the core's peak too."""
+        assert ring.store(benchmark(function, *arguments)) == [value % ring.n_squared for value in right]
+        if units and engine != "gmp" and not benchmark.disabled:
+            adds = units * limbs(key_length) ** 2 * COUNT
+            rates, peaks = zip(*shares_of_peak(adds, lambda: function(*arguments), 15), strict=True)
+            benchmark.extra_info["share_of_peak"] = max(rates) / max(peaks)  # the best of each: others had company
+
+    return measure
 
 
-def test_product(benchmark: Any, engine: str, key_length: int, ring: AnyRing) -> None:
-    values = [3**500 + i for i in range(COUNT)]
-    left, right = ring.load(values), ring.load(values[::-1])
-    product = benchmark(ring.multiply, left, right)
-    assert ring.store(product) == [a * b % ring.n_squared for a, b in zip(values, values[::-1], strict=True)]
-    add_share_of_peak(benchmark, engine, key_length, PRODUCT, lambda: ring.multiply(left, right))
+def test_product(ring: AnyRing, measure: Callable[..., None]) -> None:
+    products = [a * b for a, b in zip(VALUES, VALUES[::-1], strict=True)]
+    measure(products, PRODUCT, ring.multiply, ring.load(VALUES), ring.load(VALUES[::-1]))
 
 
-def test_square(benchmark: Any, engine: str, key_length: int, ring: AnyRing) -> None:
+def test_square(ring: AnyRing, measure: Callable[..., None]) -> None:
     """By the power 2: an engine squares inside powers only."""
-    values = [3**500 + i for i in range(COUNT)]
-    batch = ring.load(values)
-    squares = benchmark(ring.power_vartime, batch, [2] * COUNT)
-    assert ring.store(squares) == [value**2 % ring.n_squared for value in values]
+    measure([value**2 for value in VALUES], 0, ring.power_vartime, ring.load(VALUES), [2] * COUNT)
 
 
-def test_chain_of_squares(benchmark: Any, engine: str, key_length: int, ring: AnyRing) -> None:
+def test_chain_of_squares(ring: AnyRing, measure: Callable[..., None]) -> None:
     """A power of 2^64 is 64 squares: enough of them to be held against the core's peak."""
-    values = [3**500 + i for i in range(COUNT)]
-    batch = ring.load(values)
-    powers = benchmark(ring.power_vartime, batch, [1 << 64] * COUNT)
-    assert ring.store(powers) == [pow(value, 1 << 64, ring.n_squared) for value in values]
-    add_share_of_peak(benchmark, engine, key_length, 64 * SQUARE, lambda: ring.power_vartime(batch, [1 << 64] * COUNT))
+    powers = [pow(value, 1 << 64, ring.n_squared) for value in VALUES]
+    measure(powers, 64 * SQUARE, ring.power_vartime, ring.load(VALUES), [1 << 64] * COUNT)
 
 
 @pytest.mark.parametrize("bits", slow_but(53, 512))
 @pytest.mark.parametrize("kind", ["secret", "vartime"])
-def test_power(benchmark: Any, ring: AnyRing, kind: str, bits: int) -> None:
-    values = [3**500 + i for i in range(COUNT)]
-    batch = ring.load(values)
-    exponents = [(1 << bits) - 1 - i for i in range(COUNT)]
+def test_power(ring: AnyRing, measure: Callable[..., None], kind: str, bits: int) -> None:
+    exponents: Any = [(1 << bits) - 1 - i for i in range(COUNT)]
+    powers = [pow(v, e, ring.n_squared) for v, e in zip(VALUES, exponents, strict=True)]
     if kind == "secret":
-        powers = benchmark(ring.power_secret, batch, words_from_integers(exponents, -(-bits // 64)))
-    else:
-        powers = benchmark(ring.power_vartime, batch, exponents)
-    assert ring.store(powers) == [pow(v, e, ring.n_squared) for v, e in zip(values, exponents, strict=True)]
+        exponents = words_from_integers(exponents, -(-bits // 64))
+    measure(powers, 0, getattr(ring, f"power_{kind}"), ring.load(VALUES), exponents)
 
 
 @pytest.mark.parametrize("window", slow_but(4, 6, 8))
-def test_fixed_base(benchmark: Any, engine: str, key_length: int, ring: AnyRing, window: int) -> None:
+def test_fixed_base(engine: str, key_length: int, ring: AnyRing, measure: Callable[..., None], window: int) -> None:
     """Randomizers: a base to secret exponents of half the key's length."""
     bits = key_length // 2
     table = ring.fixed_base(9, bits, min(window, engine_named(engine).tuning.max_window))
     exponents = [(1 << bits) - 1 - i for i in range(COUNT)]
-    words = words_from_integers(exponents, -(-bits // 64))
-    powers = benchmark(table.power_secret, words)
-    assert ring.store(powers) == [pow(9, exponent, ring.n_squared) for exponent in exponents]
+    powers = [pow(9, exponent, ring.n_squared) for exponent in exponents]
     steps = -(-bits // table.window)
-    add_share_of_peak(benchmark, engine, key_length, FIXED_BASE_STEP * steps, lambda: table.power_secret(words))
+    measure(powers, FIXED_BASE_STEP * steps, table.power_secret, words_from_integers(exponents, -(-bits // 64)))

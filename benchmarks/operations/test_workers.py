@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
+from operator import matmul
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
 
+from benchmarks.calls import Call, Keys
 from benchmarks.common import slow_but
-from vecphe import EncryptedArray, PrivateKey, PublicKey, generate_keypair
-from vecphe.arithmetic import Tuning
+from vecphe import EncryptedArray, generate_keypair
 
-BITS = 31  # of the entries of a matrix
-Keys = tuple[PublicKey, PrivateKey]
+BITS, ROWS = 31, 8  # of the entries of a matrix, and how many it has
 
 
 @pytest.fixture(scope="module")
@@ -24,50 +24,31 @@ def pair() -> Keys:
     return public_key, private_key
 
 
-@pytest.fixture
-def tuning(pair: Keys) -> Tuning:
-    return pair[0]._context.engine.tuning
+def made(pair: Keys, name: str, tasks: int) -> Call:
+    """A call that is so many of the smallest tasks."""
+    public_key, private_key = pair
+    tuning = public_key._context.engine.tuning
+    products = tasks * tuning.multiply_task
+    sizes = {"encrypt": tasks * tuning.encrypt_task, "decrypt": tasks * tuning.decrypt_task, "sum": products}
+    size = sizes.get(name, -(-products // (ROWS * -(-BITS // 4))))
+    ones, matrix = np.ones(size), np.full((ROWS, size), 2**BITS - 1)
+    c = public_key.encrypt(ones[:8])[np.arange(size) % 8]
+    return {
+        "encrypt": Call(partial(public_key.encrypt, ones), ones),
+        "decrypt": Call(partial(private_key.decrypt, c), ones),
+        "sum": Call(c.sum, size),
+        "matrix": Call(partial(matmul, matrix, c), matrix.sum(axis=1)),
+    }[name]
 
 
-@pytest.fixture(params=slow_but(1, 2))
-def jobs(request: pytest.FixtureRequest) -> Iterator[int]:
-    with joblib.parallel_config(n_jobs=request.param):
-        yield request.param
-
-
-@pytest.fixture(params=slow_but(1, 2, 4, 16))
-def tasks(request: pytest.FixtureRequest) -> int:
-    """How many of the smallest tasks the work is."""
-    return int(request.param)
-
-
-def measured(benchmark: Any, call: Any) -> Any:
-    if not benchmark.disabled:
-        call()
-    return benchmark.pedantic(call, rounds=1 if benchmark.disabled else 5)
-
-
-def repeated(public_key: PublicKey, count: int) -> EncryptedArray:
-    return public_key.encrypt(np.ones(8))[np.arange(count) % 8]
-
-
-def test_encrypt(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    x = np.ones(tasks * tuning.encrypt_task)
-    assert measured(benchmark, lambda: pair[0].encrypt(x)).size == len(x)
-
-
-def test_decrypt(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    c = repeated(pair[0], tasks * tuning.decrypt_task)
-    assert measured(benchmark, lambda: pair[1].decrypt(c)).all()
-
-
-def test_sum(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    c = repeated(pair[0], tasks * tuning.multiply_task)
-    assert pair[1].decrypt(measured(benchmark, c.sum)) == c.size
-
-
-def test_matrix(benchmark: Any, pair: Keys, tuning: Tuning, jobs: int, tasks: int) -> None:
-    rows = 8
-    c = repeated(pair[0], -(-tasks * tuning.multiply_task // (rows * -(-BITS // 4))))
-    matrix = np.full((rows, c.size), 2**BITS - 1)
-    assert pair[1].decrypt(measured(benchmark, lambda: matrix @ c)).tolist() == [c.size * (2**BITS - 1)] * rows
+@pytest.mark.parametrize("tasks", slow_but(1, 2, 4, 16))  # how many of the smallest tasks the work is
+@pytest.mark.parametrize("jobs", slow_but(1, 2))
+@pytest.mark.parametrize("name", ["encrypt", "decrypt", "sum", "matrix"])
+def test_workers(benchmark: Any, pair: Keys, name: str, jobs: int, tasks: int) -> None:
+    call = made(pair, name, tasks)
+    with joblib.parallel_config(n_jobs=jobs):
+        if not benchmark.disabled:
+            call.run()
+        result = benchmark.pedantic(call.run, rounds=1 if benchmark.disabled else 5)
+    plain = pair[1].decrypt(result) if isinstance(result, EncryptedArray) else result
+    np.testing.assert_array_equal(plain, call.expected)

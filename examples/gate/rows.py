@@ -26,7 +26,7 @@ def add_up_columns():
         total = add_up(columns)
     assert private_key.decrypt(total).tolist() == (21 * values).tolist()
     counts["ciphertexts"] = total.n_ciphertexts
-    modulus = public_key.n**2
+    modulus = 7**1459  # 4096 bits that are no key's: a reference does the same in every run
     return lambda: add_up(columns), lambda: pow(3, 1 << 32, modulus), counts
 
 

@@ -165,7 +165,7 @@ nb::bytes store(const Ring& ring, const Batch& batch) {
     PyObject* object = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
     if (!object) throw nb::python_error();
     nb::bytes bytes = nb::steal<nb::bytes>(object);
-    auto* data = reinterpret_cast<std::uint8_t*>(PyBytes_AS_STRING(object));
+    auto* data = reinterpret_cast<std::uint8_t*>(PyBytes_AsString(object));
     without_gil([&] { ring.store(batch, data); });
     return bytes;
 }

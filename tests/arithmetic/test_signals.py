@@ -38,7 +38,7 @@ def interrupted(engine: str, work: str) -> dict[str, Any]:
         assert process.stdout is not None
         assert process.stdout.readline() == "working\n"
         process.send_signal(signal.SIGINT)
-        report: dict[str, Any] = json.loads(process.communicate(timeout=120)[0])
+        report: dict[str, Any] = json.loads(process.communicate(timeout=60)[0])
         return report
     finally:
         process.kill()
@@ -51,14 +51,14 @@ def test_h78_native_work_ends_before_it_is_done(work: str) -> None:
     report = interrupted(SLOW_NATIVE, work)
     assert report["outcome"] == "interrupted"
     assert report["other"] is None  # what stands at the end of the work was not reached
-    assert report["done"] < report["to do"] / 2
+    assert report["done"] == report["later"] < report["to do"] / 2
 
 
 @pytest.mark.parametrize("work", ["load", "power", "threads"])
 def test_h78_gmp_work_ends_before_it_is_done(work: str) -> None:
     report = interrupted("gmp", work)
     assert report["outcome"] == "interrupted"
-    assert report["done"] < report["to do"] / 2
+    assert report["done"] == report["later"] < report["to do"] / 2
 
 
 @pytest.mark.parametrize("bits", [2048, 4096, 8192, 16384])

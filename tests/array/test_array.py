@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from fractions import Fraction
@@ -24,6 +25,7 @@ from vecphe import (
     PrivateKey,
     PublicKey,
 )
+from vecphe.arithmetic import available_engines
 from vecphe.numbers.key_numbers import PublicNumbers
 
 Keypair = tuple[PublicKey, PrivateKey]
@@ -531,8 +533,39 @@ def test_h13_decrypt_takes_only_encrypted_arrays(private_key: PrivateKey) -> Non
             private_key.decrypt(bad)  # type: ignore[arg-type]
 
 
-def test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption(keypair: Keypair) -> None:
+def test_h21_the_bound_follows_the_scale_of_a_plain_summand(keypair: Keypair) -> None:
     public_key, private_key = keypair
+    c = public_key.encrypt([3, -4], encoding=FixedPoint(0, 10)) + 0.25
+    assert c.format.fraction_bits > 0
+    assert Fraction(c.bound, 1 << c.format.fraction_bits) == 20
+    assert private_key.decrypt(c).tolist() == [3.25, -3.75]
+
+
+def test_h39_products_are_not_fresh(keypair: Keypair) -> None:
+    c = keypair[0].encrypt([3, -4])
+    assert c.is_fresh
+    assert (c + 1).is_fresh
+    for product in (c * 1, c * [1, 1], c * 0.5, c / 2, -c, np.eye(2, dtype=int) @ c, c @ np.eye(2), c + 0.25):
+        assert not product.is_fresh
+
+
+def test_h21_h39_what_arrays_joined_have_of_their_parts(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    integers, others = public_key.encrypt([1, 2]), public_key.encrypt([0.5])
+    for parts, kind in (((integers, others), "f"), ((others, integers), "f"), ((integers, integers), "i")):
+        assert private_key.decrypt(vecphe.concatenate(parts)).dtype.kind == kind
+    total = integers + integers
+    for parts in ((integers, total), (total, integers)):
+        joined = vecphe.concatenate(parts)
+        assert (joined.terms, joined.bound) == (2, 2 * integers.bound) == (total.terms, total.bound)
+    assert integers.is_fresh
+    vecphe.concatenate([integers]).ciphertexts(rerandomize=False)
+    assert not integers.is_fresh
+
+
+@pytest.mark.parametrize("engine", [name for name, why_not in available_engines() if why_not is None])
+def test_h31_a_unit_that_turns_bad_in_memory_is_found_before_decryption(engine: str) -> None:
+    public_key, private_key = vecphe.generate_keypair(512, insecure=True, engine=engine)
     c = public_key.encrypt([1.0, 2.0])
     c._residues = public_key._context.ring.load([1, private_key.q])
     with pytest.raises(InvalidCiphertextError):
@@ -682,7 +715,8 @@ def test_keywords_of_numpy_are_honoured_or_refused(keypair: Keypair) -> None:
         (np.sum(c, axis=0, keepdims=True), x.sum(axis=0, keepdims=True)),
         (np.mean(c, keepdims=True), x.mean(keepdims=True)),
         (np.add.reduce(c, axis=1, keepdims=True), x.sum(axis=1, keepdims=True)),
-        (np.reshape(c, shape=(3, 2)), x.reshape(3, 2)),
+        # Before numpy 2.1 the keyword had another name.
+        (np.reshape(c, **{list(inspect.signature(np.reshape).parameters)[1]: (3, 2)}), x.reshape(3, 2)),
     ):
         np.testing.assert_allclose(keypair[1].decrypt(result), expected, rtol=1e-15)
         assert result.shape == expected.shape

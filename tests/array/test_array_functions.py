@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import weakref
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from vecphe import (
     EncryptedArray,
@@ -26,6 +28,7 @@ Keypair = tuple[PublicKey, PrivateKey]
 X = np.array([[1.0, -2.5, 3.0, 0.5], [4.0, 5.0, -6.25, 7.0]])
 Y = np.array([[10.0, 20.0, 30.0, 40.0], [-1.0, 0.25, 2.0, 3.0]])
 MASK = np.array([[True, False, True, False], [False, False, True, True]])
+MISSING = np.where(MASK, np.nan, Y)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,21 @@ ONE: list[Callable[[Any], Any]] = [
     lambda a: np.where(np.array([[[True]], [[False]]]), a, Y),
     lambda a: np.where(MASK.tolist(), a, Y.tolist()),
     lambda a: np.where(True, a, Y),
+    # Called by keywords, and with options that ask for what is so anyway.
+    lambda a: np.sum(a=a, axis=0, dtype=None, out=None),
+    lambda a: np.mean(a=a, keepdims=True),
+    lambda a: np.take(a=a, indices=[1], axis=1),
+    lambda a: np.split(ary=a, indices_or_sections=2)[1],
+    lambda a: np.flip(m=a),
+    lambda a: np.stack(arrays=[a, a], out=None, dtype=None),
+    lambda a: np.reshape(a, (4, 2), order="C"),
+    lambda a: np.copy(a=a, order="K"),
+    lambda a: np.dot(a=a, b=Y.T),
+    lambda a: np.outer(b=a, a=Y),
+    lambda a: np.add(a, 1, dtype=None),
+    lambda a: np.add.reduce(a, axis=1, dtype=None),
+    lambda a: np.where(np.isnan(MISSING), a, MISSING),  # what missing values are filled with
+    lambda a: np.where(~np.isnan(MISSING), MISSING.tolist(), a),
     lambda a: +a,
     lambda a: 0 + a,
     lambda a: a.transpose((0, 1)),
@@ -159,6 +177,31 @@ def test_h39_what_repeats_elements_is_not_fresh(public_key: PublicKey) -> None:
         assert not move(c).is_fresh
 
 
+def test_sizes_along_axes(keypair: Keypair) -> None:
+    c = keypair[0].encrypt(np.zeros((2, 3)))
+    assert (np.size(c), np.size(c, 0), np.size(c, axis=-1), np.shape(a=c)) == (6, 2, 3, (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda c: np.sum(c, dtype=float), "numpy.sum takes only a, axis, keepdims on encrypted arrays"),
+        (lambda c: np.sum(c, where=[True, False]), "numpy.sum takes only a, axis, keepdims"),
+        (lambda c: np.mean(c, 0, float), "numpy.mean takes only a, axis, keepdims"),
+        (lambda c: np.reshape(c, (2, 1), order="F"), "numpy.reshape takes only a, shape"),
+        (lambda c: np.ravel(c, "F"), "numpy.ravel takes only a on"),
+        (lambda c: np.dot(c, [1, 2], out=np.zeros(1)), "numpy.dot takes only a, b"),
+        (lambda c: np.outer([1], c, out=np.zeros((1, 2))), "numpy.outer takes only a, b"),
+        (lambda c: np.concatenate([c, c], dtype=float), "numpy.concatenate does not work"),
+    ],
+)
+def test_options_that_arrays_do_not_have_are_named_as_in_numpy(
+    keypair: Keypair, call: Callable[[Any], Any], told: str
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(told)):
+        call(keypair[0].encrypt([1.0, 2.0]))
+
+
 def test_choices_carry_scale_bound_and_kind(keypair: Keypair) -> None:
     public_key, private_key = keypair
     small, large = public_key.encrypt([1, 2]), public_key.encrypt([3, 4]) * 2**40
@@ -166,6 +209,9 @@ def test_choices_carry_scale_bound_and_kind(keypair: Keypair) -> None:
     for joined in (np.stack([small, large]), np.where([True, False], small, large), np.hstack([large, small])):
         assert joined.bound == large.bound
         assert joined.dtype == np.int64
+    assert private_key.decrypt(np.where(sp.csr_array([[True, False]]), small, 5)).tolist() == [[1, 5]]
+    missing = np.array([np.nan, 2**40], dtype=object)
+    assert private_key.decrypt(np.where([True, False], small, missing)).tolist() == [1, 2**40]
     mixed = np.where([True, False], small, halves)
     assert (mixed.dtype, mixed.format.fraction_bits) == (np.float64, halves.format.fraction_bits)
     assert private_key.decrypt(mixed).tolist() == [1.0, 0.75]

@@ -54,6 +54,9 @@ CASES = [
          x=RECORDS),
     Case("public_key.encrypt(x)", "x.filled(value)", "public_key.encrypt(x.filled(value))", [7.0, 2.0], x=MASKED,
          value=7.0),
+    *(Case(f"x {sign} c", "x.filled(value)", f"x.filled(value) {sign} c", expected, x=MASKED, value=7.0)
+      for sign, expected in (("+", [8.0, 4.0]), ("-", [6.0, 0.0]), ("*", [7.0, 4.0]))),
+    Case("x @ c", "x.filled(value)", "x.filled(value) @ c", 11.0, x=MASKED, value=7.0),
     Case("public_key.encrypt(x)", "part.filled(value)", "public_key.encrypt([part.filled(value) for part in x])",
          [[7.0, 2.0]] * 2, x=[MASKED, MASKED], value=7.0),
     Case("public_key.encrypt(x)", "x.toarray()", "public_key.encrypt(x.toarray())", [[0.0, 2.0]],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from vecphe.bench.environment import Environment
+from vecphe.bench.ratio_rows import Block
 from vecphe.bench.records import PHASES, Case, Record, Results
+from vecphe.bench.user_rows import Rows
 
 ENVIRONMENT = Environment(
     cpu="Test CPU", cores=2, system="Linux x86_64", engine="ifma", target="ifma512", versions={"vecphe": "0.1.0"}
@@ -46,6 +50,14 @@ def samples(seconds: float, noise: float = 0.03, seed: int = 0, count: int = 7) 
 
 def results(*records: Record, **changes: Any) -> Results:
     return Results(records or (record(),), **changes)
+
+
+def rows(
+    counts: Mapping[str, Mapping[str, int]], blocks: Mapping[str, Callable[[], Block]], slack: Mapping[str, float] = {}
+) -> Rows:
+    """Of a gate whose blocks a test chooses."""
+    timed: Any = {name: SimpleNamespace(block=block, slack=slack.get(name, 1.0)) for name, block in blocks.items()}
+    return Rows({name: lambda name=name: dict(counts[name]) for name in counts}, timed)
 
 
 def matrix_results() -> Results:

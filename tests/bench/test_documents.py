@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 from benchmarks import documents, targets
-from benchmarks.measure import Measured
-from benchmarks.saved import load, save, stamped, with_section
+from benchmarks.measure import Figure
+from benchmarks.saved import stamped, with_section
 
+from vecphe.bench.results_file import load_file, save_file
 from vecphe.errors import SerializationError
 
 LINES = [
-    Measured("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us", target=150),
-    Measured("setup", "set-up", 0.5, "s", at_most=True, target=0.3),
-    Measured("jobs", "two workers", 1.8, "x"),
+    Figure("encrypt", "encrypt something", 163.4, "x", "1 us against 2 us", target=150),
+    Figure("setup", "set-up", 0.5, "s", at_most=True, target=0.3),
+    Figure("jobs", "two workers", 1.8, "x"),
 ]
 
 
@@ -24,7 +25,7 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(targets, "measured_lines", lambda wanted: iter(LINES))
     monkeypatch.setattr(sys, "argv", ["targets", "--save", str(saved)])
     assert targets.main() == 1  # one target is missed
-    content = load(saved, "targets")
+    content = load_file(saved, "vecphe-targets", "make results")
     text = "\n".join(targets.as_table(content))
     assert text.startswith("Measured by `make targets` on ")
     assert "| encrypt something | 163 x | >= 150 | 1 us against 2 us |" in text
@@ -35,9 +36,9 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "other.json", "profile", stamped())
+    save_file(tmp_path / "other.json", "vecphe-profile", stamped())
     with pytest.raises(SerializationError, match=r"other\.json: schema is not 'vecphe-targets'"):
-        load(tmp_path / "other.json", "targets")
+        load_file(tmp_path / "other.json", "vecphe-targets", "make results")
 
 
 def test_a_section_is_replaced_and_nothing_else() -> None:

@@ -1,4 +1,4 @@
-"""The cost model, and the command that calibrates it. benchmarks/estimates.py holds it against measured rounds."""
+"""The cost model, and the command that calibrates it. benchmarks/lines.py holds it against measured rounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from vecphe.arithmetic import active_engine
+from vecphe.arithmetic import active_engine, available_engines
 from vecphe.bench import estimate as estimating
 from vecphe.bench.environment import use_engine
 from vecphe.bench.estimate import Costs, Plan, calibrate, estimate
@@ -226,3 +226,17 @@ def test_the_command_refuses_in_one_line() -> None:
     result = CliRunner().invoke(app, ["estimate", "--clients", "0", "--values", "5"])
     assert result.exit_code == 2
     assert result.stderr == "error: --clients must be from 1 to 1000000, not 0\n"
+
+
+def test_the_command_calibrates_the_engine_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    default = "portable" if dict(available_engines())["portable"] is None else "gmp"
+    monkeypatch.setenv("VECPHE_ENGINE", default)
+    arguments = ["estimate", "--clients", "3", "--values", "5", "--key-length", "512", "--json"]
+    engines = [
+        json.loads(CliRunner().invoke(app, [*arguments, *more]).stdout)["costs"]["engine"]
+        for more in ([], ["--engine", "gmp"])
+    ]
+    assert engines == [default, "gmp"]
+    refused = CliRunner().invoke(app, [*arguments, "--engine", "fast"])
+    assert refused.exit_code == 2
+    assert "error: no engine is called 'fast'; choose one of ifma" in refused.stderr

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.bench import made
 
-from vecphe.arithmetic import active_engine
-from vecphe.bench import gate
-from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_identity, load_baseline, save_baseline
+from vecphe.arithmetic import active_engine, available_engines
+from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_name, load_baseline, save_baseline
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
+from vecphe.bench.user_rows import Rows
 from vecphe.errors import EngineUnavailableError, SerializationError
 from vecphe.system.files import replace_file
 
@@ -32,17 +33,15 @@ class Machine:
         self.slowdown = 1.0
         self.timed = False
 
-    def samplers(self, say: Any) -> dict[str, Callable[[], Block]]:
+    def block(self) -> Block:
         self.timed = True
-        return {ROW: lambda: Block(self.slowdown, self.reference)}
+        return Block(self.slowdown, self.reference)
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
-    monkeypatch.setattr(gate, "_count_all", lambda say, used: machine.counts)
-    monkeypatch.setattr(gate, "_samplers", machine.samplers)
-    monkeypatch.setattr(gate, "RATIO_ROWS", RATIO_ROWS[:1])
+    monkeypatch.setattr(Rows, "of_library", lambda: made.rows(machine.counts, {ROW: machine.block}))
     return machine
 
 
@@ -105,7 +104,7 @@ def test_on_another_cpu_only_counts_are_judged(machine: Machine, file: Path, row
     report = check_baseline(file)
     assert report.ok
     assert not machine.timed
-    assert f"SPEEDS WERE NOT JUDGED: they were taken on Some other CPU, and this is {cpu_identity()}" in str(report)
+    assert f"SPEEDS WERE NOT JUDGED: they were taken on Some other CPU, and this is {cpu_name()}" in str(report)
     machine.counts["add"]["kernel.products"] += 1
     assert check_baseline(file).failed == ["add"]
 
@@ -119,10 +118,10 @@ def test_an_engine_that_was_asked_for_and_does_not_run_fails_every_row(
     def refuse(name: str) -> None:
         raise why_not
 
-    monkeypatch.setattr(gate, "engine_named", refuse)
+    monkeypatch.setattr("vecphe.bench.gate.engine_named", refuse)
     report = check_baseline(file, engine="gmp")
     assert report.failed == ["add", "decrypt", ROW]
-    assert "needs engine gmp (6.3), which does not run here: it does not run" in str(report)
+    assert "FAILED: decrypt: needs target 6.3: it does not run" in str(report)
     assert not machine.timed
 
 
@@ -134,6 +133,29 @@ def test_another_engine_can_be_asked_for(machine: Machine, file: Path, rows: Eng
     rewrite(file, rows, gmp=replace(rows, target="6.3", speeds={}))
     report = check_baseline(file, engine="gmp")
     assert report.ok, report
+
+
+def test_an_engine_that_is_not_there_and_has_no_rows_is_refused(
+    machine: Machine, file: Path, tmp_path: Path, rows: EngineRows
+) -> None:
+    with pytest.raises(EngineUnavailableError, match="no engine is called 'ifma9'"):
+        check_baseline(other_baseline(tmp_path, ifma9=rows), engine="ifma9")
+    missing = next((name for name, why_not in available_engines() if why_not is not None), None)
+    if missing is None:
+        pytest.skip("every engine runs here")
+    with pytest.raises(EngineUnavailableError, match=f"engine '{missing}' does not run here"):
+        check_baseline(file, engine=missing)
+
+
+@pytest.mark.skipif(dict(available_engines())["portable"] is not None, reason="needs the native kernel")
+def test_another_build_of_an_engine_is_not_the_one_of_the_baseline(
+    machine: Machine, file: Path, rows: EngineRows
+) -> None:
+    rewrite(file, rows, portable=replace(rows, target="another"))
+    report = check_baseline(file, engine="portable")
+    assert report.failed == ["engine"]
+    assert "FAILED: engine: target is not another" in str(report)
+    assert not machine.timed
 
 
 def other_baseline(path: Path, **engines: EngineRows) -> Path:
@@ -185,7 +207,10 @@ def test_a_baseline_without_speeds_fails_a_full_check(machine: Machine, file: Pa
     save_baseline(file, Baseline("ifma9", {"ifma9": rows, active_engine().name: replace(rows, speeds={})}))
     report = check_baseline(file)
     assert report.ok
-    assert "the baseline has no speeds of engine" in str(report)
+    assert f"the baseline has no speeds of engine {active_engine().name}" in str(report)
+    few = replace(rows, speeds={"speed: gone": SPEED})
+    save_baseline(file, Baseline("ifma9", {"ifma9": rows, active_engine().name: few}))
+    assert sorted(check_baseline(file).failed) == ["speed: gone", ROW]
 
 
 def test_speeds_alone_are_held_against_other_code(machine: Machine, file: Path, rows: EngineRows) -> None:
@@ -272,6 +297,12 @@ def test_an_update_of_counts_elsewhere_keeps_the_speeds_and_their_cpu(
     found = baseline.engines[active_engine().name]
     assert (found.speeds, found.cpu, found.counts["new"]) == ({ROW: SPEED}, "Some other CPU", {"b": 1})
     assert len(changed) == 1
+
+
+def test_an_update_of_counts_without_speeds_is_of_this_cpu(machine: Machine, file: Path, rows: EngineRows) -> None:
+    rewrite(file, replace(rows, cpu="Some other CPU", speeds={}))
+    baseline, _ = updated_baseline(file, counts_only=True)
+    assert baseline.engines[active_engine().name].cpu == cpu_name()
 
 
 def test_a_first_baseline_requires_the_engine_it_was_made_on(machine: Machine, tmp_path: Path) -> None:
@@ -434,7 +465,7 @@ def test_the_committed_baseline_loads_and_has_every_row() -> None:
     assert baseline.engine == "ifma"
     assert {"ifma", "ifma256", "fma512", "fma256", "gmp", "portable"} == baseline.engines.keys()
     for rows in baseline.engines.values():
-        assert list(rows.counts) == sorted(row.name for row in COUNT_ROWS)
+        assert list(rows.counts) == sorted(COUNT_ROWS)
     for engine in ("ifma", "gmp"):
         assert baseline.engines[engine].speeds.keys() == {row.name for row in RATIO_ROWS}
 
@@ -446,10 +477,8 @@ def test_rows_that_depend_on_the_caches_have_twice_the_tolerance(
     assert slack == 2.0
     loose = next(row.name for row in RATIO_ROWS if row.slack == slack)
     rewrite(file, replace(rows, speeds={ROW: SPEED, loose: SPEED}))
-    monkeypatch.setattr(
-        gate, "_samplers", lambda say: {row: lambda: Block(machine.slowdown, 4.0) for row in (ROW, loose)}
-    )
-    monkeypatch.setattr(gate, "RATIO_ROWS", [row for row in RATIO_ROWS if row.name in (ROW, loose)])
+    blocks = {ROW: machine.block, loose: machine.block}
+    monkeypatch.setattr(Rows, "of_library", lambda: made.rows(COUNTS, blocks, {loose: slack}))
     machine.slowdown = 1.15
     assert check_baseline(file).failed == [ROW]
     machine.slowdown = 1.3

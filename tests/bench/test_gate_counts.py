@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 
 import vecphe.arithmetic.gmp
 import vecphe.randomness.randomizers
 from vecphe.arithmetic import active_engine, available_engines, engine_named
-from vecphe.bench.count_rows import COUNT_ROWS, CountRow, Material, count_row
+from vecphe.bench.count_rows import COUNT_ROWS, Material, count
 from vecphe.bench.counts import Counts, counting
 from vecphe.bench.environment import use_engine
 from vecphe.bench.workloads import integers
 from vecphe.errors import BenchmarkError
 from vecphe.federated import PackedBackend
 
-ROWS = {row.name: row for row in COUNT_ROWS}
 ENGINES = [name for name, why_not in available_engines() if why_not is None]
 
 
@@ -30,7 +29,7 @@ def material(engine: str) -> Material:
 
 
 def counts_of(name: str) -> Counts:
-    return count_row(ROWS[name], material(active_engine().name))
+    return count(COUNT_ROWS[name], lambda: material(active_engine().name))
 
 
 @pytest.fixture(params=list(dict.fromkeys([active_engine().name, "gmp"])))
@@ -41,11 +40,11 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ["encrypt 1000 packed", "decrypt 64"])
 def test_counts_are_equal_on_every_run_and_for_every_key(engine: str, name: str) -> None:
-    assert counts_of(name) == count_row(ROWS[name], Material())
+    assert counts_of(name) == count(COUNT_ROWS[name], Material)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(ROWS))
+@pytest.mark.parametrize("name", list(COUNT_ROWS))
 def test_all_counts_are_equal_five_times(engine: str, name: str) -> None:
     counts = [counts_of(name) for _ in range(5)]
     assert all(again == counts[0] for again in counts)
@@ -136,7 +135,6 @@ def test_packing_switched_off_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "packed round, 5 clients, 1000 values"
     packed = counts_of(name)
     monkeypatch.setattr(PackedBackend, "packed", False)
-    monkeypatch.setattr("vecphe.bench.sides.Side.ciphertexts", lambda self, values: values)
     plain = counts_of(name)
     assert packed["ciphertexts"] < 40
     assert plain["ciphertexts"] == 1000
@@ -165,7 +163,20 @@ def test_only_the_block_is_counted() -> None:
     assert nothing == {}
 
 
+def test_what_is_seen_of_a_result_is_checked() -> None:
+    m = material(active_engine().name)
+    sevens = np.full(3, 7)
+    array, seen_of = m.public_key.encrypt(sevens), m.expecting(sevens)
+    data = array.to_bytes()
+    assert seen_of(array) == seen_of(sevens) == seen_of(sevens + 5e-10) == {"ciphertexts": 3}
+    assert seen_of(data) == {"ciphertexts": 3, "wire_bytes": len(data)}
+    for wrong in (array + 1, array[:1], (array + 1).to_bytes(), sevens - 1, sevens[:1], sevens + 2e-9):
+        with pytest.raises(BenchmarkError, match="decrypted to a wrong result"):
+            seen_of(wrong)
+
+
 def test_a_wrong_result_has_no_counts() -> None:
-    row = CountRow("wrong", lambda m: None, lambda m, _: ({}, lambda: False))
-    with warnings.catch_warnings(), pytest.raises(BenchmarkError, match="wrong: decrypted to a wrong result"):
-        count_row(row, material(active_engine().name))
+    m = material(active_engine().name)
+    array = m.public_key.encrypt(integers(3))
+    with pytest.raises(BenchmarkError, match="decrypted to a wrong result"):
+        count(lambda _: (lambda: array + array, m.expecting(integers(3))), lambda: m)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.bench import made
 
 from vecphe.arithmetic import active_engine
 from vecphe.bench import gate
@@ -17,6 +18,7 @@ from vecphe.bench.baseline import Baseline, EngineRows, Speed, save_baseline
 from vecphe.bench.gate import Report, check_baseline
 from vecphe.bench.judge import judge
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
+from vecphe.bench.user_rows import Rows
 
 FIRST, SECOND = RATIO_ROWS[:2]
 STEADY = Speed(speed=4.0, highest=4.0, seconds=1.0, reference=4.0)
@@ -99,9 +101,9 @@ def test_that_many_blocks_tell_99_per_cent_from_others(n: int) -> None:
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Report]:
     def checked(rows: dict[Any, Block], **options: Any) -> Report:
-        monkeypatch.setattr(gate, "_count_all", lambda say, used: {"add": {"ciphertexts": 3}})
-        monkeypatch.setattr(gate, "RATIO_ROWS", list(rows))
-        monkeypatch.setattr(gate, "_samplers", lambda say: {row.name: lambda b=b: b for row, b in rows.items()})
+        blocks = {row.name: lambda b=b: b for row, b in rows.items()}
+        made_up = made.rows({"add": {"ciphertexts": 3}}, blocks, {row.name: row.slack for row in rows})
+        monkeypatch.setattr(Rows, "of_library", lambda: made_up)
         engine = active_engine()
         speeds = {row.name: STEADY for row in rows}
         measured = EngineRows.measured(engine, {"add": {"ciphertexts": 3}}, speeds)

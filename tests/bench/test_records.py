@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.bench.made import CASE, matrix_results, record, results
 
 from vecphe.bench.records import csv_text
-from vecphe.bench.results_file import load_results, results_as_dict, results_from_dict
+from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.errors import SerializationError
 
 
@@ -27,7 +28,6 @@ def test_derived_figures() -> None:
     made = record(samples={phase: [0.5, 0.25, 1.0] for phase in ("encrypt", "add", "decrypt", "round")})
     made = record(samples=made.samples, reference=[10.0, 10.0, 10.0])
     assert made.seconds("round") == 0.5
-    assert made.ratios == [20.0, 40.0, 10.0]
     assert made.speed_up == 20.0
     assert made.quartiles("add") == (0.375, 0.75)
     assert record(reference=[]).speed_up is None
@@ -51,6 +51,15 @@ def test_csv_has_a_row_a_record() -> None:
     assert float(first["round"]) == matrix_results().records[0].seconds("round")
     assert first["cpu"] == "Test CPU"
     assert first["version_vecphe"] == "0.1.0"
+
+
+def refusal(tmp_path: Path, content: dict[str, Any]) -> str:
+    """What is said of a file with that content."""
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(SerializationError) as caught:
+        load_results(path)
+    return str(caught.value).removeprefix(f"{path}: ")
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -114,16 +123,14 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("records.0.environment.versions", []),
     ],
 )
-def test_a_wrong_entry_is_named(path: str, value: Any) -> None:
-    name = path.split(".")[-1]
-    with pytest.raises(SerializationError, match=rf"\b{name}\b|records"):
-        results_from_dict(changed(path, value))
+def test_a_wrong_entry_is_named(tmp_path: Path, path: str, value: Any) -> None:
+    *_, before, name = ("", *path.split("."))
+    said = refusal(tmp_path, changed(path, value))
+    assert re.search(rf"\b{before if before == 'samples' else name}\b", said)
 
 
-def test_a_case_twice_is_refused() -> None:
-    content = results_as_dict(results(record(), record()))
-    with pytest.raises(SerializationError, match="twice"):
-        results_from_dict(content)
+def test_a_case_twice_is_refused(tmp_path: Path) -> None:
+    assert "twice" in refusal(tmp_path, results_as_dict(results(record(), record())))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from vecphe.arithmetic import active_engine, available_engines
 from vecphe.bench import environment, sides
 from vecphe.bench import estimate as estimating
 from vecphe.bench import runner as runner_module
-from vecphe.bench.environment import Environment, PeakMemory, engine_warning, use_engine
+from vecphe.bench.environment import Environment, engine_warning, use_engine, with_peak_memory
 from vecphe.bench.estimate import Plan, estimate, rough_seconds, side_costs
 from vecphe.bench.matrix import Matrix
 from vecphe.bench.records import PHASES, Case
@@ -31,13 +31,13 @@ class Silent:
 
     def __init__(self, after: int = -1, action: Callable[[], None] = lambda: None) -> None:
         self.steps, self.seconds = 0, 0.0
+        self.texts: list[str] = []
         self.after, self.action = after, action
 
-    def calibrating(self, key_length: int) -> None: ...
-
-    def started(self, case: Case) -> None: ...
-
-    def advanced(self, seconds: float) -> None:
+    def __call__(self, text: str, seconds: float) -> None:
+        self.texts.append(text)
+        if not seconds:  # work begins
+            return
         self.steps += 1
         self.seconds += seconds
         if self.steps == self.after:
@@ -126,9 +126,9 @@ def test_many_clients_are_capped_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cap_leaves_as_many_clients_as_fit() -> None:
     runner, _ = calibrated(clients=(1000,), values=(1,), backends=("naive",))
-    (side,) = runner._sides.values()
-    # Not those of a busy machine.
-    runner._costs[side] = replace(runner._costs[side], randomize=0.1, add=0.001, decrypt=0.1, **NO_CALLS)
+    side, costs = runner._side("naive", 512, 3)
+    costs = replace(costs, randomize=0.1, add=0.001, decrypt=0.1, **NO_CALLS)  # not those of a busy machine
+    runner._side = lambda *_: (side, costs)  # type: ignore[assignment]
     object.__setattr__(runner.matrix, "naive_seconds", 1000.0)
     (whole,) = runner._plan(Case(512, 1000, 1))
     assert whole.vectors.shape == (1000, 1)
@@ -146,8 +146,7 @@ def test_the_reference_is_measured_although_its_row_is_not_wanted() -> None:
 
 
 def test_without_phe_there_is_no_speed_up_and_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (runner_module, sides):
-        monkeypatch.setattr(module, "naive_module", lambda: None)
+    monkeypatch.setattr(runner_module, "naive_module", lambda: None)
     runner, _ = calibrated()
     results = runner.run(Silent())
     assert results.backends == ["vectorized", "packed"]
@@ -181,11 +180,33 @@ def test_a_wrong_sum_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runner.results.records == ()
 
 
-def test_another_engine_is_used_and_recorded() -> None:
+def test_another_engine_is_used_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default engine stays what it was, for whatever else runs in the process."""
+    default = "portable" if dict(available_engines())["portable"] is None else "gmp"
+    monkeypatch.setenv("VECPHE_ENGINE", default)
+    used, run = set(), Side.run
+
+    def watched(side: Side, vectors: Any) -> Any:
+        used.add((active_engine().name, side.public_key.public_key._context.engine.name))
+        return run(side, vectors)
+
+    monkeypatch.setattr(Side, "run", watched)
+    monkeypatch.setattr(runner_module, "naive_module", lambda: None)
     runner, _ = calibrated(engine="gmp", backends=("packed",))
     (record,) = runner.run(Silent()).records
+    assert used == {(default, "gmp")}
     assert record.environment.engine == "gmp"
     assert "GMP" in record.environment.target
+
+
+def test_rough_estimates_are_of_the_engine_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Side] = []
+    monkeypatch.setattr(estimating, "side_costs", lambda side: made.append(side) or side_costs(side))
+    rough_seconds("vectorized", Plan(3, 4, 256, packed=False, engine="gmp"), 10)
+    (side,) = made
+    assert side.public_key.public_key._context.engine.name == "gmp"  # type: ignore[attr-defined]
+    with pytest.raises(EngineUnavailableError, match="no engine is called 'fast'"):
+        rough_seconds("vectorized", Plan(3, 4, 256, packed=False, engine="fast"), 10)
 
 
 def test_use_engine_puts_the_choice_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,16 +250,14 @@ def test_the_warning_names_a_fast_engine_that_would_have_run(monkeypatch: pytest
 
 def test_peak_memory_sees_a_block_and_not_what_was_there() -> None:
     there = np.ones(4_000_000)
-    with PeakMemory() as peak:
-        block = np.ones(8_000_000)
-        del block
-    if peak.bytes is None:
+    shape, peak = with_peak_memory(lambda: np.ones(8_000_000).shape)
+    if peak is None:
         pytest.skip("this system does not tell the peak")
-    assert 60e6 < peak.bytes < 90e6
-    with PeakMemory() as none:
-        pass
-    assert none.bytes is not None
-    assert none.bytes < 4e6
+    assert shape == (8_000_000,)
+    assert 60e6 < peak < 90e6
+    _, none = with_peak_memory(lambda: None)
+    assert none is not None
+    assert none < 4e6
     assert there.any()
 
 
@@ -284,9 +303,9 @@ def test_rough_estimates_of_long_keys_come_from_short_ones(monkeypatch: pytest.M
     lengths: list[int] = []
     made = Side.__init__
 
-    def watched(self: Any, name: str, key_length: int, *rest: Any) -> None:
+    def watched(self: Any, name: str, key_length: int, *rest: Any, **options: Any) -> None:
         lengths.append(key_length)
-        made(self, name, key_length, *rest)
+        made(self, name, key_length, *rest, **options)
 
     monkeypatch.setattr(Side, "__init__", watched)
     monkeypatch.setattr(estimating, "_SHORT_KEY", 256)

@@ -48,22 +48,43 @@ def command():
     return run
 
 
+# A command that says so on a pipe once it calls the function named first.
+TOLD = """\
+import os, pkgutil, sys
+from vecphe.cli import main
+where, told = sys.argv[1:3]
+home, _, name = where.rpartition(".")
+owner = pkgutil.resolve_name(home)
+original = getattr(owner, name)
+setattr(owner, name, lambda *args, **options: (os.write(int(told), b"!"), original(*args, **options))[1])
+del sys.argv[1:3]
+sys.exit(main())
+"""
+
+
 @pytest.fixture
 def start_command():
-    """Start `vecphe` with arguments; the running process."""
+    """Start `vecphe` with arguments; the running process, by default at once, or once it calls a function `until`."""
     started = []
 
-    def start(*args, **options):
+    def start(*args, until=None, **options):
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        hears, tells = os.pipe()
+        how = ["-m", "vecphe"] if until is None else ["-c", TOLD, until, str(tells)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "vecphe", *args],
+            [sys.executable, *how, *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
+            pass_fds=[tells],
             **options,
         )
         started.append(process)
+        os.close(tells)
+        if until is not None:
+            os.read(hears, 1)  # or nothing, if the process ends
+        os.close(hears)
         return process
 
     yield start

@@ -639,8 +639,8 @@ def test_h68_a_reader_that_left_causes_no_traceback(tmp_path, key_files):
 def test_h60_ctrl_c_in_key_generation(start_command, tmp_path):
     import signal
 
-    process = start_command("keygen", "-o", str(tmp_path / "key"), "--key-length", "16384")
-    time.sleep(2.5)
+    search = "vecphe.keys.generation.random_prime_pair"
+    process = start_command("keygen", "-o", str(tmp_path / "key"), "--key-length", "16384", until=search)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -28,9 +28,8 @@ def test_h60_ctrl_c_ends_a_run_with_130(start_command):
 
 @pytest.mark.slow  # `vecphe keygen` is interrupted in the same search in test_crypt
 def test_h60_ctrl_c_in_key_generation(start_command):
-    process = start_command("run", "--backend", "packed", "--key-length", "8192")
-    process.stdout.readline()
-    time.sleep(0.5)
+    search = "vecphe.keys.generation.random_prime_pair"
+    process = start_command("run", "--backend", "packed", "--key-length", "8192", until=search)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130

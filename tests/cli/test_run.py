@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 import vecphe.cli.comparison as comparison_module
 from vecphe.cli.app import app
 from vecphe.cli.output import write_json
-from vecphe.federated import NaiveBackend
 from vecphe.numbers.primes import random_prime_pair
 
 SHORT = ["run", "--key-length", "256", "--insecure", "--iterations", "2"]
@@ -243,8 +242,8 @@ def test_h67_no_private_number_in_what_is_printed_or_written(main_here, monkeypa
 
     monkeypatch.setattr("vecphe.keys.generation.random_prime_pair", remembered)
     monkeypatch.setattr(
-        "vecphe.cli.comparison._naive_backend",
-        lambda: NaiveBackend(SimpleNamespace(**{**vars(phe), "generate_paillier_keypair": remembered_by_phe})),
+        "vecphe.federated.backends._imported_phe",
+        lambda: SimpleNamespace(**{**vars(phe), "generate_paillier_keypair": remembered_by_phe}),
     )
     caplog.set_level(logging.DEBUG)
     path = tmp_path / "result.json"

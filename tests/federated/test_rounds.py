@@ -236,6 +236,18 @@ def test_h75_vectors_of_no_client_do_not_stand_for_clients(parties):
         assert "of no client were mixed" in refusal(parties.server, total)
 
 
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_h75_a_copy_of_the_ledger_decides_no_second_time(parties, duplicate):
+    ledger = duplicate(parties.server.ledger)
+    server = copy.copy(parties.server)
+    parties.server.decrypt_aggregate(summed(vectors_of(parties)), 3)
+    server.ledger = ledger
+    assert "was decrypted before" in refusal(server, summed(vectors_of(parties)))
+    assert duplicate(parties.server).ledger is ledger
+    with pytest.raises(TypeError, match="refuses to be pickled"):
+        pickle.dumps(ledger)
+
+
 def test_h75_a_second_sum_of_a_round_is_refused(parties):
     server, clients = parties.server, parties.clients
     total = ring_pass(clients)

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.saved import save, stamped
+from benchmarks.saved import stamped
 from tests.mutants.model import ROOT, Mutant, replaced
 from tests.mutants.replay import Copies, check_processes, environment
 
 from vecphe.arithmetic import active_engine
+from vecphe.bench.results_file import save_file
 
 EXAMPLE = ROOT / "examples" / "gate"
 SLOWER = """
@@ -43,6 +44,9 @@ def add_up(columns):
     return total
 """
 PASSES, CATCHES = 10, 5
+# In the middle between as fast and 15 % slower, 7 % from either: at a load of 10 the speeds that processes found of one
+# version lay within 3 % of each other, their limits within 1 % of the median. 10 % would leave 3.4 % in all.
+SPEEDS = ("--speeds-only", "--tolerance", "0.07")
 _CHECK = "if not self.all_units(batch):"
 
 
@@ -206,7 +210,7 @@ def project_checks(engine: str, copies: Copies) -> Iterator[dict[str, Any]]:
             slow_down(project)
         wrong, said = [], []
         for _ in range(times):
-            findings = answer(bench(copy, "check", baseline, *options, "--speeds-only", "--json"))
+            findings = answer(bench(copy, "check", baseline, *options, *SPEEDS, "--json"))
             failed = {finding["row"] for finding in findings if finding["status"] == "failed"}
             wrong += [f"{', '.join(failed) or 'nothing'} failed"] if failed != wanted else []
             said += [f"{finding['status']}: {finding['row']}: {finding['text']}" for finding in findings[:1]]
@@ -246,7 +250,7 @@ def main() -> int:
             print("\n".join(f"  {line}" for line in told["said"]), flush=True)
             replayed.append(told)
     if arguments.save:
-        save(arguments.save, "regressions", stamped(plants=replayed))
+        save_file(arguments.save, "vecphe-regressions", stamped(plants=replayed))
     right = sum(not told["wrong"] for told in replayed)
     print(f"\n{right} of {len(replayed)} as they should be")
     return 0 if right == len(replayed) else 1

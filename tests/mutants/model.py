@@ -30,7 +30,7 @@ class Mutant:
     file : str
         Path below src/vecphe.
     old, new : str
-        Text that stands there exactly once, and what replaces it.
+        Text that stands there exactly once, however its lines are broken, and what replaces it.
     tests : tuple of str
         ``path::function`` below tests/; of each, at least one case must fail, in the test itself.
     """
@@ -60,9 +60,20 @@ class Mutant:
 def replaced(path: Path, name: str, old: str, new: str) -> str:
     """Text of a file with `old` replaced, which stands there once; raise StaleMutantError if it does not."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if text.count(old) != 1:
-        raise StaleMutantError(f"{name} holds the text {text.count(old)} times, not once: {old!r}")
-    return text.replace(old, new)
+    places = [place.span() for place in _as_formatted(old).finditer(text)]
+    if len(places) != 1:
+        raise StaleMutantError(f"{name} holds the text {len(places)} times, not once: {old!r}")
+    ((start, stop),) = places
+    return text[:start] + new + text[stop:]
+
+
+def _as_formatted(code: str) -> re.Pattern[str]:
+    """Code however its lines are broken: other space between its words, and a comma or none before what closes."""
+    core = code.strip()
+    before, after = code.split(core) if core else (code, "")
+    words = re.findall(r"\w+|[^\w\s]", re.sub(r",(?=\s*[)\]}])", "", core))
+    inner = r"\s*".join(rf"(?:,\s*)?\{word}" if word in ")]}" else re.escape(word) for word in words)
+    return re.compile(re.escape(before) + inner + re.escape(after))
 
 
 def load_table(package: str = "tests.mutants.table") -> list[Mutant]:

@@ -134,6 +134,7 @@ def environment(copy: Path) -> dict[str, str]:
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / "hypothesis"),
+        "PYTEST_DEBUG_TEMPROOT": str(copy),  # where all share one, each clears up what others still use
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.mutants.gate import EXAMPLE, PLANTS, PRODUCT, SLOW_PRODUCT, Plant, complaints, slow_down
+from tests.mutants.gate import EXAMPLE, PLANTS, PRODUCT, SLOW_PRODUCT, SLOWER, SPEEDS, Plant, complaints, slow_down
 from tests.mutants.model import ROOT, SOURCE, replaced
 
 BY_NAME = {plant.name: plant for plant in PLANTS}
@@ -65,3 +65,10 @@ def test_speeds_of_other_rows_may_suffer_from_a_slower_product() -> None:
     other = [{"row": "speed: matmul", "status": "failed", "text": ""}]
     assert complaints(BY_NAME["product"], product + other, 1) == []
     assert complaints(BY_NAME["product"], product + findings(add="failed"), 1) == ["falsely named: add"]
+
+
+def test_the_example_is_held_in_the_middle_between_both_speeds() -> None:
+    slower = float(SLOWER.partition("started + ")[2].partition(" *")[0])
+    assert slower == 1.15
+    least = 1 - float(SPEEDS[-1])
+    assert least * slower == pytest.approx(1 / least, abs=0.01)

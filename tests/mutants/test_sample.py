@@ -67,10 +67,15 @@ def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_mirror_of_a_module_goes_first_and_fast_tests_before_slow_ones() -> None:
     fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
-    seconds = {"tests/a.py::x": 3.0, "tests/a.py::y": 1.0, "tests/b.py::x": 0.5, "tests/test_public_key.py::x": 9.0}
+    seconds = {
+        "tests/a.py::x": 3.0,
+        "tests/a.py::y": 1.0,
+        "tests/b.py::x": 0.5,
+        "tests/keys/test_public_key.py::x": 9.0,
+    }
     covering = Covering(seconds, {"keys/public_key.py": {fault.runs_in[0]: set(seconds)}})
     groups = covering.of(fault)
-    assert groups == [["tests/test_public_key.py::x"], ["tests/b.py::x"], ["tests/a.py::y", "tests/a.py::x"]]
+    assert groups == [["tests/keys/test_public_key.py::x"], ["tests/b.py::x"], ["tests/a.py::y", "tests/a.py::x"]]
     assert covering.time_of(groups) == 13.5
 
 

@@ -38,6 +38,17 @@ def test_text_that_is_missing_or_stands_twice_is_stale(tmp_path: Path) -> None:
             Mutant((1,), file, old, "", ("a::b",)).mutated(tmp_path)
 
 
+def test_lines_may_be_broken_anew(tmp_path: Path) -> None:
+    (tmp_path / "vecphe").mkdir()
+    broken = "if a:\n    check(\n        x,\n        [y, 1],\n    )\n"
+    (tmp_path / "vecphe" / "a.py").write_text(broken, encoding="utf-8")
+    for old in ("check(x, [y, 1])", "check(x, [y, 1],)", "check(\n  x,\n  [\n y,\n 1,\n],\n)"):
+        assert Mutant((1,), "a.py", old, "pass", ("a::b",)).mutated(tmp_path) == "if a:\n    pass\n"
+    for old in ("check(x, [y, 2])", "check(x, [y 1])", "    check(x, y)", "      check(x, [y, 1])"):
+        with pytest.raises(StaleMutantError):
+            Mutant((1,), "a.py", old, "pass", ("a::b",)).mutated(tmp_path)
+
+
 EQUALITY = "return isinstance(other, PublicKey) and self.n == other.n"
 EDITS = {
     (EQUALITY, "return self.n == other.n"): "caught",

@@ -33,7 +33,7 @@ RUNNING = [name for name, why_not in available_engines() if why_not is None and 
 PAIRS = [(one, two) for one in RUNNING for two in RUNNING if one != two]
 
 
-@pytest.fixture(params=PAIRS, ids="-".join)
+@pytest.fixture(params=PAIRS, ids=["-".join(pair) for pair in PAIRS])
 def sides(request: pytest.FixtureRequest, keypair: tuple[PublicKey, PrivateKey]) -> tuple[PublicKey, PublicKey]:
     """Two keys of one number on two engines."""
     left, right = request.param

@@ -381,6 +381,20 @@ def test_arrays_that_no_scale_holds_are_refused(sides: Sides) -> None:
         sides.public.encrypt(np.array([1e-40, np.nan]))
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of numpy, for its matrices
+def test_arrays_of_objects_and_of_other_classes_are_as_exact() -> None:
+    public, private = vecphe.phe.generate_paillier_keypair(n_length=1536)
+    for values in ([4e-40, 0.5], [4e-40, 2**70], [1e200], [2**300, -3], [-(2**300)], [2**64, 2**176], [-(2**176) - 1]):
+        x = np.array(values, dtype=object)
+        assert private.decrypt(public.encrypt(x)).tolist() == values
+        assert [private.decrypt(public.encrypt(v)) for v in values] == values
+    assert private.decrypt(public.encrypt(np.asmatrix([4e-40, 1.0]))).tolist() == [[4e-40, 1.0]]
+    with pytest.raises(TypeError, match=r"is a masked array; fill it first: value\.filled\(value\)"):
+        public.encrypt(np.ma.masked_array([1.0], [True]))
+    with pytest.raises(PlaintextOverflowError, match="use a longer key"):
+        public.encrypt(np.array([2 ** public.n.bit_length()], dtype=object))
+
+
 def test_packed_arrays(sides: Sides) -> None:
     x = np.arange(6.0).reshape(2, 3) / 4
     c = sides.public.encrypt(x, packed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import UserList, deque
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -339,10 +340,38 @@ def test_h18_what_no_conversion_helps(bad: list[object]) -> None:
         as_plain_array(np.array(bad, dtype=object))
 
 
+def test_h18_h74_other_lists_are_lists() -> None:
+    for kind in (deque, UserList, tuple):
+        with pytest.raises(TypeError, match="has masked arrays in it"):
+            as_plain_array(kind([np.ma.masked_array([1.0], [True])]))
+        with pytest.raises(TypeError, match="has masked arrays in it"):
+            as_plain_array([kind([np.ma.masked_array([1.0], [True])])])
+        exact = [np.array([2**63 + 1], dtype=np.uint64), np.array([-1])]
+        assert (
+            as_plain_array(kind(exact)).tolist()
+            == as_plain_array([kind(x) for x in exact]).tolist()
+            == [
+                [2**63 + 1],
+                [-1],
+            ]
+        )
+
+
+def test_h16_what_is_not_used_is_not_examined() -> None:
+    values, unused = [np.nan, 1.0, np.inf], np.array([True, False, True])
+    assert as_plain_array(values, unused=unused).tolist() == [0.0, 1.0, 0.0]
+    single = as_plain_array(np.array(values, dtype=np.float32), unused=unused)
+    assert (single.dtype, single.tolist()) == (np.float64, [0.0, 1.0, 0.0])
+    assert as_plain_array(np.nan, unused=np.array([True, True])).tolist() == [0.0, 0.0]
+    for wrong in ([True, False, False], [False, False, True]):
+        with pytest.raises(InvalidPlaintextError):
+            as_plain_array(values, unused=np.array(wrong))
+
+
 def test_h16_parts_of_different_shapes() -> None:
     objects = np.empty(2, dtype=object)
     objects[:] = [[1, 2], [3]]
-    for bad in ([[1, 2], [3]], objects):
+    for bad in ([[1, 2], [3]], objects, deque([[1, 2], [3]]), UserList([[1, 2], [3]]), [deque([1, 2]), [3]]):
         with pytest.raises(
             InvalidPlaintextError, match=r"the operand y has parts of different shapes.* for part in y\]"
         ):

@@ -169,13 +169,13 @@ def test_h39_a_member_that_enters_twice_hides_nothing() -> None:
 def test_h39_of_two_families_that_met_both_have_lost() -> None:
     left, right = fresh(2 * _EXACT), fresh(2 * _EXACT)
     one, two = total_of(left), total_of(right)
-    for record in left[1:]:
+    for record in (*left[1:], right[1]):
         record.spend()
     more = fresh(_EXACT)
     both = total_of([one, two, *more])
     families = {nonce.root for record in (left[0], right[0]) for nonce in record.singles}
     assert len(families) == 1
-    for record in (*right[1:], *more):
+    for record in (*right[2:], *more):
         record.spend()
     assert both.is_fresh
     assert left[0].spend()

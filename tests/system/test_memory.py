@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from vecphe import BatchTooLargeError, FixedPoint, PrivateKey, PublicKey
 from vecphe.plaintext.encoding import PACKED, UNPACKED
@@ -136,6 +137,34 @@ def test_h61_what_the_system_has_decides(
         public_key.encrypt(part, packed=packed).save(tmp_path / f"{i}.enc")
     parts = [type(public_key.encrypt(1)).load(public_key, tmp_path / f"{i}.enc") for i in range(2)]
     assert np.concatenate([private_key.decrypt(part) for part in parts]).tolist() == list(range(20))
+
+
+def test_h61_arrays_that_would_not_fit_are_refused(
+    keypair: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few ciphertexts, or of those of others, any number can be made."""
+    public_key, private_key = keypair
+    c = public_key.encrypt([[1.0, 2.0]])
+    asked: list[int] = []
+    monkeypatch.setattr("vecphe.array.functions.fits_in_memory", lambda needed: asked.append(needed))
+    ciphertexts = c.ciphertexts()
+    for make, count in (
+        (lambda: np.broadcast_to(c, (1 << 40, 2)), 1 << 41),
+        (lambda: c + np.zeros((5, 1)), 10),
+        (lambda: c * np.ones((5, 1)), 10),
+        (lambda: c[np.zeros(7, dtype=int)], 14),
+        (lambda: np.tile(c, 3), 6),
+        (lambda: np.ones((6, 1)) @ c, 12),
+        (lambda: sp.csr_array(np.ones((6, 1))) @ c, 12),
+        (lambda: np.concatenate([c, c]), 8),
+        (lambda: public_key.from_ciphertexts(ciphertexts), 2),
+    ):
+        with pytest.raises(BatchTooLargeError, match=f"an array of {count} ciphertexts takes about .*work on parts"):
+            make()
+        least = count * c.nbytes_canonical // 2
+        assert least < asked.pop() < 2 * least
+    monkeypatch.undo()
+    assert private_key.decrypt(np.ones((6, 1)) @ c).tolist() == [[1.0, 2.0]] * 6
 
 
 def test_h61_memory_that_runs_out_on_the_way(public_key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,15 @@ def test_how_work_is_cut(count: int, jobs: int, sizes: list[int]) -> None:
     assert [stop - start for start, stop in chunk_bounds(count, jobs, 100, 250)] == sizes
 
 
+def test_h60_a_call_bounds_its_memory_and_its_time(keypair: tuple[PublicKey, PrivateKey]) -> None:
+    """A chunk is interrupted between its numbers, and nothing of it is kept until it ends."""
+    sizes = map_chunks(
+        keypair[0]._context, lambda _, *edges: edges[1] - edges[0], lambda *edges: edges, 10_000, None, least=10
+    )
+    assert 10 < max(sizes) <= 160
+    assert sum(sizes) == 10_000
+
+
 @pytest.mark.parametrize(("size", "workers"), [(255, 0), (512, 2), (800, 3), (2000, 7), (9000, 24)])
 def test_h71_no_more_workers_than_tasks(
     public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, size: int, workers: int

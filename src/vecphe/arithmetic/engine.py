@@ -137,6 +137,9 @@ class FixedBase(ABC, Generic[Batch]):
     window: int
     table_bytes: int
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a table of a randomizer base refuses to be pickled: the base never leaves its process")
+
     @abstractmethod
     def power_secret(self, exponents: Words) -> Batch:
         """The base to each of the secret exponents, which must fit the `bits` the table was made for."""

@@ -61,13 +61,9 @@ class EncryptedArray(ArrayData):
     __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
-        if not array_functions.defers_to_operators(sys._getframe(1)):
-            raise TypeError(
-                "an EncryptedArray does not turn into a plain array; with a DataFrame or tensor x on the left write "
-                "numpy.asarray(x) @ c, of a list of encrypted arrays numpy.mean(numpy.stack([c, d]), axis=0)"
-            )
         whole = np.empty((), dtype=np.object_)
-        whole[()] = self
+        if array_functions.takes_as_object(sys._getframe(1)):
+            whole[()] = self
         return whole
 
     # Arithmetic ------------------------------------------------------------------------------------------------
@@ -200,8 +196,7 @@ class EncryptedArray(ArrayData):
         return difference if difference is NotImplemented else -difference
 
     def __mul__(self, other: Any) -> EncryptedArray:
-        if isinstance(other, EncryptedArray):
-            raise TypeError(array_functions.NO_PRODUCT)
+        array_functions.check_no_product(EncryptedArray, other, array_functions.NO_PRODUCT)
         if not array_functions.is_plain(other):
             return NotImplemented
         array_functions.check_no_matrix(other)
@@ -232,8 +227,7 @@ class EncryptedArray(ArrayData):
         )
 
     def __truediv__(self, other: Any) -> EncryptedArray:
-        if isinstance(other, EncryptedArray):
-            raise TypeError(array_functions.NO_DIVISOR)
+        array_functions.check_no_product(EncryptedArray, other, array_functions.NO_DIVISOR)
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._multiply(array_functions.reciprocals(array_functions.plain_operand(other, "the divisor x")))
@@ -242,8 +236,7 @@ class EncryptedArray(ArrayData):
         raise TypeError(array_functions.NO_DIVISOR)
 
     def __matmul__(self, other: Any) -> EncryptedArray:
-        if isinstance(other, EncryptedArray):
-            raise TypeError(array_functions.NO_PRODUCT)
+        array_functions.check_no_product(EncryptedArray, other, array_functions.NO_PRODUCT)
         if not array_functions.is_plain(other):
             return NotImplemented
         # (C @ A) = (A^T @ C^T)^T
@@ -251,6 +244,7 @@ class EncryptedArray(ArrayData):
         return self.transpose()._left_multiply(matrix.T).transpose()
 
     def __rmatmul__(self, other: Any) -> EncryptedArray:
+        array_functions.check_no_product(EncryptedArray, other, array_functions.NO_PRODUCT)
         if not array_functions.is_plain(other):
             return NotImplemented
         return self._left_multiply(other if is_sparse(other) else as_plain_array(other, "the plain matrix x"))
@@ -276,6 +270,7 @@ class EncryptedArray(ArrayData):
         )
         rows = [flat[start:stop] for start, stop in pairwise(starts.tolist())]
         bound = self.bound * max((sum(map(abs, row)) for row in rows), default=0)
+        array_functions.check_room(self._ring, len(rows) * math.prod(self._shape[1:]))
         self._check_bound(bound)
         if sparse is None:
             residues = array_functions.matrix_power(self._key._context, rows, self._residues, self._shape)
@@ -355,6 +350,7 @@ class EncryptedArray(ArrayData):
     def _selected(self, positions: Any) -> EncryptedArray:
         """The values that stand at the given positions of the flattened array."""
         indices = np.asarray(positions)
+        array_functions.check_room(self._ring, indices.size)
         flat = indices.ravel()
         # A residue that stands twice would show that two values are equal, or what was added to them.
         taken = np.zeros(self.size, dtype=np.bool_)
@@ -377,6 +373,7 @@ class EncryptedArray(ArrayData):
         order = np.asarray(
             pick([start + np.arange(a.size).reshape(a.shape) for start, a in zip(starts[:-1], arrays, strict=True)])
         )
+        array_functions.check_room(first._ring, starts[-1] + order.size)
         finest = max(array._format.fraction_bits for array in arrays)
         arrays = [array._under(first._key)._scaled(finest) for array in arrays]
         ring = first._ring
@@ -399,6 +396,7 @@ class EncryptedArray(ArrayData):
     def __setitem__(self, key: Any, value: Any) -> None:
         """Replace values of an unpacked array by encrypted ones; scale and bound become those that both need."""
         self._unpacked_only("item assignment")
+        array_functions.check_no_number(value)
         if not isinstance(value, EncryptedArray):
             raise TypeError("what is assigned must be encrypted: c[i] = c.public_key.encrypt(x)")
 

@@ -7,6 +7,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from numbers import Number
 from types import FrameType
 from typing import Any
@@ -15,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import AnyRing
-from vecphe.errors import PlaintextOverflowError
-from vecphe.plaintext.encoding import as_plain_array, is_sparse
+from vecphe.errors import BatchTooLargeError, PlaintextOverflowError
+from vecphe.plaintext.encoding import as_plain_array, is_encrypted_number, is_sparse
+from vecphe.system.memory import fits_in_memory
 from vecphe.system.parallel import Context, joined, map_chunks, part_of
 
 __all__ = [
@@ -27,7 +29,8 @@ __all__ = [
     "apply_ufunc",
     "check_no_matrix",
     "check_no_number",
-    "defers_to_operators",
+    "check_no_product",
+    "check_room",
     "dot",
     "is_plain",
     "matrix_power",
@@ -37,13 +40,15 @@ __all__ = [
     "row_products",
     "signed_power",
     "sparse_matrix_power",
+    "takes_as_object",
 ]
 
 _DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
-NO_PRODUCT = "a product of two encrypted arrays cannot be computed: Paillier only adds"
-NO_DIVISOR = "division by an encrypted array cannot be computed: Paillier only adds"
+NO_PRODUCT = "a product of two encrypted values cannot be computed: Paillier only adds"
+NO_DIVISOR = "division by an encrypted value cannot be computed: Paillier only adds"
 NO_COMPARISON = "encrypted values cannot be compared: only the key holder sees them"
 _MOST_POWERS = 1 << 14  # powers that stand in memory at once in a product by a sparse matrix, if its rows allow it
+_NONE: Any = object()  # an argument that was left away
 _WORKS = (
     "there are c + x, c - x, c * x, c / x, x @ c, c + c, c - c, c.sum(), c.mean(), and functions that move elements"
 )
@@ -65,13 +70,13 @@ def apply_ufunc(kind: type, ufunc: Any, method: str, inputs: tuple[Any, ...], kw
 
     It never returns NotImplemented: numpy would print the values of the other operand.
     """
-    name = f"numpy.{ufunc.__name__}"
-    if kwargs.get("out") is not None:
+    name, kwargs = f"numpy.{ufunc.__name__}", _that_matter(kwargs)
+    if "out" in kwargs:
         raise TypeError(
             f"{name} cannot store an encrypted result in an array that exists; "
             "where you wrote x += c (or x -= c, x *= c, x @= c), write x = x + c"
         )
-    if ufunc is np.add and method == "reduce" and kwargs.keys() <= {"axis", "keepdims", "out"}:
+    if ufunc is np.add and method == "reduce" and kwargs.keys() <= {"axis", "keepdims"}:
         return inputs[0].sum(kwargs.get("axis", 0), kwargs.get("keepdims", False))
     if ufunc in _COMPARISONS:
         raise TypeError(NO_COMPARISON)
@@ -100,11 +105,18 @@ _JOINS = {np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_s
 
 def apply_function(kind: Any, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Body of ``__array_function__``; `kind` is EncryptedArray."""
-    name = f"numpy.{function.__name__}"
-    if function in _OWN:
-        return _OWN[function](*args, **kwargs)
-    if function in _OWN_OF_KIND:
-        return _OWN_OF_KIND[function](kind, *args, **kwargs)
+    name, kwargs = f"numpy.{function.__name__}", _that_matter(kwargs)
+    if function in _OWN or function in _OWN_OF_KIND:
+        own = _OWN[function] if function in _OWN else partial(_OWN_OF_KIND[function], kind)
+        try:
+            call = inspect.signature(own).bind(*args, **kwargs)
+        except TypeError:
+            taken = ", ".join(inspect.signature(own).parameters)
+            raise TypeError(f"{name} takes only {taken} on encrypted arrays; {_WORKS}") from None
+        return own(*call.args, **call.kwargs)
+    if not args and function in _MOVES | _SPLITS | _JOINS:  # as numpy.take(a=c, indices=i)
+        first = next(iter(inspect.signature(function).parameters))
+        args, kwargs = (kwargs[first],), {option: value for option, value in kwargs.items() if option != first}
     if function in _JOINS and kwargs.keys() <= {"axis"}:
         return kind._gathered(args[0], lambda positions: function(positions, *args[1:], **kwargs), name)
     if function in _MOVES | _SPLITS and isinstance(args[0], kind):
@@ -118,11 +130,24 @@ def apply_function(kind: Any, function: Any, args: tuple[Any, ...], kwargs: Mapp
     raise TypeError(f"{name} does not work on encrypted arrays; {_WORKS}")
 
 
-def dot(kind: Any, left: Any, right: Any) -> Any:
+def _that_matter(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a function of numpy was called with, less those that ask for what is so anyway."""
+    idle = {"dtype": (None,), "out": (None,), "order": ("C", "K", "A")}
+    return {
+        option: value
+        for option, value in options.items()
+        if not any(value is asked or (isinstance(value, str) and value == asked) for asked in idle.get(option, ()))
+    }
+
+
+# The parameters of what follows are called as in numpy.
+
+
+def dot(kind: Any, a: Any, b: Any) -> Any:
     """numpy.dot for up to two dimensions."""
-    if np.ndim(left) == 0 or np.ndim(right) == 0:
-        return operator.mul(left, right)
-    return _matmul(kind, left, right)
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return operator.mul(a, b)
+    return _matmul(kind, a, b)
 
 
 def _matmul(kind: Any, left: Any, right: Any) -> Any:
@@ -132,45 +157,46 @@ def _matmul(kind: Any, left: Any, right: Any) -> Any:
     return operator.matmul(left, right)
 
 
-def _inner(kind: Any, left: Any, right: Any) -> Any:
-    if not np.ndim(left) or not np.ndim(right):
-        return operator.mul(left, right)
-    right = right if isinstance(right, kind) else plain_operand(right, "the plain operand x")
-    return _matmul(kind, left, right.T)
+def _inner(kind: Any, a: Any, b: Any) -> Any:
+    if not np.ndim(a) or not np.ndim(b):
+        return operator.mul(a, b)
+    return _matmul(kind, a, (b if isinstance(b, kind) else plain_operand(b, "the plain operand x")).T)
 
 
-def _outer(kind: Any, left: Any, right: Any) -> Any:
+def _outer(kind: Any, a: Any, b: Any) -> Any:
     left, right = (
-        (side if isinstance(side, kind) else plain_operand(side, "the plain operand x")).ravel()
-        for side in (left, right)
+        (side if isinstance(side, kind) else plain_operand(side, "the plain operand x")).ravel() for side in (a, b)
     )
     return left.reshape(-1, 1) * right
 
 
-def _where(kind: Any, condition: Any, *choices: Any) -> Any:
-    if len(choices) != 2 or isinstance(condition, kind):
+def _where(kind: Any, condition: Any, x: Any = _NONE, y: Any = _NONE) -> Any:
+    choices = first, second = x, y
+    if x is _NONE or y is _NONE or isinstance(condition, kind):
         raise TypeError("numpy.where needs a plain condition and two choices: numpy.where(mask, c, x)")
-    mask = np.asarray(condition, dtype=np.bool_)
-    first, second = choices
+    mask = np.asarray(condition.toarray() if is_sparse(condition) else condition, dtype=np.bool_)
     if isinstance(first, kind) and isinstance(second, kind):
         return kind._gathered(choices, lambda positions: np.where(mask, *positions), "numpy.where")
     encrypted, plain = (first, second) if isinstance(first, kind) else (second, first)
     kept = mask if encrypted is first else ~mask
-    values = plain_operand(plain, "the plain choice x")
+    values = plain_operand(plain, "the plain choice x", unused=kept)  # where a value is missing, the other is taken
     return encrypted * kept + np.where(kept, np.zeros((), values.dtype), values)
 
 
 # What has a definition of its own here, most of it a method of the array.
 _OWN: dict[Any, Callable[..., Any]] = {
-    np.sum: lambda array, *args, **kwargs: array.sum(*args, **kwargs),
-    np.mean: lambda array, *args, **kwargs: array.mean(*args, **kwargs),
-    np.reshape: lambda array, shape: array.reshape(shape),
-    np.ravel: lambda array: array.ravel(),
-    np.transpose: lambda array, axes=None: array.transpose(axes),
-    np.copy: lambda array: array.copy(),
-    np.shape: lambda array: array.shape,
-    np.ndim: lambda array: array.ndim,
-    np.size: lambda array: array.size,
+    np.sum: lambda a, axis=None, *, keepdims=False: a.sum(axis, keepdims),
+    np.mean: lambda a, axis=None, *, keepdims=False: a.mean(axis, keepdims),
+    # The keyword of numpy before 2.1 is newshape.
+    np.reshape: (lambda a, newshape: a.reshape(newshape))
+    if "newshape" in inspect.signature(np.reshape).parameters
+    else (lambda a, shape: a.reshape(shape)),
+    np.ravel: lambda a: a.ravel(),
+    np.transpose: lambda a, axes=None: a.transpose(axes),
+    np.copy: lambda a: a.copy(),
+    np.shape: lambda a: a.shape,
+    np.ndim: lambda a: a.ndim,
+    np.size: lambda a, axis=None: math.prod(a.shape[i] for i in normalized_axes(axis, a.ndim)),
 }
 _OWN_OF_KIND: dict[Any, Callable[..., Any]] = {np.dot: dot, np.inner: _inner, np.outer: _outer, np.where: _where}
 
@@ -184,19 +210,25 @@ def is_plain(value: Any) -> bool:
     return hasattr(type(value), "__array__") or hasattr(value, "__array_interface__") or is_sparse(value)
 
 
-def plain_operand(value: Any, name: str) -> npt.NDArray[Any]:
+def plain_operand(value: Any, name: str, unused: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[Any]:
     """`as_plain_array`, and of sparse matrices: the zeros of an operand are no secret from who has it."""
-    return as_plain_array(value.toarray() if is_sparse(value) else value, name)
+    return as_plain_array(value.toarray() if is_sparse(value) else value, name, unused)
 
 
 def check_no_number(value: Any) -> None:
     """Raise for a number of phe or of the facade: as an array it can be added."""
-    if type(value).__name__ == "EncryptedNumber":
+    if is_encrypted_number(value):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise TypeError(
             f"a {kind} is no array; to add it, write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
             "with m the largest magnitude that it may have"
         )
+
+
+def check_no_product(kind: type, value: Any, why: str) -> None:
+    """Raise for an operand that is encrypted, as an array or as a number of phe or of the facade."""
+    if isinstance(value, kind) or is_encrypted_number(value):
+        raise TypeError(why)
 
 
 def check_no_matrix(value: Any) -> None:
@@ -210,13 +242,41 @@ def check_no_matrix(value: Any) -> None:
         raise TypeError(f"* with a {type(value).__name__} means a matrix product: write @ for *, or {plain} for x")
 
 
-def defers_to_operators(caller: FrameType) -> bool:
-    """Whether a conversion to a plain array is asked for by scipy.sparse.
+def takes_as_object(caller: FrameType) -> bool:
+    """Whether a conversion to a plain array, asked for by `caller`, is to give an array of the one object.
 
-    Its operators try numpy.asanyarray on the other operand, and leave the operation to that one's reflected operator
-    if what comes back is a 0-d array of an object.
+    The operators of scipy.sparse try numpy.asanyarray on the other operand, and leave the operation to that one's
+    reflected operator if what comes back is a 0-d array of an object.
+
+    Raises
+    ------
+    TypeError
+        For all others, with what to write instead.
     """
-    return str(caller.f_globals.get("__name__")).startswith("scipy.sparse.")
+    module = str(caller.f_globals.get("__name__"))
+    if module.startswith("scipy.sparse."):
+        return True
+    if module.startswith("numpy.ma."):
+        raise TypeError("a masked array x and an encrypted one do not combine; fill it first: x.filled(value)")
+    raise TypeError(
+        "an EncryptedArray does not turn into a plain array; with a DataFrame or tensor x on the left write "
+        "numpy.asarray(x) @ c, of a list of encrypted arrays numpy.mean(numpy.stack([c, d]), axis=0)"
+    )
+
+
+def check_room(ring: AnyRing, count: int) -> None:
+    """Refuse at once so many residues as would have the process killed; they take a quarter more than canonical ones.
+
+    Raises
+    ------
+    BatchTooLargeError
+    """
+    needed = count * ring.ciphertext_bytes * 5 // 4
+    if not fits_in_memory(needed):
+        raise BatchTooLargeError(
+            f"an array of {count} ciphertexts takes about {needed / 1e9:.1f} GB, more memory than there is; "
+            "work on parts of it"
+        )
 
 
 def reciprocals(divisors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -12,96 +12,49 @@ from vecphe.bench.counts import Counts
 from vecphe.bench.environment import Environment, cpu_fields, cpu_model
 from vecphe.bench.results_file import load_as, refuse_unless, save_file
 
-__all__ = [
-    "Baseline",
-    "EngineRows",
-    "Speed",
-    "changes",
-    "count_changes",
-    "cpu_identity",
-    "load_baseline",
-    "save_baseline",
-]
+__all__ = ["Baseline", "EngineRows", "Speed", "changes", "count_changes", "cpu_name", "load_baseline", "save_baseline"]
 
 _SCHEMA = "vecphe-gate"
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Speed of a row relative to its reference.
+    """Speed of a row relative to its reference, from the medians of several passes: one can be lucky, or not."""
 
-    Attributes
-    ----------
-    speed : float
-        What is judged against: the lower quartile of the medians of several passes, since one on a shared machine can
-        be lucky, or not.
-    highest : float
-        The highest of these medians; how far above it is says what the machine did meanwhile.
-    seconds : float
-        Of one run; reported, never judged.
-    reference : float
-        Seconds of one run of the reference on a quiet machine: by it a block knows whether it was disturbed.
-    """
-
-    speed: float
-    highest: float
-    seconds: float
-    reference: float
+    speed: float  # their lower quartile, which is judged against
+    highest: float  # of them; how far above it is says what the machine did meanwhile
+    seconds: float  # of one run; reported, never judged
+    reference: float  # seconds of one run of it on a quiet machine: by this a block knows whether it was disturbed
 
 
 @dataclass(frozen=True)
 class EngineRows:
-    """Rows of one engine.
+    """Rows of one engine, by name."""
 
-    Attributes
-    ----------
-    target : str
-        What the engine computed on: instruction set or library.
-    cpu : str
-        Where the speeds were measured; counts hold on any CPU.
-    date : str
-    versions : dict of str to str
-    counts : dict of str to dict of str to int
-    speeds : dict of str to Speed
-        Empty for engines whose speed nobody guards.
-    """
-
-    target: str
-    cpu: str
+    target: str  # what it computed on: instruction set or library
+    cpu: str  # where the speeds were measured; counts hold on any
     date: str
     versions: dict[str, str]
     counts: dict[str, Counts]
-    speeds: dict[str, Speed] = field(default_factory=dict)
+    speeds: dict[str, Speed] = field(default_factory=dict)  # none of engines whose speed nobody guards
 
     @classmethod
     def measured(cls, engine: Engine, counts: dict[str, Counts], speeds: dict[str, Speed]) -> EngineRows:
         """Rows that were taken here and now."""
         environment = Environment.current(engine.name)
         date = datetime.date.today().isoformat()
-        return cls(environment.target, cpu_identity(), date, environment.versions, counts, speeds)
+        return cls(environment.target, cpu_name(), date, environment.versions, counts, speeds)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline file.
+    """A baseline file."""
 
-    Attributes
-    ----------
-    engine : str
-        The engine that it requires.
-    engines : dict of str to EngineRows
-        Rows of that one, and of others that may be asked for.
-    """
-
-    engine: str
-    engines: dict[str, EngineRows]
-
-    def with_rows(self, engine: str, rows: EngineRows) -> Baseline:
-        """The same with other rows for one engine."""
-        return Baseline(self.engine, {**self.engines, engine: rows})
+    engine: str  # the one that it requires
+    engines: dict[str, EngineRows]  # of that one, and of others that may be asked for
 
 
-def cpu_identity() -> str:
+def cpu_name() -> str:
     """The CPU by name, family and model: names of virtual machines alone tell little."""
     fields = cpu_fields()
     numbers = [f"{name} {fields[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in fields]
@@ -135,25 +88,22 @@ def changes(old: EngineRows | None, new: EngineRows) -> Iterator[str]:
     for name in ("target", "cpu"):
         if getattr(old, name) != getattr(new, name):
             yield f"{name}: {getattr(old, name)} -> {getattr(new, name)}"
-    for row in sorted(old.counts.keys() | new.counts.keys()):
-        yield from _changed_counts(row, old.counts.get(row), new.counts.get(row))
-    for row in sorted(old.speeds.keys() | new.speeds.keys()):
-        was, now = old.speeds.get(row), new.speeds.get(row)
-        if was is None or now is None:
-            yield f"{row}: {'no row' if was is None else format(was.speed, '.4g')} -> " + (
-                "no row" if now is None else format(now.speed, ".4g")
-            )
-        elif was.speed != now.speed:
-            yield f"{row}: {was.speed:.4g} -> {now.speed:.4g} ({100 * (now.speed / was.speed - 1):+.1f} %)"
+    for before, after in ((old.counts, new.counts), (old.speeds, new.speeds)):
+        for row in sorted(before.keys() | after.keys()):
+            yield from (f"{row}: {line}" for line in _row_changes(before.get(row), after.get(row)))
 
 
-def _changed_counts(row: str, old: Counts | None, new: Counts | None) -> Iterator[str]:
-    if old is None or new is None:
-        yield f"{row}: {'no row' if old is None else f'{len(old)} counts'} -> " + (
-            "no row" if new is None else f"{len(new)} counts"
-        )
-        return
-    yield from (f"{row}: {line}" for line in count_changes(old, new))
+def _row_changes(was: Counts | Speed | None, now: Counts | Speed | None) -> Iterator[str]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        yield from count_changes(was, now)
+    elif not (isinstance(was, Speed) and isinstance(now, Speed)):
+        yield f"{_shown(was)} -> {_shown(now)}"
+    elif was.speed != now.speed:
+        yield f"{_shown(was)} -> {_shown(now)} ({100 * (now.speed / was.speed - 1):+.1f} %)"
+
+
+def _shown(row: Counts | Speed | None) -> str:
+    return "no row" if row is None else f"{row.speed:.4g}" if isinstance(row, Speed) else f"{len(row)} counts"
 
 
 def count_changes(old: Counts, new: Counts) -> Iterator[str]:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from vecphe.bench.judge import CONFIDENCE, verdict_of
+from vecphe.bench.environment import Environment
+from vecphe.bench.judge import median_bounds, verdict_of
 from vecphe.bench.records import PHASES, Case, Record, Results
-from vecphe.bench.statistics import bootstrap_interval
 
-__all__ = ["Change", "compare_results", "differences", "machine_drift", "unmatched"]
+__all__ = ["Change", "compare_results", "differences", "unmatched"]
 
 _LEAST_SAMPLES = 5  # with fewer, two runs of the same code lie apart by chance too often: 1 in 10 with 3
 _LEAST_CHANGE = 0.02  # below this nobody cares, and caches and clocks do it
@@ -26,22 +26,11 @@ _LEAST_CHANGE = 0.02  # below this nobody cares, and caches and clocks do it
 
 @dataclass(frozen=True)
 class Change:
-    """One phase of one case in two files.
+    """One phase of one case in two files, in median seconds.
 
-    Attributes
-    ----------
-    backend : str
-    case : Case
-    jobs : int
-    phase : str
-    before, after : float
-        Median seconds.
-    ratio, low, high : float
-        Time after over time before, relative to the naive loop if `relative`, and the interval it lies in.
-    relative : bool
-    verdict : str
-        "slower", "faster", "no clear change", or why there is none: "too few samples", "other CPU", "the machine"
-        for the naive loop, which is no code of this library.
+    The ratio is time after over time before, relative to the naive loop if `relative`, and lies between `low` and
+    `high`. The verdict is "slower", "faster", "no clear change", or why there is none: "too few samples", "other CPU",
+    "the machine" for the naive loop, which is no code of this library.
     """
 
     backend: str
@@ -62,51 +51,34 @@ class Change:
         return self.verdict in ("slower", "faster")
 
 
-def compare_results(before: Results, after: Results) -> list[Change]:
-    """Every phase of every case that both have.
-
-    Returns
-    -------
-    list of Change
-        In the order of `after`.
-    """
+def _pairs(before: Results, after: Results) -> list[tuple[Record, Record]]:
+    """Records of the same case, in the order of `after`."""
     old = {record.identity: record for record in before.records}
-    pairs = [(old[record.identity], record) for record in after.records if record.identity in old]
-    return [_change(was, now, phase) for was, now in pairs for phase in PHASES]
+    return [(old[record.identity], record) for record in after.records if record.identity in old]
+
+
+def compare_results(before: Results, after: Results) -> list[Change]:
+    """Every phase of every case that both have, in the order of `after`."""
+    return [_change(was, now, phase) for was, now in _pairs(before, after) for phase in PHASES]
 
 
 def _change(was: Record, now: Record, phase: str) -> Change:
-    drift = machine_drift(was, now)
-    low, high = _ratio_interval(was.samples[phase], now.samples[phase])
-    ratio = now.seconds(phase) / was.seconds(phase)
+    drift = _drift(was, now)
+    (a_low, a_high), (b_low, b_high) = (median_bounds(r.samples[phase]) for r in (was, now))
+    before, after = was.seconds(phase), now.seconds(phase)
+    ratio, low, high = after / before, b_low / a_high, b_high / a_low
     if drift is not None:
         powers = [drift**-0.5, drift**1.5]
-        low, high, ratio = low / max(powers), high / min(powers), ratio / drift
-    return Change(
-        was.backend,
-        was.case,
-        was.jobs,
-        phase,
-        was.seconds(phase),
-        now.seconds(phase),
-        ratio,
-        low,
-        high,
-        drift is not None,
-        _verdict(was, now, low, high),
-    )
+        ratio, low, high = ratio / drift, low / max(powers), high / min(powers)
+    figures = (before, after, ratio, low, high, drift is not None)
+    return Change(was.backend, was.case, was.jobs, phase, *figures, _verdict(was, now, low, high))
 
 
-def machine_drift(was: Record, now: Record) -> float | None:
+def _drift(was: Record, now: Record) -> float | None:
     """Time of the naive loop beside the second record over that beside the first; None if one had none."""
     if not (was.reference and now.reference):
         return None
     return statistics.median(now.reference) / statistics.median(was.reference)
-
-
-def _ratio_interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    (a_low, a_high), (b_low, b_high) = (bootstrap_interval(side, CONFIDENCE) for side in (before, after))
-    return b_low / a_high, b_high / a_low
 
 
 def _verdict(was: Record, now: Record, low: float, high: float) -> str:
@@ -116,30 +88,47 @@ def _verdict(was: Record, now: Record, low: float, high: float) -> str:
         return "the machine"
     if min(len(was.samples["round"]), len(now.samples["round"])) < _LEAST_SAMPLES:
         return "too few samples"
-    if verdict_of(1 / high, 1 / low, _LEAST_CHANGE) == "regressed":
+    if verdict_of(1 / high, 1 / low, _LEAST_CHANGE) == "failed":
         return "slower"
-    return "faster" if verdict_of(low, high, _LEAST_CHANGE) == "regressed" else "no clear change"
+    return "faster" if verdict_of(low, high, _LEAST_CHANGE) == "failed" else "no clear change"
+
+
+# What else may differ
+
+_WHERE: dict[str, Callable[[Environment], object]] = {
+    "CPUs": lambda e: e.cpu,
+    "engines": lambda e: e.engine,
+    "targets": lambda e: e.target,
+    "numbers of cores": lambda e: e.cores,
+    "systems": lambda e: e.system,
+    "versions": lambda e: " ".join(f"{name} {version}" for name, version in sorted(e.versions.items())),
+}
 
 
 def differences(before: Results, after: Results) -> Iterator[str]:
     """What else differs between the files, one sentence each: where they ran, and what is exact."""
-    names = {"cpu": "CPUs", "engine": "engines", "target": "targets", "cores": "numbers of cores", "system": "systems"}
-    for field, name in names.items():
-        a, b = (_environment_values(results, field) for results in (before, after))
+    for name, value in _WHERE.items():
+        a, b = (", ".join(sorted({str(value(e)) for e in _environments(results)})) for results in (before, after))
         if a != b:
-            yield f"different {name}: {a} and {b}" + ("; times are shown, not judged" if field == "cpu" else "")
-    a, b = (_versions(results) for results in (before, after))
-    if a != b:
-        yield f"different versions: {a} and {b}"
-    yield from _drift(before, after)
-    old = {record.identity: record for record in before.records}
-    for record in after.records:
-        was = old.get(record.identity)
-        if was is not None and (changed := list(_changed_sizes(was, record))):
-            yield f"{record.backend}, {record.case}: {', '.join(changed)}"
+            yield f"different {name}: {a} and {b}" + ("; times are shown, not judged" if name == "CPUs" else "")
+    pairs = _pairs(before, after)
+    drifts = [drift for was, now in pairs if (drift := _drift(was, now)) is not None]
+    if len(drifts) < len(pairs):
+        yield "a file has no naive loop beside some rows: there a machine that was busier looks like a change"
+    if drifts and abs(median := statistics.median(drifts) - 1) > _LEAST_CHANGE:
+        yield f"the naive loop took {1 + median:.2f} times as long in the second run: the machine was not the same"
+    for was, now in pairs:
+        if changed := list(_changed_sizes(was, now)):
+            yield f"{now.backend}, {now.case}: {', '.join(changed)}"
     for results, which in ((before, "first"), (after, "second")):
         if not results.complete:
             yield f"the {which} run was interrupted"
+
+
+def _environments(results: Results) -> list[Environment]:
+    """Of the rows of this library; the naive loop has an engine of its own."""
+    rows = [record for record in results.records if record.backend != "naive"] or results.records
+    return [record.environment for record in rows]
 
 
 def _changed_sizes(was: Record, now: Record) -> Iterator[str]:
@@ -147,28 +136,6 @@ def _changed_sizes(was: Record, now: Record) -> Iterator[str]:
         yield f"{now.ciphertexts} ciphertexts instead of {was.ciphertexts}"
     if not math.isclose(was.bytes_per_value, now.bytes_per_value):
         yield f"{now.bytes_per_value:.9g} bytes a value instead of {was.bytes_per_value:.9g}"
-
-
-def _drift(before: Results, after: Results) -> Iterator[str]:
-    old = {record.identity: record for record in before.records}
-    pairs = [(old[record.identity], record) for record in after.records if record.identity in old]
-    drifts = [drift for was, now in pairs if (drift := machine_drift(was, now)) is not None]
-    if len(drifts) < len(pairs):
-        yield "a file has no naive loop beside some rows: there a machine that was busier looks like a change"
-    if drifts and abs(median := statistics.median(drifts) - 1) > _LEAST_CHANGE:
-        yield f"the naive loop took {1 + median:.2f} times as long in the second run: the machine was not the same"
-
-
-def _environment_values(results: Results, field: str) -> str:
-    """Of the rows of this library; the naive loop has an engine of its own."""
-    rows = [record for record in results.records if record.backend != "naive"] or results.records
-    return ", ".join(sorted({str(getattr(record.environment, field)) for record in rows}))
-
-
-def _versions(results: Results) -> str:
-    return "; ".join(
-        sorted({" ".join(f"{k} {v}" for k, v in sorted(r.environment.versions.items())) for r in results.records})
-    )
 
 
 def unmatched(before: Results, after: Results) -> tuple[int, int]:

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import wraps
-from itertools import count
 from threading import Lock
 from typing import Any
 
-from vecphe.arithmetic import AnyRing, Engine, FixedBase
+from vecphe.arithmetic import Engine
 
 __all__ = ["Counts", "counting"]
 
@@ -29,96 +28,57 @@ Counts = dict[str, int]
 _Measure = Callable[..., Counts]
 
 
-def _of_argument(ring: AnyRing, batch: Any, *_: Any, result: Any) -> Counts:
-    return {"": ring.size(batch)}
+def _bits(exponents: Iterable[Any]) -> int:
+    return sum(int(exponent).bit_length() for exponent in exponents)
 
 
-def _of_result(ring: AnyRing, *_: Any, result: Any) -> Counts:
-    return {"": ring.size(result)}
-
-
-def _with_bits(ring: AnyRing, batch: Any, exponents: Any, result: Any) -> Counts:
-    return {"": ring.size(batch), ".bits": sum(int(exponent).bit_length() for exponent in exponents)}
-
-
-def _with_words(ring: AnyRing, batch: Any, exponents: Any, result: Any) -> Counts:
-    return {"": ring.size(batch), ".bits": 64 * int(exponents.size)}
-
-
-def _matrix(ring: AnyRing, matrix: Any, batch: Any, result: Any) -> Counts:
-    return {"": len(matrix) * ring.size(batch), ".bits": sum(int(e).bit_length() for row in matrix for e in row)}
-
-
-def _table(ring: AnyRing, base: int, bits: int, window: int, result: Any) -> Counts:
-    return {"": 1, ".entries": -(-bits // window) << window}
-
-
-def _steps(table: Any, exponents: Any, result: Any) -> Counts:
-    return {"": len(exponents), ".steps": len(exponents) * -(-table.bits // table.window)}
-
-
-def _decrypted(decryptor: Any, ring: AnyRing, batch: Any, offset: int, result: Any) -> Counts:
-    return {"": ring.size(batch)}
-
-
-_RING: dict[str, _Measure] = {
-    "load": _of_result,
-    "load_bytes": _of_result,
-    "store": _of_argument,
-    "store_bytes": _of_argument,
-    "all_units": _of_argument,
-    "multiply": _of_result,
-    "multiply_plain": _of_result,
-    "product": _of_argument,
-    "invert": _of_argument,
-    "power_vartime": _with_bits,
-    "power_secret": _with_words,
-    "matrix_power_vartime": _matrix,
-    "fixed_base": _table,
+# What a call counts, from its result and its arguments; "" stands for the name of the call itself.
+_METHODS: dict[str, dict[str, _Measure]] = {
+    "ring": {
+        **dict.fromkeys(
+            ("load", "load_bytes", "multiply", "multiply_plain"), lambda result, ring, *_: {"": ring.size(result)}
+        ),
+        **dict.fromkeys(
+            ("store", "store_bytes", "all_units", "product", "invert"),
+            lambda _, ring, batch, *more: {"": ring.size(batch)},
+        ),
+        "power_vartime": lambda _, ring, batch, exponents: {"": ring.size(batch), ".bits": _bits(exponents)},
+        "power_secret": lambda _, ring, batch, words: {"": ring.size(batch), ".bits": 64 * int(words.size)},
+        "matrix_power_vartime": lambda _, ring, matrix, batch: {
+            "": len(matrix) * ring.size(batch),
+            ".bits": sum(_bits(row) for row in matrix),
+        },
+        "fixed_base": lambda _, ring, base, bits, window: {"": 1, ".entries": -(-bits // window) << window},
+    },
+    "fixed_base": {
+        "power_secret": lambda _, table, exponents: {
+            "": len(exponents),
+            ".steps": len(exponents) * -(-table.bits // table.window),
+        }
+    },
+    "decryptor": {"decrypt": lambda _, decryptor, ring, batch, offset: {"": ring.size(batch)}},
 }
-
-
 _GMP_CALLS = ("f_divmod", "powmod", "powmod_sec", "invert", "gcd")
 
 
-@contextmanager
-def _counting_gmp(engine: Engine, calls: Counter[str]) -> Iterator[None]:
-    """Count what the module of an engine that counts nothing itself asks of GMP."""
-    module = sys.modules[type(engine).__module__]
-    names = [name for name in _GMP_CALLS if not engine.counts() and hasattr(module, name)]
-    tallies = {name: count() for name in names}
-    originals = {name: getattr(module, name) for name in names}
-    for name, function in originals.items():
-        setattr(module, name, _tallied(function, tallies[name]))
-    try:
-        yield
-    finally:
-        for name, function in originals.items():
-            setattr(module, name, function)
-            calls[f"gmp.{name}"] = next(tallies[name])
-
-
-def _tallied(function: Callable[..., Any], tally: Iterator[int]) -> Callable[..., Any]:
-    """Millions of calls are counted: no more is done than what no other thread can come between."""
-
-    def wrapper(*args: Any) -> Any:
-        next(tally)
-        return function(*args)
-
-    return wrapper
-
-
-def _methods(engine: Engine) -> list[tuple[type, str, str, _Measure]]:
-    """(class, method, name of its count, measure) of what `engine` makes."""
+def _counted_functions(engine: Engine) -> list[tuple[Any, str, str, _Measure]]:
+    """(where it stands, its name there, name of its count, measure): of what `engine` makes, and of GMP."""
     ring = engine.ring(15)  # any will do: it is the classes that matter
-    table: type[FixedBase[Any]] = type(ring.fixed_base(4, 4, engine.tuning.min_window))
-    decryptor = type(engine.decryptor(3, 5))
-    found: list[tuple[type, str, str, _Measure]] = [
-        (type(ring), method, f"ring.{method}", measure) for method, measure in _RING.items()
+    owners = {
+        "ring": type(ring),
+        "fixed_base": type(ring.fixed_base(4, 4, engine.tuning.min_window)),
+        "decryptor": type(engine.decryptor(3, 5)),
+    }
+    methods = [
+        (owners[owner], method, f"{owner}.{method}", measure)
+        for owner, measures in _METHODS.items()
+        for method, measure in measures.items()
     ]
-    found.append((table, "power_secret", "fixed_base.power_secret", _steps))
-    found.append((decryptor, "decrypt", "decryptor.decrypt", _decrypted))
-    return found
+    if engine.counts():  # itself
+        return methods
+    module = sys.modules[type(engine).__module__]
+    names = [name for name in _GMP_CALLS if hasattr(module, name)]
+    return [*methods, *((module, name, f"gmp.{name}", lambda *_: {"": 1}) for name in names)]
 
 
 @contextmanager
@@ -141,20 +101,17 @@ def counting(engine: Engine) -> Iterator[Counts]:
     counts: Counts = {}
     calls: Counter[str] = Counter()
     lock = Lock()
-    methods = _methods(engine)
-    originals = [(owner, method, owner.__dict__[method]) for owner, method, _, _ in methods]
-    for owner, method, name, measure in methods:
-        setattr(owner, method, _counted(owner.__dict__[method], name, measure, calls, lock))
-    before = engine.counts()
-    try:
-        with _counting_gmp(engine, calls):
+    with ExitStack() as patches:
+        for owner, function, name, measure in _counted_functions(engine):
+            original = vars(owner)[function]
+            patches.callback(setattr, owner, function, original)
+            setattr(owner, function, _counted(original, name, measure, calls, lock))
+        before = engine.counts()
+        try:
             yield counts
-    finally:
-        after = engine.counts()
-        for owner, method, original in originals:
-            setattr(owner, method, original)
-        calls.update({f"kernel.{name}": after[name] - before[name] for name in after})
-        counts.update({name: number for name, number in sorted(calls.items()) if number})
+        finally:
+            calls.update({f"kernel.{name}": after - before[name] for name, after in engine.counts().items()})
+            counts.update({name: number for name, number in sorted(calls.items()) if number})
 
 
 def _counted(
@@ -163,9 +120,10 @@ def _counted(
     @wraps(function)
     def wrapper(*args: Any) -> Any:
         result = function(*args)
-        found = measure(*args, result=result)
+        found = measure(result, *args)
         with lock:
-            calls.update({name + suffix: number for suffix, number in found.items()})
+            for suffix, number in found.items():
+                calls[name + suffix] += number
         return result
 
     return wrapper

@@ -20,17 +20,18 @@ kernel are until memory is the limit.
 from __future__ import annotations
 
 import statistics
-import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
-from vecphe.bench.sides import Round, Side
-from vecphe.bench.workloads import gradients
+from vecphe.arithmetic import ciphertext_bytes, random_words
+from vecphe.array import EncryptedArray
+from vecphe.bench.matrix import check_range
+from vecphe.bench.sides import Side
+from vecphe.bench.workloads import gradients, short_keys
 from vecphe.bench.workloads import values as example_values
-from vecphe.errors import InsecureKeyWarning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import check_key_length
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint
@@ -38,9 +39,7 @@ from vecphe.plaintext.packing import SlotLayout
 
 __all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "rough_seconds", "side_costs"]
 
-_MOST_CLIENTS = 10**6
-_MOST_VALUES = 10**12
-_MOST_CORES = 4096
+_MOST = {"clients": 10**6, "values": 10**12, "cores": 4096}
 _BANDWIDTH = (1e-3, 1e6)  # Mbit/s
 _SAMPLE_SECONDS = 0.2  # of encryption in the calibration
 _FEWEST, _MOST_SAMPLED = 16, 1024  # ciphertexts
@@ -49,38 +48,27 @@ _REPEATS = 5
 _SHORT_KEY = 1024  # bits, for rough estimates: quickly made, and times grow from there
 _GROWTH = 2.6  # like the length of a key to this power
 _VECTORS_HELD = 3  # the sum, the own vector, and their sum
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to estimate.
-
-    Attributes
-    ----------
-    clients, values, key_length : int
-    cores : int
-        Workers for encryption and decryption.
-    packed : bool
-    bandwidth : float
-        Of a link, in Mbit/s.
-    """
+    """What to estimate."""
 
     clients: int
     values: int
     key_length: int
-    cores: int = 1
+    cores: int = 1  # workers for encryption and decryption
     packed: bool = True
-    bandwidth: float = 1000.0
+    bandwidth: float = 1000.0  # of a link, in Mbit/s
+    engine: str | None = None  # None is the active one
 
     def check(self) -> None:
         """Raise InvalidKeyError or ValueError, named after the option of the command line, for what makes no sense."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureKeyWarning)
+        with short_keys():
             check_key_length(self.key_length, insecure=True)
-        for option, most in (("clients", _MOST_CLIENTS), ("values", _MOST_VALUES), ("cores", _MOST_CORES)):
-            number = getattr(self, option)
-            if not 1 <= number <= most:
-                raise ValueError(f"--{option} must be from 1 to {most}, not {number}")
+        for option, most in _MOST.items():
+            check_range(option, most, getattr(self, option))
         low, high = _BANDWIDTH
         if not low <= self.bandwidth <= high:
             raise ValueError(f"--bandwidth must be from {low:g} to {high:.0f} Mbit/s, not {self.bandwidth:g}")
@@ -103,32 +91,23 @@ class Plan:
 
 @dataclass(frozen=True)
 class Costs:
-    """What was measured: seconds once, and seconds and bytes a ciphertext.
-
-    Attributes
-    ----------
-    engine : str
-    key_seconds, table_seconds : float
-        The first varies by a factor of two: primes are found by chance.
-    table_bytes : int
-    encode, randomize, add, decrypt, decode, load, store : float
-    resident_bytes : float
-    encrypt_call, add_call, decrypt_call : float
-        Seconds a call, whatever its batch.
-    """
+    """What was measured on an engine."""
 
     engine: str
-    key_seconds: float
-    table_seconds: float
-    table_bytes: int
-    encode: float
-    randomize: float
-    add: float
-    decrypt: float
-    decode: float
-    load: float
-    store: float
-    resident_bytes: float
+    # Seconds once a key; of its primes by a factor of two, since they are found by chance.
+    key_seconds: float = 0.0
+    table_seconds: float = 0.0
+    table_bytes: int = 0
+    # Seconds and bytes a ciphertext.
+    encode: float = 0.0
+    randomize: float = 0.0
+    add: float = 0.0
+    decrypt: float = 0.0
+    decode: float = 0.0
+    load: float = 0.0
+    store: float = 0.0
+    resident_bytes: float = 0.0
+    # Seconds a call, whatever its batch.
     encrypt_call: float = 0.0
     add_call: float = 0.0
     decrypt_call: float = 0.0
@@ -136,45 +115,21 @@ class Costs:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Predictions: seconds, bytes.
-
-    Attributes
-    ----------
-    plan : Plan
-    costs : Costs
-    ciphertexts : int
-        A vector.
-    setup : float
-    encrypt, add, decrypt : float
-        Of one vector.
-    round : float
-        All parties on this machine, without set-up.
-    hop : float
-        From one client's machine to the next, transfer and check included.
-    latency : float
-        Of a round with every party on a machine of its own.
-    bytes_per_hop, bytes_total : int
-    memory : int
-        Of one client: tables, plaintexts and three encrypted vectors.
-    """
+    """Predictions: seconds, bytes."""
 
     plan: Plan
     costs: Costs
-    ciphertexts: int
+    ciphertexts: int  # a vector
     setup: float
-    encrypt: float
+    encrypt: float  # of one vector, as the next two
     add: float
     decrypt: float
-    round: float
-    hop: float
-    latency: float
+    round: float  # all parties on this machine, without set-up
+    hop: float  # from one client's machine to the next, transfer and check included
+    latency: float  # of a round with every party on a machine of its own
     bytes_per_hop: int
     bytes_total: int
-    memory: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return asdict(self)
+    memory: int  # of one client: tables, plaintexts and three encrypted vectors
 
 
 def estimate(plan: Plan, costs: Costs) -> Estimate:
@@ -205,119 +160,91 @@ def estimate(plan: Plan, costs: Costs) -> Estimate:
 def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     """Measure the costs of a plan on one core of this machine: some seconds, with the longest keys some minutes.
 
-    Parameters
-    ----------
-    plan : Plan
-    say : callable
-        Told what is going on.
-
     Raises
     ------
     InvalidKeyError, ValueError
-        If the plan makes no sense.
-    LayoutMismatchError
-        If no value fits a plaintext of that key.
+        If the plan makes no sense; LayoutMismatchError if no value fits a plaintext of that key.
+    EngineUnavailableError
+        If there is no such engine, it does not run here, or the key is too long for it.
     """
     plan.check()
     _ = plan.slots  # raises where no value fits
     say(f"making a key pair of {plan.key_length} bits: how long that takes is chance")
-    started = perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InsecureKeyWarning)
-        public_key, private_key = generate_keypair(plan.key_length, insecure=True)
-    key_seconds = perf_counter() - started
+    with short_keys():
+        key_seconds, keys = _timed(lambda: generate_keypair(plan.key_length, insecure=True, engine=plan.engine))
     say(f"making tables (the key pair took {key_seconds:.3g} s)")
-    started = perf_counter()
-    public_key.prepare(plan.clients * plan.ciphertexts)
-    table_seconds = perf_counter() - started
-    count = _sample_size(public_key, plan)
+    table_seconds, _ = _timed(lambda: keys[0].prepare(plan.clients * plan.ciphertexts))
+    draw = partial(keys[0]._source.draw, _FEWEST)
+    draw()  # what is done once is done
+    within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))
+    count = min(max(within, _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
     say(f"timing {count} ciphertexts (the tables took {table_seconds:.3g} s)")
-    costs = _costs(plan, public_key, private_key, count)
-    return replace(costs, key_seconds=key_seconds, table_seconds=table_seconds)
+    return replace(_costs(plan, *keys, count), key_seconds=key_seconds, table_seconds=table_seconds)
 
 
 def side_costs(side: Side) -> Costs:
     """Costs of a backend with the keys and tables that it has, from two small rounds: good to about a factor of two."""
-    naive, clients = side.name == "naive", 3  # the fewest that the protocol takes
-    few, many = (1, 2) if naive else (1, 96)
-    if not naive:
-        side.run(gradients(clients, many))  # what is done once is done
-    (low, first), (high, second) = ((r.total.n_ciphertexts, r.seconds) for r in (_small(side, n) for n in (few, many)))
+    clients = 3  # the fewest that the protocol takes
+    counts = (2, 2) if side.name == "naive" else (1, 96)  # a loop costs nothing a call
+    if side.name != "naive":
+        side.run(gradients(clients, counts[1]))  # what is done once is done
+    first, second = (side.run(gradients(clients, count)) for count in counts)
+    low, high = first.total.n_ciphertexts, second.total.n_ciphertexts
+    each: dict[str, float] = {}
     calls: dict[str, Any] = {}
-    each: dict[str, Any] = {}
     for phase, times in (("encrypt", clients), ("add", clients - 1), ("decrypt", 1)):
-        slope = (second[phase] - first[phase]) / (high - low) if high > low else second[phase] / high
-        each[phase] = max(slope, 0.0) / times
-        calls[f"{phase}_call"] = max(first[phase] / times - low * each[phase], 0.0)
-    return replace(_NOTHING, engine=side.name, key_seconds=side.setup, randomize=each.pop("encrypt"), **each, **calls)
-
-
-def _small(side: Side, values: int) -> Round:
-    return side.run(gradients(3, values))
+        short, long = first.seconds[phase] / times, second.seconds[phase] / times
+        is_line = high > low
+        each[phase] = max((long - short) / (high - low), 0.0) if is_line else long / high
+        calls[f"{phase}_call"] = max(short - low * each[phase], 0.0) if is_line else 0.0
+    randomize, add, decrypt = each.values()
+    return Costs(side.name, key_seconds=side.setup, randomize=randomize, add=add, decrypt=decrypt, **calls)
 
 
 def rough_seconds(backend: str, plan: Plan, rounds: int) -> tuple[float, float]:
-    """Seconds of the set-up for so many rounds and of one round, from shorter keys where the plan's would take long.
-
-    Raises
-    ------
-    LayoutMismatchError
-        If no value fits a plaintext of that key.
-    """
+    """Seconds of the set-up for so many rounds and of one round, from shorter keys where the plan's would take long."""
     short = replace(plan, key_length=min(plan.key_length, _SHORT_KEY))
-    side = Side(backend, short.key_length, plan.clients)
+    side = Side(backend, short.key_length, plan.clients, engine=plan.engine)
     side.prepare(rounds * plan.clients, plan.values)
-    costs = side_costs(side)
-    found, growth = estimate(plan, costs), (plan.key_length / short.key_length) ** _GROWTH
+    found, growth = estimate(plan, side_costs(side)), (plan.key_length / short.key_length) ** _GROWTH
     return found.setup * growth, found.round * growth
-
-
-def _sample_size(public_key: PublicKey, plan: Plan) -> int:
-    """Ciphertexts that take about a fifth of a second to encrypt."""
-    public_key._source.draw(_FEWEST)
-    once = _seconds(lambda: public_key._source.draw(_FEWEST), 3)
-    return min(max(int(_FEWEST * _SAMPLE_SECONDS / once), _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
-
-
-_NOTHING = Costs("", 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def _costs(plan: Plan, public_key: PublicKey, private_key: PrivateKey, count: int) -> Costs:
     """What such a key costs, on so many ciphertexts; its keys and tables apart."""
+    source, ring, decryptor = public_key._source, public_key._context.ring, private_key._decryptor
     numbers = example_values(min(count * plan.slots, plan.values))
-    source, ring = public_key._source, public_key._context.ring
-    array = public_key.encrypt(numbers, packed=plan.packed, encoding=plan.encoding)
-    count, residues = array.n_ciphertexts, array.residues
-    words = random_words(count, plan.key_length - 1)
-    data = ring.store_bytes(residues)
     fewer = numbers[: min(count, _MOST_DECRYPTED) * plan.slots]
-    few = public_key.encrypt(fewer, packed=plan.packed, encoding=plan.encoding)
-    bias = few.format.bias
-    decrypted = private_key._decryptor.decrypt(ring, few.residues, bias)
-
-    def load() -> None:
-        ring.all_units(ring.load_bytes(data))
-
-    return replace(
-        _NOTHING,
-        engine=engine_for(public_key.n).name,
+    array, few = (public_key.encrypt(x, packed=plan.packed, encoding=plan.encoding) for x in (numbers, fewer))
+    residues, bias = array.residues, few.format.bias
+    words = random_words(array.n_ciphertexts, plan.key_length - 1)
+    data = ring.store_bytes(residues)
+    decrypted = decryptor.decrypt(ring, few.residues, bias)
+    works: dict[str, tuple[EncryptedArray, Callable[[], object]]] = {
+        "encode": (array, lambda: array.format.plaintexts(plan.encoding.encode(numbers))),
+        "randomize": (array, lambda: source.encrypt(words, 0)),
+        "add": (array, lambda: ring.multiply(residues, residues)),
+        "load": (array, lambda: ring.all_units(ring.load_bytes(data))),
+        "store": (array, lambda: ring.store_bytes(residues)),
+        "decrypt": (few, lambda: decryptor.decrypt(ring, few.residues, bias)),
+        "decode": (few, lambda: few.format.values(decrypted, few.shape)),
+    }
+    seconds: dict[str, Any] = {name: _seconds(work) / of.n_ciphertexts for name, (of, work) in works.items()}
+    return Costs(
+        public_key._context.engine.name,
         table_bytes=public_key.table_bytes,
-        encode=_seconds(lambda: array.format.plaintexts(plan.encoding.encode(numbers))) / count,
-        randomize=_seconds(lambda: source.encrypt(words, 0)) / count,
-        add=_seconds(lambda: ring.multiply(residues, residues)) / count,
-        decrypt=_seconds(lambda: private_key._decryptor.decrypt(ring, few.residues, bias)) / few.n_ciphertexts,
-        decode=_seconds(lambda: few.format.values(decrypted, few.shape)) / few.n_ciphertexts,
-        load=_seconds(load) / count,
-        store=_seconds(lambda: ring.store_bytes(residues)) / count,
-        resident_bytes=ring.resident_bytes(residues) / count,
+        resident_bytes=ring.resident_bytes(residues) / array.n_ciphertexts,
+        **seconds,
     )
+
+
+def _timed(work: Callable[[], _T]) -> tuple[float, _T]:
+    """Seconds of a call, and what it returns."""
+    started = perf_counter()
+    result = work()
+    return perf_counter() - started, result
 
 
 def _seconds(work: Callable[[], object], repeats: int = _REPEATS) -> float:
     """Median of some runs."""
-    times = []
-    for _ in range(repeats):
-        started = perf_counter()
-        work()
-        times.append(perf_counter() - started)
-    return statistics.median(times)
+    return statistics.median(_timed(work)[0] for _ in range(repeats))

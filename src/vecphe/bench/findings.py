@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Finding", "Report"]
+__all__ = ["Finding", "Report", "Status"]
+
+Status = Literal["held", "open", "failed"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the gate says about one row.
-
-    Attributes
-    ----------
-    row : str
-    status : {"held", "open", "failed"}
-    text : str
-        Why, in one line.
-    """
+    """What the gate says about one row, and why, in one line."""
 
     row: str
-    status: Literal["held", "open", "failed"]
+    status: Status
     text: str
 
     def __str__(self) -> str:
@@ -31,20 +25,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What the gate found.
+    """What the gate found."""
 
-    Attributes
-    ----------
-    findings : tuple of Finding
-    notes : tuple of str
-        What was compared with what.
-    warnings : tuple of str
-        What was not judged, and why.
-    """
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what was compared with what
+    warnings: list[str] = field(default_factory=list)  # what was not judged, and why
 
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    def _rows(self, status: str) -> list[str]:
+        return [finding.row for finding in self.findings if finding.status == status]
 
     @property
     def failed(self) -> list[str]:
@@ -56,9 +44,6 @@ class Report:
         """Names of the rows that passed without having been decided."""
         return self._rows("open")
 
-    def _rows(self, status: str) -> list[str]:
-        return [finding.row for finding in self.findings if finding.status == status]
-
     @property
     def ok(self) -> bool:
         """Whether nothing failed, and something was judged."""
@@ -67,10 +52,8 @@ class Report:
     def lines(self, everything: bool = True) -> Iterator[str]:
         """Notes, findings with the failed ones last, warnings; without `everything` those that held are left out."""
         yield from (f"note: {note}" for note in self.notes)
-        for status in ("held", "open", "failed"):
-            for finding in self.findings:
-                if finding.status == status and (everything or status != "held"):
-                    yield str(finding)
+        for status in ("held", "open", "failed") if everything else ("open", "failed"):
+            yield from (str(finding) for finding in self.findings if finding.status == status)
         yield from (f"WARNING: {warning}" for warning in self.warnings)
 
     @property

@@ -1,18 +1,16 @@
 """When a speed counts as regressed.
 
-Only *quiet* blocks count: those in which the reference took at most 3 % longer than at its best, in this run or when
-the baseline was taken. The reference does not change with the library, so what slows it is the machine.
+Only *quiet* blocks count: those in which the reference, which does not change with the library, took at most 3 % longer
+than at its best, in this run or when the baseline was taken. What slows it is the machine.
 
-A row has *regressed* if it is slower than the baseline by more than the tolerance with confidence: the upper bound of
-the 99 % interval of the median speed of its quiet blocks, divided by the baseline's speed, is below 1 - tolerance, and
-still is when all the blocks are there that may be taken. It has *held* as soon as the lower bound is not below
-1 - tolerance. Between the two it is open: more blocks are taken, and if the last leave it open, it passes and says so.
-So an undecided row errs on the side of passing: a gate that cries wolf is switched off.
+A row has *failed* if the 99 % interval of the median speed of its quiet blocks lies below 1 - tolerance times the
+baseline's, and still does when all the blocks are there that may be taken. It has *held* as soon as none of it lies
+there. Between the two it is *open*: more blocks are taken, and if the last leave it open, it passes and says so. So an
+undecided row errs on the side of passing: a gate that cries wolf is switched off.
 
 Where the reference is slower for good than when the baseline was taken (another clock, another GMP), no block would
-ever be quiet. If the last blocks leave a row without enough quiet ones, those near this run's own best count instead,
-provided that they are most of all, as they are not while neighbours come and go, and that the reference lost no more
-than a neighbour on the same core costs. The judgement then says by how much the reference is slower.
+ever be quiet: then this run's own best counts, where most blocks are near it, as they are not while neighbours come
+and go, and the reference lost no more than a neighbour on the same core costs.
 """
 
 from __future__ import annotations
@@ -20,17 +18,19 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+
+import numpy as np
+from scipy.special import bdtrc
 
 from vecphe.bench.baseline import Speed
+from vecphe.bench.findings import Status
 from vecphe.bench.ratio_rows import Block
-from vecphe.bench.statistics import bootstrap_interval
-from vecphe.errors import VecpheError
+from vecphe.errors import BenchmarkError
 
-__all__ = ["CONFIDENCE", "MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks", "verdict_of"]
+__all__ = ["MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "median_bounds", "quiet_blocks", "verdict_of"]
 
 TOLERANCE = 0.10
-CONFIDENCE = 0.99
+_CONFIDENCE = 0.99
 FIRST_BLOCKS = 16
 MOST_BLOCKS = 64
 LEAST_QUIET = 8  # with fewer, the interval of a median is the whole range
@@ -38,33 +38,33 @@ _MORE_BLOCKS = 8
 _QUIET = 1.03
 _MOST_DRIFT = 1.25  # of the reference, to judge by this run alone; two threads that share a core lose more
 
-Verdict = Literal["held", "regressed", "open"]
-
 
 @dataclass(frozen=True)
 class Judgement:
-    """Verdict on one row, and the speed relative to the baseline's with its interval.
+    """Verdict on one row."""
 
-    Attributes
-    ----------
-    verdict : {"held", "regressed", "open"}
-    relative, low, high : float or None
-        None where no block was quiet.
-    seconds : float
-        Of one run at its best: reported, never judged.
-    blocks, quiet : int
-    drift : float
-        By which factor the reference is slower than in the baseline, if the quiet blocks are those of this run alone.
-    """
-
-    verdict: Verdict
-    relative: float | None
+    verdict: Status
+    relative: float | None  # speed, to the baseline's, with its interval; None where no block was quiet
     low: float | None
     high: float | None
-    seconds: float
+    seconds: float  # of one run at its best: reported, never judged
     blocks: int
     quiet: int
-    drift: float = 1.0
+    drift: float = 1.0  # by which factor the reference is slower, if blocks are quiet by this run alone
+
+
+def median_bounds(samples: Sequence[float]) -> tuple[float, float]:
+    """The 99 % percentile interval of the bootstrapped median, computed exactly instead of by resampling.
+
+    Of n draws with replacement from the sorted samples x_1 <= ... <= x_n, Binomial(n, k/n) are at most x_k, and
+    the median is at most x_k where half of them are. With few samples the interval is their whole range.
+    """
+    if not samples:
+        raise ValueError("an interval needs samples")
+    ordered, n = sorted(samples), len(samples)
+    half_are_at_most = bdtrc((n - 1) // 2, n, np.arange(1, n) / n)  # P(Binomial(n, k/n) > (n - 1) // 2) for each k
+    place = int(np.searchsorted(half_are_at_most, (1 - _CONFIDENCE) / 2, side="right"))
+    return ordered[place], ordered[-1 - place]
 
 
 def quiet_blocks(blocks: Sequence[Block], reference: float | None = None) -> list[Block]:
@@ -85,10 +85,10 @@ def _chosen_blocks(blocks: Sequence[Block], baseline: Speed, last: bool) -> tupl
     return quiet, 1.0
 
 
-def verdict_of(low: float, high: float, tolerance: float) -> Verdict:
+def verdict_of(low: float, high: float, tolerance: float) -> Status:
     """On a speed that lies in this interval, relative to that before."""
     least = 1 - tolerance
-    return "held" if low >= least else "regressed" if high < least else "open"
+    return "held" if low >= least else "failed" if high < least else "open"
 
 
 def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool = False) -> Judgement:
@@ -98,7 +98,7 @@ def judge(blocks: Sequence[Block], baseline: Speed, tolerance: float, last: bool
     seconds = min(block.seconds for block in blocks)
     if not quiet:
         return Judgement("open", None, None, None, seconds, len(blocks), 0)
-    low, high = (bound / baseline.speed for bound in bootstrap_interval(quiet, CONFIDENCE))
+    low, high = (bound / baseline.speed for bound in median_bounds(quiet))
     verdict = verdict_of(low, high, tolerance) if len(quiet) >= LEAST_QUIET else "open"
     relative = statistics.median(quiet) / baseline.speed
     return Judgement(verdict, relative, low, high, seconds, len(blocks), len(quiet), drift)
@@ -108,51 +108,26 @@ def judge_all(
     samplers: Mapping[str, Callable[[], Block]],
     baselines: Mapping[str, Speed],
     tolerances: Mapping[str, float],
-    most: int = MOST_BLOCKS,
-) -> dict[str, Judgement | VecpheError]:
-    """Measure rows in turn until each has held or has had `most` blocks.
+) -> dict[str, Judgement | BenchmarkError]:
+    """Measure rows in turn, so that all see the same stretches of time, until each has held or has all its blocks.
 
-    In turn, so that every row sees the same stretches of the machine's day.
-
-    Parameters
-    ----------
-    samplers : mapping of str to callable
-        Row to a function that measures one more block.
-    baselines : mapping of str to Speed
-    tolerances : mapping of str to float
-        Row to the loss of speed that still passes, between 0 and 1.
-    most : int
-        Blocks a row may have.
-
-    Returns
-    -------
-    dict of str to Judgement or VecpheError
-        The error of a row that could not be measured, or whose result was wrong.
+    Tolerances are the loss of speed that still passes, between 0 and 1. A row that could not be measured, or whose
+    result was wrong, has its error in place of a judgement.
     """
     blocks: dict[str, list[Block]] = {row: [] for row in samplers}
-    judgements: dict[str, Judgement | VecpheError] = {}
+    judgements: dict[str, Judgement] = {}
+    errors: dict[str, BenchmarkError] = {}
     undecided, taken = list(samplers), 0
     while undecided:
-        wanted = min(taken + _MORE_BLOCKS if taken else FIRST_BLOCKS, most)
-        for _ in range(wanted - taken):
-            errors = _take(undecided, samplers, blocks)
-            judgements |= errors
-            undecided = [row for row in undecided if row not in errors]
-        taken, last = wanted, wanted >= most
-        verdicts = {row: judge(blocks[row], baselines[row], tolerances[row], last) for row in undecided}
-        judgements |= verdicts
-        undecided = [row for row in undecided if verdicts[row].verdict != "held" and not last]
-    return judgements
-
-
-def _take(
-    rows: Sequence[str], samplers: Mapping[str, Callable[[], Block]], blocks: Mapping[str, list[Block]]
-) -> dict[str, VecpheError]:
-    """One more block of each row, and the errors of those that gave none."""
-    errors = {}
-    for row in rows:
-        try:
-            blocks[row].append(samplers[row]())
-        except VecpheError as error:
-            errors[row] = error
-    return errors
+        wanted = min(taken + _MORE_BLOCKS if taken else FIRST_BLOCKS, MOST_BLOCKS)
+        for row in undecided * (wanted - taken):
+            try:
+                if row not in errors:
+                    blocks[row].append(samplers[row]())
+            except BenchmarkError as error:
+                errors[row] = error
+        taken, last = wanted, wanted >= MOST_BLOCKS
+        measured = [row for row in undecided if row not in errors]
+        judgements |= {row: judge(blocks[row], baselines[row], tolerances[row], last) for row in measured}
+        undecided = [row for row in measured if judgements[row].verdict != "held" and not last]
+    return {**judgements, **errors}

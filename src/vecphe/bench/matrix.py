@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from vecphe.arithmetic import available_engines
-from vecphe.bench.records import Case
-from vecphe.bench.workloads import naive_module
-from vecphe.errors import InsecureKeyWarning
+from vecphe.bench.environment import proc_bytes
+from vecphe.bench.records import BACKENDS, Case
+from vecphe.bench.workloads import naive_module, short_keys
 from vecphe.numbers.key_numbers import check_key_length
 from vecphe.system.parallel import effective_jobs
 
-__all__ = ["BACKENDS", "LEAST_CLIENTS", "Matrix", "parse_backends", "parse_counts"]
-
-BACKENDS = ("naive", "vectorized", "packed")
+__all__ = ["LEAST_CLIENTS", "Matrix", "check_range", "parse_backends", "parse_counts"]
 
 LEAST_CLIENTS = 3  # as the protocol
 _MOST_CLIENTS = 10_000
@@ -26,59 +21,35 @@ _MOST_VALUES = 10**9
 
 @dataclass(frozen=True)
 class Matrix:
-    """Every combination of key lengths, clients and vector lengths, on some backends.
-
-    Attributes
-    ----------
-    key_lengths, clients, values : tuple of int
-    backends : tuple of str
-    engine : str or None
-        None is the active one.
-    jobs : int or None
-        As in joblib.
-    repeats : int
-        Samples of a case, fewer where one takes long.
-    least_repeats : int
-        Samples of a case even then: what `compare_results` needs.
-    case_seconds : float
-        Time for a case's samples beyond the least. Where a single one takes longer, two have to do.
-    naive_seconds : float
-        Cap on one sample of the naive side: only so many values, and where one value is too many only so many
-        clients, are encrypted, and times are scaled. It holds unless three clients with a value each take longer.
-    """
+    """Every combination of key lengths, clients and vector lengths, on some backends."""
 
     key_lengths: tuple[int, ...] = (1024, 2048, 3072)
     clients: tuple[int, ...] = (3, 5, 10)
     values: tuple[int, ...] = (11, 1000)
     backends: tuple[str, ...] = BACKENDS
-    engine: str | None = None
-    jobs: int | None = None
-    repeats: int = 7
-    least_repeats: int = 5
+    engine: str | None = None  # None is the active one
+    jobs: int | None = None  # as in joblib
+    repeats: int = 7  # samples of a case, fewer where one takes long
+    least_repeats: int = 5  # even then: what `compare_results` needs
+    # For a case's samples beyond the least. Where a single one takes longer, two have to do.
     case_seconds: float = 20.0
+    # Cap on one sample of the naive side: only so many values, and where one value is too many only so many
+    # clients, are encrypted, and times are scaled. It holds unless three clients with a value each take longer.
     naive_seconds: float = 1.0
 
     @classmethod
     def quick(cls, **changes: object) -> Matrix:
         """A matrix that two cores measure within a minute, its report included."""
-        small = {"key_lengths": (1024, 2048, 3072), "clients": (3, 5), "values": (11, 100)}
-        limits = {"repeats": 5, "case_seconds": 1.0, "naive_seconds": 0.2}
-        return cls(**{**small, **limits, **changes})  # type: ignore[arg-type]
+        small = {"clients": (3, 5), "values": (11, 100), "repeats": 5, "case_seconds": 1.0, "naive_seconds": 0.2}
+        return cls(**{**small, **changes})  # type: ignore[arg-type]
 
     def check(self) -> None:
-        """Refuse what cannot be measured here.
-
-        Raises
-        ------
-        InvalidKeyError, TypeError, ValueError
-            Named after the option of the command line.
-        """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureKeyWarning)
+        """Raise InvalidKeyError, TypeError or ValueError, naming the option, for what cannot be measured here."""
+        with short_keys():
             for key_length in self.key_lengths:
                 check_key_length(key_length, insecure=True)
-        _check_range("--clients", self.clients, LEAST_CLIENTS, _MOST_CLIENTS)
-        _check_range("--values", self.values, 1, _MOST_VALUES)
+        check_range("clients", _MOST_CLIENTS, *self.clients, least=LEAST_CLIENTS)
+        check_range("values", _MOST_VALUES, *self.values)
         engines = dict(available_engines())
         if self.engine is not None and self.engine not in engines:
             raise ValueError(f"--engine: no engine is called {self.engine!r}; choose one of {', '.join(engines)}")
@@ -88,9 +59,11 @@ class Matrix:
         self._check_memory()
 
     def _check_memory(self) -> None:
-        available = _available_memory()
+        available = proc_bytes("meminfo", "MemAvailable")
         for case in self.cases:
-            needed = estimated_memory(case)
+            # With one ciphertext a value, generously: plaintexts, and four encrypted vectors at a time.
+            ciphertext = 3 * (case.key_length // 8) + 200
+            needed = 8 * case.clients * case.values + 4 * case.values * ciphertext
             if available is not None and needed > available:
                 raise ValueError(
                     f"{case} need about {needed / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB are free; "
@@ -100,56 +73,28 @@ class Matrix:
     @property
     def cases(self) -> list[Case]:
         """Every combination, in ascending order of key lengths, then of work."""
-        cases = [Case(*numbers) for numbers in itertools.product(self.key_lengths, self.clients, self.values)]
-        return sorted(set(cases), key=lambda case: (case.key_length, case.clients * case.values, case))
+        cases = {Case(*numbers) for numbers in itertools.product(self.key_lengths, self.clients, self.values)}
+        return sorted(cases, key=lambda case: (case.key_length, case.clients * case.values, case))
 
 
-def estimated_memory(case: Case) -> int:
-    """Bytes of a case with one ciphertext a value, generously: plaintexts, and four encrypted vectors at a time."""
-    ciphertext = 3 * (case.key_length // 8) + 200
-    return 8 * case.clients * case.values + 4 * case.values * ciphertext
-
-
-def _available_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    sizes = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines)}
-    return int(sizes["MemAvailable"]) * 1024 if "MemAvailable" in sizes else None
-
-
-def _check_range(option: str, numbers: Sequence[int], least: int, most: int) -> None:
+def check_range(option: str, most: int, *numbers: int, least: int = 1) -> None:
+    """Raise ValueError, named after the option of the command line, unless all numbers lie in the range."""
     for number in numbers:
         if not least <= number <= most:
-            raise ValueError(f"{option} must be from {least} to {most}, not {number}")
+            raise ValueError(f"--{option} must be from {least} to {most}, not {number}")
 
 
 def parse_counts(option: str, text: str) -> tuple[int, ...]:
-    """Positive integers from a list such as ``1024,2048``, sorted, each once.
-
-    Raises
-    ------
-    ValueError
-        Naming the option and the entry that is no positive integer.
-    """
-    numbers = set()
-    for entry in text.split(","):
-        digits = entry.strip()
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 18 and int(digits)):
-            raise ValueError(f"{option} takes positive integers with commas between them, not {entry.strip()[:40]!r}")
-        numbers.add(int(digits))
-    return tuple(sorted(numbers))
+    """Positive integers from a list such as ``1024,2048``, sorted, each once; ValueError names what is none."""
+    entries = [entry.strip() for entry in text.split(",")]
+    for entry in entries:
+        if not (entry.isascii() and entry.isdigit() and len(entry) <= 18 and int(entry)):
+            raise ValueError(f"{option} takes positive integers with commas between them, not {entry[:40]!r}")
+    return tuple(sorted({int(entry) for entry in entries}))
 
 
 def parse_backends(option: str, text: str) -> tuple[str, ...]:
-    """Backends from a list such as ``naive,packed``, slowest first, each once.
-
-    Raises
-    ------
-    ValueError
-        Naming the option and what is no backend.
-    """
+    """Backends from a list such as ``naive,packed``, slowest first, each once; ValueError names what is none."""
     names = [entry.strip() for entry in text.split(",")]
     for name in names:
         if name not in BACKENDS:

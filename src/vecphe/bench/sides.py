@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.bench.workloads import naive_module
-from vecphe.errors import BenchmarkError, InsecureKeyWarning
-from vecphe.federated import (
-    Backend,
-    NaiveBackend,
-    PackedBackend,
-    VectorizedBackend,
-    decrypt_vector,
-    encrypt_vector,
-    sum_encrypted_vectors,
-)
+from vecphe.bench.records import TIMED_PHASES
+from vecphe.bench.workloads import short_keys
+from vecphe.errors import BenchmarkError
+from vecphe.federated import decrypt_vector, encrypt_vector, sum_encrypted_vectors
+from vecphe.federated.backends import backend_named
 from vecphe.federated.clock import PhaseClock
 from vecphe.federated.interface import EncryptedVector
-from vecphe.plaintext.packing import SlotLayout
 
 __all__ = ["Round", "Side"]
 
-_TIMED_PHASES = ("encrypt", "add", "decrypt")
 _PACKED_ERROR = 2.0**-41  # of one packed value
 
 
@@ -39,32 +30,18 @@ class Round:
 
 
 class Side:
-    """A backend with a key pair of one length.
+    """A backend by name, with a key pair of so many bits; `setup` is the seconds it took to make keys and tables.
 
-    Parameters
-    ----------
-    name : str
-        "naive", "vectorized" or "packed".
-    key_length : int
-        Bits.
-    clients : int
-        How many take part: packed values leave room for so many terms.
-    jobs : int, optional
-        As in joblib.
-
-    Attributes
-    ----------
-    setup : float
-        Seconds to make keys and tables.
+    Packed values leave room for as many terms as there are clients. The naive side has no engine.
     """
 
-    def __init__(self, name: str, key_length: int, clients: int, jobs: int | None = None) -> None:
+    def __init__(
+        self, name: str, key_length: int, clients: int, jobs: int | None = None, engine: str | None = None
+    ) -> None:
         self.name = name
-        backend = _backend(name, clients, jobs)
-        self._encoding = getattr(backend, "encoding", None)
+        backend = backend_named(name, clients, jobs, None if name == "naive" else engine)
         started = perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureKeyWarning)
+        with short_keys():
             self.public_key, self.private_key = backend.generate_keys(key_length, insecure=True)
         self.setup = perf_counter() - started
 
@@ -75,13 +52,7 @@ class Side:
         self.setup += perf_counter() - started
 
     def run(self, vectors: npt.NDArray[np.float64]) -> Round:
-        """One round: every row is encrypted and added to the sum, which is decrypted and compared with the rows'.
-
-        Raises
-        ------
-        BenchmarkError
-            If the decrypted sum is wrong.
-        """
+        """One round: every row is encrypted and added to the sum, which is decrypted; BenchmarkError if it is wrong."""
         clock = PhaseClock()
         started = perf_counter()
         with clock.measure("encrypt"):
@@ -94,24 +65,7 @@ class Side:
         with clock.measure("decrypt"):
             decrypted = decrypt_vector(self.private_key, total)
         whole = perf_counter() - started
-        self._check(decrypted, vectors)
-        return Round({**{phase: clock.seconds[phase] for phase in _TIMED_PHASES}, "round": whole}, total)
-
-    def _check(self, decrypted: npt.NDArray[np.float64], vectors: npt.NDArray[np.float64]) -> None:
-        expected = vectors.sum(axis=0)
         error = _PACKED_ERROR * len(vectors) if self.name == "packed" else 0.0
-        if not np.allclose(decrypted, expected, rtol=1e-12, atol=error + 1e-12):
+        if not np.allclose(decrypted, vectors.sum(axis=0), rtol=1e-12, atol=error + 1e-12):
             raise BenchmarkError(f"the {self.name} backend decrypted a wrong sum: nothing it measured counts")
-
-    def ciphertexts(self, values: int) -> int:
-        """Of a vector with so many values."""
-        if self.name != "packed" or self._encoding is None:
-            return values
-        layout = SlotLayout.for_key(self._encoding, self.public_key.key_length)
-        return -(-values // layout.slots)
-
-
-def _backend(name: str, clients: int, jobs: int | None) -> Backend:
-    if name == "naive":
-        return NaiveBackend(naive_module())
-    return VectorizedBackend(n_jobs=jobs) if name == "vectorized" else PackedBackend(max_terms=clients, n_jobs=jobs)
+        return Round({**{phase: clock.seconds[phase] for phase in TIMED_PHASES}, "round": whole}, total)

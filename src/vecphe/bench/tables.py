@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from vecphe.bench.records import Record
+from vecphe.bench.records import PHASES, Record
 
 __all__ = ["COLUMNS", "cells", "duration", "size", "times"]
 
-COLUMNS = (
-    "key bits",
-    "clients",
-    "values",
-    "backend",
-    "encrypt",
-    "add",
-    "decrypt",
-    "round",
-    "speed-up",
-    "bytes/value",
-    "memory",
-)
-
-
+_CASE_COLUMNS = ("key bits", "clients", "values", "backend")
+COLUMNS = (*_CASE_COLUMNS, *PHASES, "speed-up", "bytes/value", "memory")
 _YEAR = 365.25 * 86_400
 
 
 def cells(record: Record) -> tuple[str, ...]:
     """One row, in the order of `COLUMNS`; extrapolated times start with a tilde."""
-    about = "~" if record.extrapolated else ""
-    case = record.case
+    about, case = "~" if record.extrapolated else "", record.case
     return (
-        str(case.key_length),
-        str(case.clients),
-        str(case.values),
-        record.backend,
-        *(about + duration(record.seconds(phase)) for phase in ("encrypt", "add", "decrypt", "round")),
+        *(str(case.key_length), str(case.clients), str(case.values), record.backend),
+        *(about + duration(record.seconds(phase)) for phase in PHASES),
         "-" if record.speed_up is None else times(record.speed_up),
         f"{record.bytes_per_value:.4g}",
         "-" if record.memory is None else size(record.memory),
@@ -62,13 +45,9 @@ def size(count: float) -> str:
 def _figure(number: float, digits: int = 3) -> str:
     """So many digits that count, written out: no exponent."""
     rounded = float(f"{number:.{digits}g}")
-    return (
-        f"{rounded:.{digits}g}"
-        if rounded < 10**digits
-        else f"{rounded:,.0f}"
-        if rounded >= 10_000
-        else f"{rounded:.0f}"
-    )
+    if rounded < 10**digits:
+        return f"{rounded:.{digits}g}"
+    return f"{rounded:,.0f}" if rounded >= 10_000 else f"{rounded:.0f}"
 
 
 def times(ratio: float) -> str:

@@ -1,4 +1,4 @@
-"""Rows of the gate from a Python file of its user's, for ``--rows``.
+"""Rows of the gate: the library's, or those of a Python file of its user's, for ``--rows``.
 
 The file is run as it is, like a conftest.py: give only what you would run yourself. Each of its functions is a row,
 unless its name starts with an underscore or it was imported::
@@ -17,91 +17,86 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vecphe.bench.count_rows import COUNT_ROWS, Material, Work, count
 from vecphe.bench.counts import Counts
-from vecphe.bench.ratio_rows import Block, RatioRow, Sampler, Work
-from vecphe.errors import BenchmarkError, VecpheError
+from vecphe.bench.ratio_rows import RATIO_ROWS, Sampler
+from vecphe.errors import BenchmarkError
 
-__all__ = ["UserRows"]
+__all__ = ["Rows"]
 
 _MODULE = "vecphe_rows"
 _Result = TypeVar("_Result")
 
 
-class UserRows:
-    """The rows of a file.
+class Rows:
+    """What counts a row, which may have none, and what measures one more block of a row, by the names of rows.
 
-    Parameters
-    ----------
-    path : Path
-
-    Attributes
-    ----------
-    timed : list of RatioRow
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is no Python, fails, or has no rows.
+    Whatever goes wrong in them is a BenchmarkError that names the row.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._functions = _functions(path)
-        self.timed = [
-            RatioRow(f"speed: {name}", 0, "its own", lambda _, name=name: self._made(name)[:2])  # type: ignore[misc]
-            for name in self._functions
-        ]
+    def __init__(self, counted: Mapping[str, Callable[[], Counts]], timed: Mapping[str, Sampler]) -> None:
+        self.counts = {name: _naming(name, row) for name, row in counted.items()}
+        self.blocks = {name: _naming(name, row.block) for name, row in timed.items()}
+        self.slack = {name: row.slack for name, row in timed.items()}
 
-    def _made(self, name: str) -> tuple[Work, Work, Counts]:
-        made = self._functions[name]()
-        if not (isinstance(made, tuple) and len(made) in (2, 3) and callable(made[0]) and callable(made[1])):
-            raise BenchmarkError("returned no (candidate, reference) or (candidate, reference, counts)")
-        counts = made[2] if len(made) == 3 else {}
-        if not isinstance(counts, dict):
-            raise BenchmarkError(f"its counts are no dict, but {type(counts).__name__}")
-        return made[0], made[1], counts
+    @classmethod
+    def of_library(cls) -> Rows:
+        """On the engine that is active when they run."""
+        material = cache(Material)
+        return cls(
+            {name: partial(count, workload, material) for name, workload in COUNT_ROWS.items()},
+            {row.name: Sampler(partial(row.make, material), row.slack) for row in RATIO_ROWS},
+        )
 
-    def count(self) -> dict[str, Counts | VecpheError]:
-        """Counts of the rows that have any, after one run of their candidate; or the error of those that fail."""
-        found = {name: _guarded(name, lambda name=name: self._counted(name)) for name in self._functions}  # type: ignore[misc]
-        return {name: counts for name, counts in found.items() if counts}
-
-    def _counted(self, name: str) -> Counts:
-        candidate, _, counts = self._made(name)
-        candidate()
-        for key, count in counts.items():
-            if not isinstance(key, str) or isinstance(count, bool) or not isinstance(count, int) or count < 0:
-                raise BenchmarkError(f"counts[{key!r}] is no count: {count!r}")
-        return dict(counts)
-
-    def samplers(self) -> dict[str, Callable[[], Block]]:
-        """Row to what measures one more block of it."""
-        return {row.name: _guarding(row) for row in self.timed}
+    @classmethod
+    def of_file(cls, path: Path) -> Rows:
+        """A user's; OSError if the file cannot be read, ValueError if it is no Python, fails, or has no rows."""
+        functions = _functions(path).items()
+        return cls(
+            {name: partial(_counts, function) for name, function in functions},
+            {f"speed: {name}": Sampler(partial(_sides, function)) for name, function in functions},
+        )
 
 
-def _guarding(row: RatioRow) -> Callable[[], Block]:
-    sampler = Sampler(row, None)
+def _naming(row: str, work: Callable[[], _Result]) -> Callable[[], _Result]:
+    def named() -> _Result:
+        try:
+            return work()
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{row}: {error}") from error
+        except Exception as error:
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            raise BenchmarkError(f"{row} failed: {text[:300]}") from error
 
-    def block() -> Block:
-        found = _guarded(row.name, sampler.block)
-        if isinstance(found, VecpheError):
-            raise found
-        return found
-
-    return block
+    return named
 
 
-def _guarded(name: str, work: Callable[[], _Result]) -> _Result | VecpheError:
-    """What `work` returns, or its error, whatever it is, as one of the row."""
-    try:
-        return work()
-    except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return BenchmarkError(str(error) if isinstance(error, BenchmarkError) else f"{name} failed: {text[:300]}")
+def _made(row: Callable[[], Any]) -> tuple[Work, Work, Counts]:
+    made = row()
+    if not (isinstance(made, tuple) and len(made) in (2, 3) and callable(made[0]) and callable(made[1])):
+        raise BenchmarkError("returned no (candidate, reference) or (candidate, reference, counts)")
+    counts = made[2] if len(made) == 3 else {}
+    if not isinstance(counts, dict):
+        raise BenchmarkError(f"its counts are no dict, but {type(counts).__name__}")
+    return made[0], made[1], counts
+
+
+def _sides(row: Callable[[], Any]) -> tuple[Work, Work]:
+    return _made(row)[:2]
+
+
+def _counts(row: Callable[[], Any]) -> Counts:
+    """After one run of its candidate."""
+    candidate, _, counts = _made(row)
+    candidate()
+    for key, number in counts.items():
+        if not isinstance(key, str) or isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise BenchmarkError(f"counts[{key!r}] is no count: {number!r}")
+    return dict(counts)
 
 
 def _functions(path: Path) -> Mapping[str, Callable[[], Any]]:
@@ -126,9 +121,10 @@ def _functions(path: Path) -> Mapping[str, Callable[[], Any]]:
     if not found:
         raise ValueError(f"--rows: {path} has no rows: no function of its own without an underscore before its name")
     for name, function in found.items():
-        if any(
-            p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-            for p in inspect.signature(function).parameters.values()
-        ):
-            raise ValueError(f"--rows: {path}: {name} takes arguments; what is no row starts with an underscore")
+        try:
+            inspect.signature(function).bind()
+        except TypeError:
+            raise ValueError(
+                f"--rows: {path}: {name} takes arguments; what is no row starts with an underscore"
+            ) from None
     return found

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import active_engine
-from vecphe.bench.environment import use_engine
+from vecphe.arithmetic import engine_for
 from vecphe.errors import InsecureKeyWarning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.plaintext.encoding import Floats
 
-__all__ = ["gradients", "integers", "keypair", "matrix", "naive_module", "values"]
+__all__ = ["gradients", "integers", "keypair", "matrix", "naive_module", "short_keys", "values"]
 
 
 def values(count: int, seed: int = 0) -> Floats:
@@ -42,35 +43,31 @@ def integers(count: int, bits: int = 53, seed: int = 0) -> npt.NDArray[np.int64]
     return np.random.default_rng([seed, 3]).integers(1 << (bits - 1), 1 << bits, size=count)
 
 
+@contextmanager
+def short_keys() -> Iterator[None]:
+    """No warning of insecure keys: here they are for their times only."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyWarning)
+        yield
+
+
 def keypair(key_length: int, engine: str | None = None) -> tuple[PublicKey, PrivateKey]:
     """A key pair of that length in bits, made once a process and engine; short ones are allowed without a warning.
-
-    Parameters
-    ----------
-    key_length : int
-    engine : str, optional
-        Engine that its operations run on; default the active one.
-
-    Returns
-    -------
-    (PublicKey, PrivateKey)
 
     Raises
     ------
     EngineUnavailableError
-        If there is no such engine, or it does not run here.
+        If there is no such engine, it does not run here, or the key is too long for it.
     """
-    return _made_keypair(key_length, active_engine().name if engine is None else engine)
+    return _made_keypair(key_length, engine_for(1 << (key_length - 1), engine).name)
 
 
 @cache
 def _made_keypair(key_length: int, engine: str) -> tuple[PublicKey, PrivateKey]:
-    with use_engine(engine), warnings.catch_warnings():
-        warnings.simplefilter("ignore", InsecureKeyWarning)
-        return generate_keypair(key_length, insecure=True)
+    with short_keys():
+        return generate_keypair(key_length, insecure=True, engine=engine)
 
 
-@cache
 def naive_module() -> Any | None:
     """The module `phe` that the naive loop runs on, or None where it is not installed."""
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,7 +107,7 @@ def run(
     engine: crypt.EngineName = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
-    from vecphe.cli.comparison import Comparison, JobOptions, load_shards
+    from vecphe.cli.comparison import Comparison, load_shards
     from vecphe.cli.output import check_writable, write_json
     from vecphe.cli.report import Reporter
 
@@ -115,24 +117,22 @@ def run(
         if json_file is not None:
             check_writable(json_file, force)
         shards = load_shards(data, target, group, clients, seed)
-        options = JobOptions(
-            shards=shards,
-            backend=backend.value,
-            data="diabetes" if data is None else str(data),
+        comparison = Comparison(
+            shards,
+            backend.value,
+            {"data": "diabetes" if data is None else str(data), "seed": seed},
             key_length=key_length,
-            iterations=iterations,
+            n_iter=iterations,
             eta=eta,
-            seed=seed,
             insecure=insecure,
-            jobs=jobs,
+            n_jobs=jobs,
             engine=engine,
         )
-        comparison = Comparison(options)
     reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
     with errors_in_one_line(VecpheError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         reporter.print_start(comparison)
-        comparison.run(reporter)
+        comparison.run(reporter.watching)
     reporter.print_results(comparison)
     if json_file is not None:
         with errors_in_one_line(OSError):
@@ -152,18 +152,21 @@ def estimate(
     cores: Annotated[int, typer.Option(help="Workers of a party for encryption and decryption.")] = 1,
     packed: Annotated[bool, typer.Option("--packed/--unpacked", help="Several values a ciphertext, or one.")] = True,
     bandwidth: Annotated[float, typer.Option(help="Of a link between parties, in Mbit/s.")] = 1000.0,
+    engine: crypt.EngineName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Predict time, traffic and memory of a round, from some seconds of calibration on this machine."""
-    from vecphe.cli.estimate import print_plan, print_plan_json
+    from vecphe.bench.estimate import Plan, calibrate
+    from vecphe.bench.estimate import estimate as estimated
+    from vecphe.cli.estimate import print_plan
 
     with errors_in_one_line(VecpheError, ValueError):
-        from vecphe.bench.estimate import Plan, calibrate
-        from vecphe.bench.estimate import estimate as estimated
-
-        plan = Plan(clients, values, key_length, cores, packed, bandwidth)
+        plan = Plan(clients, values, key_length, cores, packed, bandwidth, engine)
         result = estimated(plan, calibrate(plan, lambda text: print(text, file=sys.stderr, flush=True)))
-    (print_plan_json if as_json else print_plan)(result)
+    if as_json:
+        print(json.dumps(asdict(result), indent=2))
+    else:
+        print_plan(result)
 
 
 for _command in (crypt.keygen, crypt.pubkey, crypt.encrypt, crypt.add, crypt.decrypt, crypt.inspect):

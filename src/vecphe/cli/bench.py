@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +16,7 @@ from typer.core import TyperGroup
 
 from vecphe.cli.crypt import Jobs
 from vecphe.cli.failure import errors_in_one_line, fail
-from vecphe.errors import VecpheError
+from vecphe.errors import EngineUnavailableError, VecpheError
 
 __all__ = ["bench"]
 
@@ -31,27 +34,18 @@ class _Group(TyperGroup):
 
 def new_spelling(old: list[str]) -> list[str]:
     """Arguments of `vecphe bench` as they were before it had commands, as they are now."""
-    args = [part for arg in old for part in (arg.split("=", 1) if arg.startswith("--") else [arg])]
-    if (active := _taken(args, "--engine", 1)) not in ([], ["active"]):
-        args += ["--engine", *active]
-    if files := _taken(args, "--compare", 2):
-        return ["compare", *files, *args]
-    if files := _taken(args, "--check", 1):
-        if "--update-baseline" not in args:
-            return ["check", *files, *args]
-        args.remove("--update-baseline")
-        return ["baseline", *files, *args]
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--compare", nargs="*")
+    for name in ("--check", "--engine", "--update-baseline"):
+        options.add_argument(name, nargs="?", const="")
+    known, args = options.parse_known_args(old)
+    if known.engine not in (None, "", "active"):
+        args += ["--engine", known.engine]
+    if known.compare:
+        return ["compare", *known.compare, *args]
+    if known.check:
+        return ["check" if known.update_baseline is None else "baseline", known.check, *args]
     return ["run", *args]
-
-
-def _taken(args: list[str], option: str, count: int) -> list[str]:
-    """The values of an option, which leaves the arguments."""
-    if option not in args:
-        return []
-    at = args.index(option)
-    values = args[at + 1 : at + 1 + count]
-    del args[at : at + 1 + count]
-    return values
 
 
 bench = typer.Typer(
@@ -70,9 +64,17 @@ Baseline = Annotated[Path, typer.Argument(metavar="FILE", help="The baseline.")]
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def _errors(engine: str | None = None) -> Iterator[None]:
+    """Told in one line, with the option where an engine was asked for that is not there."""
     with errors_in_one_line(VecpheError, ValueError, OSError):
-        yield
+        try:
+            yield
+        except EngineUnavailableError as error:
+            raise ValueError(f"--engine: {error}") if engine is not None else error from None
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _directory(name: str) -> Path:
@@ -135,20 +137,30 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Run the gate: exit 1 if a count differs from the baseline, speed is lost, or nothing could be judged."""
+    from vecphe.bench.gate import check_baseline
     from vecphe.bench.judge import TOLERANCE
-    from vecphe.cli import bench_check
 
-    with _errors():
-        passed = bench_check.check(
+    with _errors(engine):
+        report = check_baseline(
             file,
-            as_json,
-            engine,
-            rows=rows,
             tolerance=TOLERANCE if tolerance is None else tolerance,
             counts_only=counts_only,
             speeds_only=speeds_only,
+            engine=engine,
+            rows=rows,
+            say=_say,
         )
-    if not passed:
+        if as_json:
+            findings = [vars(finding) for finding in report.findings]
+            content = {"ok": report.ok, "notes": report.notes, "warnings": report.warnings, "findings": findings}
+            print(json.dumps(content, indent=2))
+        else:
+            print("\n".join([*report.lines(), report.summary]))
+    if report.failed:
+        _say(f"error: {len(report.failed)} of {len(report.findings)} rows failed: {'; '.join(report.failed)}")
+    elif not report.findings:
+        _say("error: nothing was judged: the baseline has no rows that could be compared here")
+    if not report.ok:
         raise typer.Exit(1)
 
 
@@ -160,7 +172,10 @@ def baseline(
     counts_only: Annotated[bool, typer.Option("--counts-only", help="Keep the speeds that are there.")] = False,
 ) -> None:
     """Write what is counted and measured here into a baseline, new or old, and print what that changes."""
-    from vecphe.cli import bench_check
+    from vecphe.bench.baseline import save_baseline
+    from vecphe.bench.gate import updated_baseline
 
-    with _errors():
-        bench_check.update(file, counts_only, engine, rows)
+    with _errors(engine):
+        updated, changed = updated_baseline(file, counts_only=counts_only, engine=engine, rows=rows, say=_say)
+        save_baseline(file, updated)
+        print("\n".join(changed) or f"{file}: nothing changed")

@@ -2,74 +2,39 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.status import Status
+from rich.progress import TextColumn
 from rich.table import Table
 
 from vecphe.bench.compare import Change
-from vecphe.bench.environment import machine_line, use_engine
+from vecphe.bench.environment import machine_line
 from vecphe.bench.matrix import Matrix
-from vecphe.bench.records import Case, Record, Results
+from vecphe.bench.records import Record, Results
+from vecphe.bench.runner import Progress
 from vecphe.bench.tables import COLUMNS, cells, duration
+from vecphe.cli.report import WIDEST, Terminal
 
 __all__ = ["BenchReporter"]
 
-_WIDEST = 1000
 _CASE_COLUMNS = 3  # of the table's columns, the first ones
 
 
-class BenchReporter:
-    """Prints to stdout, or to stderr where stdout is for JSON; progress always goes to stderr."""
-
-    def __init__(self, to_stderr: bool = False) -> None:
-        # Files may hold anything: nothing in them is markup.
-        self._console = Console(stderr=to_stderr, markup=False, emoji=False, highlight=False)
-        if not self._console.is_terminal:  # a file or pipe has no edge to break lines at
-            self._console.width = _WIDEST
-        self._status = Console(stderr=True, markup=False, emoji=False, highlight=False)
-        self._calibration: Status | None = None
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
-        self._done = self._expected = 0.0
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
-
-    def _width_of(self, table: Table) -> int:
-        return self._console.measure(table, options=self._console.options.update(max_width=_WIDEST)).maximum
+class BenchReporter(Terminal):
+    """What `vecphe bench run` and `vecphe bench compare` show."""
 
     def print_start(self, matrix: Matrix, results: Results) -> None:
         """What will run, and what a reader must know about it."""
-        with use_engine(matrix.engine):
-            self._say(f"vecphe bench: {machine_line()}")
-        for warning in results.warnings:
-            self._say(f"WARNING: {warning}")
         lists = (matrix.key_lengths, matrix.clients, matrix.values)
-        texts = [", ".join(str(number) for number in numbers) for numbers in lists]
+        keys, clients, values = (", ".join(map(str, numbers)) for numbers in lists)
         self._say(
-            f"cases: {len(matrix.cases)}; keys of {texts[0]} bits; {texts[1]} clients; {texts[2]} values; "
-            f"backends {', '.join(matrix.backends)}"
+            f"vecphe bench: {machine_line(matrix.engine)}",
+            *_warnings(results),
+            f"cases: {len(matrix.cases)}; keys of {keys} bits; {clients} clients; {values} values; "
+            f"backends {', '.join(matrix.backends)}",
         )
-        sys.stdout.flush()
-
-    @contextmanager
-    def showing_calibration(self) -> Iterator[None]:
-        """Show that keys are being made."""
-        with Status("making keys", console=self._status) as status:
-            self._calibration = status if self._status.is_terminal else None
-            yield
-        self._calibration = None
-
-    def calibrating(self, key_length: int) -> None:
-        """Tell which keys are being made."""
-        if self._calibration is not None:
-            self._calibration.update(f"making keys of {key_length} bits and timing small rounds")
 
     def print_estimate(self, matrix: Matrix, seconds: float) -> None:
         """How long it will take."""
@@ -79,33 +44,25 @@ class BenchReporter:
                 f"naive encrypts as many values, of as many clients, as fit in {matrix.naive_seconds:g} s a sample; "
                 "where that is not all, its times are extrapolated and start with ~"
             )
-        sys.stdout.flush()
 
     @contextmanager
-    def showing_progress(self, seconds: float) -> Iterator[None]:
-        """Show a bar over the estimated time, with what is left of it."""
-        self._expected, self._done = max(seconds, 1e-9), 0.0
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-        with Progress(
-            *columns, console=self._status, transient=True, disable=not self._status.is_terminal
-        ) as self._progress:
-            self._task = self._progress.add_task("", total=self._expected, left=f"{duration(seconds, 2)} left")
-            yield
-        self._progress = self._task = None
+    def showing(self, seconds: float | None = None) -> Iterator[Progress]:
+        """Show what is going on, and if its seconds are estimated a bar over them with what is left.
 
-    def started(self, case: Case) -> None:
-        """Name the case beside the bar."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=str(case))
+        That is the rest of the estimate, corrected by how it held so far.
+        """
+        with self._bar(TextColumn("{task.fields[left]}")) as bar:
+            left = "" if seconds is None else f"{duration(seconds, 2)} left"
+            bar.add_task("making keys", total=seconds, left=left)
+            (task,) = bar.tasks
 
-    def advanced(self, seconds: float) -> None:
-        """Move the bar; the time left is the rest of the estimate, corrected by how it held so far."""
-        if self._progress is None or self._task is None:
-            return
-        self._done += seconds
-        elapsed = self._progress.tasks[0].elapsed or 0.0
-        left = max(self._expected - self._done, 0.0) * elapsed / self._done
-        self._progress.update(self._task, completed=self._done, left=f"about {duration(left, 2)} left")
+            def progress(text: str, done: float) -> None:
+                bar.update(task.id, description=text, advance=done)
+                if seconds is not None and task.completed:
+                    rest = max(seconds - task.completed, 0.0) * (task.elapsed or 0.0) / task.completed
+                    bar.update(task.id, left=f"about {duration(rest, 2)} left")
+
+            yield progress
 
     def print_results(self, results: Results) -> None:
         """A row a case and backend."""
@@ -113,13 +70,18 @@ class BenchReporter:
             self._say("nothing was measured")
             return
         self._print_records(results)
-        self._print_notes(results)
+        if any(record.extrapolated for record in results.records):
+            self._say("~ extrapolated: measured on fewer values or clients, and scaled")
+        self._say(*_warnings(results))
+        if not results.complete:
+            self._say("INTERRUPTED: cases are missing")
 
     def _print_records(self, results: Results) -> None:
         """One table; where the terminal is too narrow for it, one a case."""
         title = "A round: all clients encrypt, their sum is decrypted (medians)"
         table = _record_table(results.records, COLUMNS, title)
-        if self._width_of(table) <= self._console.width:
+        options = self._console.options.update(max_width=WIDEST)
+        if self._console.measure(table, options=options).maximum <= self._console.width:
             self._console.print(table)
             return
         self._say(title)
@@ -128,30 +90,22 @@ class BenchReporter:
             self._console.print(_record_table(records, COLUMNS[_CASE_COLUMNS:], str(case)))
             self._say("")
 
-    def _print_notes(self, results: Results) -> None:
-        if any(record.extrapolated for record in results.records):
-            self._say("~ extrapolated: measured on fewer values or clients, and scaled")
-        for warning in results.warnings:
-            self._say(f"WARNING: {warning}")
-        if not results.complete:
-            self._say("INTERRUPTED: cases are missing")
-
     def print_comparison(self, changes: Sequence[Change], notes: Sequence[str], left: tuple[int, int]) -> None:
         """What differs, then a row a phase that changed and a count of the others."""
-        for note in notes:
-            self._say(f"NOTE: {note}")
         shown = [change for change in changes if change.is_change or change.verdict == "other CPU"]
-        for change in shown:
-            self._say(_change_line(change))
+        self._say(*(f"NOTE: {note}" for note in notes), *map(_change_line, shown))
         for verdict in ("no clear change", "too few samples"):
-            count = sum(change.verdict == verdict for change in changes)
-            if count:
+            if count := sum(change.verdict == verdict for change in changes):
                 self._say(f"{verdict}: {count} of {len(changes)} times")
         if any(change.relative for change in shown):
             self._say("ratios are relative to the naive loop that was measured in turn, with 99 % intervals")
         for count, which in zip(left, ("first", "second"), strict=True):
             if count:
                 self._say(f"{count} rows are in the {which} file alone")
+
+
+def _warnings(results: Results) -> Iterator[str]:
+    return (f"WARNING: {warning}" for warning in results.warnings)
 
 
 def _record_table(records: Sequence[Record], columns: Sequence[str], title: str) -> Table:

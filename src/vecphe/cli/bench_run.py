@@ -19,67 +19,47 @@ from vecphe.system.files import check_directory, replace_file
 
 __all__ = ["Outputs", "compare_files", "make_matrix", "run_matrix"]
 
+_PICTURES = tuple(f"{name}.png" for name in PLOT_NAMES)
+
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where results go besides the terminal.
+    """Where results go besides the terminal."""
 
-    Attributes
-    ----------
-    save : Path or None
-        JSON; ``-`` is stdout.
-    csv : Path or None
-    report : Path or None
-        Directory.
-    force : bool
-        Replace what is there.
-    """
-
-    save: Path | None = None
+    save: Path | None = None  # JSON; - is stdout
     csv: Path | None = None
-    report: Path | None = None
-    force: bool = False
-
-    @property
-    def on_stdout(self) -> bool:
-        """Whether stdout is for JSON."""
-        return self.save is not None and str(self.save) == "-"
+    report: Path | None = None  # a directory
+    force: bool = False  # replace what is there
 
     def check(self) -> None:
         """Raise OSError or ValueError now for what would fail after the work is done; create the report's directory."""
-        for path in (self.save, self.csv):
-            if path is not None:
-                check_writable(path, self.force)
-        if self.csv is not None and str(self.csv) == "-":
+        if str(self.csv) == "-":
             raise ValueError("--csv takes the name of a file")
-        self._check_distinct()
+        files = [path for path in (self.save, self.csv) if path is not None and str(path) != "-"]
+        for path in files:
+            check_writable(path, self.force)
+        self._check_distinct(files)
         if self.report is not None:
             try:
                 check_matplotlib()
             except ImportError as error:
                 raise ValueError(f"--report: {error}") from None
-            self._check_directory(self.report)
-        for path in self._files:
+            self._make_directory(self.report)
+        for path in files:
             if not path.exists() or path.is_file():  # a device or pipe is written to as it is
                 check_directory(path.resolve().parent)
 
-    @property
-    def _files(self) -> list[Path]:
-        return [path for path in (self.save, self.csv) if path is not None and str(path) != "-"]
-
-    def _check_distinct(self) -> None:
+    def _check_distinct(self, files: list[Path]) -> None:
         """Of two results with one name the second would replace the first, or fail."""
-        of_report = (
-            [self.report / name for name in (PAGE, *(f"{plot}.png" for plot in PLOT_NAMES))] if self.report else []
-        )
+        of_report = [] if self.report is None else [self.report / name for name in (PAGE, *_PICTURES)]
         seen: dict[Path, Path] = {}
-        for path in [*of_report, *self._files]:
+        for path in [*of_report, *files]:
             if (first := seen.setdefault(path.resolve(), path)) is not path:
                 raise ValueError(
                     f"{first} and {path} are the same file; give --save, --csv and --report places of their own"
                 )
 
-    def _check_directory(self, directory: Path) -> None:
+    def _make_directory(self, directory: Path) -> None:
         if directory.is_dir():
             if (directory / PAGE).exists() and not self.force:
                 raise ValueError(f"--report: {directory / PAGE} exists; use --force to replace it")
@@ -97,16 +77,11 @@ class Outputs:
         if self.csv is not None:
             replace_file(self.csv, csv_text(results.records).encode("utf-8"), force=self.force)
         if self.report is not None:
-            self._write_report(self.report, report_files(results))
-
-    @staticmethod
-    def _write_report(directory: Path, files: dict[str, bytes]) -> None:
-        """Replace a report that was there, with the pictures that the new one lacks."""
-        for name in PLOT_NAMES:
-            if f"{name}.png" not in files:
-                (directory / f"{name}.png").unlink(missing_ok=True)
-        for name, data in files.items():
-            replace_file(directory / name, data, force=True)
+            files = report_files(results)
+            for name in set(_PICTURES) - files.keys():  # of a report that was there
+                (self.report / name).unlink(missing_ok=True)
+            for name, data in files.items():
+                replace_file(self.report / name, data, force=True)
 
 
 def make_matrix(
@@ -132,13 +107,13 @@ def run_matrix(matrix: Matrix, outputs: Outputs) -> Results:
     """Measure, print and write; results may be incomplete after Ctrl-C, and are written all the same."""
     outputs.check()
     runner = Runner(matrix)
-    reporter = BenchReporter(to_stderr=outputs.on_stdout)
+    reporter = BenchReporter(to_stderr=str(outputs.save) == "-")
     reporter.print_start(matrix, runner.results)
-    with reporter.showing_calibration():
-        seconds = runner.calibrate(reporter)
+    with reporter.showing() as progress:
+        seconds = runner.calibrate(progress)
     reporter.print_estimate(matrix, seconds)
-    with reporter.showing_progress(seconds):
-        results = runner.run(reporter)
+    with reporter.showing(seconds) as progress:
+        results = runner.run(progress)
     reporter.print_results(results)
     if results.records:
         outputs.write(results)

@@ -2,65 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vecphe import __version__
 from vecphe.arithmetic import engine_for
 from vecphe.bench.estimate import Plan, rough_seconds
-from vecphe.federated import (
-    Backend,
-    NaiveBackend,
-    PackedBackend,
-    ProtocolConfig,
-    ProtocolResult,
-    VectorizedBackend,
-    federated_learning,
-    get_data,
-    local_learning,
-)
+from vecphe.bench.records import BACKENDS
+from vecphe.bench.workloads import naive_module
+from vecphe.federated import ProtocolConfig, ProtocolResult, federated_learning, get_data, local_learning
 from vecphe.federated.data import Shards, load_csv, shards_from_table
 
-__all__ = ["Comparison", "JobOptions", "Watcher", "load_shards"]
+__all__ = ["Comparison", "load_shards"]
 
 NAIVE_SECONDS = 10.0  # in a comparison the naive side stops after the round that passes this
 TOLERANCE = 1e-9  # of the largest weight
 
-
-class Watcher(Protocol):
-    """Who is told about the progress of the runs."""
-
-    def started(self, backend: str, rounds: int) -> None:
-        """A run begins."""
-
-    def advanced(self, backend: str, number: int) -> None:
-        """A round is done."""
-
-    def finished(self, backend: str) -> None:
-        """A run is done, or failed."""
-
-
-@dataclass(frozen=True)
-class JobOptions:
-    """What the command line asked for."""
-
-    shards: Shards
-    backend: str
-    data: str
-    key_length: int
-    iterations: int
-    eta: float
-    seed: int
-    insecure: bool
-    jobs: int | None
-    engine: str | None = None
+# Shows that a backend runs for so many rounds, and is told the number of each that is done.
+Watching = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 def load_shards(path: Path | None, target: str | None, group: str | None, clients: int | None, seed: int) -> Shards:
@@ -81,117 +46,78 @@ def load_shards(path: Path | None, target: str | None, group: str | None, client
     return shards
 
 
-def _naive_backend() -> NaiveBackend | None:
-    try:
-        return NaiveBackend(importlib.import_module("phe"))
-    except ImportError:
-        return None
-
-
 class Comparison:
     """Runs of the same training on several backends.
 
-    Attributes
+    Parameters
     ----------
-    options : JobOptions
-    backends : dict of str to Backend
-        What will run, slowest first.
-    skipped : dict of str to str
-        What will not, and why.
-    local : ProtocolResult
-        Every client trained alone.
-    results : dict of str to ProtocolResult
+    shards : Shards
+    backend : str
+        One, or "all".
+    facts : dict
+        What else a reader of the results has to know: where the data are from, and how they were cut.
+    **config
+        Options of a run, as in `ProtocolConfig`.
     """
 
-    def __init__(self, options: JobOptions) -> None:
-        self.options = options
-        self.skipped: dict[str, str] = {}
-        self.engine = engine_for(1 << (options.key_length - 1), options.engine).name
-        self.backends = self._chosen_backends()
-        self.config: dict[str, Any] = {
-            "n_clients": len(options.shards.names),
-            "key_length": options.key_length,
-            "n_iter": options.iterations,
-            "eta": options.eta,
-            "insecure": options.insecure,
-            "n_jobs": options.jobs,
-        }
-        ProtocolConfig.from_mapping(self.config)
+    local: ProtocolResult  # every client trained alone
+
+    def __init__(self, shards: Shards, backend: str, facts: dict[str, Any], **config: Any) -> None:
+        self.shards, self.facts = shards, facts
+        self.config = ProtocolConfig.from_mapping({"n_clients": len(shards.names), **config})
+        self.engine = engine_for(1 << (self.config.key_length - 1), self.config.engine).name
+        self.backends = list(BACKENDS) if backend == "all" else [backend]  # what will run, slowest first
+        self.skipped: dict[str, str] = {}  # what will not, and why
         self.results: dict[str, ProtocolResult] = {}
-
-    def _chosen_backends(self) -> dict[str, Backend]:
-        wanted, jobs, engine = self.options.backend, self.options.jobs, self.options.engine
-        if wanted == "naive" and engine is not None:
+        if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
-        backends: dict[str, Backend] = {}
-        if wanted in ("all", "naive"):
-            naive = _naive_backend()
-            if naive is not None:
-                backends["naive"] = naive
-            elif wanted == "naive":
+        if "naive" in self.backends and naive_module() is None:
+            if backend == "naive":
                 raise ValueError("the naive backend needs phe: pip install phe")
-            else:
-                self.skipped["naive"] = "phe is not installed (pip install phe)"
-        if wanted in ("all", "vectorized"):
-            backends["vectorized"] = VectorizedBackend(n_jobs=jobs, engine=engine)
-        if wanted in ("all", "packed"):
-            backends["packed"] = PackedBackend(max_terms=len(self.options.shards.names), n_jobs=jobs, engine=engine)
-        return backends
+            self.backends.remove("naive")
+            self.skipped["naive"] = "phe is not installed (pip install phe)"
 
-    @property
-    def naive_limit(self) -> float | None:
-        """Seconds that the naive side may run; None if it runs alone."""
-        return NAIVE_SECONDS if len(self.backends) > 1 else None
+    def limit_of(self, backend: str) -> float:
+        """Seconds that a backend may run: the naive one, unless it runs alone; the others as long as they take."""
+        limited = backend == "naive" and backend in self.backends and len(self.backends) > 1
+        return NAIVE_SECONDS if limited else math.inf
 
     def estimates(self) -> dict[str, float]:
         """Roughly how many seconds each backend will take."""
-        o, n_clients = self.options, len(self.options.shards.names)
-        length = o.shards.X[0].shape[1]
+        c, length = self.config, self.shards.X[0].shape[1]
         seconds = {}
         for name in self.backends:
-            plan = Plan(n_clients, length, o.key_length, packed=name == "packed")
-            setup, one_round = rough_seconds(name, plan, o.iterations)
-            limit = self.naive_limit if name == "naive" else None
-            rounds = o.iterations * one_round
-            seconds[name] = setup + (rounds if limit is None else min(rounds, one_round + limit))
+            plan = Plan(c.n_clients, length, c.key_length, packed=name == "packed", engine=c.engine)
+            setup, one_round = rough_seconds(name, plan, c.n_iter)
+            seconds[name] = setup + min(c.n_iter * one_round, one_round + self.limit_of(name))
         return seconds
 
-    def run(self, watcher: Watcher) -> None:
+    def run(self, watching: Watching) -> None:
         """Run everything."""
-        s = self.options.shards
-        self.local = local_learning(s.X, s.y, s.X_test, s.y_test, self.config, names=s.names)
-        for name, backend in self.backends.items():
-            watcher.started(name, self.options.iterations)
-            try:
-                self.results[name] = federated_learning(
-                    s.X,
-                    s.y,
-                    s.X_test,
-                    s.y_test,
-                    {**self.config, "backend": backend},
-                    names=s.names,
-                    on_round=self._round_counter(name, watcher),
-                )
-            finally:
-                watcher.finished(name)
+        s, config = self.shards, vars(self.config)
+        data = (s.X, s.y, s.X_test, s.y_test)
+        self.local = local_learning(*data, config, names=s.names)
+        for name in self.backends:
+            own = {**config, "backend": name, "engine": None if name == "naive" else self.config.engine}
+            with watching(name, self.config.n_iter) as advanced:
+                on_round = self._round_counter(name, advanced)
+                self.results[name] = federated_learning(*data, own, names=s.names, on_round=on_round)
 
-    def _round_counter(self, name: str, watcher: Watcher) -> Callable[[int], bool]:
-        limit = self.naive_limit if name == "naive" else None
-        deadline: list[float] = []
+    def _round_counter(self, name: str, advanced: Callable[[int], None]) -> Callable[[int], bool]:
+        deadline: float | None = None
 
         def count(number: int) -> bool:
-            watcher.advanced(name, number)
-            if limit is None:
-                return True
-            if not deadline:  # set after the first round, so that making the key does not count
-                deadline.append(perf_counter() + limit)
-            return perf_counter() < deadline[0]
+            nonlocal deadline
+            advanced(number)
+            if deadline is None:  # set after the first round, so that making the key does not count
+                deadline = perf_counter() + self.limit_of(name)
+            return perf_counter() < deadline
 
         return count
 
     def mse(self, result: ProtocolResult) -> list[float]:
         """Errors in the target's own units."""
-        return [mse * self.options.shards.target_scale**2 for mse in result.mse]
+        return [mse * self.shards.target_scale**2 for mse in result.mse]
 
     @property
     def common_iteration(self) -> int:
@@ -201,9 +127,7 @@ class Comparison:
     @property
     def difference(self) -> float:
         """Largest difference between backends' weights at the last common iteration, over the largest weight."""
-        weights: list[npt.NDArray[np.float64]] = [
-            result.history[self.common_iteration - 1] for result in self.results.values()
-        ]
+        weights = [result.history[self.common_iteration - 1] for result in self.results.values()]
         scale = np.max(np.abs(weights[0])) or 1.0
         return float(max(np.max(np.abs(other - weights[0])) for other in weights) / scale)
 
@@ -219,17 +143,16 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything that is reported, ready for JSON."""
-        o = self.options
+        c = self.config
         return {
             "version": __version__,
             "engine": self.engine,
-            "data": o.data,
-            "clients": list(o.shards.names),
-            "key_length": o.key_length,
-            "iterations": o.iterations,
-            "eta": o.eta,
-            "seed": o.seed,
-            "jobs": o.jobs,
+            **self.facts,
+            "clients": list(self.shards.names),
+            "key_length": c.key_length,
+            "iterations": c.n_iter,
+            "eta": c.eta,
+            "jobs": c.n_jobs,
             "local_mse": self.mse(self.local),
             "skipped": self.skipped,
             "backends": {name: self._result_dict(name, result) for name, result in self.results.items()},

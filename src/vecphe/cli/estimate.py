@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from vecphe.bench.estimate import Estimate
 from vecphe.bench.tables import duration, size
 
-__all__ = ["print_plan", "print_plan_json"]
-
-
-def print_plan_json(estimate: Estimate) -> None:
-    """Print an estimate as JSON: seconds and bytes."""
-    print(json.dumps(estimate.as_dict(), indent=2))
+__all__ = ["print_plan"]
 
 
 def print_plan(estimate: Estimate) -> None:

@@ -1,79 +1,79 @@
-"""What `vecphe run` shows: the start, the progress and the tables."""
+"""The terminal of the commands that measure, and what `vecphe run` shows on it: the start, the progress, the tables."""
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vecphe.bench.tables import duration
 from vecphe.cli.comparison import Comparison
 from vecphe.federated.clock import PHASES
 
-__all__ = ["Reporter"]
+__all__ = ["WIDEST", "Reporter", "Terminal"]
+
+WIDEST = 1000  # columns
 
 
-class Reporter:
+class Terminal:
     """Prints to stdout, or to stderr where stdout is for JSON; progress always goes to stderr."""
 
     def __init__(self, to_stderr: bool = False) -> None:
-        # Names of columns and groups come from files: nothing in them is markup.
-        self._console = Console(stderr=to_stderr, markup=False, emoji=False, highlight=False)
-        self._status = Console(stderr=True, markup=False, emoji=False, highlight=False)
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
-
-    def print_start(self, comparison: Comparison) -> None:
-        """What will run, and how long it may take."""
-        o = comparison.options
-        self._say(f"Paillier, {o.key_length}-bit key, DJN randomizers, engine {comparison.engine}")
-        if o.key_length < 2048:
-            self._say(f"WARNING: a {o.key_length}-bit key is insecure, for tests only")
-        rows = sum(len(y) for y in o.shards.y)
-        self._say(
-            f"data: {o.data}, {len(o.shards.names)} hospitals with {rows} rows, {len(o.shards.y_test)} test rows; "
-            f"{o.iterations} iterations, eta {o.eta:g}"
+        # Names and texts come from files, which may hold anything: nothing in them is markup.
+        self._console, self._status = (
+            Console(stderr=stderr, markup=False, emoji=False, highlight=False) for stderr in (to_stderr, True)
         )
-        for name, reason in comparison.skipped.items():
-            self._say(f"WARNING: {name} is skipped, {reason}")
-        estimates = comparison.estimates()
-        each = ", ".join(f"{name} {duration(seconds, 2)}" for name, seconds in estimates.items())
-        self._say(f"this takes about {duration(sum(estimates.values()), 2)} ({each})")
-        if "naive" in comparison.backends and comparison.naive_limit is not None:
-            self._say(
-                f"naive runs as many iterations as fit in {comparison.naive_limit:g} s; what is compared is its rate"
-            )
+        if not self._console.is_terminal:  # a file or pipe has no edge to break lines at
+            self._console.width = WIDEST
+
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
         sys.stdout.flush()
 
-    def started(self, backend: str, rounds: int) -> None:
-        """Show a progress bar."""
-        self._progress = Progress(
+    def _bar(self, *columns: ProgressColumn) -> Progress:
+        return Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            *columns,
             console=self._status,
             transient=True,
             disable=not self._status.is_terminal,
         )
-        self._task = self._progress.add_task(backend, total=rounds)
-        self._progress.start()
 
-    def advanced(self, backend: str, number: int) -> None:
-        """Move the bar."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=number)
 
-    def finished(self, backend: str) -> None:
-        """Remove the bar."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+class Reporter(Terminal):
+    """What `vecphe run` shows."""
+
+    def print_start(self, comparison: Comparison) -> None:
+        """What will run, and how long it may take."""
+        c, shards = comparison.config, comparison.shards
+        self._say(f"Paillier, {c.key_length}-bit key, DJN randomizers, engine {comparison.engine}")
+        if c.key_length < 2048:
+            self._say(f"WARNING: a {c.key_length}-bit key is insecure, for tests only")
+        rows = sum(len(y) for y in shards.y)
+        self._say(
+            f"data: {comparison.facts['data']}, {c.n_clients} hospitals with {rows} rows, "
+            f"{len(shards.y_test)} test rows; {c.n_iter} iterations, eta {c.eta:g}",
+            *(f"WARNING: {name} is skipped, {reason}" for name, reason in comparison.skipped.items()),
+        )
+        estimates = comparison.estimates()
+        each = ", ".join(f"{name} {duration(seconds, 2)}" for name, seconds in estimates.items())
+        self._say(f"this takes about {duration(sum(estimates.values()), 2)} ({each})")
+        if math.isfinite(limit := comparison.limit_of("naive")):
+            self._say(f"naive runs as many iterations as fit in {limit:g} s; what is compared is its rate")
+
+    @contextmanager
+    def watching(self, backend: str, rounds: int) -> Iterator[Callable[[int], None]]:
+        """Show a bar while a backend runs, which moves when it is told the number of a round."""
+        with self._bar(MofNCompleteColumn(), TimeElapsedColumn()) as bar:
+            task = bar.add_task(backend, total=rounds)
+            yield lambda number: bar.update(task, completed=number)
 
     def print_results(self, comparison: Comparison) -> None:
         """Errors by hospital, times by phase, and whether the models agree."""
@@ -84,21 +84,16 @@ class Reporter:
 
     def _error_table(self, comparison: Comparison) -> Table:
         longest = max(comparison.results.values(), key=lambda result: result.n_iter)
-        table = Table(title="Mean square error on the test rows", title_justify="left")
-        table.add_column("hospital")
-        table.add_column("trained alone", justify="right")
-        table.add_column(f"federated, {longest.n_iter} iterations", justify="right")
+        columns = ("hospital", "trained alone", f"federated, {longest.n_iter} iterations")
+        table = _table("Mean square error on the test rows", columns)
         errors = zip(comparison.mse(comparison.local), comparison.mse(longest), strict=True)
-        for name, (alone, federated) in zip(comparison.options.shards.names, errors, strict=True):
-            table.add_row(name, _figure(alone), _figure(federated))
+        for name, pair in zip(comparison.shards.names, errors, strict=True):
+            table.add_row(name, *map(_figure, pair))
         return table
 
     def _time_table(self, comparison: Comparison) -> Table:
         results = comparison.results
-        table = Table(title="Seconds by phase, all parties together", title_justify="left")
-        table.add_column("")
-        for name in results:
-            table.add_column(name, justify="right")
+        table = _table("Seconds by phase, all parties together", ("", *results))
         table.add_row("iterations", *(str(r.n_iter) for r in results.values()), end_section=True)
         for phase in PHASES:
             table.add_row(phase, *(f"{r.seconds[phase]:.3f}" for r in results.values()))
@@ -112,8 +107,8 @@ class Reporter:
 
     def _print_agreement(self, comparison: Comparison) -> None:
         for name, result in comparison.results.items():
-            if result.n_iter < comparison.options.iterations:
-                self._say(f"{name} ran {result.n_iter} of {comparison.options.iterations} iterations")
+            if result.n_iter < comparison.config.n_iter:
+                self._say(f"{name} ran {result.n_iter} of {comparison.config.n_iter} iterations")
         if len(comparison.results) < 2:
             return
         verdict = "agree" if comparison.models_agree else "DISAGREE"
@@ -121,6 +116,14 @@ class Reporter:
             f"models {verdict} at iteration {comparison.common_iteration}, the last common one: "
             f"largest relative difference {comparison.difference:.1e}"
         )
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    """Names in the first column, figures in the others."""
+    table = Table(title=title, title_justify="left")
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left")
+    return table
 
 
 def _figure(value: float) -> str:

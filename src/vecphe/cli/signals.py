@@ -27,7 +27,7 @@ class _State:
     received: int | None = None
     told = False
     leaving = False
-    masked = False
+    masked: frozenset[int] = frozenset()
 
 
 def answer_signals() -> None:
@@ -37,12 +37,14 @@ def answer_signals() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _answer)
-    if hasattr(signal, "pthread_sigmask") and signal.getsignal(signal.SIGINT) == _answer:
-        # A terminal sends Ctrl-C to workers as well, and Python, while it starts, answers with a traceback. They
-        # inherit the mask, so none of them hears it; a thread hears it for the main one.
-        _State.masked = True
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        threading.Thread(target=_forward_ctrl_c, args=(threading.get_ident(),), daemon=True).start()
+    if hasattr(signal, "pthread_sigmask"):
+        # A terminal sends these to workers as well. Python, while it starts, answers Ctrl-C with a traceback, and of a
+        # hang-up joblib's own helper dies, and the next prints what it does not know of. They inherit the mask, so none
+        # of them hears it; a thread hears it for the main one.
+        _State.masked = frozenset(n for n in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(n) == _answer)
+    if _State.masked:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _State.masked)
+        threading.Thread(target=_forward, args=(threading.get_ident(),), daemon=True).start()
 
 
 def before_workers(jobs: int | None) -> int | None:
@@ -51,14 +53,14 @@ def before_workers(jobs: int | None) -> int | None:
         from multiprocessing import resource_tracker
 
         resource_tracker.ensure_running()  # unmasks, before Python 3.12
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK, _State.masked)
     return jobs
 
 
-def _forward_ctrl_c(main_thread: int) -> None:
+def _forward(main_thread: int) -> None:
     while True:
-        signal.sigwait({signal.SIGINT})
-        _State.received = _State.received or signal.SIGINT
+        number = signal.sigwait(_State.masked)
+        _State.received = _State.received or number
         signal.pthread_kill(main_thread, signal.SIGTERM)
 
 

@@ -12,7 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -282,6 +282,15 @@ class Ledger:
         self._n_clients: int | None = None
         self._lock = ForkSafeLock()
         self._generation = generation()
+
+    def __copy__(self) -> Ledger:
+        return self  # another would let a second sum of a round pass
+
+    def __deepcopy__(self, memo: object) -> Ledger:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a ledger stays with the process that decides what is decrypted, and refuses to be pickled")
 
     @property
     def decided(self) -> int:

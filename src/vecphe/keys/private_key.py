@@ -28,6 +28,7 @@ from vecphe.serialization import (
 from vecphe.serialization.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
 from vecphe.system.files import PathLike, is_open_to_others
 from vecphe.system.parallel import AwayContext, map_chunks, part_of
+from vecphe.system.tracebacks import keeps_locals
 
 __all__ = ["PrivateKey"]
 
@@ -51,6 +52,7 @@ class PrivateKey:
         If there is no such engine, or it does not run here or with this key.
     """
 
+    @keeps_locals
     def __init__(self, public_key: PublicKey, p: int, q: int, *, engine: str | None = None) -> None:
         if not isinstance(public_key, PublicKey):
             raise TypeError(
@@ -75,6 +77,7 @@ class PrivateKey:
         return key
 
     @classmethod
+    @keeps_locals
     def from_jwk(
         cls, key: str | bytes | dict[str, Any], *, insecure: bool = False, engine: str | None = None
     ) -> PrivateKey:
@@ -99,6 +102,7 @@ class PrivateKey:
         return jwk_text(private_jwk(public, self.p, self.q, kid))
 
     @classmethod
+    @keeps_locals
     def from_phe(cls, key: Any, *, insecure: bool = False, engine: str | None = None) -> PrivateKey:
         """A key from phe's `PaillierPrivateKey`, or whatever has its attributes; checked as any other."""
         public_key, p, q = (phe_attribute(key, name, "PaillierPrivateKey") for name in ("public_key", "p", "q"))
@@ -180,6 +184,7 @@ class PrivateKey:
         save_frame(path, lambda: self.to_bytes(passphrase=passphrase), force=force, private=True)
 
     @classmethod
+    @keeps_locals
     def from_bytes(
         cls,
         data: bytes,
@@ -209,6 +214,7 @@ class PrivateKey:
         return cls(PublicKey(p * q, insecure=insecure, engine=engine), p, q)
 
     @classmethod
+    @keeps_locals
     def from_json(
         cls,
         text: str,
@@ -221,6 +227,7 @@ class PrivateKey:
         return cls.from_bytes(frame_from_json(text), passphrase=passphrase, insecure=insecure, engine=engine)
 
     @classmethod
+    @keeps_locals
     def load(
         cls,
         path: PathLike,
@@ -237,9 +244,10 @@ class PrivateKey:
         key = cls.from_bytes(frame, passphrase=passphrase, insecure=insecure, engine=engine)
         if is_open_to_others(path):
             text = f"others can read the private key in {path}; chmod 600 {path}"
-            warnings.warn(text, InsecureKeyWarning, stacklevel=2)
+            warnings.warn(text, InsecureKeyWarning, stacklevel=3)
         return key
 
+    @keeps_locals
     def decrypt(self, array: EncryptedArray, n_jobs: int | None = None) -> npt.NDArray[Any]:
         """Decrypt an array.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import engine_or_default
 from vecphe.array import EncryptedArray
 from vecphe.array.data import ArrayKey
+from vecphe.array.functions import check_room
 from vecphe.errors import (
     BatchTooLargeError,
     InvalidCiphertextError,
@@ -346,6 +347,8 @@ class PublicKey(ArrayKey):
             With the same text whatever is wrong with a ciphertext.
         LayoutMismatchError
             If the number of ciphertexts does not fit the shape, or the shape of an empty array is too large.
+        BatchTooLargeError
+            If there is no memory for them, by an estimate.
         """
         # Bytes iterate as small integers, which are valid ciphertexts of something.
         if isinstance(ciphertexts, (str, bytes, bytearray, memoryview, np.ndarray)) or not isinstance(
@@ -371,6 +374,7 @@ class PublicKey(ArrayKey):
         if len(values) != format.n_ciphertexts(count):
             raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
         ring = self._context.ring
+        check_room(ring, len(values))
         residues = ring.checked(ring.load(values))
         return EncryptedArray(self, residues, tuple(shape), format, Freshness.none())
 

@@ -17,6 +17,7 @@ from vecphe.numbers.key_numbers import PrivateNumbers, check_private_numbers
 from vecphe.phe.encoded import EncodedNumber, encoding_of_base
 from vecphe.phe.foreign import name_of
 from vecphe.phe.public import EncryptedNumber, PaillierPublicKey
+from vecphe.system.tracebacks import keeps_locals
 
 __all__ = ["PaillierPrivateKey", "PaillierPrivateKeyring"]
 
@@ -51,6 +52,7 @@ class PaillierPrivateKey:
 
     __slots__ = ("__dict__", "__weakref__", "_key_made", "_numbers")  # secrets are not for vars()
 
+    @keeps_locals
     def __init__(self, public_key: PaillierPublicKey, p: int, q: int) -> None:
         if not isinstance(public_key, PaillierPublicKey):
             raise TypeError(f"public_key must be a PaillierPublicKey, not {name_of(public_key)}")
@@ -69,6 +71,7 @@ class PaillierPrivateKey:
         return key
 
     @staticmethod
+    @keeps_locals
     def from_totient(public_key: PaillierPublicKey, totient: int) -> PaillierPrivateKey:
         """Key from ``(p - 1) * (q - 1)``.
 
@@ -169,6 +172,7 @@ class PaillierPrivateKey:
             "vecphe.PrivateKey.from_phe(key).decrypt(array, n_jobs=-1)"
         )
 
+    @keeps_locals
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Of a pickle that phe made, under its name for this module; its numbers are examined as any."""
         extra = {name: value for name, value in state.items() if not hasattr(PaillierPrivateKey, name)}
@@ -206,6 +210,7 @@ class PaillierPrivateKey:
             return self._key.decrypt(encrypted_number)
         return self.decrypt_encoded(encrypted_number).decode()
 
+    @keeps_locals
     def decrypt_encoded(
         self,
         encrypted_number: EncryptedNumber,
@@ -234,6 +239,7 @@ class PaillierPrivateKey:
         encoding = self._decrypted(encrypted_number._unchecked())
         return Encoding(self.public_key, encoding, encrypted_number.exponent)
 
+    @keeps_locals
     def raw_decrypt(self, ciphertext: int) -> int:
         """Plaintext of a ciphertext, in [0, n).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import secrets
 import warnings
 from functools import cached_property
@@ -34,7 +33,7 @@ from vecphe.phe.encoded import (
 )
 from vecphe.phe.foreign import name_of
 from vecphe.phe.pool import RandomizerPool
-from vecphe.plaintext.encoding import UNPACKED, FixedPoint, exact_fraction_bits
+from vecphe.plaintext.encoding import UNPACKED, FixedPoint, as_plain_array, exact_fraction_bits, is_encrypted_number
 from vecphe.randomness.randomizers import textbook_randomizers
 
 if TYPE_CHECKING:
@@ -237,7 +236,8 @@ class PaillierPublicKey:
         if isinstance(value, np.ndarray):
             if precision is not None or r_value is not None:
                 raise TypeError("an array is encrypted without precision and r_value; use vecphe.PublicKey for options")
-            return self._key.encrypt(value, packed=packed, encoding=None if packed else self._exact(value))
+            values = as_plain_array(value, "value")
+            return self._key.encrypt(values, packed=packed, encoding=None if packed else self._exact(values))
         if packed:
             raise TypeError(
                 f"packed=True is for arrays, not {name_of(value)}; pass numpy.array([...]), or leave it out"
@@ -248,13 +248,12 @@ class PaillierPublicKey:
 
     def _exact(self, values: npt.NDArray[Any]) -> FixedPoint | None:
         """The encoding that rounds none of the values, as single numbers do; None where the default is one."""
-        if values.dtype.kind != "f" or not np.isfinite(values).all():
+        default = UNPACKED if values.dtype.kind == "f" else UNPACKED.integral
+        bits = exact_fraction_bits(values)
+        if bits <= default.fraction_bits and default.first_outside(values) is None:
             return None
-        bits = exact_fraction_bits(values.astype(np.float64))
-        greatest = float(np.abs(values).max(initial=0))
-        if bits <= UNPACKED.fraction_bits and greatest <= UNPACKED.max_abs:
-            return None
-        power = max(math.frexp(greatest)[1], math.frexp(float(UNPACKED.max_abs))[1] - 1)
+        least, greatest = (int(end) for end in (values.min(), values.max()))
+        power = max(-least, greatest, int(UNPACKED.max_abs) - 1).bit_length()
         if 1 << (power + bits) > self.n // 3 - 1:
             raise PlaintextOverflowError(
                 f"the magnitudes in the array are too different for one scale of a {self.n.bit_length()}-bit key; "
@@ -491,7 +490,7 @@ class EncryptedNumber:
     __rmul__ = __mul__
 
     def __truediv__(self, scalar: Any) -> EncryptedNumber:
-        if isinstance(scalar, (EncryptedNumber, EncodedNumber, EncryptedArray)):
+        if isinstance(scalar, (EncodedNumber, EncryptedArray)) or is_encrypted_number(scalar):
             raise TypeError(f"an encrypted number can be divided by a plain number, not by an {type(scalar).__name__}")
         return self.__mul__(1 / scalar)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import UserList, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView, Set
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,7 @@ __all__ = [
     "exact_fraction_bits",
     "integer_type",
     "integers_at_scale",
+    "is_encrypted_number",
     "is_sparse",
     "unit_at_scale",
 ]
@@ -38,10 +40,11 @@ _MAX_FRACTION_BITS = 16384  # far beyond the 1074 of float64: products add up
 _MAX_MAX_ABS_BITS = 14000  # Python prints integers of up to 4300 digits
 _INT64_SAFE = 1 << 63
 _FLOAT_SAFE = 2.0**53  # below it every integer is a float
+_LISTS = (list, tuple, deque, UserList)  # whose parts numpy makes one array of
 _CHUNK = 1 << 14  # values encoded at once: what they take on the way, as Python integers, is some megabytes
 
 
-def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
+def as_plain_array(values: Any, name: str = "x", unused: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[Any]:
     """A real array-like as a fresh native-endian array of dtype float64, int64, uint64 or (of Python integers) object.
 
     Parameters
@@ -51,6 +54,8 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
         data frames, tensors, any memory order. No integer is ever rounded to a float.
     name : str
         What errors call it; its last word stands for it in what they tell to write.
+    unused : ndarray of bool, optional
+        Where it is true, fractions count as 0, NaN and infinity too, in the shape that both broadcast to.
 
     Raises
     ------
@@ -64,7 +69,7 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
     try:
         array = np.asarray(values)
     except ValueError:
-        if not isinstance(values, (list, tuple)):
+        if not isinstance(values, _LISTS):
             raise
         raise InvalidPlaintextError(_ragged(name)) from None
     if array.dtype.kind == "O":
@@ -75,6 +80,8 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and size <= 8:
         array = array.astype(np.float64)
+        if unused is not None:
+            array = np.where(unused, 0.0, array)
         _check_finite(array, name)
         return array
     if kind in "bi":
@@ -89,6 +96,11 @@ def as_plain_array(values: Any, name: str = "x") -> npt.NDArray[Any]:
         "V": f"take its fields apart, each as {x}[name]",
     }.get(kind, f"convert with numpy.asarray({x}, dtype=float)")
     raise TypeError(f"{name} has dtype {array.dtype}; only real numbers of up to 64 bits can be encrypted ({remedy})")
+
+
+def is_encrypted_number(value: Any) -> bool:
+    """Whether it is a number of phe or of the facade, by its shape: neither is known here."""
+    return type(value).__name__ == "EncryptedNumber" and hasattr(value, "public_key")
 
 
 def is_sparse(values: Any) -> bool:
@@ -116,8 +128,8 @@ def _refuse_containers(values: Any, name: str) -> None:
 
 
 def _has_masked(values: Any) -> bool:
-    if isinstance(values, (list, tuple)):
-        return any(isinstance(value, (list, tuple, np.ma.MaskedArray)) and _has_masked(value) for value in values)
+    if isinstance(values, _LISTS):
+        return any(isinstance(value, (*_LISTS, np.ma.MaskedArray)) and _has_masked(value) for value in values)
     return isinstance(values, np.ma.MaskedArray)
 
 
@@ -131,8 +143,8 @@ def _ragged(name: str) -> str:
 
 def _objects(values: Any) -> npt.NDArray[Any]:
     """The numbers as they are before numpy finds a common type for them."""
-    if isinstance(values, (list, tuple)):
-        values = [_objects(value) if isinstance(value, (list, tuple)) or _rows_of(value) else value for value in values]
+    if isinstance(values, _LISTS):
+        values = [_objects(value) if isinstance(value, _LISTS) or _rows_of(value) else value for value in values]
         values = [value[()] if isinstance(value, np.ndarray) and not value.ndim else value for value in values]
     elif rows := _rows_of(values):
         values = list(rows())
@@ -155,7 +167,7 @@ def _from_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     numbers = array.ravel().tolist()
     for place, number in enumerate(numbers):
         if not isinstance(number, (*_INTEGERS, *_FLOATS)):
-            if isinstance(number, (np.ndarray, list, tuple)):
+            if isinstance(number, (np.ndarray, *_LISTS)):
                 raise InvalidPlaintextError(_ragged(name))
             raise TypeError(_foreign(number, tuple(int(i) for i in np.unravel_index(place, array.shape)), name))
     if not all(isinstance(number, _INTEGERS) for number in numbers):
@@ -193,6 +205,8 @@ def _foreign(number: Any, index: tuple[int, ...], name: str) -> str:
     remedy = ""
     if isinstance(number, (Number, np.number, str)) and not isinstance(number, (complex, np.complexfloating)):
         remedy = f" (convert with numpy.asarray({name.split()[-1]}, dtype=float))"
+    if is_encrypted_number(number):
+        remedy = f" (vecphe.from_phe(public_key, {name.split()[-1]}, max_abs=m) makes an array of encrypted numbers)"
     place = f" at index {index}" if index else ""
     return (
         f"{name} holds an object of type {type(number).__name__}{place}; "

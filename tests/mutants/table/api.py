@@ -37,9 +37,9 @@ MUTANTS = [
     Mutant(
         (42,),
         ARRAY,
-        "    def __mul__(self, other: Any) -> EncryptedArray:\n        if isinstance(other, EncryptedArray):\n",
+        "    def __mul__(self, other: Any) -> EncryptedArray:\n",
         "    def __mul__(self, other: Any) -> EncryptedArray:\n        if isinstance(other, EncryptedArray):\n"
-        "            return self + other\n        if False:\n",
+        "            return self + other\n",
         (TYPES,),
     ),
     Mutant(

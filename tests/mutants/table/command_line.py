@@ -16,6 +16,7 @@ COSTS = "test_reader_costs.py::test_h77_keys_arrays_and_results"
 PARTS = "test_reader_costs.py::test_h77_the_parts_that_a_form_has_and_one_more"
 IMPORTED = "cli/test_signals.py::test_h60_h70_a_signal_while_something_is_imported"
 ENDING = "cli/test_signals.py::test_h60_h70_a_signal_while_the_process_ends"
+TERMINAL = "cli/test_signals.py::test_h60_h70_a_terminal_that_signals_workers_too"
 WRITING = "cli/test_signals.py::test_h58_h70_a_signal_while_a_file_is_written_leaves_the_old_one"
 READER_LEFT = "cli/test_process.py::test_h68_a_reader_that_left_causes_no_traceback"
 
@@ -87,10 +88,11 @@ MUTANTS = [
     Mutant(
         (60,),
         SIGNALS,
-        "        _State.masked = True\n",
-        "        return\n",
-        ("cli/test_signals.py::test_h60_ctrl_c_while_workers_start",),
+        "(signal.SIGINT, signal.SIGHUP) if",
+        "(signal.SIGHUP,) if",
+        (TERMINAL,),
     ),
+    Mutant((70,), SIGNALS, "(signal.SIGINT, signal.SIGHUP) if", "(signal.SIGINT,) if", (TERMINAL,)),
     Mutant((70,), SIGNALS, '"SIGHUP": "hung up"', '"SIGUSR1": "hung up"', (WRITING,)),
     Mutant((70,), SIGNALS, '"SIGTERM": "terminated"', '"SIGUSR1": "terminated"', (WRITING,)),
     Mutant(
@@ -98,14 +100,14 @@ MUTANTS = [
         "system/parallel.py",
         "            call.stop()\n",
         "            pass\n",
-        ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
+        ("arithmetic/test_signals.py::test_h78_gmp_work_ends_before_it_is_done",),
     ),
     Mutant(
         (60,),
         "system/parallel.py",
         "_LARGEST_TASK = 16 ",
         "_LARGEST_TASK = 1 << 20 ",
-        ("cli/test_process.py::test_h60_ctrl_c_ends_a_batch",),
+        ("system/test_parallel.py::test_h60_a_call_bounds_its_memory_and_its_time",),
     ),
     Mutant(
         (63,),

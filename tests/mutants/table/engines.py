@@ -19,8 +19,8 @@ MUTANTS = [
     Mutant(
         (46,),
         "bench/environment.py",
-        "key=lambda engine: engine[1] is not None",
-        "key=lambda engine: engine[1] is None",
+        "key=lambda name: runs[name] is not None",
+        "key=lambda name: runs[name] is None",
         ("bench/test_runner.py::test_the_warning_names_a_fast_engine_that_would_have_run",),
     ),
     Mutant(

@@ -13,6 +13,7 @@ TWICE = f"{TESTS}::test_h75_a_contribution_twice_is_refused"
 FOUR = f"{TESTS}::test_h75_one_client_four_times_is_refused"
 RUN = f"{TESTS}::test_h75_vectors_of_another_run_are_refused"
 ROUND = f"{TESTS}::test_h75_vectors_of_other_rounds_are_refused"
+LEDGER = f"{TESTS}::test_h75_a_copy_of_the_ledger_decides_no_second_time"
 SECOND = f"{TESTS}::test_h75_a_second_sum_of_a_round_is_refused"
 MESSAGE = f"{TESTS}::test_h54_a_message_that_is_not_the_next_is_refused_and_counts_nothing"
 MEMBERS = f"{TESTS}::test_h55_going_on_with_other_members_needs_consent"
@@ -20,6 +21,14 @@ RESTART = f"{TESTS}::test_h55_a_round_is_restarted_with_fresh_encryptions_and_th
 LOST = f"{TESTS}::test_h55_without_consent_the_run_ends_when_a_client_is_lost_for_good"
 
 MUTANTS = [
+    Mutant((75,), ROUNDS, "    def __copy__(self) -> Ledger:", "    def _copied(self) -> Ledger:", (LEDGER,)),
+    Mutant(
+        (75,),
+        ROUNDS,
+        "    def __deepcopy__(self, memo: object) -> Ledger:",
+        "    def _deeply(self) -> Ledger:",
+        (LEDGER,),
+    ),
     Mutant((48,), ROUNDS, "_LEAST_CLIENTS = 3", "_LEAST_CLIENTS = 2", (FEW, FEW_SERVER)),
     Mutant(
         (48,),

@@ -3,6 +3,9 @@
 from tests.mutants.model import Mutant
 
 ARRAY, FRESHNESS = "array/encrypted_array.py", "randomness/freshness.py"
+BOUND = "array/test_array.py::test_h21_the_bound_follows_the_scale_of_a_plain_summand"
+JOINED = "array/test_array.py::test_h21_h39_what_arrays_joined_have_of_their_parts"
+PRODUCTS = "array/test_array.py::test_h39_products_are_not_fresh"
 STATES = "array/test_array_states.py::test_h21_h39_arrays_made_of_arrays"
 FRESH = "array/test_array.py::test_h39_fresh_arrays_leave_as_they_are"
 RERANDOMISED = "array/test_array.py::test_h39_what_is_not_fresh_leaves_re_randomised"
@@ -71,21 +74,21 @@ MUTANTS = [
         ARRAY,
         "        Freshness.joined(array._freshness for array in arrays),\n",
         "        Freshness.none(),\n",
-        (STATES,),
+        (JOINED,),
     ),
     Mutant(
         (21,),
         ARRAY,
         "bound=max(array.bound for array in arrays)",
         "bound=min(array.bound for array in arrays)",
-        (STATES,),
+        (JOINED,),
     ),
     Mutant(
         (21,),
         ARRAY,
         "terms=max(array.terms for array in arrays)",
         "terms=min(array.terms for array in arrays)",
-        (STATES,),
+        (JOINED,),
     ),
     Mutant((21,), ARRAY, "terms=left.terms + right.terms", "terms=max(left.terms, right.terms)", (STATES,)),
     Mutant((21,), ARRAY, "bound=self.bound * terms, terms=self.terms * terms", "bound=self.bound * terms", (STATES,)),
@@ -94,27 +97,27 @@ MUTANTS = [
         ARRAY,
         "        bound = (self.bound << (scale - self._format.fraction_bits)) + unit",
         "        bound = self.bound + unit",
-        (STATES,),
+        (BOUND,),
     ),
     Mutant(
         (39,),
         ARRAY,
         "return self._derive(powers, freshness=self._freshness.spoiled(), fraction_bits=fraction_bits, bound=bound)",
         "return self._derive(powers, fraction_bits=fraction_bits, bound=bound)",
-        (STATES,),
+        (PRODUCTS,),
     ),
     Mutant(
         (39,),
         ARRAY,
         "return self._derive(self._ring.invert(self._residues), freshness=self._freshness.spoiled())",
         "return self._derive(self._ring.invert(self._residues))",
-        (STATES,),
+        (PRODUCTS,),
     ),
     Mutant(
         (39,),
         ARRAY,
         "integer=all(array._format.integer for array in arrays)",
         "integer=any(array._format.integer for array in arrays)",
-        (STATES,),
+        (JOINED,),
     ),
 ]

@@ -12,9 +12,18 @@ STALE = f"{NAMES}test_h73_what_is_held_is_never_stale_or_empty"
 NUMBERS = f"{NAMES}test_h73_private_names_of_numbers"
 PUT_IN = f"{NAMES}test_h73_a_ciphertext_can_be_put_in_by_its_private_name"
 METHODS = f"{NAMES}test_h73_private_methods"
+TRACEBACKS = "system/tracebacks.py"
+TAKEN_ALONG = f"{HELD}test_h81_no_error_takes_primes_passphrases_or_values_along"
 OPEN = f"{HELD}test_h67_a_private_key_that_others_can_read_is_told"
 
 MUTANTS = [
+    Mutant((81,), TRACEBACKS, "            del args, kwargs\n", "", (TAKEN_ALONG,)),
+    Mutant((81,), TRACEBACKS, "error.with_traceback(None) from None", "error", (TAKEN_ALONG,)),
+    Mutant((81,), "keys/private_key.py", "    @keeps_locals\n    def decrypt(", "    def decrypt(", (TAKEN_ALONG,)),
+    *(
+        Mutant((81,), "keys/private_key.py", f"    @keeps_locals\n    def {name}(", f"    def {name}(", (TAKEN_ALONG,))
+        for name in ("from_bytes", "from_jwk", "from_phe")
+    ),
     Mutant((11,), RANDOMIZERS, "        h = x * x % n\n", "        h = x\n", (BASE,)),
     Mutant((11,), RANDOMIZERS, "[h]), [n]))[0]", "[h]), [n - 2]))[0]", (BASE,)),
     Mutant(
@@ -34,8 +43,8 @@ MUTANTS = [
     Mutant(
         (14,),
         "arithmetic/engine.py",
-        "    def __reduce__(self) -> NoReturn:\n",
-        "    def _reduce(self) -> NoReturn:\n",
+        '    def __reduce__(self) -> NoReturn:\n        raise TypeError("a decryptor',
+        '    def _reduce(self) -> NoReturn:\n        raise TypeError("a decryptor',
         (f"{HELD}test_h14_decryptors_of_all_engines_stay_in_the_process",),
     ),
     Mutant(

@@ -22,6 +22,9 @@ BLOCKS = "system/test_memory.py::test_h61_blocks_do_not_show"
 LIMIT = "system/test_memory.py::test_h61_a_batch_beyond_a_limit_is_refused_before_it_is_encrypted"
 SYSTEM = "system/test_memory.py::test_h61_what_the_system_has_decides"
 ON_THE_WAY = "system/test_memory.py::test_h61_memory_that_runs_out_on_the_way"
+ROOM = "system/test_memory.py::test_h61_arrays_that_would_not_fit_are_refused"
+UNUSED = "plaintext/test_encoding.py::test_h16_what_is_not_used_is_not_examined"
+LISTS = "plaintext/test_encoding.py::test_h18_h74_other_lists_are_lists"
 FITS = "system/test_memory.py::test_h61_what_fits_is_not_refused"
 
 MUTANTS = [
@@ -88,8 +91,8 @@ MUTANTS = [
     Mutant(
         (72,),
         FUNCTIONS,
-        '    if kwargs.get("out") is not None:\n',
-        '    if kwargs.get("out") is not None:\n        return NotImplemented\n    if False:\n',
+        '    if "out" in kwargs:\n',
+        '    if "out" in kwargs:\n        return NotImplemented\n    if False:\n',
         (ON_THE_LEFT, UFUNCS, OURS),
     ),
     Mutant(
@@ -145,13 +148,24 @@ MUTANTS = [
     Mutant(
         (74,),
         ENCODING,
-        "isinstance(value, (list, tuple)) or _rows_of(value) else",
-        "isinstance(value, (list, tuple)) else",
+        "isinstance(value, _LISTS) or _rows_of(value) else",
+        "isinstance(value, _LISTS) else",
         (FRAMES,),
     ),
     Mutant((74,), ENCODING, '    return getattr(value, "iter_rows", None)', "    return None", (FRAMES,)),
     Mutant((74,), ENCODING, '    if hasattr(value, "itertuples"):', "    if False:", (FRAMES,)),
     Mutant((74,), ENCODING, "np.iinfo(t).min <= least and", "np.iinfo(t).min <= least or", (EXACT,)),
+    Mutant((18, 74), ENCODING, "_LISTS = (list, tuple, deque, UserList)", "_LISTS = (list, tuple)", (LISTS,)),
+    Mutant((16,), ENCODING, "np.where(unused, 0.0, array)", "array", (UNUSED,)),
+    *(
+        Mutant((61,), ARRAY, f"        array_functions.check_room({of})\n", "", (ROOM,))
+        for of in (
+            "self._ring, indices.size",
+            "first._ring, starts[-1] + order.size",
+            "self._ring, len(rows) * math.prod(self._shape[1:])",
+        )
+    ),
+    Mutant((61,), KEY, "        check_room(ring, len(values))\n", "", (ROOM,)),
     Mutant((74,), FUNCTIONS, "[1 / divisor for divisor in", "[1 / float(divisor) for divisor in", (DIVISORS,)),
     Mutant((74,), FUNCTIONS, "    if not inverses.all():\n", "    if False:\n", (BEYOND,)),
 ]

@@ -45,7 +45,7 @@ MUTANTS = [
     Mutant(
         (18,),
         ENCODING,
-        "isinstance(value, (list, tuple, np.ma.MaskedArray)) and _has_masked(value) for",
+        "isinstance(value, (*_LISTS, np.ma.MaskedArray)) and _has_masked(value) for",
         "isinstance(value, np.ma.MaskedArray) for",
         (KINDS,),
     ),

@@ -18,9 +18,9 @@ void require_bits(std::size_t bits, std::size_t words) {
 }  // namespace
 
 int power_window(std::size_t bits) {
-    // In units of k^2/20: a table of 2^w entries, half of them squares, then a product a window and a look-up that costs a
-    // fiftieth of a product an entry (it is bound by the second-level cache). Squarings are the same for all. In
-    // integers, since what is inexact raises a flag, or traps, in the caller's floating-point environment.
+    // In units of k^2/20: a table of 2^w entries, half of them squares, then a product a window and a look-up that
+    // costs a fiftieth of a product an entry (it is bound by the second-level cache). Squarings are the same for all.
+    // In integers, since what is inexact raises a flag, or traps, in the caller's floating-point environment.
     auto cost = [bits](int w) {
         const std::size_t entries = std::size_t{1} << w;
         const std::size_t windows = (bits + static_cast<std::size_t>(w) - 1) / static_cast<std::size_t>(w);

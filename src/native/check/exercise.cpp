@@ -134,8 +134,7 @@ int main(int argc, char** argv) {
         for (std::size_t bits : {4, 52, 93, 512, 515, 1024, 1028, 2048, 3072, 4096}) {
             const Integer n = numbers.below(Integer::power_of_two(bits - 2)) * Integer(2) + Integer(1) +
                               Integer::power_of_two(bits - 1);
-            for (std::size_t count : {1, 3, 9})
-                in_some_environment([&] { exercise_ring(*target, n, count, numbers); });
+            for (std::size_t count : {1, 3, 9}) in_some_environment([&] { exercise_ring(*target, n, count, numbers); });
         }
         for (std::size_t bits : {16, 512, 1024, 2048})
             in_some_environment([&] { exercise_key(*target, bits, 9, numbers); });

@@ -143,7 +143,7 @@ documents: $(STAMP) ## Write the tables of README.md and docs/performance.md fro
 
 gate-baseline: $(STAMP) ## Take a new baseline on this machine, which should be quiet: some minutes
 	for engine in ifma gmp; do $(BIN)/vecphe bench baseline benchmarks/baseline.json --engine $$engine || exit; done
-	for engine in ifma256 portable; do \
+	for engine in ifma256 fma512 fma256 portable; do \
 		$(BIN)/vecphe bench baseline benchmarks/baseline.json --counts-only --engine $$engine || exit; done
 
 gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see the gate name them: some minutes

@@ -28,7 +28,7 @@ batch = parameter(1, *slow_but(11, 256, 4096))
 packed = parameter(False, True, ids=["unpacked", "packed"])
 
 
-@pytest.fixture(params=["ifma", pytest.param("ifma256", marks=slow), "gmp"])
+@pytest.fixture(params=["ifma", "fma512", *(pytest.param(name, marks=slow) for name in ("ifma256", "fma256")), "gmp"])
 def engine(request: pytest.FixtureRequest) -> Any:
     """The name of an engine, which is the active one meanwhile; one that does not run here is skipped, with why."""
     why_not = dict(available_engines())[request.param]

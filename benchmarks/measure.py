@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from vecphe.arithmetic import active_engine
 
-_MULTIPLY_ADDS_PER_ROUND = 16 * 8
+_MULTIPLY_ADDS_PER_ROUND = 16  # of each lane
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ def limbs(key_length: int) -> int:
 
 
 def multiply_add_peak(rounds: int = 400_000) -> float:
-    """Multiply-adds a second that this core's AVX-512 IFMA unit does at most; about a millisecond is measured."""
+    """Multiply-adds a second that the active target does at most on this core; about a millisecond is measured."""
     from vecphe.arithmetic import _native
 
-    return rounds * _MULTIPLY_ADDS_PER_ROUND / once(lambda: _native.multiply_add(rounds))
+    facts = active_engine().describe()
+    target, lanes = facts["target"], facts["lanes"]
+    return rounds * _MULTIPLY_ADDS_PER_ROUND * lanes / once(lambda: _native.multiply_add(rounds, target))

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 from joblib.parallel import LokyBackend
+from tests.engines import kinds_of_engines
 from tests.toys import composite_after
 
 import vecphe
 from vecphe import EncryptedArray, FixedPoint, InvalidKeyError, PrivateKey, PublicKey
-from vecphe.arithmetic import available_engines, engine_named
+from vecphe.arithmetic import engine_named
 from vecphe.federated import Client, Server, decrypt_vector, encrypt_vector
 from vecphe.numbers.key_numbers import PrivateNumbers
 from vecphe.system.parallel import run_tasks
@@ -241,7 +242,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("engine", [name for name, why_not in available_engines() if why_not is None])
+@pytest.mark.parametrize("engine", kinds_of_engines())
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_h69_no_value_reaches_a_file_on_its_way_to_a_worker(tmp_path: Path, backend: str, engine: str) -> None:
     done = run_watched(tmp_path, engine, backend)

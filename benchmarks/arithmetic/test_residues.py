@@ -28,7 +28,7 @@ def measure(benchmark: Any, engine: str, key_length: int, ring: AnyRing) -> Call
     def measure(right: list[int], units: float, function: Callable[..., Any], *arguments: Any) -> None:
         """Time a checked call; one of so many `units` goes into the record as a share of the core's peak too."""
         assert ring.store(benchmark(function, *arguments)) == [value % ring.n_squared for value in right]
-        if units and engine == "ifma" and not benchmark.disabled:
+        if units and engine != "gmp" and not benchmark.disabled:
             adds = units * limbs(key_length) ** 2 * COUNT
             rates, peaks = zip(*shares_of_peak(adds, lambda: function(*arguments), 15), strict=True)
             benchmark.extra_info["share_of_peak"] = max(rates) / max(peaks)  # the best of each: others had company

@@ -24,16 +24,17 @@
 //   Reg, Mask       `lanes` words of 64 bits, and a truth value for each
 //   zero, set1, load, store, add, sub, band, bor, bor3, equal, negative, blend(m, a, b) = m ? b : a
 //   sra52           arithmetic shift right by 52 bits
-//   Factor          a limb in the form that products want: factor(limb). Its conversion may cost, so rows do it once.
-//   What
-//                   counts of a Reg are its low 52 bits, whatever stands above.
+//   Factor          a limb in the form that products want: factor(limb), low_factor(acc) of what stands in the low 52
+//                   bits, limb_of(factor) back again. Where `converted` says that this costs, coordinates are converted
+//                   once for all their rows, and lie in memory by load_factor and store_factor.
 //   multiply_add    (low, high, a, b): low += the low 52 bits of a*b, high += the high ones
-//   add_low, add_high   one half of it
+//   add_low, add_high, low_product   one half of it, added or as a factor
 //   settled         (acc, lows, highs): an accumulator after that many halves were added. Where a target adds constants
 //                   with each, in exchange for speed, it takes them off here; the sums may wrap in between.
 //   block_of, pick_if   the number of the block of `block` entries that a digit lies in; the entry (digit mod block) of
-//   the
-//                   block at p in the lanes of a mask, else 0
+//                   the block at p in the lanes of a mask, else 0
+//   Environment     what every kernel keeps on its stack while it computes: the guard of a floating-point environment
+//   opaque          has the compiler forget what it knows of a factor, where it could leave out products
 //   rows            limbs of a factor to hold in registers, where products are woven; 0: never woven
 #pragma once
 
@@ -53,6 +54,9 @@ constexpr int kTableSlack = 12;   // bits of R above N, for sums of logarithms i
 constexpr int kPeakMultiplyAdds = 16;
 constexpr int kSharedBlock = 16;   // rows of a shared table are padded to a multiple of this many entries
 constexpr int kSelectGroups = 16;  // groups to look up together: their choices still fit the second-level cache
+
+// The environment of targets that compute with integers alone.
+struct AnyEnvironment {};
 
 // Constants of one modulus per lane; all pointers to columns.
 struct Modulus {

@@ -21,7 +21,7 @@ inline void wipe(void* memory, std::size_t bytes) {
 
 // Overwrites the stack below the caller, where kernels kept their accumulators.
 inline __attribute__((noinline)) void wipe_stack() {
-    unsigned char below[96 * 1024];
+    unsigned char below[128 * 1024];
     wipe(below, sizeof below);
 }
 

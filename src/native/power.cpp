@@ -18,13 +18,13 @@ void require_bits(std::size_t bits, std::size_t words) {
 }  // namespace
 
 int power_window(std::size_t bits) {
-    // In units of k^2: a table of 2^w entries, half of them squares, then a product a window and a look-up that costs a
-    // fiftieth of a product an entry (it is bound by the second-level cache). Squarings are the same for all.
+    // In units of k^2/20: a table of 2^w entries, half of them squares, then a product a window and a look-up that
+    // costs a fiftieth of a product an entry (it is bound by the second-level cache). Squarings are the same for all.
+    // In integers, since what is inexact raises a flag, or traps, in the caller's floating-point environment.
     auto cost = [bits](int w) {
-        const double entries = static_cast<double>(std::size_t{1} << w);
-        const double windows =
-            static_cast<double>((bits + static_cast<std::size_t>(w) - 1) / static_cast<std::size_t>(w));
-        return 4.25 * entries + windows * (5 + 0.1 * entries);
+        const std::size_t entries = std::size_t{1} << w;
+        const std::size_t windows = (bits + static_cast<std::size_t>(w) - 1) / static_cast<std::size_t>(w);
+        return 85 * entries + windows * (100 + 2 * entries);
     };
     int best = 1;
     for (int w = 2; w <= 6; w++)
@@ -87,7 +87,7 @@ namespace {
 int straus_window(std::size_t bits, std::size_t rows, int most) {
     auto cost = [=](int w) {
         const std::size_t windows = (bits + static_cast<std::size_t>(w) - 1) / static_cast<std::size_t>(w);
-        return 4.25 * static_cast<double>(std::size_t{1} << w) + 5.3 * static_cast<double>(rows * windows);
+        return 85 * (std::size_t{1} << w) + 106 * rows * windows;
     };
     int best = 1;
     for (int w = 2; w <= most; w++)

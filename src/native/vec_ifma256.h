@@ -11,6 +11,8 @@ struct Ifma256 {
     using Reg = __m256i;
     using Mask = __mmask8;
     using Factor = Reg;
+    using Environment = AnyEnvironment;
+    static constexpr bool converted = false;
     static constexpr int lanes = 4;
     static constexpr int block = 8;
     static constexpr int rows = 10;
@@ -24,6 +26,11 @@ struct Ifma256 {
     static Reg band(Reg a, Reg b) { return _mm256_and_si256(a, b); }
     static Reg sra52(Reg a) { return _mm256_srai_epi64(a, 52); }
     static Factor factor(Reg limb) { return limb; }
+    static Factor low_factor(Reg acc) { return acc; }
+    static Reg limb_of(Factor x) { return x; }
+    static Factor load_factor(const std::uint64_t* p) { return load(p); }
+    static void store_factor(std::uint64_t* p, Factor x) { store(p, x); }
+    static Factor low_product(Factor a, Factor b) { return add_low(zero(), a, b); }
     static Reg add_low(Reg acc, Factor a, Factor b) { return _mm256_madd52lo_epu64(acc, a, b); }
     static Reg add_high(Reg acc, Factor a, Factor b) { return _mm256_madd52hi_epu64(acc, a, b); }
     static void multiply_add(Reg& low, Reg& high, Factor a, Factor b) {
@@ -31,6 +38,7 @@ struct Ifma256 {
         high = add_high(high, a, b);
     }
     static Reg settled(Reg acc, int, int) { return acc; }
+    static void opaque(Factor&) {}
     static Mask equal(Reg a, Reg b) { return _mm256_cmpeq_epi64_mask(a, b); }
     static Mask negative(Reg a) { return _mm256_movepi64_mask(a); }
     static Reg blend(Mask m, Reg a, Reg b) { return _mm256_mask_mov_epi64(a, m, b); }

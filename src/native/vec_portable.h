@@ -10,6 +10,8 @@ struct Portable {
     using Reg = std::uint64_t;
     using Mask = std::uint64_t;  // all ones or all zeros
     using Factor = Reg;
+    using Environment = AnyEnvironment;
+    static constexpr bool converted = false;
     static constexpr int lanes = 1;
     static constexpr int block = 1;
     static constexpr int rows = 0;  // one lane has no latency to hide: the general kernels are as fast
@@ -24,6 +26,11 @@ struct Portable {
     static Reg band(Reg a, Reg b) { return a & b; }
     static Reg sra52(Reg a) { return (a >> 52) | (~((a >> 63) - 1) << 12); }
     static Factor factor(Reg limb) { return limb; }
+    static Factor low_factor(Reg acc) { return acc; }
+    static Reg limb_of(Factor x) { return x; }
+    static Factor load_factor(const std::uint64_t* p) { return load(p); }
+    static void store_factor(std::uint64_t* p, Factor x) { store(p, x); }
+    static Factor low_product(Factor a, Factor b) { return add_low(zero(), a, b); }
     static Reg add_low(Reg acc, Factor a, Factor b) { return acc + ((a & kLimbMask) * (b & kLimbMask) & kLimbMask); }
     static Reg add_high(Reg acc, Factor a, Factor b) {
         return acc + static_cast<Reg>((Wide{a & kLimbMask} * (b & kLimbMask)) >> kLimbBits);
@@ -33,6 +40,7 @@ struct Portable {
         high = add_high(high, a, b);
     }
     static Reg settled(Reg acc, int, int) { return acc; }
+    static void opaque(Factor&) {}
     static Mask equal(Reg a, Reg b) {
         const Reg d = a ^ b;
         return ((d | (0 - d)) >> 63) - 1;

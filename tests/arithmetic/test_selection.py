@@ -25,6 +25,7 @@ from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
 RUNNING = [name for name, why_not in available_engines() if why_not is None]
 WHY_NOT_IFMA = dict(available_engines())["ifma"]
+KNOWN = ["ifma", "ifma256", "fma512", "fma256"]
 
 
 @pytest.fixture
@@ -53,16 +54,19 @@ def test_the_ifma_engine_runs_where_the_cpu_has_it() -> None:
 
 
 def test_the_order_of_preference() -> None:
-    assert [name for name, _ in available_engines()] == ["ifma", "ifma256", "gmp", "portable", "cuda"]
+    assert [name for name, _ in available_engines()] == [
+        *("ifma", "ifma256", "fma512", "fma256"),
+        *("gmp", "portable", "cuda"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("compiled", "engines"),
     [
-        (["ifma512", "ifma256", "portable"], ["ifma", "ifma256", "gmp", "portable"]),
-        (["ifma512", "ifma256", "new", "portable"], ["ifma", "ifma256", "new", "gmp", "portable"]),
-        (["new", "portable"], ["new", "ifma", "ifma256", "gmp", "portable"]),
-        (["portable"], ["ifma", "ifma256", "gmp", "portable"]),
+        (["ifma512", "ifma256", "fma512", "fma256", "portable"], [*KNOWN, "gmp", "portable"]),
+        (["ifma512", "ifma256", "fma512", "fma256", "new", "portable"], [*KNOWN, "new", "gmp", "portable"]),
+        (["new", "portable"], ["new", *KNOWN, "gmp", "portable"]),
+        (["portable"], [*KNOWN, "gmp", "portable"]),
     ],
 )
 def test_targets_that_are_compiled_in_are_engines(
@@ -176,7 +180,7 @@ def test_a_kernel_that_was_not_built_is_told_with_the_way_to_get_it(monkeypatch:
     monkeypatch.setattr(selection, "_native", lambda: None)
     reasons = dict(available_engines())
     assert reasons["gmp"] is None
-    for name in ("ifma", "ifma256", "portable"):
+    for name in (*KNOWN, "portable"):
         assert "install a C++ compiler" in str(reasons[name])
     with pytest.warns(EngineFallbackWarning, match="install a C"):
         assert active_engine().name == "gmp"

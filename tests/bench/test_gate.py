@@ -463,7 +463,7 @@ def test_the_committed_baseline_loads_and_has_every_row() -> None:
 
     baseline = load_baseline(Path(__file__).parents[2] / "benchmarks" / "baseline.json")
     assert baseline.engine == "ifma"
-    assert {"ifma", "ifma256", "gmp", "portable"} == baseline.engines.keys()
+    assert {"ifma", "ifma256", "fma512", "fma256", "gmp", "portable"} == baseline.engines.keys()
     for rows in baseline.engines.values():
         assert list(rows.counts) == sorted(COUNT_ROWS)
     for engine in ("ifma", "gmp"):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from vecphe.arithmetic import active_engine, available_engines
+from vecphe.bench import environment, sides
 from vecphe.bench import estimate as estimating
 from vecphe.bench import runner as runner_module
-from vecphe.bench import sides
 from vecphe.bench.environment import Environment, engine_warning, use_engine, with_peak_memory
 from vecphe.bench.estimate import Plan, estimate, rough_seconds, side_costs
 from vecphe.bench.matrix import Matrix
@@ -228,10 +228,24 @@ def test_a_fast_engine_that_did_not_run_is_loud(monkeypatch: pytest.MonkeyPatch)
     assert warning in runner.results.warnings
 
 
-@pytest.mark.skipif(dict(available_engines())["ifma"] is not None, reason="the ifma engine does not run here")
-def test_the_fast_engine_needs_no_warning() -> None:
-    with use_engine("ifma"):
+@pytest.mark.parametrize("name", ["ifma", "ifma256", "fma512", "fma256"])
+def test_a_fast_engine_needs_no_warning(name: str) -> None:
+    if (why_not := dict(available_engines())[name]) is not None:
+        pytest.skip(f"the {name} engine does not run here: {why_not}")
+    with use_engine(name):
         assert engine_warning(None) is None
+
+
+def test_the_warning_names_a_fast_engine_that_would_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than the fastest of all, which this machine may not have."""
+    engines = [("ifma", "the CPU is too old"), ("fma512", None), ("fma256", None), ("gmp", None)]
+    reasons = {"ifma": "the CPU is too old", "fma512": "VECPHE_ENGINE=gmp asks", "fma256": "VECPHE_ENGINE=gmp asks"}
+    monkeypatch.setattr(environment, "available_engines", lambda: engines)
+    monkeypatch.setattr(environment, "why_not_used", lambda: reasons)
+    assert str(engine_warning(None, "gmp")).endswith("fma512: VECPHE_ENGINE=gmp asks")
+    reasons["fma512"] = reasons["fma256"] = "the CPU is too old"
+    engines[1:3] = [(name, "the CPU is too old") for name in ("fma512", "fma256")]
+    assert str(engine_warning(None, "gmp")).endswith("ifma: the CPU is too old")
 
 
 def test_peak_memory_sees_a_block_and_not_what_was_there() -> None:

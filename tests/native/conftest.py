@@ -42,6 +42,18 @@ def _supported() -> list[str]:
     return [name for name, reason in native.supported_targets() if reason is None]
 
 
+# Seconds each. On vector targets beside the fastest one they are slow tests; the others run on all targets.
+_HEAVY = ("test_batches_of_every_size", "test_fixed_base_of_long_moduli", "test_thousands_of_rows")
+
+
+@pytest.hookimpl(tryfirst=True)  # before items are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    beside = [name for name in _supported() if name != "portable"][1:]
+    for item in items:
+        if getattr(item, "originalname", None) in _HEAVY and item.callspec.params.get("engine") in beside:  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(params=_supported())
 def engine(request: pytest.FixtureRequest) -> NativeEngine:
     engine: NativeEngine = native.NativeEngine(request.param)

@@ -23,16 +23,17 @@ import numpy as np
 import pytest
 from joblib.executor import MemmappingExecutor
 from joblib.pool import MemmappingPool, PicklingPool
+from tests.engines import kinds_of_engines
 
 import vecphe
 from vecphe import InvalidCiphertextError, ParallelError, PrivateKey, PublicKey
-from vecphe.arithmetic import active_engine, available_engines, engine_named
+from vecphe.arithmetic import active_engine, engine_named
 from vecphe.errors import EngineUnavailableError
 from vecphe.system import parallel
 from vecphe.system.parallel import chunk_bounds, effective_jobs, map_chunks, place_of, run_tasks
 
 BACKENDS = {"loky": "processes", "multiprocessing": "processes", "threading": "threads", "sequential": "threads"}
-ENGINES = [name for name, why_not in available_engines() if why_not is None]
+ENGINES = kinds_of_engines()
 WORKERS: tuple[Literal["threads", "processes"], ...] = ("threads", "processes")
 
 

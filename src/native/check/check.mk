@@ -49,6 +49,8 @@ check-verify: | $(STAMP)
 
 check-sanitizers: $(CHECK_DIR)/asan/program
 	$(CHECK_DIR)/asan/program
+	for target in $(filter fma%,$(TARGETS)); do for what in broken-operand broken-environment; do \
+		if $< $$what $$target 2>/dev/null; then echo "$$target: $$what was not reported" >&2; exit 1; fi; done; done
 
 CONSTANT_TIME := fixed-base plaintext power decrypt
 LEAKY := leaky-branch leaky-address

@@ -1,4 +1,14 @@
-// Runs every operation on every supported target and compares with GMP; built with sanitizers.
+// Runs every operation on every supported target and compares with GMP; built with sanitizers. On x86-64 each time in
+// another floating-point environment, which has to be the same afterwards.
+//
+// usage: exercise
+//        exercise broken-operand|broken-environment TARGET    controls, which must be reported
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include <cstring>
+
 #include "../dispatch.h"
 #include "../power.h"
 #include "reference.h"
@@ -7,6 +17,46 @@ using namespace vecphe;
 using namespace vecphe::check;
 
 namespace {
+
+#if defined(__x86_64__)
+
+// Calls f in one environment after the other. Masks stay set: what traps is for tests in processes of their own.
+template <class F>
+void in_some_environment(F&& f) {
+    // Usual; down; up; toward zero; denormals as zero; flushed to zero; all of that and all flags.
+    static const unsigned kModes[] = {0x1f80, 0x3f80, 0x5f80, 0x7f80, 0x1fc0, 0x9f80, 0xdfff};
+    static unsigned next = 0;
+    const unsigned before = _mm_getcsr(), mode = kModes[next++ % 7];
+    _mm_setcsr(mode);
+    f();
+    const unsigned after = _mm_getcsr();
+    _mm_setcsr(before);
+    require(after == mode, "another floating-point environment after a call");
+}
+
+void leave_an_environment() { _mm_setcsr(_mm_getcsr() ^ 0x2000); }
+
+#else
+
+template <class F>
+void in_some_environment(F&& f) {
+    f();
+}
+
+void leave_an_environment() { require(false, "no environment to leave"); }
+
+#endif
+
+// To kernels that compute with doubles a limb of this N is no number.
+void broken_operand(const Target& target) {
+    constexpr int k = 5;
+    Buffer n(k * kLanes), zero(2 * k * kLanes), one(kLanes);
+    for (Buffer* each : {&n, &zero, &one}) each->clear();
+    for (int lane = 0; lane < kLanes; lane++) n.data()[lane] = one.data()[lane] = 1;
+    n.data()[2 * kLanes + 3] = 0x7ff8000000000000;
+    const Modulus m{k, n.data(), zero.data(), one.data(), zero.data()};
+    target.kernels(k)->product(m, zero.data(), zero.data(), zero.data());
+}
 
 void exercise_ring(const Target& target, const Integer& n, std::size_t count, Generator& numbers) {
     const Ring ring(target, ring_constants(n));
@@ -71,7 +121,10 @@ void exercise_key(const Target& target, std::size_t bits, std::size_t count, Gen
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+    if (argc == 3 && !std::strcmp(argv[1], "broken-operand")) return broken_operand(find_target(argv[2])), 0;
+    if (argc == 3 && !std::strcmp(argv[1], "broken-environment")) return in_some_environment(leave_an_environment), 0;
+    require(argc == 1, "usage");
     Generator numbers;
     for (const Target* target : targets()) {
         if (const std::string reason = target->why_not(); !reason.empty()) {
@@ -81,9 +134,10 @@ int main() {
         for (std::size_t bits : {4, 52, 93, 512, 515, 1024, 1028, 2048, 3072, 4096}) {
             const Integer n = numbers.below(Integer::power_of_two(bits - 2)) * Integer(2) + Integer(1) +
                               Integer::power_of_two(bits - 1);
-            for (std::size_t count : {1, 3, 9}) exercise_ring(*target, n, count, numbers);
+            for (std::size_t count : {1, 3, 9}) in_some_environment([&] { exercise_ring(*target, n, count, numbers); });
         }
-        for (std::size_t bits : {16, 512, 1024, 2048}) exercise_key(*target, bits, 9, numbers);
+        for (std::size_t bits : {16, 512, 1024, 2048})
+            in_some_environment([&] { exercise_key(*target, bits, 9, numbers); });
         std::printf("%s: exercised\n", target->name);
     }
 }

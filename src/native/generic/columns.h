@@ -21,7 +21,31 @@
 
 namespace vecphe {
 
-// Whole: every count and length is a multiple of B.
+// A coordinate in the form that products want, converted once for all the rows that slide along it.
+template <class V, bool Converted = V::converted>
+class Factors {
+public:
+    Factors(const std::uint64_t* limbs, int k) {
+        for (int i = 0; i < k; i++) V::store_factor(t_ + i * kLanes, V::factor(V::load(limbs + i * kLanes)));
+    }
+    operator const std::uint64_t*() const { return t_; }
+
+private:
+    alignas(64) std::uint64_t t_[kMaxLimbs * kLanes];
+};
+
+// Limbs that are factors as they are.
+template <class V>
+class Factors<V, false> {
+public:
+    Factors(const std::uint64_t* limbs, int) : limbs_(limbs) {}
+    operator const std::uint64_t*() const { return limbs_; }
+
+private:
+    const std::uint64_t* limbs_;
+};
+
+// Whole: every count and length is a multiple of B. What is called x or n here are columns of factors, the rest limbs.
 template <class V, int B, bool Whole>
 struct Columns {
     using Reg = typename V::Reg;
@@ -31,6 +55,7 @@ struct Columns {
 
     static VECPHE_INLINE Reg at(ConstLimbs p, int i) { return V::load(p + i * kLanes); }
     static VECPHE_INLINE void put(Limbs p, int i, Reg x) { V::store(p + i * kLanes, x); }
+    static VECPHE_INLINE Factor factor_at(ConstLimbs p, int i) { return V::load_factor(p + i * kLanes); }
 
     // Multiply-adds of this many columns, all lanes of a register.
     static VECPHE_INLINE void count(int multiply_adds) {
@@ -38,8 +63,7 @@ struct Columns {
     }
 
     // Window step with accumulators named acc[(u + i) % (B + 1)]: position u + i += x * y[i].
-    static VECPHE_INLINE void step(Reg (&acc)[B + 1], const Factor (&y)[B], Reg limb, int u) {
-        const Factor x = V::factor(limb);
+    static VECPHE_INLINE void step(Reg (&acc)[B + 1], const Factor (&y)[B], Factor x, int u) {
         VECPHE_UNROLL
         for (int i = 0; i < B; i++) V::multiply_add(acc[(u + i) % (B + 1)], acc[(u + i + 1) % (B + 1)], x, y[i]);
     }
@@ -52,7 +76,7 @@ struct Columns {
         for (; j + B <= count; j += B) {
             VECPHE_UNROLL
             for (int u = 0; u < B; u++) {
-                step(acc, y, at(x, j + u), u);
+                step(acc, y, factor_at(x, j + u), u);
                 put(t, j + u, V::settled(acc[u % (B + 1)], B, B));
                 acc[u % (B + 1)] = Fresh ? V::zero() : at(t, j + u + B + 1);
             }
@@ -63,7 +87,7 @@ struct Columns {
             for (int i = 0; i <= B; i++) acc[i] = turned[i];
         }
         for (; !Whole && j < count; j++) {
-            step(acc, y, at(x, j), 0);
+            step(acc, y, factor_at(x, j), 0);
             put(t, j, V::settled(acc[0], B, B));
             VECPHE_UNROLL
             for (int i = 0; i < B; i++) acc[i] = acc[i + 1];
@@ -134,16 +158,15 @@ struct Columns {
         VECPHE_UNROLL
         for (int i = 0; i < B; i++) {
             acc[i] = V::settled(acc[i], i, i);
-            const Reg digit = V::settled(V::add_low(V::zero(), V::factor(acc[i]), inverse), 1, 0);
-            const Factor q = V::factor(digit);
-            put(m, i, digit);
+            const Factor q = V::low_product(V::low_factor(acc[i]), inverse);
+            put(m, i, V::limb_of(q));
             // acc[i] + lo(q*n[0]) = 0 mod 2^52, so its carry is ceil(acc[i] / 2^52) and needs no product.
             const Reg carry = V::sra52(V::add(acc[i], mask));
-            const Reg high = V::add_high(carry, q, V::factor(at(n, 0)));
-            if (i + 1 < B) V::multiply_add(acc[i + 1], acc[i + 2], q, V::factor(at(n, 1)));
+            const Reg high = V::add_high(carry, q, factor_at(n, 0));
+            if (i + 1 < B) V::multiply_add(acc[i + 1], acc[i + 2], q, factor_at(n, 1));
             acc[i + 1] = V::add(acc[i + 1], high);
             VECPHE_UNROLL
-            for (int j = 2; j < B - i; j++) V::multiply_add(acc[i + j], acc[i + j + 1], q, V::factor(at(n, j)));
+            for (int j = 2; j < B - i; j++) V::multiply_add(acc[i + j], acc[i + j + 1], q, factor_at(n, j));
         }
         V::store(over, V::settled(acc[B], 0, B));
         count(B * (B + 1));
@@ -160,7 +183,7 @@ struct Columns {
         acc[0] = V::settled(V::add(acc[0], V::load(over)), 0, -B);  // `over` holds its high halves
         VECPHE_UNROLL
         for (int j = 1; j < B; j++) {
-            const Factor x = V::factor(at(n, j));
+            const Factor x = factor_at(n, j);
             VECPHE_UNROLL
             for (int i = B - j; i < B; i++) V::multiply_add(acc[i + j - B], acc[i + j - B + 1], x, row[i]);
         }

@@ -24,12 +24,21 @@ struct Pair {
 
     static VECPHE_INLINE Reg at(ConstLimbs p, int i) { return V::load(p + i * kLanes); }
     static VECPHE_INLINE void put(Limbs p, int i, Reg x) { V::store(p + i * kLanes, x); }
+    static VECPHE_INLINE void put_factor(Limbs p, int i, Reg x) { V::store_factor(p + i * kLanes, V::factor(x)); }
 
     struct Double {  // a double coordinate under construction; one column more, see Columns::rows
         alignas(64) std::uint64_t t[(2 * kMaxLimbs + 1) * kLanes];
     };
     struct Single {
         alignas(64) std::uint64_t t[kMaxLimbs * kLanes];
+    };
+    // A modulus whose N is in the form that reductions want.
+    class Divisor {
+        const Factors<V> n_;
+
+    public:
+        explicit Divisor(const Modulus& given) : n_(given.n, given.k), m{given.k, n_, given.kn, given.n0inv, given.r} {}
+        const Modulus m;
     };
 
     static VECPHE_INLINE void clear(Double& d, int first, int k) {
@@ -47,18 +56,20 @@ struct Pair {
         }
     }
 
+    // x here and in what follows: factors.
     static VECPHE_INLINE void multiply_rows(Double& d, ConstLimbs x, ConstLimbs y, int k) {
         for_blocks<V, Whole>(
             k, [&](auto b, int i) { Columns<V, b.value, Whole>::rows(d.t + i * kLanes, x, k, y + i * kLanes); });
     }
 
-    // o = 2x limb by limb, for canonical limbs and 2x < R: no carry chain.
-    static VECPHE_INLINE void twice(Limbs o, ConstLimbs x, int k) {
+    // f(i, 2x at limb i) for all limbs, for canonical limbs and 2x < R: no carry chain.
+    template <class F>
+    static VECPHE_INLINE void twice(ConstLimbs x, int k, F&& f) {
         const Reg mask = V::set1(kLimbMask);
         Reg below = V::zero();
         for (int i = 0; i < k; i++) {
             const Reg d = V::add(at(x, i), at(x, i));
-            put(o, i, V::add(V::band(d, mask), below));
+            f(i, V::add(V::band(d, mask), below));
             below = V::sra52(d);
         }
     }
@@ -67,7 +78,7 @@ struct Pair {
     static VECPHE_INLINE void square_rows(Double& d, ConstLimbs x, int k) {
         const Reg mask = V::set1(kLimbMask);
         Single above;
-        twice(above.t, x, k);
+        twice(x, k, [&](int i, Reg limb) { put_factor(above.t, i, limb); });
         clear(d, Whole ? 2 * kBlock : 0, k);
         for_blocks<V, Whole>(k, [&](auto b, int i) {
             constexpr int B = b.value;
@@ -78,7 +89,7 @@ struct Pair {
                 C::template square_block<false>(d.t + 2 * i * kLanes, x + i * kLanes);
             if (k <= i + B) return;
             const Reg lowest = at(x, i + B);  // its double takes no bit from the block
-            put(above.t, i + B, V::band(V::add(lowest, lowest), mask));
+            put_factor(above.t, i + B, V::band(V::add(lowest, lowest), mask));
             C::rows(d.t + (2 * i + B) * kLanes, above.t + (i + B) * kLanes, k - i - B, x + i * kLanes);
         });
     }
@@ -168,26 +179,27 @@ struct Pair {
     template <bool Early>
     static VECPHE_INLINE void weave_product(Double& p, Double& s, const Modulus& m, int k, Limbs q, Limbs o0,
                                             ConstLimbs x, ConstLimbs y) {
-        const ConstLimbs x1 = x + k * kLanes, y1 = y + k * kLanes;
+        const Factors<V> x0(x, k), x1(x + k * kLanes, k);
+        const ConstLimbs y1 = y + k * kLanes;
         auto ahead = [&](auto b, int i) {
             open<b.value>(p, i, k);
-            row_block<false, b.value>(p, x, y, i, k);
+            row_block<false, b.value>(p, x0, y, i, k);
         };
         auto cross = [&](auto b, int i) {
             if (Whole && i == 0) {
-                row_block<true, b.value>(s, x, y1, i, k);
+                row_block<true, b.value>(s, x0, y1, i, k);
             } else {
                 if (Whole) open<b.value>(s, i, k);
-                row_block<false, b.value>(s, x, y1, i, k);
+                row_block<false, b.value>(s, x0, y1, i, k);
             }
             row_block<false, b.value>(s, x1, y, i, k);
         };
         if constexpr (Whole) {
-            row_block<true, kBlock>(p, x, y, 0, k);
+            row_block<true, kBlock>(p, x0, y, 0, k);
         } else {
             clear(p, 0, k);
             clear(s, 0, k);
-            multiply_rows(p, x, y, k);
+            multiply_rows(p, x0, y, k);
         }
         weave<Early>(p, s, m, k, q, o0, ahead, cross);
     }
@@ -196,7 +208,7 @@ struct Pair {
         const int k = m.k;
         Double p, s;
         Single q;
-        weave_product<true>(p, s, m, k, q.t, o, x, y);
+        weave_product<true>(p, s, Divisor(m).m, k, q.t, o, x, y);
         carry(o + k * kLanes, s.t + k * kLanes, k);
     }
 
@@ -204,19 +216,20 @@ struct Pair {
         const int k = m.k;
         Double p, s;
         Single q, double_x1;
+        const Factors<V> x0(x, k);
         square_rows(p, x, k);
-        twice(double_x1.t, x + k * kLanes, k);  // 2*x1 < 6N < R
+        twice(x + k * kLanes, k, [&](int i, Reg limb) { put(double_x1.t, i, limb); });  // 2*x1 < 6N < R
         auto ahead = [](auto, int) {};
         auto cross = [&](auto b, int i) {
             if (Whole && i == 0) {
-                row_block<true, b.value>(s, x, double_x1.t, i, k);
+                row_block<true, b.value>(s, x0, double_x1.t, i, k);
             } else {
                 if (Whole) open<b.value>(s, i, k);
-                row_block<false, b.value>(s, x, double_x1.t, i, k);
+                row_block<false, b.value>(s, x0, double_x1.t, i, k);
             }
         };
         if (!Whole) clear(s, 0, k);
-        weave<true>(p, s, m, k, q.t, o, ahead, cross);
+        weave<true>(p, s, Divisor(m).m, k, q.t, o, ahead, cross);
         carry(o + k * kLanes, s.t + k * kLanes, k);
     }
 
@@ -224,7 +237,7 @@ struct Pair {
         const int k = m.k;
         Double p;
         Single q;
-        montgomery_rows<true>(p, m, x, y, q.t, k);
+        montgomery_rows<true>(p, Divisor(m).m, Factors<V>(x, k), y, q.t, k);
         carry(o, p.t + k * kLanes, k);
     }
 
@@ -234,7 +247,7 @@ struct Pair {
         Single q;
         for (int i = 0; i < k; i++) put(p.t, i, V::sub(at(m.kn, i), at(s, i)));
         clear(p, k, k);
-        montgomery_rows<false>(p, m, x, y, q.t, k);
+        montgomery_rows<false>(p, Divisor(m).m, Factors<V>(x, k), y, q.t, k);
         carry(o, p.t + k * kLanes, k);
     }
 
@@ -242,7 +255,7 @@ struct Pair {
         const int k = m.k;
         Double p;
         Single q;
-        montgomery_rows<true>(p, m, x, y, q.t, k);
+        montgomery_rows<true>(p, Divisor(m).m, Factors<V>(x, k), y, q.t, k);
         carry(o, p.t + k * kLanes, k);
         for (int i = 0; i < k; i++) put(o + k * kLanes, i, at(q.t, i));
     }
@@ -251,7 +264,7 @@ struct Pair {
         const int k = m.k;
         Double p, s;
         Single q;
-        weave_product<false>(p, s, m, k, q.t, o, v, w);
+        weave_product<false>(p, s, Divisor(m).m, k, q.t, o, v, w);
         add_folded(m, o + k * kLanes, s.t + k * kLanes, q.t, k);
     }
 
@@ -275,6 +288,7 @@ struct Pair {
 
     static void reduce(const Modulus& m, Limbs o, ConstLimbs p, ConstLimbs s) {
         const int k = m.k;
+        const Divisor divisor(m);
         Double d;
         Single q;
         for (int i = 0; i < 2 * k; i++) put(d.t, i, at(p, i));
@@ -282,14 +296,14 @@ struct Pair {
         if (s)
             for (int i = 0; i < k; i++) put(q.t, i, at(s, i));
         Single digits;
-        reduce_rows(d, m, digits.t, k);
+        reduce_rows(d, divisor.m, digits.t, k);
         carry(o, d.t + k * kLanes, k);
         for (int i = 0; i < k; i++) {
             const Reg x = V::sub(at(m.kn, i), at(digits.t, i));
             put(d.t, i, s ? V::add(x, at(q.t, i)) : x);
         }
         clear(d, k, k);
-        reduce_rows(d, m, digits.t, k);
+        reduce_rows(d, divisor.m, digits.t, k);
         carry(o + k * kLanes, d.t + k * kLanes, k);
     }
 
@@ -323,7 +337,7 @@ struct Pair {
         Double d;
         for (int i = 0; i < k; i++) put(d.t, i, at(s, i));
         clear(d, k, k);
-        multiply_rows(d, x, y, k);
+        multiply_rows(d, Factors<V>(x, k), y, k);
         carry(o, d.t, 2 * k);
     }
 };

@@ -1,4 +1,4 @@
-"""The native engine: eight residues at a time in AVX-512 IFMA registers (src/native).
+"""The native engine: several residues at a time in vector registers (src/native).
 
 Python prepares the constants of a modulus, which need divisions; the module `_native` does the rest in
 Montgomery form with R = 2^(52k). Its buffers stay on its side; only bytes and words cross.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -244,21 +245,29 @@ def _prime_constants(p: int, q: int, k: int) -> dict[str, bytes]:
     return _common_constants(p, k) | {name: _bytes(number) for name, number in numbers.items()}
 
 
+_TUNING = Tuning(
+    workers="threads",
+    # Tasks of a few milliseconds at 2048 bits, where one costs about one: benchmarks/operations/test_workers.py.
+    encrypt_task=128,
+    decrypt_task=16,
+    multiply_task=8192,
+    carry_products=16,  # a product on vectors takes a tenth of what it takes in gmpy2, a pipe does not
+    entry_cost=1.7,  # 6k^2 an entry against 3.5k^2 a step
+    min_window=4,  # rows are padded to 16 entries
+    max_window=8,  # 2048 bits: 21 MB, and 3 MB for single powers
+)
+# The same tasks for targets without IFMA, which take 2 to 5 times as long for each item.
+_TUNINGS = {
+    "fma512": replace(_TUNING, encrypt_task=64, decrypt_task=8, multiply_task=4096, carry_products=8),
+    # Four lanes are looked up four entries at a time: the last bit of a window saves no more than it costs.
+    "fma256": replace(_TUNING, encrypt_task=32, decrypt_task=4, multiply_task=2048, carry_products=4, max_window=7),
+}
+
+
 class NativeEngine(Engine):
     """The native module on its fastest target, or on the one named."""
 
     max_key_length = 8192
-    tuning = Tuning(
-        workers="threads",
-        # Tasks of a few milliseconds at 2048 bits, where one costs about one: benchmarks/operations/test_workers.py.
-        encrypt_task=128,
-        decrypt_task=16,
-        multiply_task=8192,
-        carry_products=16,  # a product on vectors takes a tenth of what it takes in gmpy2, a pipe does not
-        entry_cost=1.7,  # 6k^2 an entry against 3.5k^2 a step
-        min_window=4,  # rows are padded to 16 entries
-        max_window=8,  # 2048 bits: 21 MB, and 3 MB for single powers
-    )
 
     def __init__(self, target: str | None = None) -> None:
         listed = dict(supported_targets())
@@ -270,6 +279,7 @@ class NativeEngine(Engine):
             raise EngineUnavailableError(f"target {target!r}: {listed.get(target, 'not compiled in')}")
         self.target = target
         self.name = engine_name(target)
+        self.tuning = _TUNINGS.get(target, _TUNING)
 
     def counts(self) -> dict[str, int]:
         return _native.counts()

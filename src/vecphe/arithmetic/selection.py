@@ -75,7 +75,7 @@ def _native_candidate(target: str) -> _Candidate:
 
 
 # Targets that users can ask for on every machine; where the kernel was built, it says what else there is.
-_KNOWN_TARGETS = ("ifma512", "ifma256")
+_KNOWN_TARGETS = ("ifma512", "ifma256", "fma512", "fma256")
 _PORTABLE = "portable"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vecphe import __version__
-from vecphe.arithmetic import active_engine, engine_named, why_not_used
+from vecphe.arithmetic import active_engine, available_engines, engine_named, why_not_used
 
 __all__ = [
     "Environment",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _PACKAGES = ("numpy", "gmpy2", "phe")
-_FAST = ("ifma", "ifma256")
+_FAST = ("ifma", "ifma256", "fma512", "fma256")
 _ENGINE_VARIABLE = "VECPHE_ENGINE"
 _T = TypeVar("_T")
 
@@ -125,9 +125,9 @@ def engine_warning(asked: str | None, used: str | None = None) -> str | None:
     used = active_engine().name if used is None else used
     if used in _FAST or asked == used:
         return None
-    for name, reason in why_not_used().items():
-        if name in _FAST:
-            return f"THE FAST ENGINE DID NOT RUN: all figures are of engine {used!r}; {name}: {reason}"
+    reasons, runs = why_not_used(), dict(available_engines())
+    for name in sorted((name for name in reasons if name in _FAST), key=lambda name: runs[name] is not None):
+        return f"THE FAST ENGINE DID NOT RUN: all figures are of engine {used!r}; {name}: {reasons[name]}"
     return f"THE FAST ENGINE DID NOT RUN: figures are of engine {used!r}; the key is too long for the native kernel"
 
 

@@ -17,7 +17,7 @@ from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 __all__ = ["collect_info", "print_info", "print_json"]
 
 _STRENGTHS = {1024: 80, 2048: 112, 3072: 128, 7680: 192}  # NIST SP 800-57 part 1, table 2
-_FEATURES = ("avx2", "bmi2", "adx", "avx512f", "avx512dq", "avx512vl", "avx512ifma", "avx_ifma")
+_FEATURES = ("avx2", "fma", "bmi2", "adx", "avx512f", "avx512dq", "avx512vl", "avx512ifma", "avx_ifma")
 
 
 def _cpu_features() -> list[str]:

@@ -12,6 +12,20 @@ MUTANTS = [
     Mutant(
         (46,),
         SELECTION,
+        '("ifma512", "ifma256", "fma512", "fma256")',
+        '("ifma512", "ifma256")',
+        ("arithmetic/test_selection.py::test_targets_that_are_compiled_in_are_engines",),
+    ),
+    Mutant(
+        (46,),
+        "bench/environment.py",
+        "key=lambda name: runs[name] is not None",
+        "key=lambda name: runs[name] is None",
+        ("bench/test_runner.py::test_the_warning_names_a_fast_engine_that_would_have_run",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
         "engine = active_engine() if name is None else engine_named(name)",
         "engine = active_engine()",
         (

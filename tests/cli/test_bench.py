@@ -167,6 +167,18 @@ def test_a_baseline_has_a_place_before_anything_is_counted(main_here: Any, tmp_p
     assert done.stderr.count("\n") == 1
 
 
+def test_what_rows_print_is_no_part_of_the_report(main_here: Any, tmp_path: Path) -> None:
+    row = "print('loaded')\ndef row():\n    print('made')\n    return (lambda: print('run')), (lambda: None), {'a': 1}"
+    (tmp_path / "rows.py").write_text(row, encoding="utf-8")
+    options = [str(tmp_path / "base.json"), "--rows", str(tmp_path / "rows.py"), "--counts-only"]
+    taken = main_here("bench", "baseline", *options)
+    assert taken.stdout.splitlines()[-1].endswith("row: no row -> 1 counts")
+    assert "run" not in taken.stdout.split()
+    checked = main_here("bench", "check", *options, "--json")
+    assert json.loads(checked.stdout)["ok"]
+    assert {"loaded", "made", "run"} <= set(checked.stderr.splitlines())
+
+
 def test_a_file_that_appeared_during_the_run_stays(tmp_path: Path) -> None:
     outputs = Outputs(csv=tmp_path / "x.csv")
     outputs.check()

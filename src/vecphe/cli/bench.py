@@ -7,7 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,15 +141,16 @@ def check(
     from vecphe.bench.judge import TOLERANCE
 
     with _errors(engine):
-        report = check_baseline(
-            file,
-            tolerance=TOLERANCE if tolerance is None else tolerance,
-            counts_only=counts_only,
-            speeds_only=speeds_only,
-            engine=engine,
-            rows=rows,
-            say=_say,
-        )
+        with redirect_stdout(sys.stderr):  # what rows print is no part of the report
+            report = check_baseline(
+                file,
+                tolerance=TOLERANCE if tolerance is None else tolerance,
+                counts_only=counts_only,
+                speeds_only=speeds_only,
+                engine=engine,
+                rows=rows,
+                say=_say,
+            )
         if as_json:
             findings = [vars(finding) for finding in report.findings]
             content = {"ok": report.ok, "notes": report.notes, "warnings": report.warnings, "findings": findings}
@@ -179,6 +180,7 @@ def baseline(
     with _errors(engine):
         check_writable(file, force=True)  # before minutes of work
         check_directory(file.resolve().parent)
-        updated, changed = updated_baseline(file, counts_only=counts_only, engine=engine, rows=rows, say=_say)
+        with redirect_stdout(sys.stderr):
+            updated, changed = updated_baseline(file, counts_only=counts_only, engine=engine, rows=rows, say=_say)
         save_baseline(file, updated)
         print("\n".join(changed) or f"{file}: nothing changed")

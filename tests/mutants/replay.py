@@ -252,7 +252,7 @@ def replay(mutants: Iterable[Mutant], copies: Copies) -> Iterator[tuple[Mutant, 
         for mutant in [mutant for mutant, (_, run) in running.items() if run.is_over]:
             copy, run = running.pop(mutant)
             yield mutant, *_verdict(mutant, run.outcome())
-            shutil.rmtree(copy)
+            shutil.rmtree(copy, ignore_errors=True)  # what a test has left running may still write there
 
 
 def _verdict(mutant: Mutant, outcome: Outcome | None) -> tuple[str, str]:
@@ -323,7 +323,7 @@ def main() -> int:
         return 1
     if len(mutants) > 8:
         preload()
-    with tempfile.TemporaryDirectory(prefix="vecphe-mutants-") as directory:
+    with tempfile.TemporaryDirectory(prefix="vecphe-mutants-", ignore_cleanup_errors=True) as directory:
         return _replay_all(mutants, Copies(Path(directory)))
 
 

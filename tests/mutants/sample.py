@@ -52,7 +52,7 @@ def verdict(change: Change, covering: Covering, copies: Copies) -> tuple[str, st
     copy = copies.make(change)
     first, times = _PATIENCE
     outcome = Run(copy, groups, (), first + times * covering.time_of(groups), MARKED).outcome()
-    shutil.rmtree(copy)
+    shutil.rmtree(copy, ignore_errors=True)  # what a test has left running may still write there
     if outcome is None:
         return "TIMED OUT", ""
     if outcome.failed or outcome.broken:
@@ -92,7 +92,7 @@ def main() -> int:
         return 0 if chosen else 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started ends with it
     preload()
-    with tempfile.TemporaryDirectory(prefix="vecphe-mutants-") as directory:
+    with tempfile.TemporaryDirectory(prefix="vecphe-mutants-", ignore_cleanup_errors=True) as directory:
         return _plant_all(chosen, Copies(Path(directory)))
 
 

@@ -19,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     X, y = load_diabetes(return_X_y=True)
     names: dict[str, Any] = {"X": X, "y": y}
     exec(blocks[0], names)
@@ -31,7 +31,10 @@ def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert repr(eval(expression, names)) == promised.strip()
     exec(blocks[2], names)
     assert names["model"].score(X, y) > 0.2
-    *statements, last = blocks[3].splitlines()
+    exec(blocks[3], names)
+    assert capsys.readouterr().out == "1 2.0\n2 2.0\n"
+    assert names["parties"][0].weights[0].tolist() == [[1.0] * 3] * 2
+    *statements, last = blocks[4].splitlines()
     exec("\n".join(statements), names)
     expression, _, promised = last.partition("#")
     assert repr(eval(expression, names)) == promised.strip()

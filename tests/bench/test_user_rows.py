@@ -167,6 +167,24 @@ def second(many=3): return {WORK}, {{"a": many, "b": 0}})
     assert {name: count() for name, count in rows.counts.items()} == {"first": {}, "second": {"a": 3, "b": 0}}
 
 
+def test_a_decorated_function_is_a_row(tmp_path: Path) -> None:
+    text = f"""
+from functools import cache, wraps
+from unittest.mock import call
+
+def _twice(function):
+    return wraps(function)(lambda: function() and function())
+
+@cache
+def first(): return {WORK}, {{"a": 1}})
+
+@_twice
+def second(): return {WORK}, {{"b": 1}})
+"""
+    rows = rows_of(tmp_path, text)
+    assert {name: count() for name, count in rows.counts.items()} == {"first": {"a": 1}, "second": {"b": 1}}
+
+
 def test_counts_are_read_after_the_candidate_has_run_once(tmp_path: Path) -> None:
     text = """
 def row():
@@ -194,6 +212,8 @@ def row():
         (f"{WORK}, {{3: 1}})", "counts[3] is no count: 1"),
         ("(lambda: 1 / 0, lambda: None)", "row failed: ZeroDivisionError: division by zero"),
         ("1 / 0", "row failed: ZeroDivisionError: division by zero"),
+        ("exit(0)", "row failed: SystemExit: 0"),
+        ("(lambda: exit(0), lambda: None)", "row failed: SystemExit: 0"),
     ],
 )
 def test_a_row_that_fails_fails_alone(tmp_path: Path, returned: str, message: str) -> None:
@@ -213,7 +233,14 @@ def test_a_long_error_is_one_short_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "returned", ["(lambda: 1 / 0, lambda: None)", "(lambda: None, lambda: 1 / 0)", "1 / 0", "None"]
+    "returned",
+    [
+        "(lambda: 1 / 0, lambda: None)",
+        "(lambda: None, lambda: 1 / 0)",
+        "(lambda: None, lambda: exit(0))",
+        "1 / 0",
+        "None",
+    ],
 )
 def test_an_error_while_a_row_is_timed_is_one_of_the_row(
     tmp_path: Path, returned: str, monkeypatch: pytest.MonkeyPatch
@@ -239,6 +266,7 @@ def test_an_error_while_a_row_is_timed_is_one_of_the_row(
         ("r.py", "def row(key): ...", "row takes arguments"),
         ("r.py", "def row(*, key): ...", "row takes arguments"),
         ("r.py", "def row(:", "SyntaxError"),
+        ("r.py", "def row(): ...\nexit(0)", "SystemExit: 0"),
         ("r.py", "import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
         ("r.txt", "def row(): ...", "is no Python file"),
     ],

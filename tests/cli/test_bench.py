@@ -102,6 +102,9 @@ def test_h65_bad_options_are_one_line(
         ("--compare a.json b.json --json", "compare a.json b.json --json"),
         ("--json --compare a.json b.json", "compare a.json b.json --json"),
         ("--check a.json", "check a.json"),
+        ("--check", "check FILE"),
+        ("--check --update-baseline", "baseline FILE"),
+        ("--compare", "compare BEFORE AFTER"),
         ("--check=a.json --counts-only --engine active", "check a.json --counts-only"),
         ("--engine gmp --check a.json --tolerance 0.2", "check a.json --tolerance 0.2 --engine gmp"),
         ("--check a.json --update-baseline --engine gmp", "baseline a.json --engine gmp"),
@@ -112,6 +115,11 @@ def test_the_old_spelling_is_answered_with_the_new_one(main_here: Any, old: str,
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: `vecphe bench` has commands now: write `vecphe bench {new}`\n"
     assert new_spelling(old.split()) == new.split()
+
+
+def test_a_short_option_is_no_old_spelling(main_here: Any) -> None:
+    done = main_here("bench", "-h")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "error: No such option: -h\n")
 
 
 def test_bench_alone_names_its_commands(main_here: Any) -> None:
@@ -147,6 +155,28 @@ def test_each_command_takes_its_own_options_alone(main_here: Any, job: list[str]
 
 def test_a_missing_file_is_named(main_here: Any) -> None:
     assert "missing.json" in main_here("bench", "compare", "missing.json", "missing.json").stderr
+
+
+@pytest.mark.parametrize("place", ["nowhere/base.json", "file/base.json", "."])
+def test_a_baseline_has_a_place_before_anything_is_counted(main_here: Any, tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "rows.py").write_text("raise KeyboardInterrupt", encoding="utf-8")  # as if minutes had begun
+    done = main_here("bench", "baseline", str(tmp_path / place), "--rows", str(tmp_path / "rows.py"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {tmp_path}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_rows_print_is_no_part_of_the_report(main_here: Any, tmp_path: Path) -> None:
+    row = "print('loaded')\ndef row():\n    print('made')\n    return (lambda: print('run')), (lambda: None), {'a': 1}"
+    (tmp_path / "rows.py").write_text(row, encoding="utf-8")
+    options = [str(tmp_path / "base.json"), "--rows", str(tmp_path / "rows.py"), "--counts-only"]
+    taken = main_here("bench", "baseline", *options)
+    assert taken.stdout.splitlines()[-1].endswith("row: no row -> 1 counts")
+    assert "run" not in taken.stdout.split()
+    checked = main_here("bench", "check", *options, "--json")
+    assert json.loads(checked.stdout)["ok"]
+    assert {"loaded", "made", "run"} <= set(checked.stderr.splitlines())
 
 
 def test_a_file_that_appeared_during_the_run_stays(tmp_path: Path) -> None:

@@ -102,6 +102,11 @@ def test_any_function_takes_part(backend):
     [
         ([], TypeError, "A: its model's update must be a list"),
         (np.zeros(3), TypeError, "A: its model's update must be a list"),
+        (np.zeros((2, 3)), TypeError, "A: its model's update must be a list"),
+        (None, TypeError, "A: its model's update must be a list"),
+        ({"w": np.zeros(3)}, TypeError, "A: its model's update must be a list"),
+        ({1.0, 2.0}, TypeError, "A: its model's update must be a list"),
+        ("12", TypeError, "A: its model's update must be a list"),
         ([np.array([1j])], TypeError, "^A: "),
         ([np.array(["x"])], TypeError, "^A: "),
         ([np.ma.array([1.0], mask=[True])], TypeError, "^A: .*masked"),
@@ -112,11 +117,9 @@ def test_any_function_takes_part(backend):
 )
 def test_updates_that_cannot_be_sent_name_the_party(update, error, message):
     server = Server(256, insecure=True)
-    returned = (lambda: update) if isinstance(update, list) else CallableModel(lambda: update)
-    if isinstance(update, np.ndarray):
-        returned.update = lambda: update
-    with pytest.raises(error, match=message):
-        Party("A", returned, server.pubkey).encrypted_gradient()
+    for model in (lambda: update, CallableModel(lambda: update)):
+        with pytest.raises(error, match=message):
+            Party("A", model, server.pubkey).encrypted_gradient()
 
 
 @pytest.mark.parametrize("mean", [[1.0, 2.0], [[1.0, 2.0, 3.0]], [1.0, 2.0, np.nan]])

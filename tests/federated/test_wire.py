@@ -277,3 +277,12 @@ def test_h77_no_header_is_written_that_would_not_be_read(server):
     assert EncryptedVector.from_message(server.pubkey, message(longest)).terms == 1
     with pytest.raises(SerializationError, match="fewer clients, or shorter names"):
         message(longest + 1)
+
+
+@pytest.mark.parametrize("name", ["", "B\n", "B\x1b[2J", "\ud800", 5], ids=ascii)
+def test_h36_no_name_is_written_that_would_not_be_read(name):
+    parties = Parties("packed")
+    total = parties.clients[0].encrypted_gradient()
+    parties.clients[1].name = name
+    with pytest.raises(SerializationError, match="name of a client must be printable text, not empty"):
+        parties.clients[1].encrypted_gradient(total).to_message()

@@ -27,7 +27,7 @@ from vecphe.federated import (
 from vecphe.federated.backends import backend_named
 from vecphe.federated.interface import EncryptionKey
 from vecphe.numbers.context import KeyContext
-from vecphe.phe import PaillierPrivateKey, PaillierPublicKey
+from vecphe.phe import EncryptedNumber, PaillierPrivateKey, PaillierPublicKey
 
 KINDS = {"gmp", "portable", active_engine().name}
 RUNNING = [name for name, why_not in available_engines() if why_not is None and name in KINDS]
@@ -243,21 +243,40 @@ def test_h46_a_pickle_of_an_engine_that_does_not_run_here(
     monkeypatch.setitem(selection._engines(), sides[0].engine, there)
     monkeypatch.setenv("VECPHE_ENGINE", sides[1].engine)
     monkeypatch.setattr(selection, "parent_process", lambda: None)  # workers do not warn
-    vecphe.keys.public_key._restored_public_key.cache_clear()
+    vecphe.keys.public_key._kept_public_key.cache_clear()
     with pytest.warns(EngineFallbackWarning, match=f"lacks avx1024; computing with {sides[1].engine}"):
         array = pickle.loads(data)
-    vecphe.keys.public_key._restored_public_key.cache_clear()
+    vecphe.keys.public_key._kept_public_key.cache_clear()
     assert array.public_key.engine == sides[1].engine
     assert keypair[1].decrypt(array).tolist() == [1.0]
 
 
 def test_a_default_key_takes_the_default_of_where_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pickle.dumps(vecphe.generate_keypair(256, insecure=True)[0])
+    keys = []
+    for name in [*RUNNING, RUNNING[0]]:  # no file of rows of the gate is counted on the engine of the one before
+        monkeypatch.setenv("VECPHE_ENGINE", name)
+        keys.append(pickle.loads(data))
+        assert keys[-1].engine == name
+    assert keys[-1] is keys[0]  # with its table
+
+
+# The drop-in -------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_of_the_drop_in_meet_across_engines(monkeypatch: pytest.MonkeyPatch, keypair: Any) -> None:
+    keys = {}
     for name in RUNNING:
         monkeypatch.setenv("VECPHE_ENGINE", name)
-        vecphe.keys.public_key._restored_public_key.cache_clear()
-        assert pickle.loads(data).engine == name
-    vecphe.keys.public_key._restored_public_key.cache_clear()
+        public_key = PaillierPublicKey(keypair[0].n)
+        keys[name] = public_key, PaillierPrivateKey(public_key, keypair[1].p, keypair[1].q), public_key.encrypt(1.5)
+        assert public_key._key.engine == name
+    for own, other in PAIRS:
+        (public_key, private_key, number), (_, theirs, another) = keys[own], keys[other]
+        for total in (number + another, number - another * -1, sum([another, number]), number + another * 0.5 + 0.75):
+            assert private_key.decrypt(total) == theirs.decrypt(total) == 3.0
+        assert (number + another).public_key is public_key
+        assert theirs.decrypt(EncryptedNumber(public_key, number.ciphertext(), number.exponent)) == 1.5
 
 
 # The protocol ------------------------------------------------------------------------------------------------------

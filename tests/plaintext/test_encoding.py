@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import platform
 import re
 from collections import UserList, deque
 from decimal import Decimal
@@ -391,3 +393,20 @@ def test_exact_fraction_bits_of_known_values(values: list[float], bits: int) -> 
 def test_h45_plain_arrays_are_copies(dtype: str) -> None:
     x = np.zeros(3, dtype=dtype)
     assert not np.shares_memory(as_plain_array(x), x)
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc",
+    reason="rounding modes of glibc on x86",
+)
+@pytest.mark.parametrize("mode", [0x400, 0x800, 0xC00], ids=["down", "up", "toward zero"])
+def test_the_callers_rounding_mode_does_not_matter(mode: int) -> None:
+    libm = ctypes.CDLL("libm.so.6")
+    values = np.array([0.1, -1 / 3, 32767.99, -32767.99, 1e-12, 2.0**-41])
+    expected = [round(Fraction(value) * 2**40) for value in values.tolist()]
+    libm.fesetround(mode)
+    try:
+        words = PACKED.encode(values)
+    finally:
+        libm.fesetround(0)
+    assert words.view(np.int64).ravel().tolist() == expected

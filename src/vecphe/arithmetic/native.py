@@ -22,9 +22,8 @@ from vecphe.arithmetic.engine import AnyRing, Decryptor, Engine, FixedBase, Ring
 from vecphe.arithmetic.words import Words, exponent_words, integers_from_bytes, words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
-__all__ = ["NativeEngine", "known_answers", "supported_targets", "why_unavailable"]
+__all__ = ["NativeEngine", "known_answers", "supported_targets"]
 
-_PORTABLE = "portable"  # for checks: slower than gmp
 _GREATEST_LENGTH = _native.LIMB_BITS * _native.MAX_LIMBS - _native.TABLE_SLACK  # bits of n
 
 told_of_flags.append(_native.watch)
@@ -37,14 +36,6 @@ _TESTED_LIMBS = (10, 13, 20, 40, 60)
 def supported_targets() -> list[tuple[str, str | None]]:
     """Compiled-in targets, fastest first, each with the reason why this CPU does not run it, or None."""
     return [(name, why_not) for name, _, why_not in _native.targets()]
-
-
-def why_unavailable() -> str | None:
-    """Why no vector target runs here, or None if one does."""
-    reasons = [reason for name, reason in supported_targets() if name != _PORTABLE]
-    if None in reasons:
-        return None
-    return reasons[0] if reasons else "the kernel was built for a CPU without vector targets"
 
 
 def known_answers(target: str) -> bool:
@@ -265,18 +256,14 @@ _TUNINGS = {
 
 
 class NativeEngine(Engine):
-    """The native module on its fastest target, or on the one named."""
+    """The native module on one of its targets."""
 
     max_key_length = 8192
 
-    def __init__(self, target: str | None = None) -> None:
-        listed = dict(supported_targets())
-        if target is None:
-            target = next((name for name, reason in listed.items() if reason is None and name != _PORTABLE), None)
-        if target is None:
-            raise EngineUnavailableError(f"the native engine does not run here: {why_unavailable()}")
-        if target not in listed or listed[target] is not None:
-            raise EngineUnavailableError(f"target {target!r}: {listed.get(target, 'not compiled in')}")
+    def __init__(self, target: str) -> None:
+        why_not = dict(supported_targets()).get(target, "not compiled in")
+        if why_not is not None:
+            raise EngineUnavailableError(f"target {target!r}: {why_not}")
         self.target = target
         self.name = engine_name(target)
         self.tuning = _TUNINGS.get(target, _TUNING)

@@ -68,7 +68,7 @@ def _naming(row: str, work: Callable[[], _Result]) -> Callable[[], _Result]:
             return work()
         except BenchmarkError as error:
             raise BenchmarkError(f"{row}: {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # sys.exit() in a row would end the gate as if all had held
             text = " ".join(f"{type(error).__name__}: {error}".split())
             raise BenchmarkError(f"{row} failed: {text[:300]}") from error
 
@@ -99,6 +99,11 @@ def _counts(row: Callable[[], Any]) -> Counts:
     return dict(counts)
 
 
+def _is_row(value: Any) -> bool:
+    """Whether it is a function of the file, bare or under a decorator such as functools.cache."""
+    return getattr(value, "__module__", None) == _MODULE and inspect.isfunction(inspect.unwrap(value))
+
+
 def _functions(path: Path) -> Mapping[str, Callable[[], Any]]:
     path = path.resolve()
     path.read_bytes()  # OSError names the file
@@ -111,13 +116,9 @@ def _functions(path: Path) -> Mapping[str, Callable[[], Any]]:
         sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"--rows: {path}: {type(error).__name__}: {error}") from error
-    found = {
-        name: value
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == _MODULE and not name.startswith("_")
-    }
+    found = {name: value for name, value in vars(module).items() if not name.startswith("_") and _is_row(value)}
     if not found:
         raise ValueError(f"--rows: {path} has no rows: no function of its own without an underscore before its name")
     for name, function in found.items():

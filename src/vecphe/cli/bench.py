@@ -7,7 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +27,7 @@ class _Group(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args:
             fail("say what to do: vecphe bench run, compare, check or baseline; --help lists their options")
-        if args[0].startswith("-") and "--help" not in args:
+        if args[0].startswith("--") and "--help" not in args:
             fail(f"`vecphe bench` has commands now: write `{shlex.join(['vecphe', 'bench', *new_spelling(args)])}`")
         return super().parse_args(ctx, args)
 
@@ -41,11 +41,11 @@ def new_spelling(old: list[str]) -> list[str]:
     known, args = options.parse_known_args(old)
     if known.engine not in (None, "", "active"):
         args += ["--engine", known.engine]
-    if known.compare:
-        return ["compare", *known.compare, *args]
-    if known.check:
-        return ["check" if known.update_baseline is None else "baseline", known.check, *args]
-    return ["run", *args]
+    if known.compare is not None:
+        return ["compare", *(known.compare or ["BEFORE", "AFTER"]), *args]
+    if known.update_baseline is not None:
+        return ["baseline", known.check or "FILE", *args]
+    return ["run", *args] if known.check is None else ["check", known.check or "FILE", *args]
 
 
 bench = typer.Typer(
@@ -141,15 +141,16 @@ def check(
     from vecphe.bench.judge import TOLERANCE
 
     with _errors(engine):
-        report = check_baseline(
-            file,
-            tolerance=TOLERANCE if tolerance is None else tolerance,
-            counts_only=counts_only,
-            speeds_only=speeds_only,
-            engine=engine,
-            rows=rows,
-            say=_say,
-        )
+        with redirect_stdout(sys.stderr):  # what rows print is no part of the report
+            report = check_baseline(
+                file,
+                tolerance=TOLERANCE if tolerance is None else tolerance,
+                counts_only=counts_only,
+                speeds_only=speeds_only,
+                engine=engine,
+                rows=rows,
+                say=_say,
+            )
         if as_json:
             findings = [vars(finding) for finding in report.findings]
             content = {"ok": report.ok, "notes": report.notes, "warnings": report.warnings, "findings": findings}
@@ -174,8 +175,12 @@ def baseline(
     """Write what is counted and measured here into a baseline, new or old, and print what that changes."""
     from vecphe.bench.baseline import save_baseline
     from vecphe.bench.gate import updated_baseline
+    from vecphe.system.files import check_directory, check_writable
 
     with _errors(engine):
-        updated, changed = updated_baseline(file, counts_only=counts_only, engine=engine, rows=rows, say=_say)
+        check_writable(file, force=True)  # before minutes of work
+        check_directory(file.resolve().parent)
+        with redirect_stdout(sys.stderr):
+            updated, changed = updated_baseline(file, counts_only=counts_only, engine=engine, rows=rows, say=_say)
         save_baseline(file, updated)
         print("\n".join(changed) or f"{file}: nothing changed")

@@ -153,6 +153,8 @@ class EncryptedVector(ABC):
         ------
         ProtocolError
             If it is not known to be the sum of distinct contributions to one round.
+        SerializationError
+            If a client's name is empty or not printable text, or all of them are too long for the header.
         """
         return pack("sum", header_of_contributions(distinct_contributions(self)), self.to_bytes())
 

@@ -256,8 +256,8 @@ class CallableModel:
         self.weights: list[Floats] = []
 
     def update(self) -> list[npt.NDArray[Any]]:
-        """What the function returns, one array or plain number an item."""
-        return list(self._update())  # type: ignore[arg-type]
+        """What the function returns; the party refuses what is no list of arrays and plain numbers."""
+        return self._update()  # type: ignore[return-value]
 
     def apply(self, mean: list[Floats]) -> None:
         """Keep the mean, and hand it to the other function."""

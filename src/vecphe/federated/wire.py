@@ -81,9 +81,15 @@ def _pieces(view: memoryview, count: int) -> list[bytes]:
 
 
 def header_of_contributions(contributions: Sequence[Contribution]) -> dict[str, Any]:
-    """Run, round and clients of contributions to one round."""
+    """Run, round and clients of contributions to one round.
+
+    Raises
+    ------
+    SerializationError
+        If a client has a name that no reader takes.
+    """
     first = contributions[0]
-    clients = [[contribution.party, contribution.client] for contribution in contributions]
+    clients = [_client([contribution.party, contribution.client]) for contribution in contributions]
     return {"run": first.run, "round": first.round, "clients": clients}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import engine_or_default
+from vecphe.arithmetic import Engine, active_engine, engine_or_default
 from vecphe.array import EncryptedArray
 from vecphe.array.data import ArrayKey
 from vecphe.array.functions import check_room
@@ -395,9 +395,14 @@ def phe_attribute(value: Any, name: str, kind: str) -> Any:
         raise TypeError(f"{type(value).__name__} is not a {kind}: it has no {name}") from None
 
 
-@lru_cache(maxsize=4)
 def _restored_public_key(n: int, randomizers: RandomizerScheme, engine: str | None) -> PublicKey:
-    """Unpickle: one key for each of these and process, so that its table is made once.
+    """Unpickle. Where no engine was given, the default may be another one than at the last time."""
+    return _kept_public_key(n, randomizers, engine, active_engine() if engine is None else None)
+
+
+@lru_cache(maxsize=4)
+def _kept_public_key(n: int, randomizers: RandomizerScheme, engine: str | None, default: Engine | None) -> PublicKey:
+    """One key for each of these and process, so that its table is made once.
 
     The number is validated again, but its strength was decided by whoever made it.
     """

@@ -236,7 +236,8 @@ class PaillierPrivateKey:
             raise InvalidPlaintextError(
                 f"the number has base {base}, and Encoding base {Encoding.BASE}; pass the class it was encoded with"
             )
-        encoding = self._decrypted(encrypted_number._unchecked())
+        residue = self.public_key._taken(encrypted_number._unchecked(), encrypted_number.public_key)
+        encoding = self._decrypted(residue)
         return Encoding(self.public_key, encoding, encrypted_number.exponent)
 
     @keeps_locals

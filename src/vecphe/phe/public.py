@@ -163,6 +163,10 @@ class PaillierPublicKey:
     def _pool(self) -> RandomizerPool:
         return self._context.pool
 
+    def _taken(self, residue: Any, origin: PaillierPublicKey) -> Any:
+        """The resident form here of a number of an equal key, which may compute on another engine."""
+        return self._key._context.taken(residue, origin._key._context)
+
     def __repr__(self) -> str:
         if not hasattr(self, "_context"):
             return "<PaillierPublicKey without n>"
@@ -541,8 +545,10 @@ class EncryptedNumber:
             lower = min(lower, other.exponent)
             left, right = (x if x.exponent == lower else x._lowered(lower, known) for x in (self, other))
             base = left._base if known is None else known
-        residue = key._context.ring.multiply(left._valid(), right._valid())
-        return EncryptedNumber._of(key, residue, lower, base)
+        addend = right._valid()
+        if right._context is not key._context:
+            addend = key._taken(addend, right.public_key)
+        return EncryptedNumber._of(key, key._context.ring.multiply(left._valid(), addend), lower, base)
 
     def _raw_add(self, e_a: int, e_b: int) -> int:
         """Ciphertext of the sum of two ciphertexts' plaintexts."""

@@ -347,7 +347,8 @@ class FixedPoint:
         """Words of some values that are known to be in range."""
         if self.unit < _INT64_SAFE:
             if flat.dtype.kind == "f":
-                integers = np.rint(flat * 2.0**self.fraction_bits).astype(np.int64)  # the product is exact
+                # Exact; so is ldexp in any rounding mode, unlike a power.
+                integers = np.rint(flat * math.ldexp(1.0, self.fraction_bits)).astype(np.int64)
             else:
                 integers = flat.astype(np.int64) << self.fraction_bits
             words: Words = (-integers if negative else integers).view(np.uint64).reshape(-1, 1)

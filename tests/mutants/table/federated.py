@@ -257,6 +257,13 @@ MUTANTS = [
     Mutant(
         (36,),
         "federated/wire.py",
+        "[_client([contribution.party, contribution.client]) for",
+        "[[contribution.party, contribution.client] for",
+        ("federated/test_wire.py::test_h36_no_name_is_written_that_would_not_be_read",),
+    ),
+    Mutant(
+        (36,),
+        "federated/wire.py",
         'header.keys() != {"version", "kind", *fields}',
         'not header.keys() >= {"version", "kind", *fields}',
         ("federated/test_wire.py::test_h36_headers_that_are_not_as_specified_are_refused",),

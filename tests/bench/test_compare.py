@@ -24,7 +24,7 @@ def _record(i: int, slower: float, machine: float, seed: int, changes: dict[str,
     made = samples(0.004 * machine, seed=seed)
     made["round"] = [r + (slower - 1) * e for r, e in zip(made["round"], made["encrypt"], strict=True)]
     made["encrypt"] = [slower * e for e in made["encrypt"]]
-    reference = [machine * r for r in samples(1.0, seed=seed + 500)["round"]]
+    reference = [machine * r for r in samples(5.0, seed=seed + 500)["round"]]
     return record(case=replace(CASE, values=i + 1), samples=made, reference=reference, **changes)
 
 

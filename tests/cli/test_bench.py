@@ -8,17 +8,19 @@ import json
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
-from tests.bench.made import record, results, samples
+from tests.bench.made import CASE, record, results, samples
 
 from vecphe.arithmetic import selection
 from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.cli.bench import new_spelling
+from vecphe.cli.bench_output import _record_table
 from vecphe.cli.bench_run import Outputs
 
 SMALL = ("bench", "run", "--quick", "--key-lengths", "512", "--clients", "3", "--values", "4,6")
@@ -334,3 +336,9 @@ def test_the_quick_matrix_takes_less_than_a_minute(command: Any, tmp_path: Path)
     assert time.monotonic() - started < 60
     assert (report / "index.html").exists()
     assert len(load_results(tmp_path / "results.json").records) == 36
+
+
+def test_a_line_stands_between_cases_alone() -> None:
+    made = [record(backend, replace(CASE, values=values)) for values in (5, 6) for backend in ("naive", "packed")]
+    table = _record_table(made, ["backend", "round"], "title")
+    assert [row.end_section for row in table.rows] == [False, True, False, False]

@@ -13,6 +13,7 @@ from tests.bench import made
 
 from vecphe.arithmetic import active_engine, available_engines
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, cpu_name, load_baseline, save_baseline
+from vecphe.bench.count_rows import COUNT_ROWS
 from vecphe.bench.gate import check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import RATIO_ROWS, Block
 from vecphe.bench.user_rows import Rows
@@ -459,8 +460,6 @@ def test_wrong_usage_exits_with_2(machine: Machine, file: Path, arguments: tuple
 
 
 def test_the_committed_baseline_loads_and_has_every_row() -> None:
-    from vecphe.bench.count_rows import COUNT_ROWS
-
     baseline = load_baseline(Path(__file__).parents[2] / "benchmarks" / "baseline.json")
     assert baseline.engine == "ifma"
     assert {"ifma", "ifma256", "fma512", "fma256", "gmp", "portable"} == baseline.engines.keys()
@@ -484,3 +483,10 @@ def test_rows_that_depend_on_the_caches_have_twice_the_tolerance(
     machine.slowdown = 1.3
     assert check_baseline(file).failed == [ROW, loose]
     assert check_baseline(file, tolerance=0.5).ok
+
+
+@pytest.mark.parametrize("row", sorted(COUNT_ROWS))
+def test_the_rows_of_the_library_count_what_the_baseline_holds(row: str) -> None:
+    """And what each of them computes is right, or it counts nothing."""
+    engines = load_baseline(Path(__file__).parents[2] / "benchmarks" / "baseline.json").engines
+    assert Rows.of_library().counts[row]() == engines[active_engine().name].counts[row]

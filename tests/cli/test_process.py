@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from vecphe import cli
 from vecphe.arithmetic import active_engine
 
 
@@ -282,3 +283,16 @@ def test_closed_streams_cause_no_traceback(args, status, closed):
     assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert "error: " not in done.stdout
+
+
+@pytest.mark.parametrize(("error", "words"), [(MemoryError(), "memory"), (OSError(5, "bad disk"), "bad disk")])
+def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, words):
+    def failing():
+        raise error
+
+    monkeypatch.setattr(cli, "_drop_stdout", lambda: None)
+    monkeypatch.setattr("vecphe.cli.app.run_app", failing)
+    assert cli.run() == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1

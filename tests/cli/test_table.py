@@ -251,3 +251,10 @@ def test_what_a_form_does_not_have():
     with pytest.raises(ValueError, match="CSV"):
         npy_of_values(big)
     assert len(csv_of_values(big)) > 6000
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_both_forms_of_a_npy_header_are_read(version):
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.array([1.5, -2.0]), version=version)
+    assert parse(file.getvalue()).tolist() == [1.5, -2.0]

@@ -477,3 +477,14 @@ def test_h78_signals_are_answered_while_a_checksum_is_computed(
     assert vecphe.EncryptedArray.from_bytes(public_key, data).shape == (40,)
     assert max(lengths) == 1000
     assert sum(lengths) == 2 * (len(data) - 16)
+
+
+def test_every_way_in_takes_the_randomizer_scheme(public_key: PublicKey, tmp_path: Path) -> None:
+    public_key.save(tmp_path / "key")
+    for scheme in ("djn", "djn-short", "textbook"):
+        for key in (
+            PublicKey.from_bytes(public_key.to_bytes(), insecure=True, randomizers=scheme),
+            PublicKey.from_json(public_key.to_json(), insecure=True, randomizers=scheme),
+            PublicKey.load(tmp_path / "key", insecure=True, randomizers=scheme),
+        ):
+            assert key.randomizers == scheme

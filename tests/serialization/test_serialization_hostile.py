@@ -32,6 +32,7 @@ from vecphe import (
     SerializationError,
     VecpheError,
 )
+from vecphe.serialization import frame_from_json, json_from_frame
 from vecphe.serialization import passphrase as sealing
 
 Keypair = tuple[PublicKey, PrivateKey]
@@ -789,3 +790,11 @@ def test_the_key_is_compared_before_anything_else(frames: Frames, other_keypair:
     data, _ = frames["array"]
     with pytest.raises(KeyMismatchError):
         EncryptedArray.from_bytes(other_keypair[0], with_field(data, "terms", 0))
+
+
+@pytest.mark.parametrize("costs", [(0, 0, 0), (255, 255, 255)])
+def test_both_forms_hold_every_cost(frames: Frames, costs: tuple[int, int, int]) -> None:
+    """Whether it is one to compute with is decided where it is opened."""
+    data = frames["sealed"][0]
+    frame = reseal(data[:HEAD] + bytes(costs) + data[HEAD + 3 :])
+    assert frame_from_json(json_from_frame(frame)) == frame

@@ -188,7 +188,7 @@ def test_sizes_along_axes(keypair: Keypair) -> None:
         (lambda c: np.sum(c, dtype=float), "numpy.sum takes only a, axis, keepdims on encrypted arrays"),
         (lambda c: np.sum(c, where=[True, False]), "numpy.sum takes only a, axis, keepdims"),
         (lambda c: np.mean(c, 0, float), "numpy.mean takes only a, axis, keepdims"),
-        (lambda c: np.reshape(c, (2, 1), order="F"), "numpy.reshape takes only a, shape"),
+        (lambda c: np.reshape(c, (2, 1), order="F"), "numpy.reshape takes only a, "),
         (lambda c: np.ravel(c, "F"), "numpy.ravel takes only a on"),
         (lambda c: np.dot(c, [1, 2], out=np.zeros(1)), "numpy.dot takes only a, b"),
         (lambda c: np.outer([1], c, out=np.zeros((1, 2))), "numpy.outer takes only a, b"),

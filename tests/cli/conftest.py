@@ -51,7 +51,8 @@ def command():
 # A command that says so on a pipe once it calls the function named first.
 TOLD = """\
 import os, pkgutil, sys
-from vecphe.cli import main
+from vecphe.cli import main, signals
+signals.answer_signals()  # as the command does, before numpy starts threads
 where, told = sys.argv[1:3]
 home, _, name = where.rpartition(".")
 owner = pkgutil.resolve_name(home)

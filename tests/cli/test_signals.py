@@ -113,18 +113,21 @@ def test_h60_h70_a_signal_while_a_key_is_made(start, tmp_path, number):
 @every_signal
 def test_h60_h70_a_signal_while_input_is_awaited(start, tmp_path, public_key, number):
     public_key.save(tmp_path / "pub")
-    process = start(
-        *("-c", SAYING_WHEN_IT_READS, "encrypt", "-", "-k", "pub", "-o", "out", "--insecure"), stdin=subprocess.PIPE
-    )
+    reader, writer = os.pipe()  # open until the process has ended
+    process = start("-c", SAYING_WHEN_IT_READS, "encrypt", "-", "-k", "pub", "-o", "out", "--insecure", stdin=reader)
     assert process.stdout.readline() == "reading\n"
     time.sleep(0.1)
     assert ends_by(process, number) == WORDS[number]
     assert os.listdir(tmp_path) == ["pub"]
+    os.close(reader)
+    os.close(writer)
 
 
 SAYING_WHEN_IT_READS = """
 import sys
-from vecphe.cli import main, streams
+from vecphe.cli import main, signals
+signals.answer_signals()  # as the command does, before numpy starts threads
+from vecphe.cli import streams
 reads = streams.check_streams
 streams.check_streams = lambda inputs: (print("reading", flush=True), reads(inputs))
 sys.exit(main())

@@ -188,9 +188,9 @@ _OWN: dict[Any, Callable[..., Any]] = {
     np.sum: lambda a, axis=None, *, keepdims=False: a.sum(axis, keepdims),
     np.mean: lambda a, axis=None, *, keepdims=False: a.mean(axis, keepdims),
     # The keyword of numpy before 2.1 is newshape.
-    np.reshape: (lambda a, newshape: a.reshape(newshape))
-    if "newshape" in inspect.signature(np.reshape).parameters
-    else (lambda a, shape: a.reshape(shape)),
+    np.reshape: (lambda a, shape: a.reshape(shape))
+    if "shape" in inspect.signature(np.reshape).parameters
+    else (lambda a, newshape: a.reshape(newshape)),
     np.ravel: lambda a: a.ravel(),
     np.transpose: lambda a, axes=None: a.transpose(axes),
     np.copy: lambda a: a.copy(),

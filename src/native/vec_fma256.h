@@ -1,28 +1,17 @@
 // Vector operations on 4 lanes: AVX2, with products by FMA.
 #pragma once
 
-#include <immintrin.h>
-
 #include "fused.h"
+#include "vec_avx2.h"
 
 namespace vecphe {
 
-struct Doubles256 {
-    using Reg = __m256i;
+struct Doubles256 : Avx2 {
     using Real = __m256d;
     using Mask = __m256i;  // all ones or all zeros in a lane
-    static constexpr int lanes = 4;
     static constexpr int block = 4;
     static constexpr int rows = 5;  // with 10, whose registers spill, products take 1.3 times as long
 
-    static Reg zero() { return _mm256_setzero_si256(); }
-    static Reg set1(std::uint64_t x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
-    static Reg load(const std::uint64_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
-    static void store(std::uint64_t* p, Reg x) { _mm256_store_si256(reinterpret_cast<__m256i*>(p), x); }
-    static Reg add(Reg a, Reg b) { return _mm256_add_epi64(a, b); }
-    static Reg sub(Reg a, Reg b) { return _mm256_sub_epi64(a, b); }
-    static Reg band(Reg a, Reg b) { return _mm256_and_si256(a, b); }
-    static Reg bor(Reg a, Reg b) { return _mm256_or_si256(a, b); }
     static Reg bor3(Reg a, Reg b, Reg c) { return bor(bor(a, b), c); }
     // AVX2 shifts no signs in: x + 2^63 is not negative, and 2^63 / 2^52 goes off again.
     static Reg sra52(Reg a) {

@@ -2,16 +2,13 @@
 // tools that do not know AVX-512 can check.
 #pragma once
 
-#include "kernel.h"
+#include "integers.h"
 
 namespace vecphe {
 
-struct Portable {
+struct OneLane {
     using Reg = std::uint64_t;
     using Mask = std::uint64_t;  // all ones or all zeros
-    using Factor = Reg;
-    using Environment = AnyEnvironment;
-    static constexpr bool converted = false;
     static constexpr int lanes = 1;
     static constexpr int block = 1;
     static constexpr int rows = 0;  // one lane has no latency to hide: the general kernels are as fast
@@ -25,22 +22,10 @@ struct Portable {
     static Reg sub(Reg a, Reg b) { return a - b; }
     static Reg band(Reg a, Reg b) { return a & b; }
     static Reg sra52(Reg a) { return (a >> 52) | (~((a >> 63) - 1) << 12); }
-    static Factor factor(Reg limb) { return limb; }
-    static Factor low_factor(Reg acc) { return acc; }
-    static Reg limb_of(Factor x) { return x; }
-    static Factor load_factor(const std::uint64_t* p) { return load(p); }
-    static void store_factor(std::uint64_t* p, Factor x) { store(p, x); }
-    static Factor low_product(Factor a, Factor b) { return add_low(zero(), a, b); }
-    static Reg add_low(Reg acc, Factor a, Factor b) { return acc + ((a & kLimbMask) * (b & kLimbMask) & kLimbMask); }
-    static Reg add_high(Reg acc, Factor a, Factor b) {
+    static Reg add_low(Reg acc, Reg a, Reg b) { return acc + ((a & kLimbMask) * (b & kLimbMask) & kLimbMask); }
+    static Reg add_high(Reg acc, Reg a, Reg b) {
         return acc + static_cast<Reg>((Wide{a & kLimbMask} * (b & kLimbMask)) >> kLimbBits);
     }
-    static void multiply_add(Reg& low, Reg& high, Factor a, Factor b) {
-        low = add_low(low, a, b);
-        high = add_high(high, a, b);
-    }
-    static Reg settled(Reg acc, int, int) { return acc; }
-    static void opaque(Factor&) {}
     static Mask equal(Reg a, Reg b) {
         const Reg d = a ^ b;
         return ((d | (0 - d)) >> 63) - 1;
@@ -52,5 +37,7 @@ struct Portable {
     static Reg bor(Reg a, Reg b) { return a | b; }
     static Reg bor3(Reg a, Reg b, Reg c) { return a | b | c; }
 };
+
+using Portable = Integers<OneLane>;
 
 }  // namespace vecphe

@@ -22,6 +22,7 @@ CONSOLE_SCRIPT = "import sys; from vecphe.cli import main; sys.exit(main())"
 ENTRIES = {"vecphe": ["-c", CONSOLE_SCRIPT], "-m vecphe": ["-m", "vecphe"], "-m vecphe.cli": ["-m", "vecphe.cli"]}
 # What takes long: the search for primes, until it is interrupted.
 KEYGEN = ["keygen", "-o", "key", "--key-length", "16384"]
+READING = ["encrypt", "-", "-k", "pub", "-o", "out", "--insecure"]
 
 
 @pytest.fixture
@@ -111,11 +112,10 @@ def test_h60_h70_a_signal_while_a_key_is_made(start, tmp_path, number):
 
 
 @every_signal
-def test_h60_h70_a_signal_while_input_is_awaited(start, tmp_path, public_key, number):
+def test_h60_h70_a_signal_while_input_is_awaited(start_command, tmp_path, public_key, number):
     public_key.save(tmp_path / "pub")
     reader, writer = os.pipe()  # open until the process has ended
-    process = start("-c", SAYING_WHEN_IT_READS, "encrypt", "-", "-k", "pub", "-o", "out", "--insecure", stdin=reader)
-    assert process.stdout.readline() == "reading\n"
+    process = start_command(*READING, until="vecphe.cli.streams.check_streams", cwd=tmp_path, stdin=reader)
     time.sleep(0.1)
     assert ends_by(process, number) == WORDS[number]
     assert os.listdir(tmp_path) == ["pub"]
@@ -123,15 +123,6 @@ def test_h60_h70_a_signal_while_input_is_awaited(start, tmp_path, public_key, nu
     os.close(writer)
 
 
-SAYING_WHEN_IT_READS = """
-import sys
-from vecphe.cli import main, signals
-signals.answer_signals()  # as the command does, before numpy starts threads
-from vecphe.cli import streams
-reads = streams.check_streams
-streams.check_streams = lambda inputs: (print("reading", flush=True), reads(inputs))
-sys.exit(main())
-"""
 WRITING_FOR_LONG = """
 import sys, time
 from vecphe.system import files
@@ -173,15 +164,16 @@ def test_h60_h70_a_signal_while_the_process_ends(start, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
-def test_signals_that_were_ignored_stay_ignored(start, tmp_path, keypair, number):
+def test_signals_that_were_ignored_stay_ignored(start_command, tmp_path, keypair, number):
     """As nohup and a shell's background jobs do it."""
     keypair[0].save(tmp_path / "pub")
-    process = start(
-        *("-c", SAYING_WHEN_IT_READS, "encrypt", "-", "-k", "pub", "-o", "out", "--insecure"),
+    process = start_command(
+        *READING,
+        until="vecphe.cli.streams.check_streams",
+        cwd=tmp_path,
         stdin=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),
     )
-    assert process.stdout.readline() == "reading\n"
     os.kill(process.pid, number)
     time.sleep(0.1)
     process.communicate("1\n", timeout=30)

@@ -9,6 +9,7 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,6 @@ __all__ = [
 ]
 
 _PACKAGES = ("numpy", "gmpy2", "phe")
-_FAST = ("ifma", "ifma256", "fma512", "fma256")
 _ENGINE_VARIABLE = "VECPHE_ENGINE"
 _T = TypeVar("_T")
 
@@ -123,10 +123,12 @@ def engine_warning(asked: str | None, used: str | None = None) -> str | None:
     `asked` is what ``--engine`` named, `used` the engine that computed, by default the active one.
     """
     used = active_engine().name if used is None else used
-    if used in _FAST or asked == used:
+    runs = dict(available_engines())
+    fast = [*takewhile("gmp".__ne__, runs)]  # what is preferred to it
+    if used in fast or asked == used:
         return None
-    reasons, runs = why_not_used(), dict(available_engines())
-    for name in sorted((name for name in reasons if name in _FAST), key=lambda name: runs[name] is not None):
+    reasons = why_not_used()
+    for name in sorted((name for name in reasons if name in fast), key=lambda name: runs[name] is not None):
         return f"THE FAST ENGINE DID NOT RUN: all figures are of engine {used!r}; {name}: {reasons[name]}"
     return f"THE FAST ENGINE DID NOT RUN: figures are of engine {used!r}; the key is too long for the native kernel"
 

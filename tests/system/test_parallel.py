@@ -336,7 +336,7 @@ def test_what_sums_and_matrices_are_cut_into(
         calls.append(((count, options["least"], options["carry"]), list(cut(0, 1)[1:])))
         return map_chunks(context, function, cut, count, whole=True, **options)
 
-    monkeypatch.setattr("vecphe.array.functions.map_chunks", recorded)
+    monkeypatch.setattr("vecphe.array.powers.map_chunks", recorded)
     operation, counts, arguments = CUTS[case]
     x = np.arange(60).reshape(3, 20)
     c = keypair[0].encrypt(x)

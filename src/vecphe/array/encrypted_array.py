@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from vecphe.array import functions as array_functions
 from vecphe.array.data import ArrayData
+from vecphe.array.powers import matrix_power, row_products, signed_power, sparse_matrix_power
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
 from vecphe.plaintext.encoding import (
     UNPACKED,
@@ -218,7 +219,7 @@ class EncryptedArray(ArrayData):
             indices = np.broadcast_to(np.arange(factors.size).reshape(factors.shape), shape).ravel()
             exponents = exponents * count if self.packed else [exponents[i] for i in indices.tolist()]
         return self._derive(
-            array_functions.signed_power(self._ring, residues, exponents),
+            signed_power(self._ring, residues, exponents),
             shape,
             self._freshness.spoiled(),
             bound=bound,
@@ -273,9 +274,9 @@ class EncryptedArray(ArrayData):
         array_functions.check_room(self._ring, len(rows) * math.prod(self._shape[1:]))
         self._check_bound(bound)
         if sparse is None:
-            residues = array_functions.matrix_power(self._key._context, rows, self._residues, self._shape)
+            residues = matrix_power(self._key._context, rows, self._residues, self._shape)
         else:
-            residues = array_functions.sparse_matrix_power(
+            residues = sparse_matrix_power(
                 self._ring,
                 starts,
                 sparse.indices.astype(np.intp),
@@ -301,7 +302,7 @@ class EncryptedArray(ArrayData):
         terms = math.prod(self._shape[i] for i in axes)
         self._check_bound(self.bound * terms)
         moved = self.transpose(kept + axes)
-        residues = array_functions.row_products(self._key._context, moved._residues, math.prod(shape), terms)
+        residues = row_products(self._key._context, moved._residues, math.prod(shape), terms)
         if keepdims:
             shape = tuple(1 if i in axes else length for i, length in enumerate(self._shape))
         freshness = self._freshness if terms else self._freshness.spoiled()  # an empty product is the bare 1

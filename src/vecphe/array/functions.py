@@ -19,7 +19,6 @@ from vecphe.arithmetic import AnyRing
 from vecphe.errors import BatchTooLargeError, PlaintextOverflowError
 from vecphe.plaintext.encoding import as_plain_array, is_encrypted_number, is_sparse
 from vecphe.system.memory import fits_in_memory
-from vecphe.system.parallel import Context, joined, map_chunks, part_of
 
 __all__ = [
     "NO_COMPARISON",
@@ -33,21 +32,15 @@ __all__ = [
     "check_room",
     "dot",
     "is_plain",
-    "matrix_power",
     "normalized_axes",
     "plain_operand",
     "reciprocals",
-    "row_products",
-    "signed_power",
-    "sparse_matrix_power",
     "takes_as_object",
 ]
 
-_DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
 NO_PRODUCT = "a product of two encrypted values cannot be computed: Paillier only adds"
 NO_DIVISOR = "division by an encrypted value cannot be computed: Paillier only adds"
 NO_COMPARISON = "encrypted values cannot be compared: only the key holder sees them"
-_MOST_POWERS = 1 << 14  # powers that stand in memory at once in a product by a sparse matrix, if its rows allow it
 _NONE: Any = object()  # an argument that was left away
 _WORKS = (
     "there are c + x, c - x, c * x, c / x, x @ c, c + c, c - c, c.sum(), c.mean(), and functions that move elements"
@@ -303,124 +296,3 @@ def normalized_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int,
     if len(set(normal)) != len(normal):
         raise ValueError(f"duplicate value in axis {axis}")
     return normal
-
-
-def signed_power(ring: AnyRing, batch: Any, exponents: Sequence[int]) -> Any:
-    """Element-wise power by public integers of either sign; those by 0 cost nothing."""
-    kept = [i for i, exponent in enumerate(exponents) if exponent]
-    if len(kept) < len(exponents):
-        powers = signed_power(ring, ring.take(batch, np.array(kept, dtype=np.intp)), [exponents[i] for i in kept])
-        order = np.full(len(exponents), len(kept))
-        order[kept] = np.arange(len(kept))
-        return ring.take(ring.concatenate([powers, ring.ones(1)]), order)
-    negative = [i for i, exponent in enumerate(exponents) if exponent < 0]
-    if negative:
-        inverses = ring.invert(ring.take(batch, np.array(negative, dtype=np.intp)))
-        order = np.arange(len(exponents))
-        order[negative] = len(exponents) + np.arange(len(negative))
-        batch = ring.take(ring.concatenate([batch, inverses]), order)
-    return ring.power_vartime(batch, [abs(exponent) for exponent in exponents])
-
-
-def row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
-    """Products along the last axis of a batch of shape (outer, terms), for sums of the plaintexts."""
-    ring = context.ring
-
-    def rows(start: int, stop: int) -> tuple[Any, int, int]:
-        return part_of(ring, batch, start * terms, stop * terms), stop - start, terms
-
-    def columns(start: int, stop: int) -> tuple[Any, int, int]:
-        indices = np.arange(outer * terms).reshape(outer, terms)[:, start:stop]
-        return ring.take(batch, indices.ravel()) if stop - start < terms else batch, outer, stop - start
-
-    if outer >= terms:
-        return joined(ring, _shared(context, _row_products, rows, outer, outer * terms, 1))
-    return _multiplied(ring, _shared(context, _row_products, columns, terms, outer * terms, 1))
-
-
-def _row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
-    return context.ring.product(batch, outer, terms, 1)
-
-
-def matrix_power(context: Context, matrix: list[list[int]], batch: Any, shape: tuple[int, ...]) -> Any:
-    """Products of powers for an integer matrix times an encrypted vector or matrix of that shape."""
-    ring, width, depth = context.ring, shape[0], math.prod(shape[1:])
-    bits = max((abs(entry).bit_length() for row in matrix for entry in row), default=0)
-    each = len(matrix) * -(-bits // _DIGIT_BITS)  # products that a residue enters, about
-
-    def rows(start: int, stop: int) -> tuple[Any, list[list[int]], int]:
-        return batch, matrix[start:stop], depth
-
-    def columns(start: int, stop: int) -> tuple[Any, list[list[int]], int]:
-        return part_of(ring, batch, start * depth, stop * depth), [row[start:stop] for row in matrix], depth
-
-    if len(matrix) >= width:
-        return joined(ring, _shared(context, _matrix_power, rows, len(matrix), width * depth * each, each))
-    return _multiplied(ring, _shared(context, _matrix_power, columns, width, width * depth * each, each))
-
-
-def _shared(
-    context: Context,
-    function: Callable[..., Any],
-    cut: Callable[[int, int], tuple[Any, ...]],
-    count: int,
-    products: int,
-    each: int,
-) -> list[Any]:
-    """Chunks of `count` items, which take that many products in all and that many a residue, over the workers."""
-    tuning = context.engine.tuning
-    least = -(-tuning.multiply_task * count // max(products, 1))
-    carry = each >= tuning.carry_products
-    return map_chunks(context, function, cut, count, least=max(least, 1), whole=True, carry=carry)
-
-
-def _multiplied(ring: AnyRing, parts: list[Any]) -> Any:
-    return parts[0] if len(parts) == 1 else ring.product(ring.concatenate(parts), 1, len(parts), ring.size(parts[0]))
-
-
-def _matrix_power(context: Context, batch: Any, rows: list[list[int]], columns: int) -> Any:
-    """One chunk of it.
-
-    Entries of either sign: the product of the negative part is inverted, so no row needs inverses of its own.
-    """
-    ring = context.ring
-    indices = np.arange(ring.size(batch)).reshape(-1, max(columns, 1))
-    positive = [[max(entry, 0) for entry in row] for row in rows]
-    negative = [[max(-entry, 0) for entry in row] for row in rows]
-    results = []
-    for column in range(columns):
-        vector = ring.take(batch, indices[:, column])
-        result = ring.matrix_power_vartime(positive, vector)
-        if any(map(any, negative)):
-            result = ring.multiply(result, ring.invert(ring.matrix_power_vartime(negative, vector)))
-        results.append(result)
-    if not results:
-        return ring.ones(0)
-    order = np.arange(len(rows) * columns).reshape(columns, len(rows)).T
-    return ring.take(ring.concatenate(results), order.ravel())
-
-
-def sparse_matrix_power(
-    ring: AnyRing,
-    starts: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
-    entries: Sequence[int],
-    batch: Any,
-    width: int,
-) -> Any:
-    """As `matrix_power`, for a matrix in compressed rows and an encrypted one of `width` columns: a power an entry."""
-    lengths = np.diff(starts)
-    place = np.zeros((len(lengths), width), dtype=np.intp)  # where the results are; those of empty rows come first
-    parts, done = [ring.ones(1)], 1
-    for length in np.unique(lengths[lengths > 0]).tolist():
-        same = np.flatnonzero(lengths == length)
-        step = max(_MOST_POWERS // max(length * width, 1), 1)
-        for group in (same[i : i + step] for i in range(0, len(same), step)):
-            stored = starts[group][:, np.newaxis] + np.arange(length)
-            residues = columns[stored][..., np.newaxis] * width + np.arange(width)
-            exponents = [entries[i] for i in np.repeat(stored.ravel(), width).tolist()]
-            powers = signed_power(ring, ring.take(batch, residues.ravel()), exponents)
-            parts.append(ring.product(powers, len(group), length, width))
-            place[group] = done + np.arange(len(group) * width).reshape(len(group), width)
-            done += len(group) * width
-    return ring.take(ring.concatenate(parts), place.ravel())

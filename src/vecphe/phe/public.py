@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import AnyRing, Words, words_from_integers
 from vecphe.array import EncryptedArray
-from vecphe.array.functions import signed_power
+from vecphe.array.powers import signed_power
 from vecphe.errors import (
     InsecureKeyWarning,
     InvalidKeyError,

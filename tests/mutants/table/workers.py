@@ -57,14 +57,14 @@ MUTANTS = [
     Mutant((43,), PARALLEL, "backend=backend, max_nbytes=None", 'backend="loky", max_nbytes=None', (BACKEND, WORKER)),
     Mutant(
         (43,),
-        "array/functions.py",
+        "array/powers.py",
         "return _multiplied(ring, _shared(context, _row_products, columns,",
         "return joined(ring, _shared(context, _row_products, columns,",
         (SAME,),
     ),
     Mutant(
         (43,),
-        "array/functions.py",
+        "array/powers.py",
         "return _multiplied(ring, _shared(context, _matrix_power, columns,",
         "return joined(ring, _shared(context, _matrix_power, columns,",
         (SAME,),

@@ -581,7 +581,7 @@ def test_only_the_entries_of_a_sparse_matrix_cost(
 
 def test_sparse_matrices_of_odd_shapes_and_entries(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
     public_key, private_key = keypair
-    monkeypatch.setattr("vecphe.array.functions._MOST_POWERS", 3)  # several groups of rows
+    monkeypatch.setattr("vecphe.array.powers._MOST_POWERS", 3)  # several groups of rows
     c = public_key.encrypt([1, 2, 3])
     repeated = sp.coo_array(([5, 7, 0], ([0, 0, 1], [1, 1, 2])), shape=(2, 3))  # the first place twice, a stored zero
     assert private_key.decrypt(repeated @ c).tolist() == [24, 0]

@@ -146,7 +146,7 @@ def test_h61_arrays_that_would_not_fit_are_refused(
     public_key, private_key = keypair
     c = public_key.encrypt([[1.0, 2.0]])
     asked: list[int] = []
-    monkeypatch.setattr("vecphe.array.functions.fits_in_memory", lambda needed: asked.append(needed))
+    monkeypatch.setattr("vecphe.system.memory.fits_in_memory", lambda needed: asked.append(needed))
     ciphertexts = c.ciphertexts()
     for make, count in (
         (lambda: np.broadcast_to(c, (1 << 40, 2)), 1 << 41),

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import AnyRing
-from vecphe.errors import BatchTooLargeError, PlaintextOverflowError
+from vecphe.errors import PlaintextOverflowError
 from vecphe.plaintext.encoding import as_plain_array, is_encrypted_number, is_sparse
-from vecphe.system.memory import fits_in_memory
+from vecphe.system.memory import check_memory
 
 __all__ = [
     "NO_COMPARISON",
@@ -264,12 +264,7 @@ def check_room(ring: AnyRing, count: int) -> None:
     ------
     BatchTooLargeError
     """
-    needed = count * ring.ciphertext_bytes * 5 // 4
-    if not fits_in_memory(needed):
-        raise BatchTooLargeError(
-            f"an array of {count} ciphertexts takes about {needed / 1e9:.1f} GB, more memory than there is; "
-            "work on parts of it"
-        )
+    check_memory(count * ring.ciphertext_bytes * 5 // 4, f"an array of {count} ciphertexts", "work on parts of it")
 
 
 def reciprocals(divisors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -38,7 +38,7 @@ from vecphe.serialization import (
 )
 from vecphe.serialization.jwk import jwk_text, parse_public_jwk, public_jwk
 from vecphe.system.files import PathLike
-from vecphe.system.memory import fits_in_memory
+from vecphe.system.memory import check_memory
 
 __all__ = ["PublicKey", "phe_attribute"]
 
@@ -308,11 +308,7 @@ class PublicKey(ArrayKey):
         words = count * (format.encoding.unit.bit_length() // 64 + 1) * 8
         # Resident ciphertexts take up to a quarter more than canonical ones, and twice that while they are joined.
         needed = ciphertexts * 5 // 2 + words * (2 if format.layout else 1)
-        if not fits_in_memory(needed):
-            raise BatchTooLargeError(
-                f"encrypting {count} values takes about {needed / 1e9:.1f} GB, more memory than there is; "
-                + _in_parts(format.layout is not None)
-            )
+        check_memory(needed, f"encrypting {count} values", _in_parts(format.layout is not None))
 
     def from_ciphertexts(
         self,

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["fits_in_memory"]
+from vecphe.errors import BatchTooLargeError
+
+__all__ = ["check_memory", "fits_in_memory"]
 
 _SMALL = 1 << 26  # bytes not worth a look at the system
 _MEMINFO = Path("/proc/meminfo")
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def check_memory(needed: int, what: str, remedy: str) -> None:
+    """Raise BatchTooLargeError unless `needed` more bytes fit, in place of failing or being killed after minutes."""
+    if not fits_in_memory(needed):
+        raise BatchTooLargeError(f"{what} takes about {needed / 1e9:.1f} GB, more memory than there is; {remedy}")
 
 
 def fits_in_memory(needed: int) -> bool:

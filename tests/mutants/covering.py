@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import multiprocessing
 import os
 import re
 import shutil
@@ -14,13 +13,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.mutants.model import ROOT, SOURCE, TESTS
 from tests.mutants.operators import FUNCTION, Change, body_of
-from tests.mutants.replay import OPTIONS, Copies, Run, ends_in_time, enter, function_of
+from tests.mutants.replay import OPTIONS, Copies, Forked, Run, enter, function_of, side_by_side
 
 __all__ = ["MARKED", "Covering", "measure"]
 
@@ -36,7 +36,6 @@ parallel = true
 context = ${{PYTEST_CURRENT_TEST-}}
 """
 _START = "import coverage\ncoverage.process_startup()\n"
-_FORK = multiprocessing.get_context("fork")
 
 
 @dataclass(frozen=True)
@@ -95,26 +94,56 @@ class Covering:
         return sum(self.seconds[test] for group in groups for test in group)
 
 
+@dataclass(frozen=True)
+class _Functions:
+    """A module's functions that stand in no other, and the rest of it.
+
+    Attributes
+    ----------
+    starts : dict
+        First line of each, by its name and what it says.
+    lines : dict
+        Of each line that runs when one is called, its key in `starts` and how far it is from there.
+    rest : str
+        Digest of all other lines.
+    """
+
+    starts: dict[str, int]
+    lines: dict[int, tuple[str, int]]
+    rest: str
+
+
 def measure(copies: Copies) -> Covering:
     """What the tests run: measured where the tests, or what they ran of the package, are no longer what they were."""
     tests = [path for path in sorted(TESTS.rglob("*.py")) if "mutants" not in path.parts]
     digests = {str(path.relative_to(ROOT)): _digest([path]) for path in tests if _holds_tests(path)}
     helpers = _digest(path for path in tests if not _holds_tests(path))
-    cached = _read()
-    parts = {file: cached[file] for file in digests if file in cached and _holds(cached[file], digests[file], helpers)}
-    missing = [file for file in digests if file not in parts]
-    for number, file in enumerate(missing, 1):
-        print(f"[{number:3}/{len(missing)}] which lines do its tests run: {file}", flush=True)
-        parts[file] = {"digest": digests[file], "helpers": helpers, **_measured(copies, file)}
-        _write(cached | parts)
+    states = {file: {"digest": digest, "helpers": helpers} for file, digest in digests.items()}
+    parts = {file: part for file, part in _read().items() if states.get(file, {}).items() <= part.items()}
+    missing = {file: _dropped(parts[file]) if file in parts else [file] for file in states}
+    measured = side_by_side(filter(missing.get, missing), lambda file: Measured(copies, missing[file]))
+    for number, (file, process) in enumerate(measured, 1):
+        part, known = process.part(), parts.get(file, {})
+        parts[file] = states[file] | {key: known.get(key, {}) | found for key, found in part.items()}
+        print(f"[{number:3}/{sum(map(bool, missing.values()))}] which lines the tests run: {file}", flush=True)
+        _write(parts)
     return _joined(parts.values())
 
 
-def _holds(part: dict[str, Any], digest: str, helpers: str) -> bool:
-    return (
-        part["digest"] == digest
-        and part["helpers"] == helpers
-        and all(_digest_of_source(file) == then for file, then in part["sources"].items())
+def _dropped(part: dict[str, Any]) -> list[str]:
+    """Tests that ran what has changed since, and are no longer in the part."""
+    dropped = [test for test in part["seconds"] if not _holds(part["rests"], part["lines"].get(test, {}))]
+    for test in dropped:
+        del part["seconds"][test], part["lines"][test]
+    return dropped
+
+
+def _holds(rests: dict[str, str], ran: dict[str, dict[str, list[int]]]) -> bool:
+    """Whether what a test ran is still there, and whatever else stands beside it."""
+    current = {file: _functions(SOURCE / "vecphe" / file) for file in ran}
+    return all(
+        current[file].rest == rests[file] and current[file].starts.keys() >= functions.keys()
+        for file, functions in ran.items()
     )
 
 
@@ -126,9 +155,31 @@ def _digest(paths: Iterable[Path]) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() + b"\0" for path in sorted(paths))).hexdigest()
 
 
-def _digest_of_source(file: str) -> str:
-    path = SOURCE / "vecphe" / file
-    return _digest([path]) if path.exists() else ""
+def _functions(path: Path) -> _Functions:
+    return _functions_of(path.read_text(encoding="utf-8") if path.exists() else "")
+
+
+@cache
+def _functions_of(text: str) -> _Functions:
+    starts, lines, rest = {}, {}, text.splitlines()
+    for name, node in _outermost(ast.parse(text), ""):
+        start = min(part.lineno for part in (node, *node.decorator_list))
+        place = slice(start - 1, node.end_lineno)
+        key = f"{name} {hashlib.sha256(chr(10).join(text.splitlines()[place]).encode()).hexdigest()[:16]}"
+        starts[key] = start
+        inside = {line for part in ast.walk(node) if isinstance(part, FUNCTION) for line in body_of(part)}
+        lines |= {line: (key, line - start) for line in inside}
+        rest[place] = [name, *[""] * (len(rest[place]) - 1)]
+    return _Functions(starts, lines, hashlib.sha256("\n".join(filter(None, rest)).encode()).hexdigest())
+
+
+def _outermost(tree: ast.AST, name: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for node in ast.iter_child_nodes(tree):
+        own = f"{name}.{node.name}" if isinstance(node, (*FUNCTION, ast.ClassDef)) else name
+        if isinstance(node, FUNCTION):
+            yield own, node
+        else:
+            yield from _outermost(node, own)
 
 
 def _read() -> dict[str, Any]:
@@ -151,30 +202,36 @@ def _joined(parts: Iterable[dict[str, Any]]) -> Covering:
     for part in parts:
         seconds |= part["seconds"]
         for test, files in part["lines"].items():
-            for file, lines in files.items():
-                for line in lines:
-                    tests[file][line].add(test)
+            for file, functions in files.items():
+                starts = _functions(SOURCE / "vecphe" / file).starts
+                for function, lines in functions.items():
+                    for line in lines:
+                        tests[file][starts[function] + line].add(test)
     return Covering(seconds, tests)
 
 
-def _measured(copies: Copies, file: str) -> dict[str, Any]:
-    copy = copies.make()
-    child = _FORK.Process(target=_measure_in_child, args=(copy, file))
-    child.start()
-    if not ends_in_time(child, _TIMEOUT) or child.exitcode:
-        raise RuntimeError(f"{file} could not be measured: {(copy / 'output').read_text()[-2000:]}")
-    part = json.loads((copy / "covering.json").read_text(encoding="utf-8"))
-    shutil.rmtree(copy, ignore_errors=True)  # what a test has left running may still write there
-    if failed := part.pop("failed"):
-        _check_failures(copies, failed)
-    return part
+class Measured(Forked):
+    """Tests of one file, with coverage."""
 
+    def __init__(self, copies: Copies, node_ids: list[str]) -> None:
+        self._copies, self._node_ids, self._copy = copies, node_ids, copies.make()
+        super().__init__(_TIMEOUT, _measure_in_child, self._copy, node_ids)
 
-def _check_failures(copies: Copies, failed: list[str]) -> None:
-    """Raise RuntimeError where a test fails without being measured, too: it would fail on every fault."""
-    outcome = Run(copies.make(), [failed], None, _TIMEOUT, MARKED).outcome()
-    if outcome is None or outcome.failed or outcome.broken:
-        raise RuntimeError(f"tests fail without any fault: {outcome and [*outcome.failed, *outcome.broken]}")
+    def part(self) -> dict[str, Any]:
+        """What they took and ran; raise RuntimeError if they fail, or do not end."""
+        if not self.ends_in_time() or self.child.exitcode:
+            raise RuntimeError(f"{self._node_ids} could not be measured: {(self._copy / 'output').read_text()[-2000:]}")
+        part = json.loads((self._copy / "covering.json").read_text(encoding="utf-8"))
+        shutil.rmtree(self._copy, ignore_errors=True)  # what a test has left running may still write there
+        if failed := part.pop("failed"):
+            self._check_failures(failed)
+        return part
+
+    def _check_failures(self, failed: list[str]) -> None:
+        """Raise RuntimeError where a test fails without being measured, too: it would fail on every fault."""
+        outcome = Run(self._copies.make(), [failed], None, _TIMEOUT, MARKED).outcome()
+        if outcome is None or outcome.failed or outcome.broken:
+            raise RuntimeError(f"tests fail without any fault: {outcome and [*outcome.failed, *outcome.broken]}")
 
 
 class _Recorder:
@@ -200,7 +257,7 @@ class _Recorder:
             self.failed.add(function_of(report.nodeid))
 
 
-def _measure_in_child(copy: Path, file: str) -> None:
+def _measure_in_child(copy: Path, node_ids: list[str]) -> None:
     import coverage
 
     settings = copy / "coveragerc"
@@ -212,36 +269,33 @@ def _measure_in_child(copy: Path, file: str) -> None:
     os.environ["COVERAGE_PROCESS_START"] = str(settings)
     recorder = _Recorder(measuring)
     measuring.start()
-    pytest.main([*OPTIONS, "-m", MARKED, file], plugins=[recorder])
+    pytest.main([*OPTIONS, "-m", MARKED, *node_ids], plugins=[recorder])
     measuring.stop()
     measuring.save()
     measuring.combine(strict=False)
     lines = _lines(measuring.get_data(), copy / "vecphe")
+    ran = {test: lines.get(test, {}) for test in recorder.seconds}
     content = {
         "seconds": recorder.seconds,
         "failed": sorted(recorder.failed),
-        "lines": {test: files for test, files in lines.items() if test in recorder.seconds},
-        "sources": {file: _digest_of_source(file) for files in lines.values() for file in files},
+        "lines": ran,
+        "rests": {file: _functions(copy / "vecphe" / file).rest for files in ran.values() for file in files},
     }
     (copy / "covering.json").write_text(json.dumps(content), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)
 
 
-def _lines(data: Any, package: Path) -> dict[str, dict[str, list[int]]]:
-    """Of each test and file, the lines of functions that it runs; the others run when any test imports the module."""
-    lines: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+def _lines(data: Any, package: Path) -> dict[str, dict[str, dict[str, list[int]]]]:
+    """Of each test, file and function, the lines that it runs; other lines run when any test imports the module."""
+    ran: dict[str, dict[str, dict[str, list[int]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for path in map(Path, data.measured_files()):
-        inside = _lines_of_functions(path)
+        inside = _functions(path).lines
         for line, contexts in data.contexts_by_lineno(str(path)).items():
             for test in {_test_of(context) for context in contexts if line in inside} - {""}:
-                lines[test][str(path.relative_to(package))].append(line)
-    return lines
-
-
-def _lines_of_functions(path: Path) -> set[int]:
-    functions = (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, FUNCTION))
-    return {line for node in functions for line in body_of(node)}
+                function, offset = inside[line]
+                ran[test][str(path.relative_to(package))][function].append(offset)
+    return ran
 
 
 def _test_of(context: str) -> str:

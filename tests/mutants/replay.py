@@ -20,11 +20,11 @@ import sys
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_table
@@ -40,6 +40,8 @@ _SITE = """\
 import sys
 sys.meta_path[:] = [f for f in sys.meta_path if not f.__module__.startswith("_editable_")]
 """
+T = TypeVar("T")
+P = TypeVar("P", bound="Forked")
 
 
 @dataclass
@@ -173,19 +175,54 @@ def _run_in_child(copy: Path, groups: Iterable[Sequence[str]], must_fail: Sequen
     os._exit(0)  # threads of an interrupted test must not hold it up
 
 
-def ends_in_time(child: Any, seconds: float) -> bool:
-    """Wait for a process that has called `enter`; it and all that it started are ended then, or when this one is."""
+class Forked:
+    """A forked process whose body calls `enter` first, and that has `timeout` seconds."""
+
+    def __init__(self, timeout: float, body: Callable[..., None], *arguments: Any) -> None:
+        self.child = _FORK.Process(target=body, args=arguments)
+        self.child.start()
+        self.deadline = time.monotonic() + timeout
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `ends_in_time` has nothing to wait for."""
+        return not self.child.is_alive() or time.monotonic() >= self.deadline
+
+    def ends_in_time(self) -> bool:
+        """Wait until it ends or has to; then, or when this process is told to end, so does all that it started."""
+        try:
+            self.child.join(max(self.deadline - time.monotonic(), 0))
+            return self.child.exitcode is not None
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """End it, and all that it started."""
+        if self.child.exitcode is None and self.child.pid is not None:
+            os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.join()
+
+
+def side_by_side(tasks: Iterable[T], start: Callable[[T], P]) -> Iterator[tuple[T, P]]:
+    """Each task with the process started for it, once that is over, however many run at a time."""
+    waiting, running = deque(tasks), list[tuple[T, P]]()
     try:
-        child.join(seconds)
-        return child.exitcode is not None
+        while waiting or running:
+            while waiting and len(running) < _AT_ONCE:
+                task = waiting.popleft()
+                running.append((task, start(task)))
+            deadline = min(process.deadline for _, process in running)
+            wait([process.child.sentinel for _, process in running], max(deadline - time.monotonic(), 0))
+            for pair in [pair for pair in running if pair[1].is_over]:
+                running.remove(pair)
+                yield pair
     finally:
-        if child.exitcode is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.join()
+        for _, process in running:
+            process.end()
 
 
-class Run:
-    """Groups of tests on a copy, one after the other, in a process of their own that has `timeout` seconds."""
+class Run(Forked):
+    """Groups of tests on a copy, one after the other."""
 
     def __init__(
         self,
@@ -195,28 +232,21 @@ class Run:
         timeout: float,
         marked: str = "",
     ) -> None:
-        self.child = _FORK.Process(target=_run_in_child, args=(copy, groups, must_fail, marked))
-        self.child.start()
-        self.deadline = time.monotonic() + timeout
-        self._copy = copy
-
-    @property
-    def is_over(self) -> bool:
-        """Whether `outcome` has nothing to wait for."""
-        return not self.child.is_alive() or time.monotonic() >= self.deadline
+        super().__init__(timeout, _run_in_child, copy, groups, must_fail, marked)
+        self.copy = copy
 
     def outcome(self) -> Outcome | None:
         """Wait for the outcome; None if it takes too long."""
-        if not ends_in_time(self.child, max(self.deadline - time.monotonic(), 0)):
+        if not self.ends_in_time():
             return None
-        path = self._copy / "outcome.json"
+        path = self.copy / "outcome.json"
         if not path.exists():
-            return Outcome(broken=[f"pytest died: {_tail(self._copy)}"])
+            return Outcome(broken=[f"pytest died: {_tail(self.copy)}"])
         content = json.loads(path.read_text(encoding="utf-8"))
         outcome = Outcome(set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"])
         source = outcome.imported_from
-        if not Path(source).is_relative_to(self._copy) and not outcome.broken:
-            outcome.broken.append(f"not the copy was tested, but {source or 'nothing'}: {_tail(self._copy)}")
+        if not Path(source).is_relative_to(self.copy) and not outcome.broken:
+            outcome.broken.append(f"not the copy was tested, but {source or 'nothing'}: {_tail(self.copy)}")
         return outcome
 
 
@@ -237,22 +267,21 @@ def check_processes(copy: Path) -> None:
 
 def replay(mutants: Iterable[Mutant], copies: Copies) -> Iterator[tuple[Mutant, str, str]]:
     """Of each mutant, as it is told: its verdict ("caught" is the good one), and what there is to say about it."""
-    waiting, running = deque(mutants), dict[Mutant, tuple[Path, Run]]()
-    while waiting or running:
-        while waiting and len(running) < _AT_ONCE:
-            mutant = waiting.popleft()
-            try:
-                copy = copies.make(mutant)
-            except StaleMutantError as error:
-                yield mutant, "STALE", str(error)
-            else:
-                running[mutant] = copy, Run(copy, [mutant.node_ids], mutant.node_ids, _TIMEOUT)
-        children = [run.child.sentinel for _, run in running.values()]
-        wait(children, timeout=min((run.deadline for _, run in running.values()), default=0) - time.monotonic())
-        for mutant in [mutant for mutant, (_, run) in running.items() if run.is_over]:
-            copy, run = running.pop(mutant)
-            yield mutant, *_verdict(mutant, run.outcome())
-            shutil.rmtree(copy, ignore_errors=True)  # what a test has left running may still write there
+    fresh = []
+    for mutant in mutants:
+        try:
+            mutant.mutated(SOURCE)
+        except StaleMutantError as error:
+            yield mutant, "STALE", str(error)
+        else:
+            fresh.append(mutant)
+    for mutant, run in side_by_side(fresh, lambda mutant: _started(mutant, copies)):
+        yield mutant, *_verdict(mutant, run.outcome())
+        shutil.rmtree(run.copy, ignore_errors=True)  # what a test has left running may still write there
+
+
+def _started(mutant: Mutant, copies: Copies) -> Run:
+    return Run(copies.make(mutant), [mutant.node_ids], mutant.node_ids, _TIMEOUT)
 
 
 def _verdict(mutant: Mutant, outcome: Outcome | None) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from tests.mutants.covering import MARKED, Covering, measure
 from tests.mutants.equivalents import is_equivalent
 from tests.mutants.model import SOURCE
 from tests.mutants.operators import Change, changes_of
-from tests.mutants.replay import Copies, Run, can_be_told, check_processes, preload
+from tests.mutants.replay import Copies, Run, can_be_told, check_processes, preload, side_by_side
 
 _ENOUGH = 0.97  # of the faults planted
 _PATIENCE = 30.0, 4.0  # seconds for the tests of one fault: so many, and so many times what they took
@@ -44,28 +44,34 @@ def draw(changes: list[Change], count: int, seed: int) -> tuple[list[Change], li
     return chosen, passed_over
 
 
-def verdict(change: Change, covering: Covering, copies: Copies) -> tuple[str, str]:
-    """Of a fault, "caught", "TIMED OUT" or "SURVIVED", and what there is to say about it."""
-    groups = covering.of(change)
-    if not groups:
-        return "SURVIVED", "no test runs it"
-    copy = copies.make(change)
-    first, times = _PATIENCE
-    outcome = Run(copy, groups, (), first + times * covering.time_of(groups), MARKED).outcome()
-    shutil.rmtree(copy, ignore_errors=True)  # what a test has left running may still write there
-    if outcome is None:
-        return "TIMED OUT", ""
-    if outcome.failed or outcome.broken:
-        return "caught", ""
-    return "SURVIVED", f"{len(outcome.passed)} tests pass, of {len(groups)} files; first {groups[0][0]}"
+class Planted(Run):
+    """The tests that can see a fault, on a copy that has it."""
+
+    def __init__(self, change: Change, covering: Covering, copies: Copies) -> None:
+        self._groups = covering.of(change)
+        first, times = _PATIENCE
+        patience = first + times * covering.time_of(self._groups)
+        super().__init__(copies.make(change), self._groups, (), patience, MARKED)
+
+    def verdict(self) -> tuple[str, str]:
+        """ "caught", "TIMED OUT" or "SURVIVED", and what there is to say about it."""
+        outcome = self.outcome()
+        shutil.rmtree(self.copy, ignore_errors=True)  # what a test has left running may still write there
+        if not self._groups:
+            return "SURVIVED", "no test runs it"
+        if outcome is None:
+            return "TIMED OUT", ""
+        if outcome.failed or outcome.broken:
+            return "caught", ""
+        return "SURVIVED", f"{len(outcome.passed)} tests pass, of {len(self._groups)} files; first {self._groups[0][0]}"
 
 
 def plant(changes: list[Change], copies: Copies) -> Iterator[tuple[Change, str, str]]:
     """Each fault with its verdict."""
     covering = measure(copies)
     check_processes(copies.make())
-    for change in changes:
-        yield change, *verdict(change, covering, copies)
+    for change, planted in side_by_side(changes, lambda change: Planted(change, covering, copies)):
+        yield change, *planted.verdict()
 
 
 def _arguments() -> argparse.Namespace:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,14 @@ EQUALITY = "return isinstance(other, PublicKey) and self.n == other.n"
 UNEQUAL = "return isinstance(other, PublicKey) and (self.n != other.n)"
 SEES_IT = "tests/numbers/test_numbers.py::test_h15_equality_and_hash"
 DOES_NOT = "tests/test_public_api.py::test_public_names"
+
+
+def verdict_on(fault: Change, covering: Covering, copies: Copies) -> tuple[str, str]:
+    return sample.Planted(fault, covering, copies).verdict()
+
+
+def measured_part(copies: Copies, node_ids: list[str]) -> dict[str, Any]:
+    return measuring.Measured(copies, node_ids).part()
 
 
 def change(file: str, before: str, after: str) -> Change:
@@ -49,20 +58,20 @@ def test_a_fault_is_caught_where_a_test_fails(
     tmp_path: Path, new_process: ProcessPoolExecutor, tests: tuple[str, ...], verdict: str, remark: str
 ) -> None:
     fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
-    told = new_process.submit(sample.verdict, fault, covering_of(fault, *tests), Copies(tmp_path))
+    told = new_process.submit(verdict_on, fault, covering_of(fault, *tests), Copies(tmp_path))
     assert told.result() == (verdict, remark)
 
 
 def test_a_fault_is_caught_where_nothing_can_be_imported(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
     fault = change("system/forks.py", "os.register_at_fork(after_in_child=_in_child)", "os.register_at_fork()")
     covering = Covering({DOES_NOT: 1.0}, {"system/forks.py": {24: {DOES_NOT}}})
-    assert new_process.submit(sample.verdict, fault, covering, Copies(tmp_path)).result() == ("caught", "")
+    assert new_process.submit(verdict_on, fault, covering, Copies(tmp_path)).result() == ("caught", "")
 
 
 def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_PATIENCE", (0.05, 0.0))
     fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
-    assert sample.verdict(fault, covering_of(fault, DOES_NOT), Copies(tmp_path)) == ("TIMED OUT", "")
+    assert verdict_on(fault, covering_of(fault, DOES_NOT), Copies(tmp_path)) == ("TIMED OUT", "")
 
 
 def test_the_mirror_of_a_module_goes_first_and_fast_tests_before_slow_ones() -> None:
@@ -126,46 +135,114 @@ def test_lines_are_those_that_a_test_runs_itself_and_in_processes_that_it_starts
     assert lines.index("_generation = 0") + 1 not in ran
 
 
-def test_tests_are_measured_again_once_they_or_what_they_ran_have_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+MODULE = """\
+LIMIT = 1
+
+class A:
+    def one(self):
+        return LIMIT
+
+    @property
+    def two(self):
+        def inner():
+            return 2
+        return inner()
+"""
+RAN = {"one": [1], "two": [2, 3, 4]}  # lines from where each function starts
+
+
+@pytest.fixture
+def measured_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[list[str], Covering]]:
+    """Measure a package of one module with two test files, of which each test runs the function of its name."""
+    for name, text in {
+        "src/vecphe/a.py": MODULE,
+        "tests/test_x.py": "one two",
+        "tests/test_y.py": "two",
+        "tests/helper.py": "helper",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for name, path in {"ROOT": "", "TESTS": "tests", "SOURCE": "src", "_CACHE": "build/cache.json"}.items():
+        monkeypatch.setattr(measuring, name, tmp_path / path)
+    tests = {"tests/test_x.py": ["one", "two"], "tests/test_y.py": ["two"]}
     measured: list[str] = []
 
-    def measure(copies: Copies, file: str) -> dict[str, Any]:
-        measured.append(file)
-        return {"seconds": {}, "lines": {}, "sources": {"a.py": digests["a.py"]}}
+    def measure(copies: Copies, node_ids: list[str]) -> Any:
+        measured.extend(node_ids)
+        now = measuring._functions(tmp_path / "src/vecphe/a.py")
+        keys = {key.split()[0].rpartition(".")[2]: key for key in now.starts}
+        names = {f"{id_}::{name}": name for id_ in node_ids if id_ in tests for name in tests[id_]}
+        names |= {id_: id_.split("::")[1] for id_ in node_ids if id_ not in tests}
+        ran = {test: {"a.py": {keys[name]: RAN[name]}} for test, name in names.items()}
+        part = {"seconds": dict.fromkeys(names, 1.0), "lines": ran, "rests": {"a.py": now.rest}}
+        return SimpleNamespace(part=lambda: part)
 
-    root, digests = tmp_path / "tests", {"a.py": "1"}
-    root.mkdir()
-    for name in ("test_one.py", "test_two.py", "helper.py"):
-        (root / name).write_text(name, encoding="utf-8")
-    monkeypatch.setattr(measuring, "ROOT", tmp_path)
-    monkeypatch.setattr(measuring, "TESTS", root)
-    monkeypatch.setattr(measuring, "_CACHE", tmp_path / "build" / "cache.json")
-    monkeypatch.setattr(measuring, "_measured", measure)
-    monkeypatch.setattr(measuring, "_digest_of_source", digests.__getitem__)
+    monkeypatch.setattr(measuring, "Measured", measure)
+    monkeypatch.setattr(measuring, "side_by_side", lambda files, start: [(file, start(file)) for file in files])
 
-    def measured_now() -> list[str]:
+    def now() -> tuple[list[str], Covering]:
         measured.clear()
-        measuring.measure(Copies(tmp_path))
-        return sorted(measured)
+        covering = measuring.measure(Copies(tmp_path))
+        return sorted(measured), covering
 
-    both = ["tests/test_one.py", "tests/test_two.py"]
-    assert measured_now() == both
-    assert measured_now() == []
-    (root / "test_two.py").write_text("changed", encoding="utf-8")
-    assert measured_now() == both[1:]
-    (root / "helper.py").write_text("changed", encoding="utf-8")
-    assert measured_now() == both
-    digests["a.py"] = "2"
-    assert measured_now() == both
-    assert measured_now() == []
+    return now
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+FILES = ["tests/test_x.py", "tests/test_y.py"]
+ALL = ["tests/test_x.py::one", "tests/test_x.py::two", "tests/test_y.py::two"]
+
+
+def test_tests_are_measured_again_once_they_have_changed(
+    tmp_path: Path, measured_now: Callable[[], tuple[list[str], Covering]]
+) -> None:
+    assert measured_now()[0] == FILES
+    assert measured_now()[0] == []
+    edit(tmp_path / "tests/test_y.py", "two", "two, changed")
+    assert measured_now()[0] == FILES[1:]
+    edit(tmp_path / "tests/helper.py", "helper", "changed")
+    assert measured_now()[0] == FILES
+    assert measured_now()[0] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again"),
+    [
+        ("        return LIMIT", "        return LIMIT + 1", ALL[:1]),
+        ("            return 2", "            return 3", ALL[1:]),
+        ("    @property\n", "", ALL[1:]),
+        ("LIMIT = 1", "LIMIT = 2", ALL),
+        ("class A:", "class A:\n    def three(self): ...", ALL),
+        ("LIMIT = 1", "LIMIT = 1\n\n", []),
+    ],
+)
+def test_tests_are_measured_again_once_what_they_ran_has_changed(
+    tmp_path: Path,
+    measured_now: Callable[[], tuple[list[str], Covering]],
+    old: str,
+    new: str,
+    again: list[str],
+) -> None:
+    """The function, or anything that stands beside functions; what only moved keeps its tests."""
+    measured_now()
+    path = tmp_path / "src/vecphe/a.py"
+    edit(path, old, new)
+    measured, covering = measured_now()
+    assert measured == again
+    assert set(covering.seconds) == set(ALL)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert covering.tests["a.py"][lines.index("        return inner()") + 1] == {ALL[1], ALL[2]}
+    assert measured_now() == ([], covering)
 
 
 def test_a_line_has_the_test_that_runs_it(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
-    measured = new_process.submit(measuring._measured, Copies(tmp_path), "tests/system/test_forks.py").result()
-    lines = (SOURCE / "vecphe" / "system/forks.py").read_text(encoding="utf-8").splitlines()
-    taken = lines.index("        self._lock.acquire()") + 1
+    measured = new_process.submit(measured_part, Copies(tmp_path), ["tests/system/test_forks.py"]).result()
+    (key,) = (key for key in measuring._functions(SOURCE / "vecphe" / "system/forks.py").starts if "__enter__ " in key)
     locks = "tests/system/test_forks.py::test_the_lock_locks"
-    assert taken in measured["lines"][locks]["system/forks.py"]
+    assert measured["lines"][locks]["system/forks.py"][key] == [1]
     assert measured["seconds"][locks] > 0

@@ -115,19 +115,27 @@ class _Functions:
 
 def measure(copies: Copies) -> Covering:
     """What the tests run: measured where the tests, or what they ran of the package, are no longer what they were."""
-    tests = [path for path in sorted(TESTS.rglob("*.py")) if "mutants" not in path.parts]
-    digests = {str(path.relative_to(ROOT)): _digest([path]) for path in tests if _holds_tests(path)}
-    helpers = _digest(path for path in tests if not _holds_tests(path))
-    states = {file: {"digest": digest, "helpers": helpers} for file, digest in digests.items()}
-    parts = {file: part for file, part in _read().items() if states.get(file, {}).items() <= part.items()}
-    missing = {file: _dropped(parts[file]) if file in parts else [file] for file in states}
-    measured = side_by_side(filter(missing.get, missing), lambda file: Measured(copies, missing[file]))
-    for number, (file, process) in enumerate(measured, 1):
-        part, known = process.part(), parts.get(file, {})
-        parts[file] = states[file] | {key: known.get(key, {}) | found for key, found in part.items()}
-        print(f"[{number:3}/{sum(map(bool, missing.values()))}] which lines the tests run: {file}", flush=True)
-        _write(parts)
+    files = [str(path.relative_to(ROOT)) for path in sorted(TESTS.rglob("test_*.py")) if _is_measured(path)]
+    parts = {file: part for file, part in _read().items() if file in files and _is_same(part["files"])}
+    missing = {file: _dropped(parts[file]) if file in parts else [file] for file in files}
+    missing = {file: node_ids for file, node_ids in missing.items() if node_ids}
+    started = side_by_side(list(missing), lambda file: Measured(copies, missing[file]))
+    for number, (file, process) in enumerate(started, 1):
+        known = parts.get(file, {})
+        parts[file] = {key: known.get(key, {}) | found for key, found in process.part().items()}
+        print(f"[{number:3}/{number + len(missing) - 1}] which lines the tests run: {file}", flush=True)
+        del missing[file]
+        _write({file: part for file, part in parts.items() if file not in missing})
     return _joined(parts.values())
+
+
+def _is_measured(path: Path) -> bool:
+    return path.is_relative_to(TESTS) and not path.is_relative_to(TESTS / "mutants")
+
+
+def _is_same(files: dict[str, str]) -> bool:
+    """Whether a file of tests, and those of ours that it imports, are what they were."""
+    return all((ROOT / file).exists() and _digest(ROOT / file) == digest for file, digest in files.items())
 
 
 def _dropped(part: dict[str, Any]) -> list[str]:
@@ -147,12 +155,8 @@ def _holds(rests: dict[str, str], ran: dict[str, dict[str, list[int]]]) -> bool:
     )
 
 
-def _holds_tests(path: Path) -> bool:
-    return path.is_relative_to(TESTS) and path.name.startswith("test_")
-
-
-def _digest(paths: Iterable[Path]) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() + b"\0" for path in sorted(paths))).hexdigest()
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _functions(path: Path) -> _Functions:
@@ -275,7 +279,9 @@ def _measure_in_child(copy: Path, node_ids: list[str]) -> None:
     measuring.combine(strict=False)
     lines = _lines(measuring.get_data(), copy / "vecphe")
     ran = {test: lines.get(test, {}) for test in recorder.seconds}
+    imported = {Path(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
     content = {
+        "files": {str(path.relative_to(ROOT)): _digest(path) for path in sorted(imported) if _is_measured(path)},
         "seconds": recorder.seconds,
         "failed": sorted(recorder.failed),
         "lines": ran,

@@ -121,7 +121,7 @@ def test_lines_are_those_that_a_test_runs_itself_and_in_processes_that_it_starts
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measuring, "_CACHE", tmp_path / "build" / "cache.json")
-    monkeypatch.setattr(measuring, "_holds_tests", lambda path: path.name == "test_public_api.py")
+    monkeypatch.setattr(measuring, "_is_measured", lambda path: path.name == "test_public_api.py")
     covering = measuring.measure(Copies(tmp_path))
     here = "tests/test_public_api.py::"
     assert {test.split("::")[0] for test in covering.seconds} == {here.removesuffix("::")}
@@ -174,7 +174,13 @@ def measured_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
         names = {f"{id_}::{name}": name for id_ in node_ids if id_ in tests for name in tests[id_]}
         names |= {id_: id_.split("::")[1] for id_ in node_ids if id_ not in tests}
         ran = {test: {"a.py": {keys[name]: RAN[name]}} for test, name in names.items()}
-        part = {"seconds": dict.fromkeys(names, 1.0), "lines": ran, "rests": {"a.py": now.rest}}
+        read = ["tests/helper.py", *{id_.split("::")[0] for id_ in node_ids}]
+        part = {
+            "files": {file: measuring._digest(tmp_path / file) for file in read},
+            "seconds": dict.fromkeys(names, 1.0),
+            "lines": ran,
+            "rests": {"a.py": now.rest},
+        }
         return SimpleNamespace(part=lambda: part)
 
     monkeypatch.setattr(measuring, "Measured", measure)
@@ -186,6 +192,19 @@ def measured_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
         return sorted(measured), covering
 
     return now
+
+
+def test_an_interrupted_measurement_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured_now: Callable[[], tuple[list[str], Covering]]
+) -> None:
+    measured_now()
+    edit(tmp_path / "src/vecphe/a.py", "            return 2", "            return 3")
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "side_by_side", lambda files, start: [(files[0], start(files[0]))])
+        assert measured_now()[0] == ALL[1:2]
+    measured, covering = measured_now()
+    assert measured == ALL[2:]
+    assert set(covering.seconds) == set(ALL)
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -71,7 +71,9 @@ def lines_of_axis(axis: Any) -> Iterator[str]:
         yield f"  bars of errors: {[short(segment.ravel()) for segment in bars.get_segments()]}"
     for bar in axis.patches:
         place = short([bar.get_x(), bar.get_y(), bar.get_width(), bar.get_height()])
-        yield f"  bar {place} {to_hex(bar.get_facecolor())} edge {to_hex(bar.get_edgecolor())} {str(bar.get_hatch())!r} {bar.get_hatch_linewidth():g}"
+        color, edge = to_hex(bar.get_facecolor()), to_hex(bar.get_edgecolor())
+        hatch = f"{str(bar.get_hatch())!r} {bar.get_hatch_linewidth():g}"
+        yield f"  bar {place} {color} edge {edge} hatch {hatch}"
     for label in axis.texts:
         yield f"  text {text(label)} at {short(label.xy)} + {label.xyann}"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
+import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,26 @@ COMPILER = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") o
 NOT_TESTED = "no C++ compiler here: THE KERNELS OF THE CUDA ENGINE ARE NOT UNDER TEST"
 
 
+_FLAGS = ("-x", "c++", "-std=c++17", "-O2", "-march=native", "-fPIC", "-shared", f"-I{Path(__file__).parent}")
+
+
 @cache
 def folder() -> Path:
-    made = tempfile.mkdtemp(prefix="vecphe-kernels-")
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return Path(made)
+    """Where what is compiled is kept, by what it is compiled from."""
+    read = SOURCE.read_bytes(), Path(__file__).with_name("lanes_of_host.h").read_bytes()
+    digest = hashlib.sha256(b"\0".join((*read, repr((COMPILER, _FLAGS)).encode()))).hexdigest()
+    made = Path(__file__).parents[2] / "build" / "host_kernels" / digest[:16]
+    made.mkdir(parents=True, exist_ok=True)
+    return made
 
 
 @cache
 def host_library(shape: Shape) -> ctypes.CDLL:
     library = folder() / f"kernels-{shape.lanes}-{shape.limbs}.so"
-    defined = (f"-DGROUP_LANES={shape.lanes}", f"-DLANE_LIMBS={shape.limbs}")
-    flags = ("-x", "c++", "-std=c++17", "-O2", "-march=native", "-fPIC", "-shared", f"-I{Path(__file__).parent}")
     if not library.exists():
-        subprocess.run([str(COMPILER), *flags, *defined, str(SOURCE), "-o", str(library)], check=True)
+        new, defined = f"{library}.{os.getpid()}", (f"-DGROUP_LANES={shape.lanes}", f"-DLANE_LIMBS={shape.limbs}")
+        subprocess.run([str(COMPILER), *_FLAGS, *defined, str(SOURCE), "-o", new], check=True)
+        os.replace(new, library)
     return ctypes.CDLL(str(library))
 
 

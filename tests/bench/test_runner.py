@@ -76,6 +76,31 @@ def test_a_matrix_gives_a_record_a_case_and_backend() -> None:
     assert packed.environment.engine == active_engine().name
 
 
+def test_sides_are_made_once_with_tables_for_fifty_rounds_of_the_largest_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[object, ...]] = []
+    prepared: list[tuple[str, int, int]] = []
+    init, prepare = Side.__init__, Side.prepare
+
+    def watched_init(side: Side, *arguments: Any) -> None:
+        made.append(arguments)
+        init(side, *arguments)
+
+    def watched(side: Side, n_vectors: int, length: int) -> None:
+        prepared.append((side.name, n_vectors, length))
+        prepare(side, n_vectors, length)
+
+    monkeypatch.setattr(Side, "__init__", watched_init)
+    monkeypatch.setattr(Side, "prepare", watched)
+    calibrated(clients=(3, 5), values=(9, 4), jobs=2, engine="gmp")
+    assert sorted(made) == [
+        ("naive", 512, 3, 2, "gmp"),
+        ("packed", 512, 3, 2, "gmp"),
+        ("packed", 512, 5, 2, "gmp"),
+        ("vectorized", 512, 3, 2, "gmp"),
+    ]
+    assert sorted(prepared) == [(str(name), 50 * 5, 9) for name, *_ in sorted(made)]
+
+
 def test_the_naive_side_is_capped_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     runner, _ = calibrated(values=(400,), backends=("naive", "packed"), naive_seconds=1e-9)
     seconds = []

@@ -1,0 +1,110 @@
+"""What users type, option by option and argument by argument, as it was when somebody last looked at it.
+
+::
+
+    python -m tests.test_surface > tests/data/surface_golden.txt
+
+writes it anew, for changes that users are told of.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import typer
+
+from vecphe.cli.app import app
+from vecphe.phe.command_line import cli
+
+GOLDEN = Path(__file__).parent / "data" / "surface_golden.txt"
+MODULES = ("vecphe", "vecphe.federated", "vecphe.phe", "vecphe.phe.util")
+
+
+NAMES = ("min", "max", "allow_dash", "exists", "is_eager", "hidden", "prompt", "envvar", "metavar")
+
+
+def commands(name: str, group: typer.Typer) -> Iterator[str]:
+    """A group of commands and those below it, with the options and arguments of each."""
+    for command in sorted(group.registered_commands, key=lambda command: str(command.callback.__name__)):
+        function: Any = command.callback
+        text = " ".join((command.help or function.__doc__ or "").split())
+        yield f"{name} {command.name or function.__name__}: {text}"
+        yield f"  hidden {command.hidden}, class {getattr(command.cls, '__name__', 'its own')}"
+        yield from (f"  {line}" for line in options(function))
+    for below in group.registered_groups:
+        assert below.typer_instance is not None
+        info = below.typer_instance.info
+        yield f"{name} {info.name}: {info.help}"
+        yield from commands(f"{name} {info.name}", below.typer_instance)
+
+
+def options(function: Any) -> Iterator[str]:
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        for info in getattr(hints[name], "__metadata__", ()):
+            default = getattr(parameter.default, "value", parameter.default)
+            said = {
+                key: value for key in NAMES if (value := getattr(info, key, None)) is not None and value is not False
+            }
+            written = " ".join([name, *(info.param_decls or ())])
+            yield f"{written}: {'required' if default is parameter.empty else repr(default)}, {said}, {info.help}"
+
+
+def phes_commands() -> Iterator[str]:
+    for name, command in sorted(cli.commands.items()):
+        yield f"pheutil {name}: {' '.join((command.help or '').split())}"
+        for option in command.params:
+            default, help_ = option.to_info_dict()["default"], " ".join((getattr(option, "help", "") or "").split())
+            kind = {
+                key: str(value) for key, value in vars(option.type).items() if key in ("allow_dash", "mode", "exists")
+            }
+            yield f"  {' '.join(option.opts)}: {option.type.name} {kind}, {option.required}, {default!r}, {help_}"
+
+
+def functions(module: str) -> Iterator[str]:
+    """Public functions, and the public methods and constructors of public classes."""
+    found = importlib.import_module(module)
+    for name in sorted(found.__all__):
+        thing = getattr(found, name)
+        if inspect.isclass(thing):
+            members = {"": getattr(thing, "__init__", None)} if "__init__" in vars(thing) else {}
+            members |= {f".{key}": getattr(thing, key) for key in sorted(vars(thing)) if is_ours(key)}
+            for key, member in members.items():
+                if callable(member) and not inspect.isclass(member):
+                    yield f"{module}.{name}{key}({arguments(member)})"
+        elif callable(thing):
+            yield f"{module}.{name}({arguments(thing)})"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a method is public, and not one that scikit-learn adds."""
+    return not name.startswith("_") and not name.endswith("_request")
+
+
+def arguments(function: Any) -> str:
+    """Names, with defaults: how a type is written is another matter."""
+    written = []
+    for parameter in inspect.signature(function).parameters.values():
+        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**", parameter.KEYWORD_ONLY: "[by name] "}
+        default = "" if parameter.default is parameter.empty else f"={parameter.default!r}".split(" at 0x")[0]
+        written.append(f"{stars.get(parameter.kind, '')}{parameter.name}{default}")
+    return ", ".join(written)
+
+
+def surface() -> str:
+    lines = [*commands("vecphe", app), *phes_commands()]
+    for module in MODULES:
+        lines += functions(module)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_commands_and_signatures_are_those_that_somebody_has_looked_at() -> None:
+    assert surface().splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
+
+
+if __name__ == "__main__":
+    print(surface(), end="")

@@ -207,6 +207,21 @@ def test_an_interrupted_measurement_goes_on_where_it_was(
     assert set(covering.seconds) == set(ALL)
 
 
+def test_tests_that_do_not_end_while_they_are_measured_are_told_and_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+    measured_now: Callable[[], tuple[list[str], Covering]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measure = measuring.Measured
+    hangs = SimpleNamespace(part=lambda: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "Measured", lambda copies, ids: hangs if ids == FILES[:1] else measure(copies, ids))
+        covering = measured_now()[1]
+        assert set(covering.seconds) == set(ALL[2:])
+    assert "tests/test_x.py\n          NOT MEASURED, no end in 900 s" in capsys.readouterr().out
+    assert measured_now()[0] == FILES[:1]
+
+
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1

@@ -226,6 +226,33 @@ def test_batches_of_other_rings_and_sizes_are_refused(engine: CudaEngine) -> Non
         ring.multiply_plain(ring.ones(2), words_from_integers([1], 1), 0)
     with pytest.raises(ValueError, match="too many words"):
         ring.multiply_plain(ring.ones(1), words_from_integers([1], 99), 0)
+    for shape in ((1, 2, 3), (3, 2, 1), (5, 1, 2)):
+        with pytest.raises(ValueError, match="not that of the batch"):
+            ring.product(ring.ones(5), *shape)
+    with pytest.raises(ValueError, match="as many exponents"):
+        ring.power_vartime(ring.ones(2), [1])
+    with pytest.raises(ValueError, match="as many exponents"):
+        ring.power_secret(ring.ones(1), words_from_integers([1, 2], 1))
+    with pytest.raises(ValueError, match="one entry a residue"):
+        ring.matrix_power_vartime([[1, 2], [1]], ring.ones(2))
+    with pytest.raises(InvalidCiphertextError):
+        ring.fixed_base(11, 8, 4)
+
+
+def test_rows_of_a_matrix_are_cut_into_segments_that_fill_the_device(
+    engine: CudaEngine, device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of as many columns each; what is missing in the last is filled up with ones."""
+    ring = engine.ring(3 * 2**500 + 1)
+    for groups, rows, columns, segments in ((4, 2, 7, 2), (6, 2, 7, 3), (5, 2, 7, 3), (100, 2, 7, 7), (1, 3, 4, 1)):
+        monkeypatch.setattr(cuda, "_GROUPS_TO_FILL", groups)
+        bases = [pow(5, i + 1, ring.n_squared) for i in range(columns)]
+        matrix = [[(7 * i + 3 * j) ** 9 for j in range(columns)] for i in range(rows)]
+        device.launches.clear()
+        found = ring.store(ring.matrix_power_vartime(matrix, ring.load(bases)))
+        exact = [math.prod(pow(b, e, ring.n_squared) for b, e in zip(bases, row, strict=True)) for row in matrix]
+        assert found == [value % ring.n_squared for value in exact]
+        assert [count for name, count in device.launches if name == "power"] == [rows * segments]
 
 
 def _let_cuda_be(engine: CudaEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,6 +186,35 @@ def test_a_kernel_that_was_not_built_is_told_with_the_way_to_get_it(monkeypatch:
         assert active_engine().name == "gmp"
 
 
+@pytest.mark.usefixtures("fresh_selection")
+def test_a_kernel_that_was_not_built_makes_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "_native", lambda: None)
+    with pytest.raises(EngineUnavailableError, match="install a C"):
+        selection._native_candidate("ifma512").make()
+
+
+@pytest.mark.usefixtures("fresh_selection")
+def test_info_says_why_an_engine_by_name_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> GmpEngine:
+        raise EngineUnavailableError("the device is on fire")
+
+    named = selection._Candidate(lambda: None, make, by_name_only=True)
+    good = selection._Candidate(lambda: None, GmpEngine)
+    monkeypatch.setattr(selection, "_ENGINES", {"device": named, "gmp": good})
+    assert selection.why_not_used() == {"device": "the device is on fire"}
+
+
+@pytest.mark.usefixtures("fresh_selection")
+def test_h46_without_any_engine_that_computes_right_nothing_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = selection._Candidate(lambda: None, _FaultyEngine)
+    monkeypatch.setattr(selection, "_ENGINES", {"faulty": bad, "wide": selection._Candidate(lambda: "no", GmpEngine)})
+    monkeypatch.setattr(selection, "_warn", lambda _: None)
+    for ask in (active_engine, lambda: engine_for(15), lambda: selection.engine_or_default(15, None)):
+        with pytest.raises(EngineUnavailableError) as told:
+            ask()
+        assert str(told.value) == "no engine passed its self-test on this machine"
+
+
 def test_importing_does_not_warn() -> None:
     script = "import warnings; warnings.simplefilter('error'); import vecphe, vecphe.arithmetic"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vecphe.bench import matrix as matrix_module
 from vecphe.bench.matrix import Matrix, parse_backends, parse_counts
 from vecphe.bench.records import Case
 from vecphe.errors import InvalidKeyError
@@ -41,6 +42,61 @@ def test_h65_unknown_backends_are_refused(text: str) -> None:
 def test_what_cannot_be_measured_is_refused(changes: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Matrix(**changes).check()  # type: ignore[arg-type]
+
+
+def test_h65_the_largest_of_each_is_taken() -> None:
+    assert parse_counts("--values", "9" * 18) == (10**18 - 1,)
+    with pytest.raises(
+        ValueError, match=rf"--values takes positive integers with commas between them, not '{'9' * 19}'"
+    ):
+        parse_counts("--values", "9" * 19)
+    with pytest.raises(ValueError, match=rf", not '{'x' * 40}'$"):
+        parse_counts("--values", "x" * 41)
+    with pytest.raises(ValueError, match=rf"--backends: '{'x' * 40}' is none of"):
+        parse_backends("--backends", "x" * 41)
+
+
+@pytest.mark.parametrize(("option", "least", "most"), [("clients", 3, 10_000), ("values", 1, 10**9)])
+def test_h65_both_ends_of_a_range(monkeypatch: pytest.MonkeyPatch, option: str, least: int, most: int) -> None:
+    monkeypatch.setattr(matrix_module, "proc_bytes", lambda *_: None)
+    Matrix(**{option: (least, most)}).check()  # type: ignore[arg-type]
+    for number in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=f"--{option} must be from {least} to {most}, not {number}"):
+            Matrix(**{option: (least, number)}).check()  # type: ignore[arg-type]
+
+
+def test_memory_is_that_of_one_ciphertext_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = 8 * 5 * 1000 + 4 * 1000 * (3 * 256 + 200)
+    matrix = Matrix(key_lengths=(2048,), clients=(3, 5), values=(1000,))
+    asked = []
+
+    def available(bytes_: int) -> None:
+        monkeypatch.setattr(matrix_module, "proc_bytes", lambda *names: asked.append(names) or bytes_)
+
+    available(needed)
+    matrix.check()
+    available(needed - 1)
+    with pytest.raises(ValueError, match=r"need about 0\.00364 GiB of memory, and 0\.00364 GiB are free; lower"):
+        matrix.check()
+    assert set(asked) == {("meminfo", "MemAvailable")}
+
+
+def test_only_naive_alone_needs_phe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_module, "naive_module", lambda: None)
+    Matrix(backends=("naive", "packed")).check()
+    with pytest.raises(ValueError, match="naive needs phe: pip install phe"):
+        Matrix(backends=("naive",)).check()
+    monkeypatch.undo()
+    Matrix(backends=("naive",)).check()
+
+
+def test_what_is_measured_by_default() -> None:
+    """As docs and help tell it."""
+    assert Matrix() == Matrix(
+        (1024, 2048, 3072), (3, 5, 10), (11, 1000), ("naive", "vectorized", "packed"), None, None, 7, 5, 20.0, 1.0
+    )
+    quick = Matrix((1024, 2048, 3072), (3, 5), (11, 100), repeats=5, case_seconds=1.0, naive_seconds=0.2)
+    assert Matrix.quick() == quick
 
 
 def test_cases_are_every_combination_with_little_work_first() -> None:

@@ -101,6 +101,34 @@ def test_sides_are_made_once_with_tables_for_fifty_rounds_of_the_largest_case(mo
     assert sorted(prepared) == [(str(name), 50 * 5, 9) for name, *_ in sorted(made)]
 
 
+@pytest.mark.parametrize(
+    ("samples", "rounds", "repeats"),
+    [
+        ([0.25, 0.25], 1, 7),  # 20 s have room for 40
+        ([1.0, 1.5], 1, 7),
+        ([2.0, 1.5], 1, 5),  # 5.7
+        ([2.0, 1.0], 1, 6),
+        ([6.0, 4.0], 1, 5),  # for two: the least
+        ([5.0, 5.0], 2, 5),
+        ([5.0, 5.001], 2, 2),  # even one takes longer
+        ([0.0], 1, 7),
+    ],
+)
+def test_how_often_a_case_is_measured(samples: list[float], rounds: int, repeats: int) -> None:
+    runner = Runner(Matrix(key_lengths=(512,), case_seconds=20.0, repeats=7, least_repeats=5))
+    planned: Any = [runner_module._Planned(None, np.ones((3, 1)), s, rounds) for s in samples]  # type: ignore[arg-type]
+    assert runner._repeats(planned) == repeats
+    warm_up = sum(s for s in samples if s < 1)
+    assert runner._seconds(planned) == pytest.approx(warm_up + repeats * rounds * sum(samples))
+
+
+def test_a_case_without_a_round_is_not_recorded() -> None:
+    runner = Runner(Matrix(key_lengths=(512,)))
+    side: Any = SimpleNamespace(name="packed")
+    with pytest.raises(RuntimeError, match="without a round"):
+        runner._made_record(Case(512, 3, 1), runner_module._Planned(side, np.ones((3, 1)), 1.0, 1), 1)
+
+
 def test_the_naive_side_is_capped_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     runner, _ = calibrated(values=(400,), backends=("naive", "packed"), naive_seconds=1e-9)
     seconds = []

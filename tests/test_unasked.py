@@ -1,0 +1,293 @@
+"""Guards that nothing inside the package runs into, asked directly: each says what was wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import secrets
+import stat
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import gmpy2
+import numpy as np
+import pytest
+
+import vecphe.phe
+from vecphe import FixedPoint, InvalidKeyError, InvalidPlaintextError, PrivateKey, PublicKey, SerializationError
+from vecphe.bench import ratio_rows
+from vecphe.bench.estimate import Plan, rough_seconds
+from vecphe.bench.sides import Side
+from vecphe.errors import ProtocolError
+from vecphe.federated.rounds import RingRound
+from vecphe.numbers.key_numbers import PublicNumbers
+from vecphe.phe import command_line, key_generation
+from vecphe.plaintext.encoding import as_plain_array
+from vecphe.plaintext.format import Format
+from vecphe.plaintext.packing import SlotLayout
+from vecphe.randomness.randomizers import RandomizerSource
+from vecphe.serialization import fields, frames, text
+from vecphe.system import files
+
+Keypair = tuple[PublicKey, PrivateKey]
+
+
+# Arrays
+
+
+def test_the_memory_of_an_array_is_that_of_its_batch(public_key: PublicKey) -> None:
+    array = public_key.encrypt([1, 2, 3])
+    assert array.nbytes == public_key._context.ring.resident_bytes(array.residues) > 0
+    assert array.nbytes_canonical == 3 * 128
+
+
+def test_what_is_no_number_stays_with_the_other_operand(public_key: PublicKey) -> None:
+    class Left:
+        def __matmul__(self, other: Any) -> str:
+            return "left"
+
+    class Right:
+        def __rmatmul__(self, other: Any) -> str:
+            return "right"
+
+    array: Any = public_key.encrypt([1, 2, 3])
+    assert Left() @ array == "left"
+    assert array @ Right() == "right"
+    for wrong in (lambda: object() @ array, lambda: array @ object()):
+        with pytest.raises(TypeError, match="unsupported operand type"):
+            wrong()
+
+
+@pytest.mark.parametrize("axis", [(0, 0), (0, -2), (1, -1)])
+def test_an_axis_is_named_once(public_key: PublicKey, axis: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"duplicate value in axis \(") as told:
+        public_key.encrypt(np.zeros((2, 3))).sum(axis=axis)
+    assert str(told.value) == f"duplicate value in axis {axis}"
+
+
+def test_an_error_of_somebody_elses_array_is_not_ours() -> None:
+    class Odd:
+        def __array__(self, *_: Any, **__: Any) -> Any:
+            raise ValueError("odd all the way")
+
+    with pytest.raises(ValueError, match="odd all the way") as told:
+        as_plain_array(Odd(), "x")
+    assert type(told.value) is ValueError
+    with pytest.raises(InvalidPlaintextError):
+        as_plain_array([[1], [2, 3]], "x")
+
+
+# Keys
+
+
+def test_numbers_without_a_number_yet_have_a_repr() -> None:
+    assert repr(object.__new__(PublicNumbers)) == "PublicNumbers(no number yet)"
+    assert repr(PublicNumbers(15)) == f"PublicNumbers(4 bits, fingerprint={PublicNumbers(15).fingerprint})"
+
+
+def test_h57_a_source_of_randomizers_is_not_pickled(public_key: PublicKey) -> None:
+    source = public_key._source
+    assert isinstance(source, RandomizerSource)
+    with pytest.raises(TypeError, match="stays in its process; pickle the public key, which makes another"):
+        pickle.dumps(source)
+
+
+@pytest.mark.parametrize("kid", [5, b"name", ["name"]])
+def test_the_name_of_a_key_is_text(keypair: Keypair, kid: Any) -> None:
+    for call in (
+        lambda: keypair[0].to_jwk(kid),
+        lambda: keypair[1].to_jwk(kid),
+        lambda: keypair[1].to_jwk("a", public_kid=kid),
+    ):
+        with pytest.raises(TypeError, match=f"kid must be a string, not {type(kid).__name__}"):
+            call()
+
+
+# Files and frames
+
+
+def test_slots_of_another_capacity_are_not_written(public_key: PublicKey) -> None:
+    encoding = FixedPoint()
+    right = SlotLayout.for_key(encoding, 512)
+    numbers = public_key._context.numbers
+    for more in (-1, 0, 1):
+        layout = SlotLayout(right.width, right.slots, right.capacity + more)
+        format = Format(encoding, 40, encoding.unit, layout, integer=False)
+        if more:
+            with pytest.raises(SerializationError, match="another capacity than max_terms values of the encoding"):
+                fields.array_fields(numbers, (3,), format)
+        else:
+            assert fields.array_fields(numbers, (3,), format).slots == right.slots
+
+
+@pytest.mark.parametrize(("value", "fits"), [(0, True), (65535, True), (65536, False), (-1, False)])
+def test_a_number_that_does_not_fit_its_field_is_told(value: int, fits: bool) -> None:
+    if fits:
+        assert frames._pack(struct.Struct("<H"), value) == value.to_bytes(2, "little")
+    else:
+        with pytest.raises(SerializationError, match="a number does not fit its field: "):
+            frames._pack(struct.Struct("<H"), value)
+
+
+@pytest.mark.parametrize(("salt", "nonce"), [(15, 12), (16, 11), (0, 12), (16, 0)])
+def test_salt_and_nonce_have_one_length(private_key: PrivateKey, salt: int, nonce: int) -> None:
+    import json
+
+    sealed = json.loads(private_key.to_json(passphrase="word"))
+    assert PrivateKey.from_json(json.dumps(sealed), passphrase="word", insecure=True) == private_key
+    (place,) = [part for part in (sealed, *filter(lambda v: isinstance(v, dict), sealed.values())) if "scrypt" in part]
+    place["scrypt"]["salt"] = text.bytes_to_base64url(bytes(salt))
+    place["aes_gcm"]["nonce"] = text.bytes_to_base64url(bytes(nonce))
+    with pytest.raises(SerializationError, match="the salt must have 16 bytes and the nonce 12"):
+        PrivateKey.from_json(json.dumps(sealed), passphrase="word", insecure=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "passes"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False), (errno.ENOSPC, False)]
+)
+def test_h58_a_directory_that_cannot_be_synced_is_no_error_and_a_broken_disk_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, passes: bool
+) -> None:
+    closed: list[int] = []
+    close = os.close
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(os, "close", lambda descriptor: (closed.append(descriptor), close(descriptor))[1])
+    if passes:
+        files._sync_directory(str(tmp_path))
+    else:
+        with pytest.raises(OSError, match="no"):
+            files._sync_directory(str(tmp_path))
+    assert len(closed) == 1
+    monkeypatch.delattr(os, "O_DIRECTORY")
+    files._sync_directory(str(tmp_path))
+    assert len(closed) == 1
+
+
+def test_a_system_without_modes_tells_nobody_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "key"
+    path.touch()
+    for mode, is_open in ((0o600, False), (0o604, True), (0o620, True), (0o700, False), (0o601, True)):
+        path.chmod(mode)
+        assert files.is_open_to_others(path) == is_open, oct(mode)
+    path.chmod(0o644)
+    monkeypatch.setattr(files.os, "name", "nt")
+    assert not files.is_open_to_others(path)
+    monkeypatch.undo()
+    assert not files.is_open_to_others(tmp_path / "missing")
+    assert not files.is_open_to_others("/dev/null")
+
+
+# The facade
+
+
+def test_h42_numbers_of_phe_are_not_multiplied() -> None:
+    public, _ = vecphe.phe.generate_paillier_keypair(n_length=128)
+    one, two = public.encrypt(1), public.encrypt(2)
+    with pytest.raises(NotImplementedError, match="cannot be computed: Paillier only adds"):
+        one * two
+
+
+@pytest.mark.parametrize(
+    ("plaintext", "error", "message"),
+    [
+        (1.0, TypeError, "plaintext must be an int, not float"),
+        (-1, InvalidPlaintextError, r"plaintext must be in \[0, n\)"),
+        ("n", InvalidPlaintextError, r"plaintext must be in \[0, n\)"),
+    ],
+)
+def test_a_raw_product_takes_integers_below_n(plaintext: Any, error: type[Exception], message: str) -> None:
+    public, private = vecphe.phe.generate_paillier_keypair(n_length=128)
+    number = public.encrypt(1)
+    with pytest.raises(error, match=message):
+        number._raw_mul(public.n if plaintext == "n" else plaintext)
+    assert private.raw_decrypt(number._raw_mul(public.n - 1)) == (-number_of(private, number)) % public.n
+    assert private.raw_decrypt(number._raw_mul(0)) == 0
+
+
+def number_of(private: Any, number: Any) -> int:
+    return int(private.raw_decrypt(number.ciphertext(be_secure=False)))
+
+
+def test_lengths_without_any_key_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_generation, "_fits", lambda *_: False)
+    with pytest.raises(InvalidKeyError, match="no key has 9 bits; choose another n_length"):
+        key_generation.prime_pair(9)
+
+
+@pytest.mark.parametrize("bits", [5, 8, 9, 16, 33])
+def test_blum_primes_have_their_length_whatever_the_bits(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
+    """Also where the random bits are all zeros, or few."""
+    given = iter(range(10_000))
+    asked = []
+    monkeypatch.setattr(secrets, "randbits", lambda count: asked.append(count) or next(given) * 4)
+    found = {key_generation._blum_prime(bits) for _ in range(2)}
+    for prime in found:
+        assert prime.bit_length() == bits
+        assert prime % 4 == 3
+        assert gmpy2.is_prime(prime)
+    assert set(asked) == {bits}
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_h59_a_private_key_on_a_terminal_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal, raising=False)
+    command_line._write_private("-", "the key\n")
+    out, err = capsys.readouterr()
+    assert out == "the key\n"
+    assert err == ("warning: this is a private key on a terminal\n" if is_terminal else "")
+
+
+# What is measured
+
+
+def test_the_reference_of_products_is_32_products() -> None:
+    class Counting:
+        made = 0
+
+        def __init__(self, of: str = "factor") -> None:
+            self.of = of
+
+        def __mul__(self, other: Counting) -> Counting:
+            assert (self.of, other.of) == ("factor", "factor")
+            return Counting("product")
+
+        def __mod__(self, modulus: Any) -> Counting:
+            assert (self.of, modulus) == ("product", 15**2)
+            Counting.made += 1
+            return Counting()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ratio_rows.gmpy2, "powmod", lambda base, exponent, modulus: Counting())
+        material: Any = type("Material", (), {"n": 15})
+        work = ratio_rows._gmp_products(material)
+    work()
+    assert Counting.made == 32
+
+
+def test_the_reference_of_powers_is_one_of_64_bits() -> None:
+    material: Any = type("Material", (), {"n": 15})
+    work = ratio_rows._gmp_power(material)
+    assert work() == pow(pow(3, 10_000, 225), 2**64 - 59, 225)
+    assert work.args[1:] == (2**64 - 59, 225)  # type: ignore[attr-defined]
+
+
+def test_rough_seconds_are_those_of_the_tables_of_all_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = []
+    monkeypatch.setattr(Side, "prepare", lambda side, *counts: prepared.append((side.name, *counts)))
+    rough_seconds("vectorized", Plan(3, 4, 256, packed=False), 10)
+    assert prepared == [("vectorized", 30, 4)]
+
+
+def test_a_ring_needs_clients() -> None:
+    with pytest.raises(ProtocolError, match="a ring needs clients"):
+        RingRound("0" * 32, 1, [])

@@ -1,4 +1,4 @@
-"""What users type, option by option and argument by argument, as it was when somebody last looked at it.
+"""What users type and what records hold, line by line as it was when somebody last looked at it.
 
 ::
 
@@ -9,14 +9,17 @@ writes it anew, for changes that users are told of.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import typer
 
+import vecphe
 from vecphe.cli.app import app
 from vecphe.phe.command_line import cli
 
@@ -95,11 +98,31 @@ def arguments(function: Any) -> str:
     return ", ".join(written)
 
 
+def records() -> Iterator[str]:
+    """Classes of data: what cannot be changed, is compared, is shown, and what it holds by default."""
+    names = sorted(module.name for module in pkgutil.walk_packages(vecphe.__path__, "vecphe."))
+    for name in [name for name in names if not name.endswith(("__main__", "._native"))]:
+        for key, found in sorted(vars(importlib.import_module(name)).items()):
+            if inspect.isclass(found) and found.__module__ == name and dataclasses.is_dataclass(found):
+                flags: Any = found.__dataclass_params__  # type: ignore[attr-defined]
+                facts = {flag: getattr(flags, flag) for flag in ("frozen", "eq", "order", "repr")}
+                facts |= {"slots": "__slots__" in vars(found), "own repr": "__repr__" in vars(found) and not flags.repr}
+                yield f"{name}.{key}: {', '.join(flag for flag, value in facts.items() if value)}"
+                yield from (f"  {line}" for line in map(field_line, dataclasses.fields(found)))
+
+
+def field_line(field: Any) -> str:
+    made = "" if field.default_factory is dataclasses.MISSING else f" made by {field.default_factory.__name__}"
+    default = "" if field.default is dataclasses.MISSING else f" = {field.default!r}"
+    without = [flag for flag in ("init", "repr", "compare") if not getattr(field, flag)]
+    return f"{field.name}{default}{made}{' without ' if without else ''}{', '.join(without)}"
+
+
 def surface() -> str:
     lines = [*commands("vecphe", app), *phes_commands()]
     for module in MODULES:
         lines += functions(module)
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in [*lines, *records()])
 
 
 def test_commands_and_signatures_are_those_that_somebody_has_looked_at() -> None:

@@ -60,15 +60,18 @@ class Covering:
 
     def _found(self, change: Change) -> set[str]:
         of_heads = set() if change.line in change.runs_in else self._of_file(_OF_HEADS)
-        if running := self._running(change.file, change.runs_in):
-            return running | of_heads
-        if change.target and (named := self._naming(change.target)):
-            return named
-        # At import; or in processes that tests end so that nothing measured is left of them.
-        module = self._running(change.file, self.tests.get(change.file, {}))
-        folder = Path("tests", change.file).parent
+        return of_heads | (
+            self._running(change.file, change.runs_in)
+            or (self._naming(change.target) if change.target else set())
+            or self._mirroring(change.file)
+        )
+
+    def _mirroring(self, file: str) -> set[str]:
+        """Tests of what runs at import, or in processes that end so that nothing measured is left of them."""
+        module = self._running(file, self.tests.get(file, {}))
+        folder = Path("tests", file).parent
         mirror = {test for test in self.seconds if Path(test.split("::")[0]).parent == folder}
-        return (module & mirror or module or mirror) | of_heads
+        return module & mirror or module or mirror
 
     def _of_file(self, file: str) -> set[str]:
         return {test for test in self.seconds if test.split("::")[0] == file}

@@ -138,3 +138,85 @@ def test_as_many_samples_as_a_file_may_have() -> None:
     low, high = median_bounds([float(i) for i in range(10_000)])
     assert 5000 - low == pytest.approx(2.576 * 50, rel=0.05)  # the binomial is almost normal: sqrt(n) / 2 a sigma
     assert high == 9999 - low
+
+
+def timed(before: list[float], after: list[float], reference: tuple[float, float] | None = None, **changes: Any) -> Any:
+    """The change of a round between two records that have these times in every phase, and a naive loop beside."""
+    beside = ([], []) if reference is None else ([reference[0]] * len(before), [reference[1]] * len(after))
+    one, two = (
+        results(record(samples=dict.fromkeys(PHASES, times), reference=loop, jobs=2))
+        for times, loop in zip((before, after), beside, strict=True)
+    )
+    return compare_results(one, two)[-1]
+
+
+def test_a_change_by_hand() -> None:
+    found = timed([1.0, 1.1, 1.2, 1.3, 1.4], [2.4, 2.5, 2.6, 2.7, 2.8])
+    assert (found.backend, found.case, found.jobs, found.phase) == ("packed", CASE, 2, "round")
+    assert (found.before, found.after, found.relative, found.verdict) == (1.2, 2.6, False, "slower")
+    assert (found.ratio, found.low, found.high) == (2.6 / 1.2, 2.4 / 1.4, 2.8 / 1.0)
+    back = timed([2.4, 2.5, 2.6, 2.7, 2.8], [1.0, 1.1, 1.2, 1.3, 1.4])
+    assert (back.verdict, back.ratio) == ("faster", 1.2 / 2.6)
+
+
+def test_what_a_slower_machine_explains_is_taken_out() -> None:
+    """By the loop's time to any power from -1/2 to 3/2."""
+    found = timed([1.0] * 5, [8.0] * 5, (3.0, 12.0))
+    assert (found.relative, found.ratio, found.low, found.high) == (True, 8 / 4, 8 / 4**1.5, 8 / 4**-0.5)
+    assert found.verdict == "no clear change"
+    assert timed([1.0] * 5, [8.3] * 5, (3.0, 12.0)).verdict == "slower"
+    quicker = timed([1.0] * 5, [0.5] * 5, (4.0, 1.0))
+    assert (quicker.ratio, quicker.low, quicker.high) == (2.0, 0.5 / 0.25**-0.5, 0.5 / 0.25**1.5)
+    assert quicker.verdict == "no clear change"
+    assert timed([1.0] * 5, [0.12] * 5, (4.0, 1.0)).verdict == "faster"
+    assert timed([1.0] * 5, [2.1] * 5, (4.0, 1.0)).verdict == "slower"
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(4, "too few samples"), (5, "slower")])
+def test_five_samples_are_enough(count: int, verdict: str) -> None:
+    assert timed([1.0] * count, [2.0] * 7).verdict == verdict
+    assert timed([1.0] * 7, [2.0] * count).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [(1.0201, "no clear change"), (1.0205, "slower"), (0.9805, "no clear change"), (0.9799, "faster")],
+)
+def test_two_percent_are_nothing(after: float, verdict: str) -> None:
+    assert timed([1.0] * 7, [after] * 7).verdict == verdict
+
+
+def test_what_else_may_differ_in_its_words() -> None:
+    here, there = ENVIRONMENT, replace(
+        ENVIRONMENT, cores=4, system="Linux z80", target="fma512", versions={"vecphe": "0.2.0", "a": "1"}
+    )  # fmt: skip
+    naive = record("naive", environment=replace(here, engine="phe"))
+    before = results(naive, record(environment=here))
+    after = results(naive, record(environment=there), complete=False)
+    assert list(differences(before, after)) == [
+        "different targets: ifma512 and fma512",
+        "different numbers of cores: 2 and 4",
+        "different systems: Linux x86_64 and Linux z80",
+        "different versions: vecphe 0.1.0 and a 1 vecphe 0.2.0",
+        "the second run was interrupted",
+    ]
+    assert list(differences(after, before))[-1] == "the first run was interrupted"
+    only = results(naive), results(record("naive", environment=replace(here, engine="other")))
+    assert list(differences(*only)) == ["different engines: phe and other"]
+
+
+@pytest.mark.parametrize(("loop", "told"), [(1.019, False), (1.021, True), (0.981, False), (0.979, True)])
+def test_a_loop_that_took_longer_is_told_beyond_two_percent(loop: float, told: bool) -> None:
+    notes = list(differences(results(record()), results(record(reference=[loop] * 7))))
+    text = f"the naive loop took {loop:.2f} times as long in the second run: the machine was not the same"
+    assert notes == ([text] if told else [])
+
+
+def test_rows_without_a_loop_are_told() -> None:
+    one, two = record(), record(case=replace(CASE, clients=3))
+    bare = record(case=replace(CASE, clients=3), reference=[])
+    text = "a file has no naive loop beside some rows: there a machine that was busier looks like a change"
+    assert list(differences(results(one, two), results(one, bare))) == [text]
+    assert list(differences(results(one, bare), results(one, two))) == [text]
+    assert list(differences(results(one), results(one))) == []
+    assert unmatched(results(one, two), results(one)) == (1, 0)

@@ -159,3 +159,66 @@ def test_find_takes_backend_and_case() -> None:
     assert whole.find("packed", CASE) is whole.records[-4]
     assert whole.find("packed", CASE) is not None
     assert whole.backends == ["naive", "vectorized", "packed"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("backend", "fast", "backend is none of naive, vectorized, packed"),
+        ("measured_values", 0, "measured_values is not from 1 to 11"),
+        ("measured_values", 12, "measured_values is not from 1 to 11"),
+        ("measured_clients", 0, "measured_clients is not from 1 to 5"),
+        ("measured_clients", 6, "measured_clients is not from 1 to 5"),
+        ("ciphertexts", 0, "ciphertexts is not from 1 to 11"),
+        ("ciphertexts", 12, "ciphertexts is not from 1 to 11"),
+        ("key_length", 0, "key_length is not positive"),
+        ("jobs", 0, "jobs is not positive"),
+        ("environment.cores", 0, "environment.cores is not positive"),
+        ("samples.more", [1.0] * 7, "samples are not of encrypt, add, decrypt, round"),
+        ("samples.add", [1.0] * 6, "samples: not as many of each phase and of the reference"),
+        ("reference", [1.0] * 6, "samples: not as many of each phase and of the reference"),
+        ("bytes_per_value", 512.000001, "bytes_per_value is not that of 11 ciphertexts a vector"),
+        ("date", "2026-01-01T00:00:00", "date is none of ISO 8601 with a time zone"),
+        ("date", "2026-13-01T00:00:00+00:00", "date is none of ISO 8601 with a time zone"),
+    ],
+)
+def test_what_types_leave_open_is_told_in_its_words(tmp_path: Path, path: str, value: Any, message: str) -> None:
+    assert refusal(tmp_path, changed(f"records.0.{path}", value)) == f"records[0].{message}"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("measured_values", 1),
+        ("measured_values", 11),
+        ("measured_clients", 1),
+        ("measured_clients", 5),
+        ("jobs", 1),
+        ("environment.cores", 1),
+        ("reference", []),
+        ("memory", None),
+        ("memory", 0),
+        ("bytes_per_value", 512.0000000001),
+        ("date", "2026-01-01T00:00:00-03:30"),
+    ],
+)
+def test_the_last_that_is_right_is_read(tmp_path: Path, path: str, value: Any) -> None:
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(changed(f"records.0.{path}", value)))
+    assert len(load_results(file).records) == 2
+
+
+def test_an_unpacked_record_has_a_ciphertext_a_value(tmp_path: Path) -> None:
+    for backend, said in (("vectorized", "records[0].ciphertexts are not 11, as the values"), ("packed", "")):
+        file = tmp_path / f"{backend}.json"
+        file.write_text(json.dumps(results_as_dict(results(record(backend, ciphertexts=10)))))
+        if said:
+            with pytest.raises(SerializationError) as told:
+                load_results(file)
+            assert str(told.value) == f"{file}: {said}"
+        else:
+            assert load_results(file).records[0].ciphertexts == 10
+    none = {phase: [] for phase in ("encrypt", "add", "decrypt", "round")}
+    file.write_text(json.dumps({**changed("records.0.samples", none)}))
+    with pytest.raises(SerializationError, match="not as many of each phase"):
+        load_results(file)

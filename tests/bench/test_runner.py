@@ -122,6 +122,29 @@ def test_how_often_a_case_is_measured(samples: list[float], rounds: int, repeats
     assert runner._seconds(planned) == pytest.approx(warm_up + repeats * rounds * sum(samples))
 
 
+def test_what_is_going_on_is_told_with_what_is_done() -> None:
+    runner, calls = Runner(Matrix(**SMALL)), []  # type: ignore[arg-type]
+    seconds = runner.calibrate(lambda *told: calls.append(told))
+    assert calls == [("making keys of 512 bits and timing small rounds", 0.0)]
+    assert seconds == runner._seconds(runner._plan(Case(512, 3, 4)))
+    planned = runner._plan(Case(512, 3, 4))
+    calls.clear()
+    runner._measure(planned, "a case", lambda *told: calls.append(told))
+    warm_up, samples = [("a case", p.estimate) for p in planned], [("a case", p.sample_seconds) for p in planned]
+    assert calls == [("a case", 0.0), *warm_up, *samples, *samples]
+    for plan in planned:
+        assert plan.sample_seconds == plan.estimate * plan.rounds
+        assert plan.rounds == min(-(-0.02 // max(plan.estimate, 1e-6)), 50)
+
+
+@pytest.mark.parametrize(("jobs", "name", "cores"), [(1, "packed", 1), (2, "packed", 2), (2, "naive", 1)])
+def test_the_loop_has_one_core(jobs: int, name: str, cores: int) -> None:
+    runner = Runner(Matrix(**{**SMALL, "jobs": jobs}))  # type: ignore[arg-type]
+    _, costs = runner._side(name, 512, 3)
+    expected = estimate(Plan(3, 100, 512, cores, packed=name == "packed"), costs).round
+    assert runner._estimate(name, costs, Case(512, 3, 100)) == expected
+
+
 def test_a_case_without_a_round_is_not_recorded() -> None:
     runner = Runner(Matrix(key_lengths=(512,)))
     side: Any = SimpleNamespace(name="packed")

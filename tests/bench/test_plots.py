@@ -1,4 +1,4 @@
-"""Pictures, line by line as they were when somebody last looked at them.
+"""Pictures and the page around them, line by line as they were when somebody last looked at them.
 
 ::
 
@@ -10,7 +10,9 @@ writes them anew: look at the pictures of a report then.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,11 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 from matplotlib.ticker import FixedLocator
-from tests.bench.made import matrix_results, record
+from tests.bench.made import ENVIRONMENT, matrix_results, record
 
 from vecphe.bench.plots import Plot, draw_all
 from vecphe.bench.records import Case, Results
+from vecphe.bench.report import PAGE, report_files
 
 GOLDEN = Path(__file__).parents[1] / "data" / "plots_golden.txt"
 # Five panels' worth of values, a long axis whose labels need room, and a middle number of clients.
@@ -92,6 +95,18 @@ def short(numbers: Any) -> list[float]:
     return [float(f"{float(number):.4g}") for number in numbers]
 
 
+def page() -> str:
+    """A report of rows from two machines, without its pictures."""
+    there = replace(ENVIRONMENT, cpu="A < B", versions={"vecphe": "0.2.0", "numpy": "2.0"})
+    rows = [
+        record("packed", Case(2048, 5, 11), date="2026-01-02T00:00:00+00:00", jobs=2),
+        record("naive", Case(1024, 3, 11), environment=there, measured_values=2),
+        record("packed", Case(1024, 3, 11), memory=None, reference=[]),
+    ]
+    text = report_files(Results(tuple(rows), warnings=("a <b> warning",), complete=False))[PAGE].decode()
+    return re.sub(r"base64,[^\"]*", "base64,...", text)
+
+
 def drawn(found: Results) -> str:
     return "".join(f"{line}\n" for plot in draw_all(found) for line in lines_of(plot))
 
@@ -102,11 +117,15 @@ def test_a_file_has_150_dots_an_inch() -> None:
         assert [width, height] == pytest.approx(150 * plot.figure.get_size_inches(), abs=1)
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_pictures_are_those_that_somebody_has_looked_at(name: str) -> None:
+def whole() -> dict[str, str]:
+    return {**{name: drawn(found) for name, found in PICTURES.items()}, "page": page()}
+
+
+def test_pictures_and_page_are_those_that_somebody_has_looked_at() -> None:
     golden = dict(part.split(" ==\n") for part in GOLDEN.read_text(encoding="utf-8").split("== ")[1:])
-    assert drawn(PICTURES[name]).splitlines() == golden[name].splitlines()
+    for name, text in whole().items():
+        assert text.splitlines() == golden[name].splitlines()
 
 
 if __name__ == "__main__":
-    print(*(f"== {name} ==\n{drawn(found)}" for name, found in PICTURES.items()), sep="", end="")
+    print(*(f"== {name} ==\n{text}" for name, text in whole().items()), sep="", end="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import vecphe.arithmetic.gmp
 import vecphe.randomness.randomizers
 from vecphe.arithmetic import active_engine, available_engines, engine_named
+from vecphe.bench.baseline import load_baseline
 from vecphe.bench.count_rows import COUNT_ROWS, Material, count
 from vecphe.bench.counts import Counts, counting
 from vecphe.bench.environment import use_engine
@@ -19,6 +21,7 @@ from vecphe.bench.workloads import integers
 from vecphe.errors import BenchmarkError
 from vecphe.federated import PackedBackend
 
+BASELINE = Path(__file__).parents[2] / "benchmarks" / "baseline.json"
 ENGINES = [name for name, why_not in available_engines() if why_not is None]
 
 
@@ -36,6 +39,15 @@ def counts_of(name: str) -> Counts:
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     with use_engine(request.param):
         yield request.param
+
+
+@pytest.mark.parametrize("name", list(COUNT_ROWS))
+def test_counts_are_those_of_the_baseline(engine: str, name: str) -> None:
+    """As `make gate` holds them: what is computed how often, window sizes, bytes on the wire."""
+    rows = load_baseline(BASELINE).engines
+    if engine not in rows:
+        pytest.skip(f"{BASELINE} has no rows of {engine}")
+    assert counts_of(name) == rows[engine].counts[name]
 
 
 @pytest.mark.parametrize("name", ["encrypt 1000 packed", "decrypt 64"])
@@ -180,3 +192,24 @@ def test_a_wrong_result_has_no_counts() -> None:
     array = m.public_key.encrypt(integers(3))
     with pytest.raises(BenchmarkError, match="decrypted to a wrong result"):
         count(lambda _: (lambda: array + array, m.expecting(integers(3))), lambda: m)
+
+
+@pytest.mark.parametrize(
+    ("expected", "result", "right"),
+    [
+        ([1.0, 2.0], np.array([1.0, 2.0 + 0.9e-9]), True),
+        ([1.0, 2.0], np.array([1.0, 2.0 + 1.1e-9]), False),
+        ([1.0, -2.0], np.array([1.0, 2.0]), False),
+        ([1.0, 2.0], np.array([1.0, 2.0, 3.0]), False),
+        ([[1.0], [2.0]], np.array([1.0, 2.0]), False),
+        (3, np.int64(3), True),
+        (3, np.int64(4), False),
+    ],
+)
+def test_what_is_counted_has_to_be_right(expected: Any, result: Any, right: bool) -> None:
+    seen_of = material(active_engine().name).expecting(np.array(expected))
+    if right:
+        assert seen_of(result) == {"ciphertexts": np.size(expected)}
+    else:
+        with pytest.raises(BenchmarkError, match="a wrong result"):
+            seen_of(result)

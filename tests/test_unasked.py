@@ -24,6 +24,7 @@ from vecphe.bench.sides import Side
 from vecphe.errors import ProtocolError
 from vecphe.federated.rounds import RingRound
 from vecphe.numbers.key_numbers import PublicNumbers
+from vecphe.numbers.primes import has_small_factor
 from vecphe.phe import command_line, key_generation
 from vecphe.plaintext.encoding import as_plain_array
 from vecphe.plaintext.format import Format
@@ -104,6 +105,14 @@ def test_the_name_of_a_key_is_text(keypair: Keypair, kid: Any) -> None:
     ):
         with pytest.raises(TypeError, match=f"kid must be a string, not {type(kid).__name__}"):
             call()
+
+
+@pytest.mark.parametrize(("factor", "is_small"), [(3, True), (2**20 - 3, True), (2**20 + 7, False)])
+def test_h05_factors_below_a_million_are_found(factor: int, is_small: bool) -> None:
+    """The last prime below 2^20, and the first above."""
+    assert gmpy2.next_prime(2**20 - 4) == 2**20 - 3
+    assert gmpy2.next_prime(2**20 - 3) == 2**20 + 7
+    assert has_small_factor(factor * (2**521 - 1)) == is_small
 
 
 # Files and frames

@@ -212,6 +212,16 @@ def test_a_loop_that_took_longer_is_told_beyond_two_percent(loop: float, told: b
     assert notes == ([text] if told else [])
 
 
+def test_what_stands_in_one_file_is_told_in_order() -> None:
+    names = "zyxwvut"
+    rows = [
+        record(case=replace(CASE, values=i + 1), environment=replace(ENVIRONMENT, engine=e))
+        for i, e in enumerate(names)
+    ]
+    told = list(differences(results(*rows), results(*rows[:1])))
+    assert told == ["different engines: t, u, v, w, x, y, z and z"]
+
+
 def test_rows_without_a_loop_are_told() -> None:
     one, two = record(), record(case=replace(CASE, clients=3))
     bare = record(case=replace(CASE, clients=3), reference=[])

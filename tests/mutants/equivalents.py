@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tests.mutants.operators import Change
 
@@ -46,7 +47,65 @@ class Kind:
         )
 
 
-KINDS: list[Kind] = [
+@dataclass(frozen=True)
+class Tuned:
+    """Constants of which another value, up to four times as large or small, gives the same results."""
+
+    module: str
+    constant: str  # a pattern of what stands before the equals sign
+    reason: ClassVar[str] = "only time and memory depend on it, and no test takes time"
+
+    def has(self, change: Change) -> bool:
+        """Whether the fault is such another value."""
+        was, now = (_value(line, self.constant) for line in (change.before, change.after))
+        return change.name.startswith(self.module) and bool(was and now) and 1 / 4 <= now / was <= 4
+
+
+def _value(line: str, constant: str) -> float:
+    """Of ``NAME = arithmetic``, which may be one argument of a call; 0 if it is something else."""
+    match = re.fullmatch(rf"(?:{constant}) ?= ?([\d.<>*+-/() ]+?),?(?: #.*)?", line)
+    return float(eval(match[1], {})) if match else 0.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Numbers that a self-test computes with."""
+
+    function: str
+    reason: ClassVar[str] = "with other numbers it passes on what is right as well, or never, which every test sees"
+
+    def has(self, change: Change) -> bool:
+        """Whether the fault is another number in it."""
+        return change.name == self.function and re.fullmatch(rb"\(?-?\d+\)?", change.new) is not None
+
+
+KINDS: list[Kind | Tuned | Sample] = [
+    Tuned(
+        "vecphe.arithmetic.cuda", "_GROUPS_TO_FILL|_MOST_DECRYPTED|carry_products|entry_cost|max_window|table_memory"
+    ),
+    Tuned("vecphe.arithmetic.", "(?:encrypt|decrypt|multiply)_task"),
+    Tuned("vecphe.arithmetic.cuda_kernels", "_MOST_SCRATCH"),
+    Tuned("vecphe.arithmetic.gmp", "_COMPACT_FROM|_MOST_BITS_AT_ONCE|_MOST_SECRET_WORK|_ROWS_OUTSIDE_FROM"),
+    Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),
+    Tuned("vecphe.array.powers", "_MOST_POWERS"),
+    Tuned("vecphe.plaintext.encoding", "_CHUNK"),
+    Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
+    Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),
+    Tuned("vecphe.serialization.frames", "_MOST_AT_ONCE"),
+    Tuned("vecphe.system.files", "_PART_BYTES"),
+    Tuned("vecphe.system.memory", "_SMALL"),
+    Tuned("vecphe.system.lifetime", "_SECONDS_BETWEEN_LOOKS"),
+    Tuned("vecphe.system.parallel", "_SECONDS_BETWEEN_LOOKS|_TASKS_A_JOB|_LARGEST_TASK"),
+    Sample("vecphe.arithmetic.cuda._known_answer"),
+    Sample("vecphe.arithmetic.native._known_answer"),
+    Sample("vecphe.arithmetic.selection._small_key_answers"),
+    Kind(
+        r"@lru_cache\(maxsize=(\d+)\)",
+        tuple(
+            f"@lru_cache({size})" for size in ("", *(f"maxsize={2**i + more}" for i in range(11) for more in (-1, 1)))
+        ),
+        "what is not remembered is computed again, to the same result",
+    ),
     Kind(
         r"\.reshape\((.*?)-1(?=[,)])",
         (r".reshape(\1-2",),
@@ -104,6 +163,15 @@ def is_equivalent(change: Change) -> bool:
 
 
 EQUIVALENTS += [
+    *(
+        Equivalent(
+            "vecphe.bench.ratio_rows._phe_encryption",
+            "return partial(phe.PaillierPublicKey(m.n).encrypt, 0.7071067811865476)",
+            f"return partial(phe.PaillierPublicKey(m.n).encrypt, {other})",
+            "phe encrypts any fraction of full length in the same time",
+        )
+        for other in ("1.7071067811865475", "(-0.2928932188134524)")
+    ),
     Equivalent(
         "vecphe.bench.runner._Planned.warms_up",
         "return self.estimate < _WARM_UP_SECONDS",

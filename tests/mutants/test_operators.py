@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.mutants.equivalents import EQUIVALENTS, KINDS, is_equivalent
+from tests.mutants.equivalents import EQUIVALENTS, KINDS, Kind, Tuned, is_equivalent
 from tests.mutants.model import SOURCE
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.sample import all_changes, draw
@@ -109,9 +110,32 @@ def test_equivalents_stand_in_the_sources_and_have_a_reason(everything: list[Cha
 def test_kinds_of_equivalents_are_found_and_nothing_else(everything: list[Change]) -> None:
     found = {kind: [change for change in everything if kind.has(change)] for kind in KINDS}
     for kind, changes in found.items():
-        assert 3 < len(changes) < 300
+        assert 0 < len(changes) < 300
         assert len(kind.reason) > 20
-    reshape, strict, _ = found.values()
+    reshape, strict = (
+        next(changes for kind, changes in found.items() if isinstance(kind, Kind) and word in kind.pattern)
+        for word in ("reshape", "strict")
+    )
     assert {change.after.count("-2") - change.before.count("-2") for change in reshape} == {1}
     assert {change.after.count("strict=True") - change.before.count("strict=True") for change in strict} == {-1}
     assert not any("csv.reader" in change.before for change in strict)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "has"),
+    [
+        ("_CHUNK = 1 << 14 # values", "_CHUNK = 1 << 15 # values", True),
+        ("_CHUNK = 1 << 14 # values", "_CHUNK = 1 << 16", True),
+        ("_CHUNK = 1 << 14", "_CHUNK = 1 << 17", False),
+        ("_CHUNK = 1 << 14", "_CHUNK = (1 >> 14)", False),
+        ("_CHUNK = 1 << 14", "_CHUNK = 0 << 14", False),
+        ("_OTHER = 1 << 14", "_OTHER = 1 << 15", False),
+        ("_CHUNK = len(x)", "_CHUNK = len(y)", False),
+        ("chunk=8,", "chunk=9,", True),
+    ],
+)
+def test_constants_of_tuning_may_have_a_near_value(before: str, after: str, has: bool) -> None:
+    kind = Tuned("vecphe.a", "_CHUNK|chunk")
+    change = Change("a.py", "vecphe.a", 0, 1, b"", 1, range(0), "", before, after)
+    assert kind.has(change) == has
+    assert not kind.has(replace(change, name="vecphe.b"))

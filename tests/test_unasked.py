@@ -17,10 +17,19 @@ import numpy as np
 import pytest
 
 import vecphe.phe
-from vecphe import FixedPoint, InvalidKeyError, InvalidPlaintextError, PrivateKey, PublicKey, SerializationError
+from vecphe import (
+    FixedPoint,
+    InvalidKeyError,
+    InvalidPlaintextError,
+    PrivateKey,
+    PublicKey,
+    SerializationError,
+    interop,
+)
 from vecphe.bench import ratio_rows
 from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.bench.sides import Side
+from vecphe.cli import streams
 from vecphe.errors import ProtocolError
 from vecphe.federated.rounds import RingRound
 from vecphe.numbers.key_numbers import PublicNumbers
@@ -115,7 +124,90 @@ def test_h05_factors_below_a_million_are_found(factor: int, is_small: bool) -> N
     assert has_small_factor(factor * (2**521 - 1)) == is_small
 
 
+@pytest.mark.parametrize(
+    ("shape", "strides", "taken"),
+    [
+        ((2, 40_000), (8, 8), True),  # 80,000 places of 40,001 numbers
+        ((3, 40_000), (8, 8), False),
+        ((65_536,), (0,), True),
+        ((65_537,), (0,), False),
+        ((2, 65_537), (0, 8), True),
+        ((3, 65_537), (0, 8), False),
+        ((65_537,), (-8,), True),
+        ((2, 40_000), (-8, -8), True),
+    ],
+)
+def test_h61_views_that_share_their_numbers_are_no_way_to_many(
+    shape: tuple[int, ...], strides: tuple[int, ...], taken: bool
+) -> None:
+    memory = np.arange(70_000.0)
+    start = memory[-1:] if min(strides) < 0 else memory
+    view = np.lib.stride_tricks.as_strided(start, shape, strides)
+    if taken:
+        assert np.shape(interop._as_list(view)) == shape
+    else:
+        with pytest.raises(ValueError, match="numbers share their lists"):
+            interop._as_list(view)
+
+
 # Files and frames
+
+
+@pytest.mark.parametrize("bits", [64, 72, 71, 79])
+def test_an_integer_of_a_file_has_as_many_bytes_as_it_may(bits: int) -> None:
+    for length in (1, bits // 8, bits // 8 + 1):
+        data = frames._LENGTH.pack(length) + b"\xff" * length
+        reader = frames._Reader(memoryview(data))
+        if length <= bits // 8:
+            assert reader.integer("n", bits) == 2 ** (8 * length) - 1
+        else:
+            with pytest.raises(SerializationError, match=f"^n is longer than {bits // 8} bytes$"):
+                reader.integer("n", bits)
+
+
+def test_h59_a_probe_of_a_directory_is_for_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda *given: asked.append(given) or real(*given))
+    files.check_directory(tmp_path)
+    ((path, flags, mode),) = asked
+    assert (Path(path).parent, mode) == (tmp_path, 0o600)
+    assert flags & (os.O_CREAT | os.O_EXCL | os.O_WRONLY) == os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="no file can be created here") as told:
+        files.check_directory(tmp_path / "missing")
+    assert (told.value.errno, told.value.filename) == (errno.ENOENT, str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"", "x: not an encrypted file; it is empty"),
+        (b"1,2", "x: not an encrypted file"),
+        (frames.MAGIC[:-1] + b"?", "x: not an encrypted file"),
+        (b" \n[", "x: not an encrypted file"),
+        (frames.MAGIC, ""),
+        (frames.MAGIC[:1], ""),
+        (b" \n{", ""),
+        (b" \n", ""),
+    ],
+)
+def test_what_is_no_file_of_ours_is_known_by_its_first_bytes(start: bytes, message: str) -> None:
+    if message:
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            streams.check_frame_start(start, "x")
+    else:
+        streams.check_frame_start(start, "x")
+
+
+def test_one_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams.check_streams(["-", "a"])
+    with pytest.raises(ValueError, match="only one input can be -, the standard input"):
+        streams.check_streams(["-", "a", "-"])
+    monkeypatch.setattr(sys, "stdin", None)
+    streams.check_streams(["a"])
+    with pytest.raises(ValueError, match="the standard input is closed"):
+        streams.check_streams(["-"])
 
 
 def test_slots_of_another_capacity_are_not_written(public_key: PublicKey) -> None:

@@ -131,6 +131,7 @@ def test_take_concatenate_and_products_along_an_axis(engine: Engine, primes: tup
     order = np.array([29, 0, 0, 7])
     assert ring.store(ring.take(batch, order)) == [values[i] for i in order]
     assert ring.store(ring.concatenate([batch, ring.ones(1), batch])) == [*values, 1, *values]
+    assert ring.store(ring.concatenate((batch, batch))) == [*values, *values]
     grid = np.array(values, dtype=object).reshape(2, 5, 3)
     expected = [math.prod(grid[o, :, i]) % n**2 for o in range(2) for i in range(3)]
     assert ring.store(ring.product(batch, 2, 5, 3)) == expected

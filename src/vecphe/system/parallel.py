@@ -250,7 +250,7 @@ def _active_backend(hint: Literal["threads", "processes"]) -> Any:
     try:
         return get_active_backend(prefer=hint)[0]
     except ValueError:  # the user requires shared memory, which processes do not have
-        return get_active_backend(prefer="threads")[0]
+        return get_active_backend()[0]
 
 
 def place_of(backend: Any) -> Place:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from vecphe.arithmetic import active_engine, engine_named
-from vecphe.bench import gate, ratio_rows
+from vecphe.bench import gate, ratio_rows, user_rows
 from vecphe.bench.baseline import save_baseline
 from vecphe.bench.gate import Report, check_baseline, updated_baseline
 from vecphe.bench.user_rows import Rows
@@ -287,3 +287,66 @@ def test_long_calls_alternate_less_often(seconds: float, pairs: int, monkeypatch
     calls: list[int] = []
     ratio_rows.Sampler(lambda: (lambda: calls.append(1), lambda: None)).block()
     assert len(calls) == 6 + 1 + pairs  # to time one, to warm up, and up to 2 s in pairs
+
+
+def work() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    "made",
+    [None, 5, [work, work], (work,), (work, work, {}, 1), (5, work), (work, 5), (5, work, {}), (work, 5, {}), ()],
+    ids=str,
+)
+def test_what_a_row_returns_that_is_no_pair_of_work(made: Any) -> None:
+    with pytest.raises(
+        BenchmarkError, match=r"returned no \(candidate, reference\) or \(candidate, reference, counts\)"
+    ):
+        user_rows._made(lambda: made)
+
+
+def test_what_a_row_returns_is_taken_apart() -> None:
+    other = lambda: None  # noqa: E731
+    assert user_rows._made(lambda: (work, other)) == (work, other, {})
+    assert user_rows._made(lambda: (work, other, {"a": 1})) == (work, other, {"a": 1})
+    assert user_rows._sides(lambda: (work, other, {"a": 1})) == (work, other)
+    with pytest.raises(BenchmarkError, match="its counts are no dict, but list"):
+        user_rows._made(lambda: (work, other, []))
+
+
+@pytest.mark.parametrize(("key", "number"), [("a", True), ("a", 1.0), ("a", -1), (5, 1), ("a", None)])
+def test_counts_are_numbers_by_name(key: Any, number: Any) -> None:
+    with pytest.raises(BenchmarkError) as told:
+        user_rows._counts(lambda: (work, work, {key: number}))
+    assert str(told.value) == f"counts[{key!r}] is no count: {number!r}"
+
+
+def test_counts_are_read_after_one_run_of_the_candidate() -> None:
+    counts = {"runs": 0, "of the reference": 0}
+
+    def row() -> Any:
+        return lambda: counts.update(runs=counts["runs"] + 1), lambda: counts.update({"of the reference": 1}), counts
+
+    found = user_rows._counts(row)
+    assert found == {"runs": 1, "of the reference": 0}
+    assert found is not counts
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (BenchmarkError("x"), "row: x"),
+        (ValueError("a\n  b"), "row failed: ValueError: a b"),
+        (SystemExit(3), "row failed: SystemExit: 3"),
+        (ValueError("x" * 400), f"row failed: ValueError: {'x' * 288}"),
+    ],
+)
+def test_what_goes_wrong_names_the_row(error: BaseException, message: str) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(BenchmarkError) as told:
+        user_rows._naming("row", fail)()
+    assert str(told.value) == message
+    assert told.value.__cause__ is error
+    assert user_rows._naming("row", lambda: 5)() == 5

@@ -15,6 +15,24 @@ def test_a_seed_decides_about_data() -> None:
     assert workloads.gradients(3, 5).shape == (3, 5)
 
 
+def test_every_run_of_every_version_works_on_the_same_data() -> None:
+    """Times and counts of two versions say something together because of that."""
+
+    def random(*seeds: int) -> np.random.Generator:
+        return np.random.default_rng(seeds)
+
+    for seed in (0, 5):
+        assert workloads.values(9, seed).tolist() == random(seed, 0).normal(size=9).tolist()
+        assert workloads.gradients(2, 3, seed).tolist() == random(seed, 1).normal(size=(2, 3)).tolist()
+        factors = random(seed, 2).integers(2**31, 2**32, size=(2, 3))
+        assert workloads.matrix(2, 3, seed).tolist() == factors.tolist()
+        assert workloads.integers(9, 20, seed).tolist() == random(seed, 3).integers(2**19, 2**20, size=9).tolist()
+    assert workloads.values(9).tolist() == workloads.values(9, 0).tolist()
+    assert workloads.gradients(2, 3).tolist() == workloads.gradients(2, 3, 0).tolist()
+    assert workloads.matrix(2, 3).tolist() == workloads.matrix(2, 3, 0).tolist()
+    assert workloads.integers(9).tolist() == workloads.integers(9, 53, 0).tolist()
+
+
 def test_multipliers_have_the_bits_that_they_promise() -> None:
     assert {int(entry).bit_length() for entry in workloads.matrix(9, 9).ravel()} == {32}
     assert {int(entry).bit_length() for entry in workloads.integers(99, 53)} == {53}

@@ -83,6 +83,31 @@ def functions(module: str) -> Iterator[str]:
             yield f"{module}.{name}({arguments(thing)})"
 
 
+def defaults() -> Iterator[str]:
+    """Every function and method of the package that has arguments by default, with all of its arguments."""
+    for name in modules():
+        for found in vars(importlib.import_module(name)).values():
+            own = getattr(found, "__module__", None) == name
+            members = [found, *(vars(found).values() if own and inspect.isclass(found) else ())]
+            for member in members:
+                function = getattr(
+                    member, "__func__", getattr(member, "func", inspect.unwrap(member) if callable(member) else None)
+                )
+                if inspect.isfunction(function) and function.__module__ == name and has_defaults(function):
+                    yield f"{name}.{function.__qualname__}({arguments(function)})"
+
+
+def has_defaults(function: Any) -> bool:
+    """Of its own: a dataclass makes those of its constructor of its fields."""
+    made = "<" in function.__code__.co_filename
+    return not made and any(p.default is not p.empty for p in inspect.signature(function).parameters.values())
+
+
+def modules() -> list[str]:
+    names = sorted(module.name for module in pkgutil.walk_packages(vecphe.__path__, "vecphe."))
+    return [name for name in names if not name.endswith(("__main__", "._native"))]
+
+
 def is_ours(name: str) -> bool:
     """Whether a method is public, and not one that scikit-learn adds."""
     return not name.startswith("_") and not name.endswith("_request")
@@ -100,8 +125,7 @@ def arguments(function: Any) -> str:
 
 def records() -> Iterator[str]:
     """Classes of data: what cannot be changed, is compared, is shown, and what it holds by default."""
-    names = sorted(module.name for module in pkgutil.walk_packages(vecphe.__path__, "vecphe."))
-    for name in [name for name in names if not name.endswith(("__main__", "._native"))]:
+    for name in modules():
         for key, found in sorted(vars(importlib.import_module(name)).items()):
             if inspect.isclass(found) and found.__module__ == name and dataclasses.is_dataclass(found):
                 flags: Any = found.__dataclass_params__  # type: ignore[attr-defined]
@@ -122,7 +146,7 @@ def surface() -> str:
     lines = [*commands("vecphe", app), *phes_commands()]
     for module in MODULES:
         lines += functions(module)
-    return "".join(f"{line}\n" for line in [*lines, *records()])
+    return "".join(f"{line}\n" for line in [*lines, *sorted(set(defaults())), *records()])
 
 
 def test_commands_and_signatures_are_those_that_somebody_has_looked_at() -> None:

@@ -31,11 +31,13 @@ from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.bench.sides import Side
 from vecphe.cli import streams
 from vecphe.errors import ProtocolError
+from vecphe.federated.protocol import ProtocolConfig
 from vecphe.federated.rounds import RingRound
+from vecphe.keys import public_key as public_key_module
 from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.numbers.primes import has_small_factor
 from vecphe.phe import command_line, key_generation
-from vecphe.plaintext.encoding import as_plain_array
+from vecphe.plaintext.encoding import UNPACKED, as_plain_array
 from vecphe.plaintext.format import Format
 from vecphe.plaintext.packing import SlotLayout
 from vecphe.randomness.randomizers import RandomizerSource
@@ -148,6 +150,66 @@ def test_h61_views_that_share_their_numbers_are_no_way_to_many(
     else:
         with pytest.raises(ValueError, match="numbers share their lists"):
             interop._as_list(view)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_h61_the_memory_that_encryption_takes_is_told_before(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    asked = []
+    monkeypatch.setattr(public_key_module, "check_memory", lambda *given: asked.append(given[:2]))
+    encoding = FixedPoint(20, max_abs=8, max_terms=4) if packed else UNPACKED  # 26 bits a value, or 177
+    array = public_key.encrypt(np.zeros(1000), packed=packed, encoding=encoding)
+    residues, words = array.n_ciphertexts * 128, 1000 * 8 * (1 if packed else 3)
+    assert asked == [(residues * 5 // 2 + words * (2 if packed else 1), "encrypting 1000 values")]
+
+
+@pytest.mark.parametrize("length", range(8, 16))
+def test_short_keys_are_drawn_from_all_that_there_are(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """Primes of half the length each, their product of the whole, and 1 + n of order n."""
+    half = (length + 1) // 2
+    primes = [x for x in range(2 ** (half - 1), 2**half) if gmpy2.is_prime(x)]
+    wanted = {
+        (p, q)
+        for p in primes
+        for q in primes
+        if p < q and (p * q).bit_length() == length and gmpy2.gcd(p * q, (p - 1) * (q - 1)) == 1
+    }
+    monkeypatch.setattr(secrets, "choice", lambda pairs: pairs)
+    assert set(key_generation._listed_pair(length)) == wanted != set()
+
+
+@pytest.mark.parametrize(
+    ("length", "maker"),
+    [
+        (15, "_listed"),
+        (16, "_searched"),
+        (30, "_searched"),
+        (31, "_searched"),
+        (32, "random_prime"),
+        (33, "_searched"),
+        (34, "random_prime"),
+        (512, "random_prime"),
+        (513, "_searched"),
+    ],
+)
+def test_who_makes_the_primes_of_a_key(monkeypatch: pytest.MonkeyPatch, length: int, maker: str) -> None:
+    for name in ("_listed", "_searched", "random_prime"):
+        monkeypatch.setattr(key_generation, f"{name}_pair", lambda n, name=name: (name, n))
+    assert key_generation.prime_pair(length) == (maker, length)
+
+
+@pytest.mark.parametrize("length", [7, 16385, 0, -8])
+def test_lengths_of_keys_end_somewhere(length: int) -> None:
+    with pytest.raises(InvalidKeyError, match=f"^n_length must be from 8 to 16384 bits, not {length}$"):
+        key_generation.prime_pair(length)
+
+
+def test_without_options_those_by_default_count() -> None:
+    assert ProtocolConfig.from_mapping(None) == ProtocolConfig.from_mapping({}) == ProtocolConfig()
+    assert ProtocolConfig.from_mapping({"n_iter": 3, "eta": 0.5}) == ProtocolConfig(n_iter=3, eta=0.5)
+    with pytest.raises(ValueError, match="config has no key 'n'; the keys are n_clients, key_length, n_iter, eta, "):
+        ProtocolConfig.from_mapping({"n_iter": 3, "n": 1})
 
 
 # Files and frames

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -20,8 +21,9 @@ import vecphe
 import vecphe.cli
 from vecphe.bench.compare import Change
 from vecphe.bench.records import Case
+from vecphe.bench.results_file import results_as_dict
 from vecphe.cli import app as app_module
-from vecphe.cli import comparison, streams
+from vecphe.cli import comparison, info, streams
 from vecphe.cli.bench_output import BenchReporter
 
 SHORT = ("--key-length", "512", "--insecure")
@@ -317,3 +319,50 @@ def test_what_is_left_follows_how_the_estimate_held(monkeypatch: pytest.MonkeyPa
         (task,) = bars[1].tasks
         progress("keys", 3.0)
         assert (task.total, task.fields["left"]) == (None, "")
+
+
+# What is printed for people and for programs -------------------------------------------------------------------------
+
+
+def test_facts_are_printed_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    facts: dict[str, Any] = {
+        "version": "1", "python": "3.99", "engine": "gmp", "engine_details": {"target": "GMP", "version": "6"},
+        "why_not_used": {"ifma": "the CPU is too old"},
+        "cpu": {"model": "Test CPU", "cores": 3, "features": []},
+        "joblib": {"version": "9", "backend": "Loky", "n_jobs": 1, "workers": "processes"},
+        "key_length": {"default": 3072, "strength_bits": {"1024": 80, "2048": 112, "3072": 128}},
+    }  # fmt: skip
+    info.print_info(facts)
+    assert capsys.readouterr().out.splitlines() == [
+        "vecphe 1, Python 3.99",
+        "engine: gmp",
+        "engine details: target GMP, version 6",
+        "engine ifma: not used, the CPU is too old",
+        "cpu: Test CPU, 3 cores, features: none known",
+        "joblib: 9, Loky, n_jobs 1; the engine wants processes",
+        "key of 1024 bits: strength 80 bits (insecure)",
+        "key of 2048 bits: strength 112 bits",
+        "key of 3072 bits: strength 128 bits (default)",
+    ]
+    facts["cpu"]["features"] = ["a", "b"]
+    info.print_info(facts)
+    assert "cpu: Test CPU, 3 cores, features: a b" in capsys.readouterr().out.splitlines()
+    assert info._STRENGTHS == {1024: 80, 2048: 112, 3072: 128, 7680: 192}  # NIST SP 800-57 part 1, table 2
+
+
+def test_json_is_indented(main_here: Any, tmp_path: Path) -> None:
+    vecphe.generate_keypair(512, insecure=True)[0].save(tmp_path / "pub")
+    saved = tmp_path / "r.json"
+    saved.write_text(json.dumps(results_as_dict(results(record()))))
+    for command in (
+        ("info", "--json"),
+        ("inspect", str(tmp_path / "pub")),
+        ("estimate", "--clients", "3", "--values", "3", "--key-length", "512", "--json"),
+        ("bench", "compare", str(saved), str(saved), "--json"),
+    ):
+        done = main_here(*command)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == json.dumps(json.loads(done.stdout), indent=2) + "\n"
+    found = json.loads(main_here("bench", "compare", str(saved), str(saved), "--json").stdout)
+    assert found.keys() == {"differences", "changes", "unmatched"}
+    assert (found["differences"], found["unmatched"], len(found["changes"])) == ([], [0, 0], 4)

@@ -79,7 +79,26 @@ class Sample:
         return change.name == self.function and re.fullmatch(rb"\(?-?\d+\)?", change.new) is not None
 
 
-KINDS: list[Kind | Tuned | Sample] = [
+@dataclass(frozen=True)
+class Within:
+    """Whatever changes in the lines of a function that match a pattern."""
+
+    function: str
+    lines: str
+    reason: str
+
+    def has(self, change: Change) -> bool:
+        """Whether the fault is in one of them."""
+        return change.name == self.function and re.fullmatch(self.lines, change.before) is not None
+
+
+KINDS: list[Kind | Tuned | Sample | Within] = [
+    Within(
+        "vecphe.arithmetic.gmp._compact",
+        r"if len\(values\) < _COMPACT_FROM:|held = .*|del held",
+        "which numbers are copied, and beside how many others, decides about memory alone",
+    ),
+    Kind(r"np\.load\((.*), allow_pickle=False\)", (r"np.load(\1)",), "that is what numpy does by default"),
     Tuned(
         "vecphe.arithmetic.cuda", "_GROUPS_TO_FILL|_MOST_DECRYPTED|carry_products|entry_cost|max_window|table_memory"
     ),
@@ -163,6 +182,10 @@ def is_equivalent(change: Change) -> bool:
 
 
 EQUIVALENTS += [
+    *(
+        Equivalent("vecphe.plaintext.packing._sign_extended", "if missing > 0:", after, "of no words nothing is put on")
+        for after in ("if (missing >= 0):", "if missing > (-1):")
+    ),
     *(
         Equivalent(
             "vecphe.bench.ratio_rows._phe_encryption",

@@ -58,27 +58,11 @@ def test_h65_the_largest_of_each_is_taken() -> None:
 
 @pytest.mark.parametrize(("option", "least", "most"), [("clients", 3, 10_000), ("values", 1, 10**9)])
 def test_h65_both_ends_of_a_range(monkeypatch: pytest.MonkeyPatch, option: str, least: int, most: int) -> None:
-    monkeypatch.setattr(matrix_module, "proc_bytes", lambda *_: None)
+    monkeypatch.setattr(matrix_module, "fits_in_memory", lambda _: True)
     Matrix(**{option: (least, most)}).check()  # type: ignore[arg-type]
     for number in (least - 1, most + 1):
         with pytest.raises(ValueError, match=f"--{option} must be from {least} to {most}, not {number}"):
             Matrix(**{option: (least, number)}).check()  # type: ignore[arg-type]
-
-
-def test_memory_is_that_of_one_ciphertext_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = 8 * 5 * 1000 + 4 * 1000 * (3 * 256 + 200)
-    matrix = Matrix(key_lengths=(2048,), clients=(3, 5), values=(1000,))
-    asked = []
-
-    def available(bytes_: int) -> None:
-        monkeypatch.setattr(matrix_module, "proc_bytes", lambda *names: asked.append(names) or bytes_)
-
-    available(needed)
-    matrix.check()
-    available(needed - 1)
-    with pytest.raises(ValueError, match=r"need about 0\.00364 GiB of memory, and 0\.00364 GiB are free; lower"):
-        matrix.check()
-    assert set(asked) == {("meminfo", "MemAvailable")}
 
 
 def test_only_naive_alone_needs_phe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +81,17 @@ def test_what_is_measured_by_default() -> None:
     )
     quick = Matrix((1024, 2048, 3072), (3, 5), (11, 100), repeats=5, case_seconds=1.0, naive_seconds=0.2)
     assert Matrix.quick() == quick
+
+
+def test_h61_memory_is_asked_for_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("vecphe.bench.matrix.fits_in_memory", lambda needed: asked.append(needed) or len(asked) < 2)
+    with pytest.raises(ValueError, match=r"5 clients.* need about .* more memory than there is; lower --values"):
+        Matrix(key_lengths=(1024,), clients=(3, 5), values=(1000,), backends=("packed",)).check()
+    with pytest.raises(ValueError, match=r"^1024 bits, 5 clients, 1000 values need about 0\.00238 GB, more memory"):
+        monkeypatch.setattr(matrix_module, "fits_in_memory", lambda _: False)
+        Matrix(key_lengths=(1024,), clients=(5,), values=(1000,), backends=("packed",)).check()
+    assert asked == [8 * clients * 1000 + 4 * 1000 * (3 * 128 + 200) for clients in (3, 5)]
 
 
 def test_cases_are_every_combination_with_little_work_first() -> None:

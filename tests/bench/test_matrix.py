@@ -88,8 +88,8 @@ def test_h61_memory_is_asked_for_before_anything_runs(monkeypatch: pytest.Monkey
     monkeypatch.setattr("vecphe.bench.matrix.fits_in_memory", lambda needed: asked.append(needed) or len(asked) < 2)
     with pytest.raises(ValueError, match=r"5 clients.* need about .* more memory than there is; lower --values"):
         Matrix(key_lengths=(1024,), clients=(3, 5), values=(1000,), backends=("packed",)).check()
+    monkeypatch.setattr(matrix_module, "fits_in_memory", lambda _: False)
     with pytest.raises(ValueError, match=r"^1024 bits, 5 clients, 1000 values need about 0\.00238 GB, more memory"):
-        monkeypatch.setattr(matrix_module, "fits_in_memory", lambda _: False)
         Matrix(key_lengths=(1024,), clients=(5,), values=(1000,), backends=("packed",)).check()
     assert asked == [8 * clients * 1000 + 4 * 1000 * (3 * 128 + 200) for clients in (3, 5)]
 

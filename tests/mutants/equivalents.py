@@ -102,7 +102,8 @@ KINDS: list[Kind | Tuned | Sample | Within] = [
     Tuned(
         "vecphe.arithmetic.cuda", "_GROUPS_TO_FILL|_MOST_DECRYPTED|carry_products|entry_cost|max_window|table_memory"
     ),
-    Tuned("vecphe.arithmetic.", "(?:encrypt|decrypt|multiply)_task"),
+    Tuned("vecphe.arithmetic.", "(?:encrypt|decrypt|multiply)_task|carry_products"),
+    Within("vecphe.arithmetic.native", r'"fma\d+": replace\(.*', Tuned.reason),
     Tuned("vecphe.arithmetic.cuda_kernels", "_MOST_SCRATCH"),
     Tuned("vecphe.arithmetic.gmp", "_COMPACT_FROM|_MOST_BITS_AT_ONCE|_MOST_SECRET_WORK|_ROWS_OUTSIDE_FROM"),
     Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),

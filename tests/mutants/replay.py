@@ -9,6 +9,7 @@ The tests must pass on an unchanged copy first.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib.util
 import json
 import multiprocessing
@@ -20,11 +21,11 @@ import sys
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import pytest
 from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_table
@@ -58,12 +59,23 @@ class Observer:
     """Pytest plugin: records outcomes; stops once a test has failed, and so have those that must.
 
     Without `must_fail` every test runs; with it, the other cases of a test are left out once one has failed.
+    A test that takes longer than its limit ends the process, and a file says so.
     """
 
-    def __init__(self, must_fail: Sequence[str] | None) -> None:
+    def __init__(self, must_fail: Sequence[str] | None, limits: Mapping[str, float], told: IO[str]) -> None:
         self.outcome = Outcome()
         self.is_done = False
         self._must_fail = None if must_fail is None else set(must_fail)
+        self._limits, self._told = limits, told
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        if limit := self._limits.get(function_of(item.nodeid)):
+            faulthandler.dump_traceback_later(limit, exit=True, file=self._told)
+        try:
+            return (yield)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -159,10 +171,16 @@ def enter(copy: Path) -> None:
     os.dup2(output, 2)
 
 
-def _run_in_child(copy: Path, groups: Iterable[Sequence[str]], must_fail: Sequence[str] | None, marked: str) -> None:
+def _run_in_child(
+    copy: Path,
+    groups: Iterable[Sequence[str]],
+    must_fail: Sequence[str] | None,
+    marked: str,
+    limits: Mapping[str, float],
+) -> None:
     """Body of a forked process: pytest on the copy, its outcome to a file."""
     enter(copy)
-    observer = Observer(must_fail)
+    observer = Observer(must_fail, limits, (copy / "overdue").open("w"))
     for node_ids in groups:
         pytest.main([*OPTIONS, "-m", marked, *node_ids], plugins=[observer])
         if observer.is_done:
@@ -222,7 +240,7 @@ def side_by_side(tasks: Iterable[T], start: Callable[[T], P]) -> Iterator[tuple[
 
 
 class Run(Forked):
-    """Groups of tests on a copy, one after the other."""
+    """Groups of tests on a copy, one after the other; a test that exceeds its limit, in seconds, ends them all."""
 
     def __init__(
         self,
@@ -231,13 +249,14 @@ class Run(Forked):
         must_fail: Sequence[str] | None,
         timeout: float,
         marked: str = "",
+        limits: Mapping[str, float] = {},
     ) -> None:
-        super().__init__(timeout, _run_in_child, copy, groups, must_fail, marked)
+        super().__init__(timeout, _run_in_child, copy, groups, must_fail, marked, limits)
         self.copy = copy
 
     def outcome(self) -> Outcome | None:
         """Wait for the outcome; None if it takes too long."""
-        if not self.ends_in_time():
+        if not self.ends_in_time() or self._overdue():
             return None
         path = self.copy / "outcome.json"
         if not path.exists():
@@ -248,6 +267,11 @@ class Run(Forked):
         if not Path(source).is_relative_to(self.copy) and not outcome.broken:
             outcome.broken.append(f"not the copy was tested, but {source or 'nothing'}: {_tail(self.copy)}")
         return outcome
+
+    def _overdue(self) -> bool:
+        """Whether it has ended itself because of a test that took too long."""
+        told = self.copy / "overdue"
+        return told.exists() and bool(told.read_text(encoding="utf-8"))
 
 
 def _tail(copy: Path) -> str:

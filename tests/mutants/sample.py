@@ -24,6 +24,7 @@ from tests.mutants.operators import Change, changes_of
 from tests.mutants.replay import Copies, Run, can_be_told, check_processes, preload, side_by_side
 
 _ENOUGH = 0.97  # of the faults planted
+_LEAST_LIMIT = 60.0  # seconds for one test, and `times` what it took
 _PATIENCE = 30.0, 4.0  # seconds for the tests of one fault: so many, and so many times what they took
 
 
@@ -51,7 +52,9 @@ class Planted(Run):
         self._groups = covering.of(change)
         first, times = _PATIENCE
         patience = first + times * covering.time_of(self._groups)
-        super().__init__(copies.make(change), self._groups, (), patience, MARKED)
+        # A test that waits for ever is known by itself, long before all that were to follow could have ended.
+        limits = {test: _LEAST_LIMIT + times * covering.seconds[test] for group in self._groups for test in group}
+        super().__init__(copies.make(change), self._groups, (), patience, MARKED, limits)
 
     def verdict(self) -> tuple[str, str]:
         """ "caught", "TIMED OUT" or "SURVIVED", and what there is to say about it."""

@@ -74,6 +74,16 @@ def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert verdict_on(fault, covering_of(fault, DOES_NOT), Copies(tmp_path)) == ("TIMED OUT", "")
 
 
+def test_a_test_that_waits_for_ever_is_told_before_all_time_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "_PATIENCE", (500.0, 0.0))
+    monkeypatch.setattr(sample, "_LEAST_LIMIT", 0.05)
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
+    slow = "tests/test_public_api.py::test_the_core_imports_neither_phe_nor_the_command_line"
+    assert verdict_on(fault, covering_of(fault, slow), Copies(tmp_path)) == ("TIMED OUT", "")
+
+
 def test_the_mirror_of_a_module_goes_first_and_fast_tests_before_slow_ones() -> None:
     fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
     seconds = {

@@ -10,6 +10,7 @@ import stat
 import struct
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gmpy2
@@ -30,16 +31,18 @@ from vecphe.bench import ratio_rows
 from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.bench.sides import Side
 from vecphe.cli import streams
-from vecphe.errors import ProtocolError
+from vecphe.errors import PlaintextOverflowError, ProtocolError
 from vecphe.federated.protocol import ProtocolConfig
 from vecphe.federated.rounds import RingRound
 from vecphe.keys import public_key as public_key_module
 from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.numbers.primes import has_small_factor
 from vecphe.phe import command_line, key_generation
+from vecphe.phe.pool import RandomizerPool
 from vecphe.plaintext.encoding import UNPACKED, as_plain_array
 from vecphe.plaintext.format import Format
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.randomness import randomizers
 from vecphe.randomness.randomizers import RandomizerSource
 from vecphe.serialization import fields, frames, text
 from vecphe.system import files
@@ -348,7 +351,107 @@ def test_a_system_without_modes_tells_nobody_of_them(tmp_path: Path, monkeypatch
     assert not files.is_open_to_others("/dev/null")
 
 
+@pytest.mark.parametrize(
+    ("bound", "limit", "result"),
+    [
+        (fields.Number(5, 0), 5, 5),
+        (fields.Number(5, 1), 10, 10),
+        (fields.Number(5, 1), 9, PlaintextOverflowError),
+        (fields.Number(5, -1), 9, SerializationError),
+        (fields.Number(2**128 - 1, 0), 2**128, 2**128 - 1),
+        (fields.Number(2**128 + 1, 0), 2**200, SerializationError),
+        (fields.Number(1, 2**40), 2**200, PlaintextOverflowError),
+        (fields.Number(1, 201), 2**200, PlaintextOverflowError),
+        (fields.Number(1, 200), 2**200, 2**200),
+        (fields.Number.at_least(2**130 + 1), 2**130 + 1, 2**130 + 1),  # rounded up: the limit
+    ],
+)
+def test_h36_a_bound_is_an_integer_within_the_limit(bound: Any, limit: int, result: Any) -> None:
+    if isinstance(result, int):
+        assert fields._bound(bound, limit) == result
+    else:
+        with pytest.raises(result):
+            fields._bound(bound, limit)
+
+
+@pytest.mark.parametrize(
+    ("terms", "packed", "error"),
+    [
+        (0, True, None),
+        (7, True, None),
+        (8, True, PlaintextOverflowError),
+        (8, False, None),
+        (2**64 - 1, False, None),
+        (2**64, False, SerializationError),
+        (-1, False, SerializationError),
+    ],
+)
+def test_h36_terms_are_counted_in_64_bits(terms: int, packed: bool, error: type[Exception] | None) -> None:
+    claimed: Any = SimpleNamespace(terms=terms, packed=packed, max_terms=7)
+    if error is None:
+        fields._check_terms(claimed)
+    else:
+        with pytest.raises(error):
+            fields._check_terms(claimed)
+
+
+@pytest.mark.parametrize(
+    ("scale", "packed", "message"),
+    [
+        (0, False, ""),
+        (2**20, False, ""),
+        (40, True, ""),
+        (44, True, "a packed array must be at the scale of its encoding"),
+        (44, False, ""),
+        (42, False, "the scale must be a multiple of 4 fraction bits from 0 to 1048576, not 42"),
+        (-4, False, "the scale must be a multiple of 4 fraction bits from 0 to 1048576, not -4"),
+        (2**20 + 4, False, "the scale must be a multiple of 4 fraction bits from 0 to 1048576, not 1048580"),
+    ],
+)
+def test_h36_scales_go_in_steps_up_to_a_limit(scale: int, packed: bool, message: str) -> None:
+    claimed: Any = SimpleNamespace(scale=scale, packed=packed, fraction_bits=40)
+    if message:
+        with pytest.raises(SerializationError, match=f"^{message}$"):
+            fields._check_scale(claimed)
+    else:
+        fields._check_scale(claimed)
+
+
+def test_h37_json_of_ours_has_few_parts(public_key: PublicKey) -> None:
+    good = public_key.to_json()
+    there = good.count("[") + good.count("{") + good.count(":")
+    for count, is_few in ((64, True), (65, False)):
+        padded = good.replace('"fingerprint"', '"' + ":" * (count - there - 1) + '": 1, "fingerprint"')
+        with pytest.raises(SerializationError) as told:
+            PublicKey.from_json(padded, insecure=True)
+        assert ("few lists, objects and fields" in str(told.value)) != is_few
+
+
 # The facade
+
+
+def test_batches_of_randomizers_grow_up_to_a_limit() -> None:
+    class Source:
+        context = SimpleNamespace(ring=SimpleNamespace(take=lambda batch, places: batch[places[0]]))
+
+        def draw(self, count: int) -> Any:
+            drawn.append(count)
+            return list(range(count))
+
+    drawn: list[int] = []
+    pool: Any = RandomizerPool(Source())  # type: ignore[arg-type]
+    for _ in range(300):
+        pool.take()
+    assert drawn == [1, 1, 8, 10, 20, 40, 64, 64, 64, 64]
+
+
+def test_a_table_is_made_anew_for_twice_as_many(public_key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    source = RandomizerSource(public_key._context)
+    monkeypatch.setattr(randomizers, "choose_window", lambda engine, bits, count, n: asked.append(count) or 2)
+    for count in (100, 199, 200, 399, 150, 400):
+        source._table_for(count)
+    assert asked == [100, 200, 400]
 
 
 def test_h42_numbers_of_phe_are_not_multiplied() -> None:

@@ -98,6 +98,12 @@ KINDS: list[Kind | Tuned | Sample | Within] = [
         r"if len\(values\) < _COMPACT_FROM:|held = .*|del held",
         "which numbers are copied, and beside how many others, decides about memory alone",
     ),
+    Kind(r"\.astype\((.*?), copy=False\)", (r".astype(\1)", r".astype(\1, copy=True)"), "a copy holds the same"),
+    Within(
+        "vecphe.plaintext.packing.SlotLayout.pack",
+        "if rows <= step:",
+        "in one block or in several, the words are the same",
+    ),
     Kind(r"np\.load\((.*), allow_pickle=False\)", (r"np.load(\1)",), "that is what numpy does by default"),
     Tuned(
         "vecphe.arithmetic.cuda", "_GROUPS_TO_FILL|_MOST_DECRYPTED|carry_products|entry_cost|max_window|table_memory"

@@ -366,7 +366,7 @@ def test_a_system_without_modes_tells_nobody_of_them(tmp_path: Path, monkeypatch
         (fields.Number.at_least(2**130 + 1), 2**130 + 1, 2**130 + 1),  # rounded up: the limit
     ],
 )
-def test_h36_a_bound_is_an_integer_within_the_limit(bound: Any, limit: int, result: Any) -> None:
+def test_a_bound_is_an_integer_within_the_limit(bound: Any, limit: int, result: Any) -> None:
     if isinstance(result, int):
         assert fields._bound(bound, limit) == result
     else:
@@ -386,7 +386,7 @@ def test_h36_a_bound_is_an_integer_within_the_limit(bound: Any, limit: int, resu
         (-1, False, SerializationError),
     ],
 )
-def test_h36_terms_are_counted_in_64_bits(terms: int, packed: bool, error: type[Exception] | None) -> None:
+def test_terms_are_counted_in_64_bits(terms: int, packed: bool, error: type[Exception] | None) -> None:
     claimed: Any = SimpleNamespace(terms=terms, packed=packed, max_terms=7)
     if error is None:
         fields._check_terms(claimed)
@@ -408,7 +408,7 @@ def test_h36_terms_are_counted_in_64_bits(terms: int, packed: bool, error: type[
         (2**20 + 4, False, "the scale must be a multiple of 4 fraction bits from 0 to 1048576, not 1048580"),
     ],
 )
-def test_h36_scales_go_in_steps_up_to_a_limit(scale: int, packed: bool, message: str) -> None:
+def test_scales_go_in_steps_up_to_a_limit(scale: int, packed: bool, message: str) -> None:
     claimed: Any = SimpleNamespace(scale=scale, packed=packed, fraction_bits=40)
     if message:
         with pytest.raises(SerializationError, match=f"^{message}$"):
@@ -503,7 +503,7 @@ def test_blum_primes_have_their_length_whatever_the_bits(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_h59_a_private_key_on_a_terminal_is_warned_of(
+def test_a_private_key_on_a_terminal_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal, raising=False)

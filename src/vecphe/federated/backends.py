@@ -19,13 +19,14 @@ import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, SerializationError
-from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
+from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey, Encryptor
 from vecphe.federated.rounds import Contribution
 from vecphe.interop import from_phe, to_phe
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import PublicNumbers, check_key_length
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint, Floats, as_plain_array
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.randomness.ready import ReadyRandomizers, batch_size
 
 __all__ = ["NaiveBackend", "PackedBackend", "VectorizedBackend", "backend_named"]
 
@@ -210,12 +211,23 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
         self._packed = packed
         self._n_jobs = n_jobs
 
-    def prepare(self, n_vectors: int, length: int) -> None:
+    def for_party(self) -> _ArrayEncryptor:
+        return _ArrayEncryptor(self)
+
+    def n_ciphertexts(self, length: int) -> int:
+        """Of a vector of so many values."""
         slots = SlotLayout.for_key(self._encoding, self.key_length).slots if self._packed else 1
-        self.public_key.prepare(n_vectors * -(-length // slots))
+        return -(-length // slots)
+
+    def prepare(self, n_vectors: int, length: int) -> None:
+        self.public_key.prepare(n_vectors * self.n_ciphertexts(length))
 
     def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
-        array = self.public_key.encrypt(values, packed=self._packed, encoding=self._encoding, n_jobs=self._n_jobs)
+        return self.encrypt_under(values, self.public_key._ready)
+
+    def encrypt_under(self, values: npt.NDArray[Any], ready: ReadyRandomizers) -> _ArrayVector:
+        """As `encrypt`, under randomizers that are ready as far as they go."""
+        array = self.public_key._encrypt(values, self._packed, self._encoding, self._n_jobs, ready)
         return _ArrayVector(self, array)._recorded((self.run.contribution(),))
 
     def _frames(self) -> tuple[bytes, bytes]:
@@ -236,6 +248,27 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
         if array.ndim != 1 or array.packed != self._packed or array.encoding != self._encoding:
             raise LayoutMismatchError("not a vector, or encrypted in another way than this key does")
         return _ArrayVector(self, array)
+
+
+class _ArrayEncryptor(Encryptor):
+    def __init__(self, key: _ArrayKey) -> None:
+        super().__init__(key)
+        self._array_key = key
+        context = key.public_key._context
+        self._full = context.engine.tuning.full_batch
+        self._ready = ReadyRandomizers(context.ring)
+
+    def make_ready(self, n_vectors: int, length: int) -> None:
+        if not n_vectors:
+            self._ready.clear()
+            return
+        each, ready = self._array_key.n_ciphertexts(length), len(self._ready)
+        if ready < each < self._full:  # vectors of more have batches that are large enough
+            count = batch_size(each * n_vectors - ready, self._full)
+            self._array_key.public_key._make_ready(count, self._ready)
+
+    def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
+        return self._array_key.encrypt_under(values, self._ready)
 
 
 class _ArrayPrivateKey(DecryptionKey):

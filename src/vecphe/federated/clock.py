@@ -8,7 +8,7 @@ from time import perf_counter
 
 __all__ = ["PHASES", "PhaseClock"]
 
-PHASES = ("keygen", "setup", "gradient", "encrypt", "add", "decrypt", "step")
+PHASES = ("keygen", "setup", "gradient", "randomizers", "encrypt", "add", "decrypt", "step")
 
 
 class PhaseClock:

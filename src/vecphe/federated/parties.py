@@ -19,6 +19,7 @@ from vecphe.federated.interface import (
     Backend,
     EncryptedVector,
     EncryptionKey,
+    Encryptor,
     decrypt_vector,
     sum_encrypted_vectors,
 )
@@ -77,6 +78,11 @@ class Party:
         self.clock = PhaseClock()
         self._party = secrets.token_hex(16)  # which it keeps when it is renamed or copied
         self._shapes: list[tuple[int, ...]] | None = None  # of the arrays it sent last
+        self._to_come = 0
+        self._encryptor: Encryptor | None = None  # for as long as contributions are to come
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_encryptor": None}  # a copy makes randomizers of its own
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, 'name', None)!r})"
@@ -125,6 +131,31 @@ class Party:
         self._shapes = [array.shape for array in arrays]
         return flat
 
+    def expect(self, n_rounds: int) -> None:
+        """Say how many contributions are to come, so that randomizers are made ahead of them, in full batches.
+
+        Parameters
+        ----------
+        n_rounds : int
+            The next contribution included. With 0 the party drops those that it has left.
+        """
+        self._to_come = n_rounds
+        if self._encryptor is not None and (not n_rounds or self._encryptor.key is not self.pubkey):
+            self._encryptor.make_ready(0, 0)
+            self._encryptor = None
+
+    def _encrypted(self, pubkey: EncryptionKey, update: Floats) -> EncryptedVector:
+        """The update encrypted, with the randomizers of coming rounds made beforehand if there are any."""
+        if not self._to_come:
+            with self.clock.measure("encrypt"):
+                return pubkey.encrypt(update)
+        if self._encryptor is None:
+            self._encryptor = pubkey.for_party()
+        with self.clock.measure("randomizers"):
+            self._encryptor.make_ready(self._to_come, update.size)
+        with self.clock.measure("encrypt"):
+            return self._encryptor.encrypt(update)
+
     def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
         """The own update encrypted, added to what the predecessor sent.
 
@@ -154,8 +185,7 @@ class Party:
             check_instance("sum_to", sum_to, EncryptedVector)
         update = self._flat_update()
         try:
-            with self.clock.measure("encrypt"):
-                own = self.pubkey.encrypt(update)._recorded((contribution,))
+            own = self._encrypted(self.pubkey, update)._recorded((contribution,))
         except (InvalidPlaintextError, PlaintextOverflowError) as error:
             raise ProtocolError(
                 f"{self.name}: its {self._sends} cannot be encoded; scale the data or lower eta, or give the backend "

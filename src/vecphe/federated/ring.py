@@ -152,16 +152,22 @@ def run_rounds(
         If a guard stops the run.
     """
     members = list(parties)
-    for _ in range(n_iter):
-        total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record)
-        number = members[0].round
-        with _hop(number, members[-1].name, server.name):
-            mean = server.decrypt_aggregate(total, len(members))
-        for party in members:
-            if record is not None:
-                record(number, server.name, party.name, "mean-gradient", partial(_mean_payload, mean))
-            party.receive(mean)
-        yield RoundDone(number, members, total, mean)
+    try:
+        for left in range(n_iter, 0, -1):
+            for party in members:
+                party.expect(left)
+            total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record)
+            number = members[0].round
+            with _hop(number, members[-1].name, server.name):
+                mean = server.decrypt_aggregate(total, len(members))
+            for party in members:
+                if record is not None:
+                    record(number, server.name, party.name, "mean-gradient", partial(_mean_payload, mean))
+                party.receive(mean)
+            yield RoundDone(number, members, total, mean)
+    finally:
+        for party in parties:
+            party.expect(0)
 
 
 def _mean_payload(mean: Floats) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -214,10 +215,13 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
     def for_party(self) -> _ArrayEncryptor:
         return _ArrayEncryptor(self)
 
+    @cached_property
+    def _slots(self) -> int:
+        return SlotLayout.for_key(self._encoding, self.key_length).slots if self._packed else 1
+
     def n_ciphertexts(self, length: int) -> int:
         """Of a vector of so many values."""
-        slots = SlotLayout.for_key(self._encoding, self.key_length).slots if self._packed else 1
-        return -(-length // slots)
+        return -(-length // self._slots)
 
     def prepare(self, n_vectors: int, length: int) -> None:
         self.public_key.prepare(n_vectors * self.n_ciphertexts(length))

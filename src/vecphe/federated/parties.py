@@ -6,6 +6,7 @@ import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -218,10 +219,10 @@ class Party:
         if self._shapes is None:
             raise ProtocolError(f"{self.name} has sent nothing yet that this could be the mean of")
         with self.clock.measure("step"), self._named():
-            flat = self._received(mean, (sum(math.prod(shape) for shape in self._shapes),))
-            ends = np.cumsum([math.prod(shape) for shape in self._shapes])[:-1]
-            parts = zip(np.split(flat, ends), self._shapes, strict=True)
-            self.model.apply([part.reshape(shape) for part, shape in parts])
+            ends = list(accumulate(map(math.prod, self._shapes)))
+            flat = self._received(mean, (ends[-1],))
+            parts = zip([0, *ends], ends, self._shapes, strict=False)
+            self.model.apply([flat[start:end].reshape(shape) for start, end, shape in parts])
         self.round += 1
 
     def _received(self, values: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:

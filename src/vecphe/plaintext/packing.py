@@ -107,6 +107,8 @@ class SlotLayout:
             words = np.full(rows * self.slots, _SIGN, dtype=np.uint64)
             words[:count] ^= integers[:, 0]
             return words.reshape(rows, self.slots)
+        if rows == 1 and integers.shape[1] == 1:
+            return self._pack_one(integers)
         step = self._rows_at_once
         if rows <= step:
             return self._pack_rows(integers, rows)
@@ -115,6 +117,23 @@ class SlotLayout:
             part = integers[row * self.slots : (row + step) * self.slots]
             words[row : row + step] = self._pack_rows(part, self.plaintexts(len(part)))
         return words
+
+    # A single plaintext as a Python integer: for so few values each call of numpy costs more than all of that.
+
+    def _pack_one(self, integers: Words) -> Words:
+        total = 0
+        for value in reversed(integers[:, 0].view(np.int64).tolist()):
+            total = (total << self.width) + value
+        data = (total + self.offset).to_bytes(-(-self.width * self.slots // 64) * 8, "little")
+        return np.frombuffer(data, dtype="<u8").reshape(1, -1)
+
+    def _unpack_one(self, words: Words, count: int) -> Words:
+        total, width = int.from_bytes(words.tobytes(), "little"), self.width
+        if total >> width * count != self.offset >> width * count:  # of padding and what is above, all digits are 0
+            raise CorruptedAggregateError
+        mask, half = (1 << width) - 1, 1 << (width - 1)
+        values = [(total >> width * i & mask) - half for i in range(count)]
+        return np.array(values, dtype=np.int64).view(np.uint64).reshape(-1, 1)
 
     @property
     def _rows_at_once(self) -> int:
@@ -158,6 +177,8 @@ class SlotLayout:
         CorruptedAggregateError
             If U has bits above the top slot, or the padding is not 0.
         """
+        if len(words) == 1 and self.width <= 64:
+            return self._unpack_one(words, count)
         step = self._rows_at_once
         parts = [
             self._unpack_rows(words[row : row + step], count - row * self.slots)

@@ -278,7 +278,7 @@ class PublicKey(ArrayKey):
         BatchTooLargeError
             If they would not fit into memory, by an estimate. Then, as after any error or interrupt, none was added.
         """
-        _checked_count("count", count, 0)
+        count = _checked_count("count", count, 0)
         check_room(self._context.ring, count)
         self._make_ready(count, self._ready, n_jobs)
 
@@ -305,7 +305,7 @@ class PublicKey(ArrayKey):
         BatchTooLargeError
             If so many would not fit into memory, by an estimate.
         """
-        _checked_count("target", target, 1)
+        target = _checked_count("target", target, 1)
         check_room(self._context.ring, target)
         self._source.prepare(target)
         filling = BackgroundFilling(self._ready, self._source.draw, target, self._context.engine.tuning.full_batch)
@@ -452,11 +452,12 @@ class PublicKey(ArrayKey):
         return EncryptedArray(self, residues, tuple(shape), format, Freshness.none())
 
 
-def _checked_count(name: str, value: Any, least: int) -> None:
+def _checked_count(name: str, value: Any, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
     if value < least:
         raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
+    return int(value)
 
 
 def _in_parts(packed: bool) -> str:

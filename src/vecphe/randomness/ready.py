@@ -31,9 +31,9 @@ def batch_size(missing: int, full: int) -> int:
 class ReadyRandomizers:
     """Randomizers that nothing has used yet. Each is handed out once, to one caller, in the process that made it.
 
-    They are claimed before they are handed out: what an error or an interrupt cuts off is lost, and never used again.
-    A child process has none of its parent's. They are in memory alone, in batches that their engine wipes when they
-    are freed: a batch is, when its last one was taken or all are dropped.
+    None comes back: what an error or an interrupt kept from being used is lost. A child process has none of its
+    parent's. They are in memory alone, in batches that their engine wipes when they are freed: a batch is, when its
+    last one was taken or all are dropped.
     """
 
     def __init__(self, ring: AnyRing) -> None:
@@ -75,7 +75,7 @@ class ReadyRandomizers:
         while count > 0 and stocks:
             stock = stocks[0]
             start, stop = stock.start, min(stock.start + count, stock.size)
-            stock.start = stop  # before anything else, for an interrupt can come between any two statements
+            stock.start = stop
             count -= stop - start
             if stop == stock.size:
                 stocks.popleft()

@@ -200,7 +200,7 @@ def test_h44_threads_take_different_ones(key: PublicKey, monkeypatch: pytest.Mon
     """Whoever looks at a stock waits a little, so that others would look at it as well if nothing kept them from it."""
     key.precompute(200)
     own = ReadyRandomizers._own
-    monkeypatch.setattr(ReadyRandomizers, "_own", lambda self: (stocks := own(self), time.sleep(0.0005))[0])
+    monkeypatch.setattr(ReadyRandomizers, "_own", lambda self: (own(self), time.sleep(0.0005))[0])
     together = threading.Barrier(8)
 
     def take(_: int) -> list[int]:
@@ -216,7 +216,7 @@ def test_h44_threads_encrypt_with_what_is_ready(any_keypair: Keypair, key: Publi
     key.precompute(150)
     with ThreadPoolExecutor(8) as threads:
         arrays = list(threads.map(lambda i: [key.encrypt(np.full(3, i)) for _ in range(10)], range(8)))
-    used = [value for array in sum(arrays, []) for value in bare(key, array)]
+    used = [value for part in arrays for array in part for value in bare(key, array)]
     assert len(used) == len(set(used)) == 240
     assert [any_keypair[1].decrypt(array[-1]).tolist() for array in arrays] == [[i] * 3 for i in range(8)]
 

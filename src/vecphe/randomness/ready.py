@@ -123,7 +123,6 @@ class BackgroundFilling:
         self._cancellation = Cancellation()
         self._over = False
         self._failure: BaseException | None = None
-        self._generation = generation()
         # No daemon: an interpreter that ends while one of those is in native code aborts.
         self._thread = Thread(target=self._run, name="vecphe-randomizers")
         self._thread.start()
@@ -131,8 +130,6 @@ class BackgroundFilling:
     def stop(self) -> None:
         """End the thread soon, also within a batch; raise what it failed with. A forked child has no such thread."""
         self._over = True
-        if self._generation != generation():
-            return
         self._cancellation.cancel()
         self._thread.join()
         if self._failure is not None:

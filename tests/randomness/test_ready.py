@@ -20,6 +20,7 @@ import vecphe
 from vecphe import BatchTooLargeError, PrivateKey, PublicKey
 from vecphe.bench.counts import counting
 from vecphe.errors import PlaintextOverflowError
+from vecphe.randomness import ready
 from vecphe.randomness.randomizers import RandomizerSource
 from vecphe.randomness.ready import ReadyRandomizers, batch_size
 
@@ -168,7 +169,8 @@ def test_counts_are_integers(key: PublicKey, count: Any) -> None:
         pass
 
 
-def test_h61_more_than_fits_into_memory(key: PublicKey) -> None:
+def test_h61_more_than_fits_into_memory(key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RandomizerSource, "drawn", None)  # nothing is made
     with pytest.raises(BatchTooLargeError):
         key.precompute(10**14)
     with pytest.raises(BatchTooLargeError), key.background_randomizers(10**14):
@@ -198,9 +200,20 @@ def test_they_are_neither_pickled_nor_copied(key: PublicKey) -> None:
 
 def test_h44_threads_take_different_ones(key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks at a stock waits a little, so that others would look at it as well if nothing kept them from it."""
-    key.precompute(200)
-    own = ReadyRandomizers._own
-    monkeypatch.setattr(ReadyRandomizers, "_own", lambda self: (own(self), time.sleep(0.0005))[0])
+
+    class SlowStock(ready._Stock):
+        @property
+        def size(self) -> int:  # type: ignore[override]
+            time.sleep(0.0005)
+            return 200
+
+        @size.setter
+        def size(self, value: int) -> None:
+            assert value == 200
+
+    monkeypatch.setattr(ready, "_Stock", SlowStock)
+    key.prepare(200)
+    key._ready.add(key._source.draw(200))
     together = threading.Barrier(8)
 
     def take(_: int) -> list[int]:
@@ -381,14 +394,17 @@ def test_h60_it_ends_within_a_batch(key: PublicKey, monkeypatch: pytest.MonkeyPa
         started.set()
         from vecphe.arithmetic.cancellation import checkpoint
 
-        while True:
+        for _ in range(5000):
             checkpoint()
             time.sleep(0.001)
+        return self.context.ring.ones(0)
 
     monkeypatch.setattr(RandomizerSource, "draw", endless)
     with key.background_randomizers(5):
         started.wait(60)
+        before = time.monotonic()
     assert not fillers()
+    assert time.monotonic() < before + 4  # it would go on for 5 s and more
     assert key.ready_randomizers == 0
 
 

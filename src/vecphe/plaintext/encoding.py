@@ -65,8 +65,7 @@ def as_plain_array(values: Any, name: str = "x", unused: npt.NDArray[np.bool_] |
     InvalidPlaintextError
         For NaN and infinity; the message names the first index. For parts of different shapes.
     """
-    plain = type(values) is np.ndarray  # which neither is a container nor had its integers rounded
-    if not plain:
+    if type(values) is not np.ndarray:
         _refuse_containers(values, name)
     try:
         array = np.asarray(values)
@@ -76,12 +75,7 @@ def as_plain_array(values: Any, name: str = "x", unused: npt.NDArray[np.bool_] |
         raise InvalidPlaintextError(_ragged(name)) from None
     if array.dtype.kind == "O":
         array = _from_objects(array, name)
-    elif (
-        not plain
-        and array.dtype == np.float64
-        and not hasattr(values, "dtype")
-        and (np.abs(array) >= _FLOAT_SAFE).any()
-    ):
+    elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():
         # numpy turns integers of different types, and integers among floats, into rounded floats.
         array = _from_objects(_objects(values), name)
     kind, size = array.dtype.kind, array.dtype.itemsize

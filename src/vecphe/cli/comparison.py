@@ -171,6 +171,7 @@ class Comparison:
             "weights": result.weights[0].tolist(),
             "seconds": result.seconds,
             "seconds_per_iteration": result.seconds_per_round,
+            "online_seconds_per_iteration": result.online_seconds_per_round,
             "speed_up": self.speed_up(name),
             "ciphertexts_per_hop": result.ciphertexts_per_hop,
             "bytes_per_hop": result.bytes_per_hop,

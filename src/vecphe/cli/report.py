@@ -99,6 +99,7 @@ class Reporter(Terminal):
             table.add_row(phase, *(f"{r.seconds[phase]:.3f}" for r in results.values()))
         table.add_section()
         table.add_row("seconds per iteration", *(f"{r.seconds_per_round:.4f}" for r in results.values()))
+        table.add_row("of these online", *(f"{r.online_seconds_per_round:.4f}" for r in results.values()))
         if "naive" in results and len(results) > 1:
             table.add_row("speed-up per iteration", *(f"{comparison.speed_up(name):.1f}" for name in results))
         table.add_row("ciphertexts per hop", *(str(r.ciphertexts_per_hop) for r in results.values()))

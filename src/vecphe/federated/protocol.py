@@ -147,7 +147,8 @@ class ProtocolResult:
     n_iter : int
         Rounds that were run.
     seconds : dict of str to float
-        Wall-clock time by phase: keygen, setup, gradient, encrypt, add, decrypt, step; all parties together.
+        Wall-clock time by phase: keygen, setup, gradient, randomizers, encrypt, add, decrypt, step; all parties
+        together. The phase randomizers is what a party can do while it waits for others.
     ciphertexts_per_hop, bytes_per_hop : int
         What one client sends to the next in a round.
     transcript : tuple of Message
@@ -168,6 +169,11 @@ class ProtocolResult:
         """Time of one round, without the phases keygen and setup."""
         once = self.seconds["keygen"] + self.seconds["setup"]
         return (sum(self.seconds.values()) - once) / self.n_iter
+
+    @property
+    def online_seconds_per_round(self) -> float:
+        """The same without the randomizers that were made ahead of their rounds."""
+        return self.seconds_per_round - self.seconds["randomizers"] / self.n_iter
 
 
 class _Transcript:

@@ -213,7 +213,6 @@ MUTANTS = [
         (RANDOM,),
     ),
     Mutant((39,), POOL, "part_of(ring, batch, 1, count)", "part_of(ring, batch, 0, count)", (HANDED_OUT,)),
-    Mutant((39, 44), READY, "            stock.start = stop\n", "            pass\n", (HANDED_OUT, RANDOM)),
     Mutant((57,), READY, "            self._stocks = deque()\n", "            pass\n", (FORKED,)),
     Mutant((57,), "system/forks.py", "after_in_child=_in_child", "after_in_parent=_in_child", (FORKED,)),
     Mutant(

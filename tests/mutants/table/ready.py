@@ -36,7 +36,20 @@ MUTANTS = [
         "        claims = self._claimed(count)\n",
         (THREADS,),
     ),
-    Mutant((23, 44), READY, "            stock.start = stop\n", "            pass\n", (ONCE, ERROR)),
+    Mutant(
+        (23, 39, 44),
+        READY,
+        "            stock.start = stop\n",
+        "            pass\n",
+        (
+            ONCE,
+            ERROR,
+            *(
+                f"phe/test_pool.py::test_{name}"
+                for name in ("it_hands_out_what_was_drawn_once_each", "every_way_to_encrypt_is_random")
+            ),
+        ),
+    ),
     Mutant(
         (23, 60),
         SOURCE,

@@ -45,16 +45,8 @@ def test_tables_hold_the_known_errors(outcome):
     text = outcome[0]
     for number, error in enumerate(["3810.44", "3982.58", "3569.32", "4144.15", "3848.39"], 1):
         assert re.search(rf"Hospital {number} .*{error} .*3775\.50", text)
-    for row in (
-        "keygen",
-        "setup",
-        "encrypt",
-        "decrypt",
-        "seconds per iteration",
-        "of these online",
-        "speed-up",
-        "bytes per hop",
-    ):
+    phases = ("keygen", "setup", "randomizers", "encrypt", "decrypt")
+    for row in (*phases, "seconds per iteration", "of these online", "speed-up", "bytes per hop"):
         assert row in text
     assert "models agree at iteration" in text
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from vecphe.arithmetic import ciphertext_bytes
 from vecphe.errors import ClientLostError, ProtocolError, VecpheError
+from vecphe.federated.checks import checked_int
 from vecphe.federated.interface import EncryptedVector
 from vecphe.federated.parties import Party, Server
 from vecphe.federated.rounds import RingRound
@@ -146,14 +147,17 @@ def run_rounds(
 
     Raises
     ------
+    ValueError
+        If `n_iter` is not an int, or not positive.
     ClientLostError
         If a party does not answer, after `max_restarts` more tries.
     ProtocolError
         If a guard stops the run.
     """
-    members = list(parties)
+    rounds, everyone = checked_int("n_iter", n_iter, least=1), list(parties)
+    members = everyone
     try:
-        for left in range(n_iter, 0, -1):
+        for left in range(rounds, 0, -1):
             for party in members:
                 party.expect(left)
             total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record)
@@ -166,7 +170,7 @@ def run_rounds(
                 party.receive(mean)
             yield RoundDone(number, members, total, mean)
     finally:
-        for party in parties:
+        for party in everyone:
             party.expect(0)
 
 

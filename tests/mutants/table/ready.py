@@ -101,11 +101,11 @@ MUTANTS = [
         "",
         (f"{TESTS}h61_more_than_fits_into_memory",),
     ),
-    Mutant((52, 61), RING, "                party.expect(left)\n", "                party.expect(n_iter)\n", (NEEDED,)),
+    Mutant((52, 61), RING, "                party.expect(left)\n", "                party.expect(rounds)\n", (NEEDED,)),
     Mutant(
         (52,),
         RING,
-        "    finally:\n        for party in parties:\n            party.expect(0)\n",
+        "    finally:\n        for party in everyone:\n            party.expect(0)\n",
         "    finally:\n        pass\n",
         (LEFT,),
     ),

@@ -227,12 +227,11 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
         self.public_key.prepare(n_vectors * self.n_ciphertexts(length))
 
     def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
-        return self.encrypt_under(values, self.public_key._ready)
+        return self.encrypt_under(values, self.public_key._ready)._recorded((self.run.contribution(),))
 
     def encrypt_under(self, values: npt.NDArray[Any], ready: ReadyRandomizers) -> _ArrayVector:
-        """As `encrypt`, under randomizers that are ready as far as they go."""
-        array = self.public_key._encrypt(values, self._packed, self._encoding, self._n_jobs, ready)
-        return _ArrayVector(self, array)._recorded((self.run.contribution(),))
+        """Encrypt under randomizers that are ready as far as they go, and leave the record to the caller."""
+        return _ArrayVector(self, self.public_key._encrypt(values, self._packed, self._encoding, self._n_jobs, ready))
 
     def _frames(self) -> tuple[bytes, bytes]:
         return self.public_key.to_bytes(), self.encrypt(np.empty(0)).array.to_bytes()

@@ -325,7 +325,7 @@ class Encryptor:
         """
 
     def encrypt(self, values: npt.NDArray[Any]) -> EncryptedVector:
-        """As the key's."""
+        """As the key's; which contribution it is the party records."""
         return self.key.encrypt(values)
 
 

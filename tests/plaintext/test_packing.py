@@ -140,6 +140,22 @@ def test_h26_signs_in_slots_of_every_width(
             assert private_key.decrypt(c + c + values).tolist() == [3 * value for value in values.tolist()]
 
 
+@pytest.mark.parametrize("width", [2, 8, 27, 59, 63, 64, 73])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_h27_h29_a_single_plaintext_with_something_beyond_its_values(width: int, rows: int) -> None:
+    """In its padding, and above its slots; as in the last of several plaintexts."""
+    slots = 512 // width
+    layout, count = SlotLayout(width, slots, 1), (rows - 1) * slots + 2
+    words = layout.pack(words_from_integers([-1, 1] * count, width // 64 + 1, signed=True)[:count])
+    wider = np.concatenate([words, np.zeros((rows, 2), dtype=np.uint64)], axis=1)
+    assert integers_from_words(layout.unpack(wider, count), signed=True) == ([-1, 1] * count)[:count]
+    for bit in (2 * width, slots * width - 1, slots * width, 64 * wider.shape[1] - 1):
+        bad = wider.copy()
+        bad[-1, bit // 64] ^= np.uint64(1 << bit % 64)
+        with pytest.raises(CorruptedAggregateError):
+            layout.unpack(bad, count)
+
+
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 14, 15])
 def test_h27_padding_is_dropped(keypair: tuple[PublicKey, PrivateKey], count: int) -> None:
     public_key, private_key = keypair

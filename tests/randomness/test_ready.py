@@ -352,8 +352,8 @@ def test_a_thread_keeps_so_many_ready_and_no_more(key: PublicKey, monkeypatch: p
     most: list[int] = []
     add = ReadyRandomizers.add
 
-    def watched(self: ReadyRandomizers, batch: Any) -> None:
-        add(self, batch)
+    def watched(self: ReadyRandomizers, *batches: Any) -> None:
+        add(self, *batches)
         most.append(len(self))
 
     monkeypatch.setattr(ReadyRandomizers, "add", watched)

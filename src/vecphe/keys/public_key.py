@@ -267,7 +267,7 @@ class PublicKey(ArrayKey):
         Parameters
         ----------
         count : int
-            How many, besides those that are ready.
+            How many, besides those that are ready. An error or interrupt adds none of them.
         n_jobs : int, optional
             As in `encrypt`.
 
@@ -276,7 +276,7 @@ class PublicKey(ArrayKey):
         TypeError, ValueError
             If `count` is not an int, or negative.
         BatchTooLargeError
-            If they would not fit into memory, by an estimate. Then, as after any error or interrupt, none was added.
+            If they would not fit into memory, by an estimate.
         """
         count = _checked_count("count", count, 0)
         check_room(self._context.ring, count)
@@ -284,8 +284,7 @@ class PublicKey(ArrayKey):
 
     def _make_ready(self, count: int, ready: ReadyRandomizers, n_jobs: int | None = None) -> None:
         if count:
-            for batch in self._source.drawn(count, n_jobs):
-                ready.add(batch)
+            ready.add(*self._source.drawn(count, n_jobs))
 
     @contextmanager
     def background_randomizers(self, target: int) -> Iterator[None]:

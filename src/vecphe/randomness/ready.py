@@ -52,10 +52,11 @@ class ReadyRandomizers:
         with self._lock:
             return sum(stock.left for stock in self._own())
 
-    def add(self, batch: Any) -> None:
-        """Keep a batch of randomizers that were just made, and used nowhere."""
+    def add(self, *batches: Any) -> None:
+        """Keep batches of randomizers that were just made, and used nowhere: all of them or, if interrupted, none."""
+        stocks = [_Stock(batch, self._ring.size(batch)) for batch in batches]
         with self._lock:
-            self._own().append(_Stock(batch, self._ring.size(batch)))
+            self._own().extend(stocks)
 
     def take(self, count: int) -> Any:
         """A batch of `count` randomizers, or of as many as there are; None if there is none."""

@@ -6,6 +6,7 @@ PACKING, FORMAT, ARRAY = "plaintext/packing.py", "plaintext/format.py", "array/e
 TOO_WIDE = "plaintext/test_packing.py::test_h24_the_layout_is_refused_before_anything_is_encrypted"
 EXACTLY = "plaintext/test_packing.py::test_h25_exactly_max_terms_fit"
 SIGNS = "plaintext/test_packing.py::test_h26_signs_in_slots_of_every_width"
+SHIFTED = "plaintext/test_packing.py::test_packing_is_the_sum_of_shifted_values"
 NEGATIVE = "plaintext/test_packing.py::test_h26_negative_slots"
 CORRUPTED = "plaintext/test_packing.py::test_h27_h29_corrupted_aggregates"
 HOSTILE = "plaintext/test_packing.py::test_h30_hostile_layouts"
@@ -29,6 +30,43 @@ MUTANTS = [
         "            return self.copy()\n",
         "",
         ("array/test_array.py::test_h25_the_builtin_sum_takes_exactly_max_terms",),
+    ),
+    Mutant((26,), PACKING, "        digits &= np.uint64(2 * half - 1)\n        by_row", "        by_row", (SIGNS,)),
+    Mutant((26,), PACKING, "        digits -= np.uint64(half)\n", "        digits ^= np.uint64(half)\n", (SIGNS,)),
+    Mutant(
+        (26,),
+        PACKING,
+        "+ 1] |= by_row[:, at.split] >> at.rest",
+        "+ 1] |= by_row[:, at.split] >> at.rest >> 1",
+        (SIGNS,),
+    ),
+    Mutant(
+        (26,),
+        PACKING,
+        "split = np.flatnonzero(shift + width > 64)",
+        "split = np.flatnonzero(shift + width > 65)",
+        (SHIFTED,),
+    ),
+    Mutant(
+        (26,),
+        PACKING,
+        "for value in reversed(integers[:, 0].view(np.int64).tolist()):",
+        "for value in reversed(integers[:, 0].tolist()):",
+        (SHIFTED,),
+    ),
+    Mutant(
+        (27, 29),
+        PACKING,
+        "if total >> width * count != self.offset >> width * count:",
+        "if total >> width * self.slots:",
+        ("plaintext/test_packing.py::test_h27_h29_a_single_plaintext_with_something_beyond_its_values",),
+    ),
+    Mutant(
+        (29,),
+        PACKING,
+        "if total >> width * count != self.offset >> width * count:",
+        "if (total ^ self.offset) >> width * count & ((1 << width * (self.slots - count)) - 1):",
+        ("plaintext/test_packing.py::test_h27_h29_a_single_plaintext_with_something_beyond_its_values",),
     ),
     Mutant((26,), PACKING, "            digits[:, -1] ^= 0x80\n            data", "            data", (SIGNS,)),
     Mutant((26,), PACKING, "            bits[:, -1] ^= 1\n            data", "            data", (SIGNS,)),

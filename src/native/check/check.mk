@@ -87,7 +87,7 @@ ARM_GMP := $(ARM)/gmp/usr
 ARM_FLAGS := -isystem $(ARM_GMP)/include/aarch64-linux-gnu
 ARM_LINK := -static $(ARM_GMP)/lib/aarch64-linux-gnu/libgmp.a
 ARM_SHIPPED := -O3 $(gnu_flags)
-EMULATED := timeout 900 $(QEMU)
+EMULATED := timeout 1800 $(QEMU)
 
 # Debian's package for the other CPU, unpacked; with lists and architecture of its own, apt leaves this system alone.
 $(ARM_GMP):
@@ -97,7 +97,7 @@ $(ARM_GMP):
 	@dpkg -x $(ARM)/apt/libgmp-dev_*.deb $(ARM)/gmp
 
 $(eval $(call checked_program,aarch64/shipped,$(AARCH64_CXX),$(ARM_SHIPPED) $(ARM_FLAGS),check/exercise,aarch64,$(ARM_LINK)))
-$(eval $(call checked_program,aarch64/verify,$(AARCH64_CXX),$(ARM_FLAGS) -DVECPHE_VERIFY,check/exercise,aarch64,$(ARM_LINK)))
+$(eval $(call checked_program,aarch64/verify,$(AARCH64_CXX),-O2 $(ARM_FLAGS) -DVECPHE_VERIFY,check/exercise,aarch64,$(ARM_LINK)))
 
 $(ARM)/nearest/native/rounding.h: $(HEADERS) $(NATIVE)/targets/neon.cpp
 	@rm -rf $(ARM)/nearest && mkdir -p $(ARM)/nearest && cp -r $(NATIVE) $(@D)
@@ -117,10 +117,10 @@ check-aarch64-shipped: $(ARM)/shipped/program
 	$(EMULATED) $<
 check-aarch64-verify: $(ARM)/verify/program
 	$(EMULATED) $< neon
-	for what in broken-operand broken-environment; do \
-		if $(EMULATED) $< $$what neon 2>/dev/null; then echo "neon: $$what was not reported" >&2; exit 1; fi; done
+	$(EMULATED) $< broken-operand neon 2>&1 | grep "a factor is no limb"
+	$(EMULATED) $< broken-environment neon 2>&1 | grep "another floating-point environment"
 check-aarch64-nearest: $(ARM)/nearest/program
-	if $(EMULATED) $< neon 2>/dev/null; then echo "neon: rounding to nearest was not reported" >&2; exit 1; fi
+	$(EMULATED) $< neon 2>&1 | grep "wrong result"
 check-aarch64-emulated: check-aarch64-shipped check-aarch64-verify check-aarch64-nearest
 
 # Other systems: compiled and linked by the package ziglang, not run. On macOS with the bindings, for which the headers of

@@ -22,6 +22,7 @@ NEEDED = {
     "fma512": {"avx512f", "avx512dq", "avx2", "fma"},
     "fma256": {"avx2", "fma"},
 }
+LANES = {"ifma512": 8, "ifma256": 4, "fma512": 8, "fma256": 4, "neon": 2, "portable": 1}
 NAMES = {
     "avx512ifma": "AVX-512 IFMA",
     "avx512f": "AVX-512 F",
@@ -53,10 +54,7 @@ def test_the_cpu_decides() -> None:
 def test_engines_name_their_target(engine: Any) -> None:
     described = engine.describe()
     assert described["target"] == engine.target
-    assert (
-        described["lanes"]
-        == {"ifma512": 8, "ifma256": 4, "fma512": 8, "fma256": 4, "neon": 2, "portable": 1}[engine.target]
-    )
+    assert described["lanes"] == LANES[engine.target]
 
 
 def test_the_build_under_test_is_the_one_asked_for() -> None:

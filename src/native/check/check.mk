@@ -27,7 +27,8 @@ HEADERS := $(wildcard $(NATIVE)/*.h $(NATIVE)/generic/*.h $(NATIVE)/targets/*.h 
 
 .PHONY: check-native check-verify check-sanitizers check-constant-time check-constant-time-msan \
 	check-constant-time-valgrind check-fuzz check-aarch64 check-aarch64-emulated \
-	check-aarch64-shipped check-aarch64-verify check-aarch64-nearest check-compilers
+	check-aarch64-shipped check-aarch64-clang check-aarch64-verify check-aarch64-nearest \
+	check-compilers
 check-native: check-verify check-sanitizers check-constant-time check-fuzz check-aarch64 check-compilers
 
 # Checks as calls: inline they make the unrolled kernels take minutes to compile. Pointer overflow, null and alignment
@@ -80,8 +81,8 @@ check-constant-time-valgrind: $(CHECK_DIR)/valgrind/program
 check-fuzz: $(CHECK_DIR)/fuzz/program
 	$(CHECK_DIR)/fuzz/program -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=20 -print_final_stats=1
 
-# AArch64: compiled here, run by an emulator. As it is shipped, for assertions keep compilers from much; with assertions,
-# and their broken controls; and as it is shipped but for rounding to nearest, which must give wrong results.
+# AArch64: compiled here, run by an emulator. As it is shipped, for assertions keep compilers from much, by GCC and by Clang
+# (macOS); with assertions, and their broken controls; and as shipped but for rounding to nearest, whose results are wrong.
 ARM := $(CHECK_DIR)/aarch64
 ARM_GMP := $(ARM)/gmp/usr
 ARM_FLAGS := -isystem $(ARM_GMP)/include/aarch64-linux-gnu
@@ -97,6 +98,7 @@ $(ARM_GMP):
 	@dpkg -x $(ARM)/apt/libgmp-dev_*.deb $(ARM)/gmp
 
 $(eval $(call checked_program,aarch64/shipped,$(AARCH64_CXX),$(ARM_SHIPPED) $(ARM_FLAGS),check/exercise,aarch64,$(ARM_LINK)))
+$(eval $(call checked_program,aarch64/clang,$(CLANG) --target=aarch64-linux-gnu,-O3 $(ARM_FLAGS),check/exercise,aarch64,$(ARM_LINK)))
 $(eval $(call checked_program,aarch64/verify,$(AARCH64_CXX),-O2 $(ARM_FLAGS) -DVECPHE_VERIFY,check/exercise,aarch64,$(ARM_LINK)))
 
 $(ARM)/nearest/native/rounding.h: $(HEADERS) $(NATIVE)/targets/neon.cpp
@@ -109,19 +111,21 @@ $(ARM)/nearest/program: $(ARM)/nearest/native/rounding.h $(ARM)/shipped/program
 
 check-aarch64:
 	@if [ $(HERE) = aarch64 ]; then echo "This is AArch64: the checks above have run neon."; \
-	elif command -v $(AARCH64_CXX) $(QEMU) > /dev/null && $(MAKE) --no-print-directory $(ARM_GMP); then \
+	elif command -v $(AARCH64_CXX) > /dev/null && command -v $(QEMU) > /dev/null && $(MAKE) --no-print-directory $(ARM_GMP); then \
 		$(MAKE) --no-print-directory -j2 check-aarch64-emulated; \
 	else echo "!!!! THE AARCH64 KERNEL IS NOT CHECKED: g++-aarch64-linux-gnu, qemu-user and arm64's libgmp-dev are needed !!!!" >&2; fi
 
 check-aarch64-shipped: $(ARM)/shipped/program
 	$(EMULATED) $<
+check-aarch64-clang: $(ARM)/clang/program
+	$(EMULATED) $< neon
 check-aarch64-verify: $(ARM)/verify/program
 	$(EMULATED) $< neon
 	$(EMULATED) $< broken-operand neon 2>&1 | grep "a factor is no limb"
 	$(EMULATED) $< broken-environment neon 2>&1 | grep "another floating-point environment"
 check-aarch64-nearest: $(ARM)/nearest/program
 	$(EMULATED) $< neon 2>&1 | grep "wrong result"
-check-aarch64-emulated: check-aarch64-shipped check-aarch64-verify check-aarch64-nearest
+check-aarch64-emulated: check-aarch64-shipped check-aarch64-clang check-aarch64-verify check-aarch64-nearest
 
 # Other systems: compiled and linked by the package ziglang, not run. On macOS with the bindings, for which the headers of
 # this machine's Python stand in, but without nanobind's own code; on Windows, whose headers are not here, without both,

@@ -19,9 +19,7 @@ struct FloatingPoint {
         __asm__ __volatile__("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(now.control), "=r"(now.flags) : : "memory");
         return now;
     }
-    void write() const {
-        __asm__ __volatile__("msr fpcr, %0\n\tmsr fpsr, %1" : : "r"(control), "r"(flags) : "memory");
-    }
+    void write() const { __asm__ __volatile__("msr fpcr, %0\n\tmsr fpsr, %1" : : "r"(control), "r"(flags) : "memory"); }
     static constexpr FloatingPoint toward_zero() { return {std::uint64_t{3} << 22, 0}; }
     bool rounds_as(const FloatingPoint& other) const { return control == other.control; }
 };

@@ -44,7 +44,13 @@ struct Fused : L {
         return L::sub(acc,
                       L::set1(static_cast<std::uint64_t>(lows) * kTwo52 + static_cast<std::uint64_t>(highs) * kTwo104));
     }
-    static void opaque(Factor& x) { __asm__("" : "+v"(x)); }
+    static void opaque(Factor& x) {
+#if defined(__aarch64__)
+        __asm__("" : "+w"(x));
+#else
+        __asm__("" : "+v"(x));
+#endif
+    }
 
 private:
     static constexpr std::uint64_t kTwo52 = 0x433ull << 52, kTwo104 = 0x467ull << 52, kSign = 1ull << 63;  // as doubles

@@ -253,6 +253,8 @@ _TUNINGS = {
     "fma512": replace(_TUNING, encrypt_task=64, decrypt_task=8, multiply_task=4096, carry_products=8),
     # Four lanes are looked up four entries at a time: the last bit of a window saves no more than it costs.
     "fma256": replace(_TUNING, encrypt_task=32, decrypt_task=4, multiply_task=2048, carry_products=4, max_window=7),
+    # Measured on no machine yet.
+    "neon": replace(_TUNING, encrypt_task=32, decrypt_task=4, multiply_task=2048, carry_products=4, max_window=7),
 }
 
 

@@ -239,11 +239,28 @@ def integers_at_scale(values: npt.NDArray[Any], fraction_bits: int) -> list[int]
     flat = values.ravel()
     if flat.dtype.kind != "f":
         return [int(value) << fraction_bits for value in flat.tolist()]
-    with np.errstate(over="ignore"):
-        scaled = np.rint(np.ldexp(flat, fraction_bits))
-    if np.isfinite(scaled).all():
-        return [int(value) for value in scaled.tolist()]
-    return [round(Fraction(value) * (1 << fraction_bits)) for value in flat.tolist()]
+    if _floats_as_usual():
+        with np.errstate(over="ignore"):
+            scaled = np.rint(np.ldexp(flat, fraction_bits))
+        if np.isfinite(scaled).all():
+            return [int(value) for value in scaled.tolist()]
+    return [_integer_at_scale(bits, fraction_bits) for bits in flat.view(np.uint64).tolist()]
+
+
+def _integer_at_scale(bits: int, fraction_bits: int) -> int:
+    """``round_half_even(v * 2**fraction_bits)`` of the float64 v of these bits, which integers alone compute."""
+    exponent = bits >> 52 & 0x7FF
+    mantissa = bits & ((1 << 52) - 1) | (exponent > 0) << 52  # |v| = mantissa * 2^(max(exponent, 1) - 1075)
+    magnitude = round(Fraction(mantissa << max(exponent, 1) + fraction_bits, 1 << 1075))
+    return -magnitude if bits >> 63 else magnitude
+
+
+_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))
+
+
+def _floats_as_usual() -> bool:
+    """Whether this thread rounds to nearest and reads denormal numbers; its caller may have set the CPU otherwise."""
+    return _ONE + _HALF_ULP == _ONE == _ONE - _QUARTER_ULP and _DENORMAL > 0.0
 
 
 @lru_cache(maxsize=256)
@@ -346,10 +363,9 @@ class FixedPoint:
 
     def _words(self, flat: npt.NDArray[Any], negative: bool) -> Words:
         """Words of some values that are known to be in range."""
-        if self.unit < _INT64_SAFE:
+        if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):
             if flat.dtype.kind == "f":
-                # Exact; so is ldexp in any rounding mode, unlike a power.
-                integers = np.rint(flat * math.ldexp(1.0, self.fraction_bits)).astype(np.int64)
+                integers = np.rint(flat * 2.0**self.fraction_bits).astype(np.int64)  # the product is exact
             else:
                 integers = flat.astype(np.int64) << self.fraction_bits
             words: Words = (-integers if negative else integers).view(np.uint64).reshape(-1, 1)
@@ -399,13 +415,15 @@ def decode(integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, i
     if isinstance(integers, np.ndarray):
         if integer:
             return integers >> fraction_bits
-        # int64 to float64 rounds once, to even; the power of two is exact.
-        return np.ldexp(integers.astype(np.float64), -fraction_bits)
-    if integer:
+        if _floats_as_usual():
+            # int64 to float64 rounds once, to even; the power of two is exact.
+            return np.ldexp(integers.astype(np.float64), -fraction_bits)
+    elif integer:
         shifted = [value >> fraction_bits for value in integers]
         fits = all(-_INT64_SAFE <= value < _INT64_SAFE for value in shifted)
         return np.array(shifted, dtype=np.int64 if fits else object)
     try:
+        # Integers are divided in any rounding mode as in the usual one, where the result is not denormal.
         return np.array([int(value) / (1 << fraction_bits) for value in integers], dtype=np.float64)
     except OverflowError:
         raise PlaintextOverflowError("a decrypted value is too large for a float64") from None

@@ -15,6 +15,10 @@ HINTS = "array/test_array_hints.py::test_what_an_error_says_to_write_works"
 OBJECTS = "array/test_array_operands.py::test_h18_elements_of_object_arrays"
 BIG_INTEGERS = "array/test_array_operands.py::test_h20_big_integers_up_to_max_abs"
 DEFAULT_HOLDS = "array/test_array_operands.py::test_h20_the_default_encoding_holds_big_integers"
+ENVIRONMENT = "plaintext/test_encoding.py::test_h80_the_callers_environment_does_not_matter"
+NOTICED = "plaintext/test_encoding.py::test_h80_a_change_of_the_environment_is_noticed"
+OTHER_WAYS = "plaintext/test_encoding.py::test_h80_the_ways_of_other_environments_give_the_same"
+RINT = "plaintext/test_encoding.py::test_h80_values_are_rounded_by_no_instruction_that_heeds_the_mode"
 ROOTS = "randomness/test_randomizers.py::test_h23_bad_roots"
 
 MUTANTS = [
@@ -225,4 +229,36 @@ MUTANTS = [
         " for r in roots):",
         (ROOTS,),
     ),
+    Mutant(
+        (80,),
+        ENCODING,
+        "        if _floats_as_usual():\n            # int64",
+        "        if True:\n            # int64",
+        (ENVIRONMENT,),
+    ),
+    Mutant(
+        (80,),
+        ENCODING,
+        "    if _floats_as_usual():\n        with np.errstate",
+        "    if True:\n        with np.errstate",
+        (ENVIRONMENT,),
+    ),
+    Mutant((80,), ENCODING, '(flat.dtype.kind != "f" or _floats_as_usual())', "True", (RINT,)),
+    Mutant(
+        (80,),
+        ENCODING,
+        "_ONE + _HALF_ULP == _ONE == _ONE - _QUARTER_ULP",
+        "_ONE + _HALF_ULP == _ONE",
+        (ENVIRONMENT, NOTICED),
+    ),
+    Mutant(
+        (80,),
+        ENCODING,
+        "_ONE + _HALF_ULP == _ONE == _ONE - _QUARTER_ULP",
+        "_ONE == _ONE - _QUARTER_ULP",
+        (ENVIRONMENT, NOTICED),
+    ),
+    Mutant((80,), ENCODING, " and _DENORMAL > 0.0", "", (ENVIRONMENT, NOTICED)),
+    Mutant((80,), ENCODING, "(exponent > 0) << 52", "1 << 52", (OTHER_WAYS,)),
+    Mutant((80,), ENCODING, "-magnitude if bits >> 63 else magnitude", "magnitude", (OTHER_WAYS,)),
 ]

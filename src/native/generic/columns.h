@@ -148,11 +148,11 @@ struct Columns {
                 if (c - i > i && c - i < B) low = V::add_low(low, row[i], row[c - i]), lows++;
                 if (c - 1 - i > i && c - 1 - i < B) high = V::add_high(high, row[i], row[c - 1 - i]), highs++;
             }
-            const Reg sum = V::settled(V::add(low, high), lows, highs);
+            const Reg sum = V::add(low, high);
             Reg square = V::add(sum, sum);
             const Factor middle = row[c / 2];
-            square = c % 2 ? V::settled(V::add_high(square, middle, middle), 0, 1)
-                           : V::settled(V::add_low(square, middle, middle), 1, 0);
+            square = c % 2 ? V::add_high(square, middle, middle) : V::add_low(square, middle, middle);
+            square = V::settled(square, 2 * lows + (c + 1) % 2, 2 * highs + c % 2);
             put(t, c, Fresh ? square : V::add(square, at(t, c)));
         }
         count(B * (B + 1));

@@ -174,16 +174,23 @@ struct Columns {
                     acc_[i] = V::add(acc_[i], V::sub(at(plus, first + i), V::limb_of(factor_at(minus, first + i))));
             }
             acc_[B] = V::zero();
+            if (V::converted && B > 1) second_ = V::low_product(inverse_, factor_at(n_, 1));
         }
         // Digit i, where those below it are there.
         VECPHE_INLINE void digit(int i) {
             acc_[i] = V::settled(acc_[i], i, i);
-            const Factor q = V::low_product(V::low_factor(acc_[i]), inverse_);
+            const Factor lowest = V::low_factor(acc_[i]), q = V::low_product(lowest, inverse_);
             V::store_factor(q_ + i * kLanes, q);
             // acc[i] + lo(q*n[0]) = 0 mod 2^52, so its carry is ceil(acc[i] / 2^52) and needs no product.
             const Reg carry = V::sra52(V::add(acc_[i], V::set1(kLimbMask)));
             const Reg high = V::add_high(carry, q, factor_at(n_, 0));
-            if (i + 1 < B) V::multiply_add(acc_[i + 1], acc_[i + 2], q, factor_at(n_, 1));
+            if (V::converted && i + 1 < B) {
+                // lo(q*n[1]), which does not wait for q: second = lo(inverse*n[1]).
+                acc_[i + 1] = V::add_low(acc_[i + 1], lowest, second_);
+                acc_[i + 2] = V::add_high(acc_[i + 2], q, factor_at(n_, 1));
+            } else if (i + 1 < B) {
+                V::multiply_add(acc_[i + 1], acc_[i + 2], q, factor_at(n_, 1));
+            }
             acc_[i + 1] = V::add(acc_[i + 1], high);
             VECPHE_UNROLL
             for (int j = 2; j < B - i; j++) V::multiply_add(acc_[i + j], acc_[i + j + 1], q, factor_at(n_, j));
@@ -196,7 +203,7 @@ struct Columns {
     private:
         ConstLimbs n_;
         Limbs q_, over_;
-        Factor inverse_;
+        Factor inverse_, second_;
         Reg acc_[B + 1];
     };
 

@@ -32,7 +32,9 @@ struct Fused : L {
     static Reg limb_of(Factor x) { return L::sub(L::bits(L::minus(x, constant(kTwo52 | kSign))), L::set1(kTwo52)); }
     static Factor load_factor(const std::uint64_t* p) { return L::real(L::load(p)); }
     static void store_factor(std::uint64_t* p, Factor x) { L::store(p, L::bits(x)); }
-    static Factor low_product(Factor a, Factor b) { return above(low_half(a, b, high_half(a, b))); }
+    static Factor low_product(Factor a, Factor b) {
+        return L::fused(a, b, L::minus(constant(kTwo104), high_half(a, b)));  // exact, and no bits of 2^52 with it
+    }
     static Reg add_high(Reg acc, Factor a, Factor b) { return L::add(acc, L::bits(high_half(a, b))); }
     static Reg add_low(Reg acc, Factor a, Factor b) { return L::add(acc, L::bits(low_half(a, b, high_half(a, b)))); }
     static void multiply_add(Reg& low, Reg& high, Factor a, Factor b) {

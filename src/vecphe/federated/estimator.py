@@ -19,6 +19,7 @@ from vecphe.federated.interface import Backend
 from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
 from vecphe.federated.protocol import ProtocolResult, federated_learning
 from vecphe.federated.rounds import SERVER_NAME
+from vecphe.federated.scaling import LinearForm
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 from vecphe.plaintext.encoding import Floats
 
@@ -39,6 +40,9 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         insecure: bool = False,
         n_jobs: int | None = None,
         engine: str | None = None,
+        scale: str = "none",
+        l2: float = 0.0,
+        tol: float | None = None,
     ) -> None:
         self.n_clients = n_clients
         self.key_length = key_length
@@ -48,26 +52,27 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         self.insecure = insecure
         self.n_jobs = n_jobs
         self.engine = engine
+        self.scale = scale
+        self.l2 = l2
+        self.tol = tol
 
     def _run(
         self, X: Floats, y: Floats, groups: npt.ArrayLike | None, model: Callable[[Rows, float], GradientModel]
-    ) -> Floats:
-        """Run the protocol; the weights, those of the intercept last."""
+    ) -> LinearForm:
+        """Run the protocol; the model in the units of the data."""
         members = self._members(X, groups)
-        rows = np.column_stack([X, np.ones(len(X))])
-        config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members)}
+        config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members), "fit_intercept": True}
         self.result_: ProtocolResult = federated_learning(
-            [rows[own] for own in members.values()],
+            [X[own] for own in members.values()],
             [y[own] for own in members.values()],
-            rows,
+            X,
             y,
             config,
             names=list(members),
             model=model,
         )
         self.n_iter_ = self.result_.n_iter
-        weights: Floats = self.result_.weights[0]
-        return weights
+        return self.result_.linear()
 
     def _members(self, X: npt.NDArray[np.float64], groups: npt.ArrayLike | None) -> dict[str, Any]:
         """Rows of each client."""
@@ -143,9 +148,9 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         """
         _refuse_masks(X=X, y=y, groups=groups)
         features, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weights = self._run(features, targets, groups, LinearRegression)
-        self.coef_: Floats = weights[:-1]
-        self.intercept_ = float(weights[-1])
+        self._linear = self._run(features, targets, groups, LinearRegression)
+        self.coef_: Floats = self._linear.coefficients
+        self.intercept_ = float(self._linear.intercept)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -157,8 +162,7 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         """Predictions for rows, shape (rows,)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        predictions: npt.NDArray[np.float64] = rows @ self.coef_ + self.intercept_
-        return predictions
+        return self._linear.scores(rows)
 
 
 class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type: ignore[misc]
@@ -229,9 +233,9 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         if len(self.classes_) < 2:
             raise ValueError("y has only one class; at least two classes are needed to tell apart")
         model = partial(LogisticRegression, n_classes=len(self.classes_))
-        weights = np.atleast_2d(self._run(features, numbers.astype(np.float64), groups, model).T)
-        self.coef_: Floats = weights[:, :-1]
-        self.intercept_: Floats = weights[:, -1]
+        self._linear = self._run(features, numbers.astype(np.float64), groups, model)
+        self.coef_: Floats = np.atleast_2d(self._linear.coefficients.T)
+        self.intercept_: Floats = np.atleast_1d(self._linear.intercept)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -243,8 +247,7 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         """Scores of rows: of the second of two classes, shape (rows,), or of all classes, shape (rows, classes)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        scores: Floats = rows @ self.coef_.T + self.intercept_
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        return self._linear.scores(rows)
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
         """Probabilities of the classes, shape (rows, classes)."""

@@ -41,6 +41,20 @@ class BackendChoice(str, Enum):
     NAIVE = "naive"
 
 
+class ScaleChoice(str, Enum):
+    """Whether columns are scaled."""
+
+    FEDERATED = "federated"
+    NONE = "none"
+
+
+class TaskChoice(str, Enum):
+    """What is learned."""
+
+    REGRESSION = "regression"
+    CLASSIFICATION = "classification"
+
+
 def run_app() -> int:
     """Run the command line in `sys.argv`; the exit status."""
     warnings.showwarning = _show_warning
@@ -100,27 +114,42 @@ def run(
     data: Annotated[Path | None, typer.Option(help="CSV file with a header, instead of the diabetes data.")] = None,
     target: Annotated[str | None, typer.Option(help="Column of the CSV file to predict.")] = None,
     group: Annotated[str | None, typer.Option(help="Column of the CSV file that names each row's hospital.")] = None,
+    task: Annotated[TaskChoice | None, typer.Option(help="What to learn; else the target tells.")] = None,
+    scale: Annotated[
+        ScaleChoice | None,
+        typer.Option(help="Scale columns by encrypted means and deviations, or not; federated unless it is our data."),
+    ] = None,
+    l2: Annotated[float, typer.Option("--l2", help="L2 penalty on the weights of standardised columns.")] = 0.0,
+    tol: Annotated[
+        float | None, typer.Option(help="End when the encrypted mean loss is no longer lower by so much.")
+    ] = None,
+    model_file: Annotated[
+        Path | None, typer.Option("--model", help="Write the federated model, for vecphe predict; - is stdout.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results as JSON; - is stdout.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the JSON file if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
     jobs: crypt.Jobs = None,
     engine: crypt.EngineName = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, load_shards
-    from vecphe.cli.output import check_writable, write_json
+    from vecphe.cli.output import check_outputs, write_json, write_text
     from vecphe.cli.report import Reporter
 
     with errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         check_key_length(key_length, insecure=insecure)
-        if json_file is not None:
-            check_writable(json_file, force)
+        check_outputs({"--json": json_file, "--model": model_file}, force)
         shards = load_shards(data, target, group, clients, seed)
         comparison = Comparison(
             shards,
             backend.value,
             {"data": "diabetes" if data is None else str(data), "seed": seed},
+            None if task is None else task.value,
+            scale=("none" if data is None else "federated") if scale is None else scale.value,
+            l2=l2,
+            tol=tol,
             key_length=key_length,
             n_iter=iterations,
             eta=eta,
@@ -128,17 +157,36 @@ def run(
             n_jobs=jobs,
             engine=engine,
         )
-    reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
-    with errors_in_one_line(VecpheError), warnings.catch_warnings():
+    reporter = Reporter(to_stderr="-" in map(str, (json_file, model_file)))
+    with errors_in_one_line(VecpheError, ValueError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         reporter.print_start(comparison)
         comparison.run(reporter.watching)
     reporter.print_results(comparison)
-    if json_file is not None:
-        with errors_in_one_line(OSError):
+    with errors_in_one_line(OSError, ValueError):
+        if json_file is not None:
             write_json(json_file, comparison.as_dict(), force)
-    if not comparison.models_agree:
-        raise typer.Exit(1)
+        if not comparison.models_agree:
+            raise typer.Exit(1)
+        if model_file is not None:
+            write_text(model_file, comparison.trained.to_json(), force)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="File of vecphe run --model, or of an estimator's save.")],
+    data: Annotated[Path, typer.Argument(help="File with the columns of the model, as it came.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write; - is the standard output.")] = Path("-"),
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of each class too.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")] = False,
+) -> None:
+    """Predict the target for rows of a file, with a model that vecphe run wrote."""
+    from vecphe.cli.predict import predict_file
+
+    with errors_in_one_line(VecpheError, ValueError, OSError):
+        predict_file(model, data, out, probabilities=probabilities, force=force)
 
 
 app.add_typer(bench)

@@ -30,6 +30,7 @@ from vecphe.federated.protocol import Message, ProtocolConfig, ProtocolResult, f
 from vecphe.federated.ring import RoundDone, run_rounds
 from vecphe.federated.rounds import Contribution, Ledger, RingRound, Run
 from vecphe.federated.scaling import ColumnTotals, LinearForm, Scaling
+from vecphe.federated.trained import TrainedModel
 
 __all__ = [
     "Backend",
@@ -60,6 +61,7 @@ __all__ = [
     "Run",
     "Scaling",
     "Server",
+    "TrainedModel",
     "VectorizedBackend",
     "decrypt_vector",
     "encrypt_vector",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.data.schema import Column, Schema
 from vecphe.federated.checks import checked_int
 from vecphe.federated.parties import SERVER_NAME
 from vecphe.plaintext.encoding import Floats
@@ -24,9 +24,8 @@ __all__ = [
     "equal_blocks",
     "get_data",
     "load_csv",
-    "scale_features",
+    "read_rows",
     "shards_from_table",
-    "standardize",
 ]
 
 
@@ -94,54 +93,6 @@ def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats]
     return [X_train[rows] for rows in blocks], [y_train[rows] for rows in blocks], X[test_rows], y[test_rows]
 
 
-def standardize(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Centre columns on 0 and scale them to variance 1; a constant column is only centred.
-
-    Parameters
-    ----------
-    values : ndarray
-        Shape (rows, ...).
-
-    Returns
-    -------
-    standardized : ndarray
-        Of the same shape.
-    mean, scale : ndarray
-        ``values = standardized * scale + mean``.
-
-    Raises
-    ------
-    ValueError
-        If the variance of a column is not finite.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = np.mean(values, axis=0), np.std(values, axis=0)
-    if not np.isfinite(scale).all():
-        raise ValueError("the values are too large to standardise: their variance is not finite; scale them first")
-    scale = np.where(scale > 0, scale, 1.0)
-    return (values - mean) / scale, mean, scale
-
-
-def scale_features(values: Floats) -> Floats:
-    """Standardised features, divided by the root of their number, and a column of ones.
-
-    The division bounds the largest eigenvalue of ``X.T @ X / rows`` by 1 however the features are correlated, so
-    that gradient descent converges for every step size below 2.
-
-    Parameters
-    ----------
-    values : ndarray
-        Shape (rows, features).
-
-    Returns
-    -------
-    ndarray
-        Shape (rows, features + 1).
-    """
-    scaled = standardize(values)[0] / math.sqrt(values.shape[1])
-    return np.column_stack([scaled, np.ones(len(scaled))])
-
-
 @dataclass(frozen=True)
 class Table:
     """A CSV file: features, target and, where asked for, the group of every row.
@@ -164,20 +115,21 @@ class Table:
     groups: tuple[str, ...] | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shards:
-    """Rows shared out to clients, and the test rows.
+    """Rows shared out to clients, and the test rows, all as they came.
 
     Attributes
     ----------
     names : tuple of str
         One for each client.
     X, y : list of ndarray
-        Rows and targets of each client.
+        Rows, float64, and targets of each client, numbers or labels.
     X_test, y_test : ndarray
         Test rows and their targets.
-    target_scale : float
-        What an error in `y` is multiplied with to be in the target's own units.
+    schema : Schema
+        Names of the columns of X.
+    target : str
     """
 
     names: tuple[str, ...]
@@ -185,7 +137,8 @@ class Shards:
     y: list[Floats]
     X_test: Floats
     y_test: Floats
-    target_scale: float = 1.0
+    schema: Schema
+    target: str
 
 
 def load_csv(path: str | Path, target: str, group: str | None = None) -> Table:
@@ -221,6 +174,23 @@ def load_csv(path: str | Path, target: str, group: str | None = None) -> Table:
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     return _table(places, rows, target, group, name)
+
+
+def read_rows(path: str, schema: Schema) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """The rows of a CSV file in the columns of a model, and their lines."""
+    rows = csv_rows(read_file(path), path)
+    _, header = next(rows, (1, []))
+    for name in schema.features:
+        if header.count(name) != 1:
+            raise ValueError(f"{path}: the column {name!r} of the model must stand in line 1, once")
+    places = [header.index(name) for name in schema.features]
+    values, lines = [], []
+    for line, row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"{path}: line {line} has {len(row)} cells, but the header has {len(header)}")
+        values.append([number_of(row[place], f"{path}: line {line}, column {place + 1}") for place in places])
+        lines.append(line)
+    return np.array(values, dtype=np.float64).reshape(-1, len(places)), np.array(lines, dtype=np.int64)
 
 
 def _table(places: dict[str, int], rows: Iterable[Row], target: str, group: str | None, name: str) -> Table:
@@ -285,11 +255,8 @@ def _number(cell: str, place: str) -> float:
         raise ValueError(f"{error}; drop such columns and rows, or name the column as the group") from None
 
 
-def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
-    """Standardise a table, hold out every fifth row at random for testing, and share out the rest.
-
-    The statistics are those of the whole table, which this simulation has at hand; parties of a real run have to
-    agree on a scaling beforehand.
+def shards_from_table(table: Table, n_clients: int, seed: int = 43, target: str = "y") -> Shards:
+    """Hold out every fifth row of a table at random for testing, and share out the rest.
 
     Parameters
     ----------
@@ -298,6 +265,8 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
         Number of equal blocks; not used if the table has groups, which then are the clients.
     seed : int
         Seed of the permutation of the rows.
+    target : str
+        Name of the column to predict.
 
     Returns
     -------
@@ -313,8 +282,7 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
     if not n_test:
         raise ValueError(f"{len(order)} rows are too few; at least {_TEST_SHARE} are needed")
     test, train = order[:n_test], order[n_test:]
-    X = scale_features(table.X)
-    y, _, scale = standardize(table.y)
+    X, y = table.X, table.y
     members = _members(table, train, n_clients)
     return Shards(
         names=tuple(members),
@@ -322,7 +290,8 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
         y=[y[rows] for rows in members.values()],
         X_test=X[test],
         y_test=y[test],
-        target_scale=float(scale),
+        schema=Schema(tuple(Column(name) for name in table.features)),
+        target=target,
     )
 
 

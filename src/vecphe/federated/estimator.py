@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import chain, count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from vecphe.data.schema import Column, Schema
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
 from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
 from vecphe.federated.protocol import ProtocolResult, federated_learning
 from vecphe.federated.rounds import SERVER_NAME
 from vecphe.federated.scaling import LinearForm
+from vecphe.federated.trained import TrainedModel
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 from vecphe.plaintext.encoding import Floats
 
@@ -74,6 +77,35 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         self.n_iter_ = self.result_.n_iter
         return self.result_.linear()
 
+    def _trained(self) -> TrainedModel:
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", [f"x{place}" for place in range(self.n_features_in_)])
+        schema = Schema(tuple(Column(str(name)) for name in names))
+        return TrainedModel.of(schema, "y", getattr(self, "classes_", None), self.result_.scalings[0], self._linear)
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the model as a file of docs/format.md, for `vecphe predict` and `TrainedModel.load`.
+
+        Its columns have the names that a data frame gave them, else "x0" and so on; its target is called "y".
+
+        Parameters
+        ----------
+        path : str or Path
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels of the classes are no texts, numbers or booleans.
+        FileExistsError, OSError
+        """
+        self._trained().save(path, force=force)
+
+    def to_sklearn(self) -> Any:
+        """A plain `LinearRegression` or `LogisticRegression` of scikit-learn with these coefficients."""
+        return self._trained().to_sklearn()
+
     def _members(self, X: npt.NDArray[np.float64], groups: npt.ArrayLike | None) -> dict[str, Any]:
         """Rows of each client."""
         if groups is None:
@@ -115,6 +147,13 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         Workers for encryption and decryption, as joblib counts them.
     engine : str, default=None
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    scale : {"none", "federated"}, default="none"
+        With "federated" all clients scale by the same means and deviations, of encrypted totals, and count by their
+        rows; every `eta` below 2 then suits, whatever the columns are, and the model is that of the pooled rows.
+    l2 : float, default=0.0
+        Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
+    tol : float, default=None
+        End the run when the mean loss of the clients, encrypted like gradients, is no longer lower by so much.
 
     Attributes
     ----------
@@ -169,7 +208,7 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
     """Logistic regression, of two classes or more, by gradient descent on encrypted gradients.
 
     All parties run in this process: it shows what the protocol computes, and how fast, on data at hand. The classes
-    are known to all clients; not every client needs rows of each. There is no regularisation.
+    are known to all clients; not every client needs rows of each.
 
     Parameters
     ----------
@@ -190,6 +229,13 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         Workers for encryption and decryption, as joblib counts them.
     engine : str, default=None
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    scale : {"none", "federated"}, default="none"
+        With "federated" all clients scale by the same means and deviations, of encrypted totals, and count by their
+        rows; every `eta` below 2 then suits, whatever the columns are, and the model is that of the pooled rows.
+    l2 : float, default=0.0
+        Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
+    tol : float, default=None
+        End the run when the mean loss of the clients, encrypted like gradients, is no longer lower by so much.
 
     Attributes
     ----------

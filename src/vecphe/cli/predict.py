@@ -1,0 +1,51 @@
+"""The job of `vecphe predict`: rows of a file through a model of `vecphe run --model`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from vecphe.cli.output import check_writable, write_text
+from vecphe.federated import TrainedModel
+from vecphe.federated.data import read_rows
+from vecphe.plaintext.encoding import Floats
+
+__all__ = ["predict_file"]
+
+
+def predict_file(model_path: Path, data: Path, out: Path, *, probabilities: bool, force: bool) -> None:
+    """Write a line for each row of `data`, below a header.
+
+    Raises
+    ------
+    ValueError, OSError
+        If one of the files is none of its kind, or cannot be read or written.
+    """
+    check_writable(out, force)
+    model = TrainedModel.load(model_path)
+    if probabilities and model.classes is None:
+        raise ValueError(f"{model_path}: a model of a regression has no probabilities: leave out --probabilities")
+    X, _ = read_rows(str(data), model.schema)
+    write_text(out, _table(model, X, probabilities), force)
+
+
+def _table(model: TrainedModel, X: Floats, probabilities: bool) -> str:
+    with np.errstate(over="ignore", invalid="ignore"):
+        columns = [model.predict(X).tolist()]
+        shares = model.predict_proba(X) if probabilities else np.empty((len(X), 0))
+    if model.classes is None and not np.isfinite(columns[0]).all():
+        raise ValueError(
+            "a prediction is beyond all floats: the rows are not of the kind that the model was trained on"
+        )
+    header = [model.target]
+    for label, share in zip(model.classes or (), shares.T, strict=False):
+        header.append(f"{model.target}={label}")
+        columns.append(share.tolist())
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(zip(*columns, strict=True))
+    return file.getvalue()

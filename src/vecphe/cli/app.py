@@ -126,6 +126,12 @@ def run(
     model_file: Annotated[
         Path | None, typer.Option("--model", help="Write the federated model, for vecphe predict; - is stdout.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the error a round, alone, pooled and federated: FILE.png, .svg or .pdf.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with tables and that plot into a directory.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results as JSON; - is stdout.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
@@ -134,13 +140,15 @@ def run(
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, load_shards
+    from vecphe.cli.learning import LearningFiles
     from vecphe.cli.output import check_outputs, write_json, write_text
     from vecphe.cli.report import Reporter
 
     with errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         check_key_length(key_length, insecure=insecure)
-        check_outputs({"--json": json_file, "--model": model_file}, force)
+        pictures = LearningFiles(plot, report, force)
+        check_outputs({"--json": json_file, "--model": model_file, **pictures.paths}, force)
         shards = load_shards(data, target, group, clients, seed)
         comparison = Comparison(
             shards,
@@ -170,6 +178,7 @@ def run(
             raise typer.Exit(1)
         if model_file is not None:
             write_text(model_file, comparison.trained.to_json(), force)
+        pictures.write(comparison)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any
 
 from vecphe.system import files
 
-__all__ = ["check_outputs", "check_writable", "write_json", "write_text"]
+__all__ = ["check_outputs", "check_writable", "make_directory", "write_json", "write_text"]
 
 
 def check_writable(path: Path, force: bool) -> None:
@@ -35,6 +35,19 @@ def check_outputs(paths: Mapping[str, Path | None], force: bool) -> None:
             raise ValueError(f"{seen[place]} and {option} write to the same place; give each its own")
         seen[place] = option
         check_writable(path, force)
+
+
+def make_directory(directory: Path, page: str, force: bool) -> None:
+    """Create the directory of a report, whose page must not be there yet unless forced; raise for what would fail."""
+    if directory.is_dir():
+        if (directory / page).exists() and not force:
+            raise ValueError(f"--report: {directory / page} exists; use --force to replace it")
+    elif directory.exists():
+        raise ValueError(f"--report: {directory} is not a directory")
+    elif not directory.parent.is_dir():
+        raise ValueError(f"--report: {directory.parent} does not exist; create this directory first")
+    directory.mkdir(exist_ok=True)
+    files.check_directory(directory)
 
 
 def write_json(path: Path, content: dict[str, Any], force: bool) -> None:

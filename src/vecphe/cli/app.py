@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from vecphe import __version__
-from vecphe.cli import crypt
+from vecphe.cli import crypt, data_options
 from vecphe.cli.bench import bench
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.errors import InsecureKeyWarning, VecpheError
@@ -97,9 +97,21 @@ def run(
     eta: Annotated[float, typer.Option(help="Step size.")] = 1.5,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed that cuts the data.")] = 43,
     backend: Annotated[BackendChoice, typer.Option(help="What to run; all compares.")] = BackendChoice.ALL,
-    data: Annotated[Path | None, typer.Option(help="CSV file with a header, instead of the diabetes data.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the CSV file to predict.")] = None,
-    group: Annotated[str | None, typer.Option(help="Column of the CSV file that names each row's hospital.")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CSV with a header, Parquet or .npz, in place of the diabetes data; several are a hospital each."
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column that names each row's hospital.")] = None,
+    features: data_options.Features = None,
+    drop: data_options.Drop = None,
+    categories: data_options.Categories = None,
+    missing: data_options.Missing = data_options.MissingCells.ERROR,
+    sep: data_options.Separator = None,
+    decimal: data_options.Decimal = ".",
+    encoding: data_options.Encoding = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results as JSON; - is stdout.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the JSON file if it exists.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
@@ -116,11 +128,14 @@ def run(
         check_key_length(key_length, insecure=insecure)
         if json_file is not None:
             check_writable(json_file, force)
-        shards = load_shards(data, target, group, clients, seed)
+        options = data_options.table_options(
+            target, group, features, drop, categories, missing, sep=sep, decimal=decimal, encoding=encoding
+        )
+        shards = load_shards(data or [], options, clients, seed, data_options.say)
         comparison = Comparison(
             shards,
             backend.value,
-            {"data": "diabetes" if data is None else str(data), "seed": seed},
+            {"data": ", ".join(map(str, data)) if data else "diabetes", "seed": seed},
             key_length=key_length,
             n_iter=iterations,
             eta=eta,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vecphe.cli.data_options import Decimal, Encoding, Separator, say
 from vecphe.cli.failure import errors_in_one_line
 from vecphe.cli.signals import before_workers
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, VecpheError
@@ -164,6 +165,9 @@ def encrypt(
             help="Largest magnitude; what is added must have the same. With --packed 2^15, for integers 2^55."
         ),
     ] = None,
+    sep: Separator = None,
+    decimal: Decimal = ".",
+    encoding: Encoding = None,
     jobs: Jobs = None,
     engine: EngineName = None,
     force: Force = False,
@@ -172,29 +176,33 @@ def encrypt(
     """Encrypt the numbers of a CSV or .npy file."""
     from vecphe.cli.output import check_writable
     from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
-    from vecphe.cli.table import check_start, parse_values, place
+    from vecphe.cli.table import check_start, parse_values
+    from vecphe.data import ReadOptions
 
     with errors_in_one_line(*_ERRORS):
         check_streams([source])
         check_writable(Path(out), force)
         public_key = load_public_key(key, insecure, engine)
         name = _shown(source)
-        data = read_input(source, partial(check_start, name=name))
-        values, header = parse_values(data, name)
-        if header is not None:
-            print(f"note: {name}, line 1 is taken as a header", file=sys.stderr)
-        encoding = _encoding(max_abs, packed, values.dtype.kind != "f")
-        outside = encoding.first_outside(values)
+        options = ReadOptions(sep, decimal, encoding)
+        numbers = parse_values(read_input(source, partial(check_start, name=name, encoding=encoding)), name, options)
+        values = numbers.values
+        if numbers.has_index:
+            say(f"{name}: column 1 is left out: it has no name, as an index that pandas writes")
+        if numbers.names is not None:
+            say(f"{name}, line 1 is taken as a header")
+        form = _encoding(max_abs, packed, values.dtype.kind != "f")
+        outside = form.first_outside(values)
         if outside is not None:
             raise ValueError(
-                f"{name}, {place(data, header, outside)}: a magnitude beyond {encoding.max_abs}; "
+                f"{name}, {numbers.place(outside)}: a magnitude beyond {form.max_abs}; "
                 "give the largest one with --max-abs"
             )
         try:
-            array = public_key.encrypt(values, packed=packed, encoding=encoding, n_jobs=jobs)
+            array = public_key.encrypt(values, packed=packed, encoding=form, n_jobs=jobs)
         except (PlaintextOverflowError, LayoutMismatchError):
             raise ValueError(
-                f"magnitudes up to {encoding.max_abs} do not fit this key of {public_key.key_length} bits; "
+                f"magnitudes up to {form.max_abs} do not fit this key of {public_key.key_length} bits; "
                 "give less with --max-abs, or take a longer key"
             ) from None
         write_output(out, array.to_bytes(), force)

@@ -21,7 +21,6 @@ from vecphe.data.csv_records import Records, read_records
 from vecphe.data.options import ReadOptions
 from vecphe.data.problems import Problems, listed, places
 from vecphe.data.text import check_text_start, utf8_of
-from vecphe.errors import TableError
 from vecphe.system.files import read_file
 from vecphe.system.memory import check_memory
 
@@ -143,15 +142,12 @@ class TypedSheet(Sheet):
             column = pc.cast(column, pa.int64(), safe=False) if whole else column
         try:
             return _labels(pc.cast(_decoded(column), pa.string()))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise TableError([(self.name, f"column {name!r} holds what is no text")]) from None
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # lists and the like name nothing
+            return Labels(np.full(len(column), -1), ())
 
 
 def _labels(column: Any) -> Labels:
-    encoded = pc.dictionary_encode(pa.chunked_array([column]) if isinstance(column, pa.Array) else column)
-    encoded = encoded.combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()
+    encoded = pc.dictionary_encode(column).combine_chunks()
     levels = encoded.dictionary.to_pylist()
     codes = pc.fill_null(encoded.indices, len(levels)).to_numpy().astype(np.int64)
     known = [number for number, level in enumerate(levels) if level.lower() not in MISSING_LABELS]
@@ -303,7 +299,7 @@ def _npz(data: bytes, name: str, problems: Problems) -> Sheet | None:
         return None
     notes: list[str] = []
     kept = _named(list(columns), name, notes, problems)
-    return _typed(name, {column: _arrow(columns[column]) for column in kept}, notes, problems)
+    return _typed(name, {column: pa.chunked_array([_arrow(columns[column])]) for column in kept}, notes, problems)
 
 
 def _arrow(column: npt.NDArray[Any]) -> Any:

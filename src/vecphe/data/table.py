@@ -27,6 +27,8 @@ class Table:
         Shape (rows,): float64, or texts that name classes.
     groups : tuple of str or None
         Name of the hospital of each row: that of its group, or of its file where there are several.
+    target : str
+        Name of the column that y is.
     notes : tuple of str
         What was left out, or has to be known.
     """
@@ -35,6 +37,7 @@ class Table:
     X: Floats
     y: npt.NDArray[Any] = field(repr=False)
     groups: tuple[str, ...] | None
+    target: str
     notes: tuple[str, ...] = ()
 
     @property

@@ -80,8 +80,9 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
     columns = tuple(_column(name, parts, options, problems) for name in wanted if name not in ends)
     names = [column.name for column in columns]
     _check_target(parts, options, problems)
-    _check_numbers(parts, [name for name in wanted if name not in parts[0].labels], options, problems)
-    kept = [_kept(part, [*names, *_ends(options)], options, problems) for part in parts]
+    empty = _check_numbers(parts, wanted, options, problems)
+    used = [name for name in [*names, *_ends(options)] if name not in empty]
+    kept = [_kept(part, used, options, problems) for part in parts]
     groups = _groups(parts, kept, options, problems)
     problems.check()
     notes = [note for sheet in sheets for note in sheet.notes]
@@ -89,7 +90,7 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
     notes += [_told_rows(part, rows) for part, rows in zip(parts, kept, strict=True) if not rows.all()]
     X = np.concatenate([_features(part, columns)[rows] for part, rows in zip(parts, kept, strict=True)])
     y = np.concatenate([_targets(part, options.target)[rows] for part, rows in zip(parts, kept, strict=True)])
-    return Table(Schema(columns), X, y, groups, tuple(notes))
+    return Table(Schema(columns), X, y, groups, options.target, tuple(notes))
 
 
 def read_rows(
@@ -136,8 +137,8 @@ def read_rows(
     for column in schema.columns:
         if column.levels:
             _take_levels(part, column, problems)
-    _check_numbers([part], [name for name in names if name not in part.labels], wanted, problems)
-    rows = _kept(part, names, wanted, problems)
+    empty = _check_numbers([part], names, wanted, problems)
+    rows = _kept(part, [name for name in names if name not in empty], wanted, problems)
     problems.check()
     return _features(part, schema.columns)[rows], sheet.places[rows]
 
@@ -300,16 +301,22 @@ def _check_target(parts: Sequence[_Part], options: TableOptions, problems: Probl
         _check_labels(part, name, "a class", problems)
 
 
-def _check_numbers(parts: Sequence[_Part], names: Sequence[str], options: TableOptions, problems: Problems) -> None:
-    names = [name for name in names if name not in parts[0].labels]
+def _check_numbers(
+    parts: Sequence[_Part], wanted: Sequence[str], options: TableOptions, problems: Problems
+) -> set[str]:
+    """Say what is wrong with columns of numbers; those without any value."""
+    names = [name for name in wanted if name not in parts[0].labels]
+    empty = set[str]()
     for name in dict.fromkeys(name for part in parts for name in part.faulty(names)):
         if all(part.missing(name).all() for part in parts):
             way = "" if name == options.target else f"; {_drop([name])}"
             problems.add(parts[0].sheet.name, f"column {name!r} is empty{way}")
+            empty.add(name)
             continue
         for part in parts:
             if part.faults(name).any():
                 _tell_faults(part, name, options, problems)
+    return empty
 
 
 def _tell_faults(part: _Part, name: str, options: TableOptions, problems: Problems) -> None:
@@ -362,8 +369,8 @@ def _kept(part: _Part, names: Sequence[str], options: TableOptions, problems: Pr
     kept = np.ones(part.n_rows, bool)
     for name in part.faulty(names):
         missing = part.missing(name)
-        if not missing.any() or (missing.all() and name not in part.labels and options.missing != "mean"):
-            continue  # an empty column is told as one
+        if not missing.any():
+            continue
         if options.missing == "drop":
             kept &= ~missing
         elif options.missing == "error" or name in _ends(options):

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from vecphe.cli.app import app
 from vecphe.cli.comparison import Comparison, load_shards
+from vecphe.data import TableOptions
 from vecphe.federated import TrainedModel
 
 SHORT = ["run", "--key-length", "256", "--insecure", "--backend", "packed", "--iterations", "40"]
@@ -36,6 +37,10 @@ def write_table(path, kind, n=120):
     lines += [f"{big[i]},{tiny[i]},{dose[i]},7,{wards[i]},{target[i]}" for i in order]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def shards_of(path):
+    return load_shards([path], TableOptions(target="y", group="ward"), None, 43, print)
 
 
 @pytest.fixture(params=["floats", "0 and 1", "three classes"])
@@ -89,7 +94,7 @@ def test_figures_are_those_of_scikit_learn(outcome):
 
     kind, _, content, path = outcome
     model = TrainedModel.load(path / "m.json")
-    shards = load_shards(path / "data.csv", "y", "ward", None, 43)
+    shards = shards_of(path / "data.csv")
     X, y = shards.X_test, shards.y_test
     figures = content["test"]["federated"]
     plain = model.to_sklearn()
@@ -116,7 +121,9 @@ def test_predictions_for_the_raw_columns_have_the_reported_error(outcome):
     assert lines[0] == "y"
     rows = list(csv.DictReader((path / "data.csv").read_text().splitlines()))
     assert len(lines) == len(rows) + 1
-    test = np.random.RandomState(43).permutation(len(rows))[: len(rows) // 5]
+    test_rows = {tuple(row) for row in shards_of(path / "data.csv").X_test.tolist()}
+    raw = [tuple(float(row[name]) for name in ("big", "tiny", "dose", "same")) for row in rows]
+    test = [place for place, row in enumerate(raw) if row in test_rows]
     predicted, true = np.array(lines[1:], dtype=float)[test], np.array([float(row["y"]) for row in rows])[test]
     if kind == "floats":
         assert np.mean((predicted - true) ** 2) == pytest.approx(content["test"]["federated"]["mse"], rel=1e-9)
@@ -152,6 +159,39 @@ def test_columns_are_found_by_name(outcome):
     result = invoke("predict", path / "m.json", path / "less.csv")
     assert result.exit_code == 2
     assert "'big'" in result.output
+
+
+def test_texts_are_classes_and_categories_are_columns(tmp_path):
+    """A target of yes and no, a category of which one level is at one hospital alone, missing cells, a semicolon."""
+    rng = np.random.default_rng(2)
+    lines = ["dose;drug;ward;sick"]
+    for i in range(90):
+        dose, ward = rng.normal(), "abc"[i % 3]
+        drug = "z" if ward == "c" and i % 2 else "xy"[int(rng.integers(0, 2))]
+        sick = "yes" if dose + (drug == "x") > 0.5 else "no"
+        cell = "" if i % 9 == 0 else f"{dose}".replace(".", ",")
+        lines.append(f"{cell};{drug};{ward};{sick}")
+    data = tmp_path / "data.csv"
+    data.write_text("\n".join(lines))
+    how = ["--sep", ";", "--decimal", ",", "--missing", "mean"]
+    arguments = ["--data", data, "--target", "sick", "--group", "ward", "--categories", "drug", *how]
+    result = invoke(*SHORT, *arguments, "--model", tmp_path / "m.json")
+    assert result.exit_code == 0, result.output
+    assert "classification of 'sick', 2 classes; columns scaled" in result.output
+    model = TrainedModel.load(tmp_path / "m.json")
+    assert (model.features, model.classes) == (("dose", "drug=y", "drug=z"), ("no", "yes"))
+    header, *predicted = invoke("predict", tmp_path / "m.json", data, *how).stdout.split()
+    assert (header, len(predicted)) == ("sick", 90)
+    assert np.mean([line.endswith(label) for line, label in zip(lines[1:], predicted, strict=True)]) > 0.75
+    dropped = invoke("predict", tmp_path / "m.json", data, *how[:-1], "drop").stdout.splitlines()
+    assert dropped[0] == "line,sick"
+    assert [int(line.split(",")[0]) for line in dropped[1:]] == [i + 2 for i in range(90) if i % 9]
+    assert [line.split(",")[1] for line in dropped[1:]] == [label for i, label in enumerate(predicted) if i % 9]
+    refused = invoke("predict", tmp_path / "m.json", data, *how[:-2])
+    assert refused.exit_code == 2
+    assert "--missing" in refused.output
+    wrong = invoke(*SHORT, *arguments, "--scale", "none").output
+    assert "--missing mean fills in the means that --scale federated finds" in wrong
 
 
 def test_h64_predictions_replace_nothing_unless_forced(outcome):
@@ -272,7 +312,7 @@ def test_names_are_drawn_as_they_are(tmp_path):
 def test_curves_end_at_the_reported_errors(tmp_path):
     data = write_table(tmp_path / "data.csv", "floats")
     comparison = Comparison(
-        load_shards(data, "y", "ward", None, 43), "packed", {}, key_length=256, insecure=True, n_iter=5,
+        shards_of(data), "packed", {}, key_length=256, insecure=True, n_iter=5,
         scale="federated",
     )  # fmt: skip
     from contextlib import nullcontext

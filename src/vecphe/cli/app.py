@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from vecphe import __version__
-from vecphe.cli import crypt
+from vecphe.cli import crypt, data_options
 from vecphe.cli.bench import bench
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.errors import InsecureKeyWarning, VecpheError
@@ -111,9 +111,21 @@ def run(
     eta: Annotated[float, typer.Option(help="Step size.")] = 1.5,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed that cuts the data.")] = 43,
     backend: Annotated[BackendChoice, typer.Option(help="What to run; all compares.")] = BackendChoice.ALL,
-    data: Annotated[Path | None, typer.Option(help="CSV file with a header, instead of the diabetes data.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the CSV file to predict.")] = None,
-    group: Annotated[str | None, typer.Option(help="Column of the CSV file that names each row's hospital.")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CSV with a header, Parquet or .npz, in place of the diabetes data; several are a hospital each."
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column that names each row's hospital.")] = None,
+    features: data_options.Features = None,
+    drop: data_options.Drop = None,
+    categories: data_options.Categories = None,
+    missing: data_options.Missing = data_options.MissingCells.ERROR,
+    sep: data_options.Separator = None,
+    decimal: data_options.Decimal = ".",
+    encoding: data_options.Encoding = None,
     task: Annotated[TaskChoice | None, typer.Option(help="What to learn; else the target tells.")] = None,
     scale: Annotated[
         ScaleChoice | None,
@@ -149,15 +161,21 @@ def run(
         check_key_length(key_length, insecure=insecure)
         pictures = LearningFiles(plot, report, force)
         check_outputs({"--json": json_file, "--model": model_file, **pictures.paths}, force)
-        shards = load_shards(data, target, group, clients, seed)
+        options = data_options.table_options(
+            target, group, features, drop, categories, missing, sep=sep, decimal=decimal, encoding=encoding
+        )
+        if options is not None and task is TaskChoice.REGRESSION:
+            options = replace(options, labels=False)
+        shards = load_shards(data or [], options, clients, seed, data_options.say)
         comparison = Comparison(
             shards,
             backend.value,
-            {"data": "diabetes" if data is None else str(data), "seed": seed},
+            {"data": ", ".join(map(str, data)) if data else "diabetes", "seed": seed},
             None if task is None else task.value,
-            scale=("none" if data is None else "federated") if scale is None else scale.value,
+            scale=("federated" if data else "none") if scale is None else scale.value,
             l2=l2,
             tol=tol,
+            missing="mean" if missing is data_options.MissingCells.MEAN else "error",
             key_length=key_length,
             n_iter=iterations,
             eta=eta,
@@ -186,6 +204,10 @@ def predict(
     model: Annotated[Path, typer.Argument(help="File of vecphe run --model, or of an estimator's save.")],
     data: Annotated[Path, typer.Argument(help="File with the columns of the model, as it came.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write; - is the standard output.")] = Path("-"),
+    missing: data_options.Missing = data_options.MissingCells.ERROR,
+    sep: data_options.Separator = None,
+    decimal: data_options.Decimal = ".",
+    encoding: data_options.Encoding = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each class too.")
     ] = False,
@@ -193,9 +215,11 @@ def predict(
 ) -> None:
     """Predict the target for rows of a file, with a model that vecphe run wrote."""
     from vecphe.cli.predict import predict_file
+    from vecphe.data import ReadOptions
 
     with errors_in_one_line(VecpheError, ValueError, OSError):
-        predict_file(model, data, out, probabilities=probabilities, force=force)
+        reading = ReadOptions(sep, decimal, encoding)
+        predict_file(model, data, out, reading, missing=missing.value, probabilities=probabilities, force=force)
 
 
 app.add_typer(bench)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,7 @@ from vecphe.bench.estimate import Plan, rough_seconds
 from vecphe.bench.records import BACKENDS
 from vecphe.bench.workloads import naive_module
 from vecphe.cli.outcome import ERRORS, Outcome, constant_form, error_of, quality
-from vecphe.data.schema import Column, Schema
+from vecphe.data import Column, Schema, TableOptions
 from vecphe.federated import (
     ProtocolConfig,
     ProtocolResult,
@@ -26,7 +26,7 @@ from vecphe.federated import (
     get_data,
     local_learning,
 )
-from vecphe.federated.data import Shards, load_csv, shards_from_table
+from vecphe.federated.data import Shards, load_tables, shards_from_table
 from vecphe.federated.tasks import task_of
 
 __all__ = ["Comparison", "load_shards"]
@@ -40,23 +40,33 @@ _DIABETES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 Watching = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
-def load_shards(path: Path | None, target: str | None, group: str | None, clients: int | None, seed: int) -> Shards:
-    """The diabetes data, or a CSV file, shared out to clients; raise ValueError for options that do not fit."""
+def load_shards(
+    paths: Sequence[Path], options: TableOptions | None, clients: int | None, seed: int, say: Callable[[str], None]
+) -> Shards:
+    """The diabetes data, or files, shared out to clients; raise ValueError for options that do not fit."""
     n_clients = 5 if clients is None else clients
-    if path is None:
-        if target is not None or group is not None:
-            raise ValueError("--target and --group name columns of a file: give it with --data")
+    if not paths:
+        if options is not None:
+            raise ValueError("options about columns and files need a file: give it with --data")
         X, y, X_test, y_test = get_data(n_clients, seed)
         names = tuple(f"Hospital {i}" for i in range(1, n_clients + 1))
         schema = Schema(tuple(map(Column, _DIABETES)))
         return Shards(names, [rows[:, :-1] for rows in X], y, X_test[:, :-1], y_test, schema, "progression")
-    if target is None:
+    if options is None or not options.target:
         raise ValueError("--data needs --target, the name of the column to predict")
-    if group is not None and clients is not None:
-        raise ValueError("--clients and --group exclude each other: with --group, every group is a client")
-    shards = shards_from_table(load_csv(path, target, group), n_clients, seed, target)
+    if options.group is not None and len(paths) > 1:
+        raise ValueError("several files are a hospital each: give one file with --group, or leave --group out")
+    if clients is not None and (options.group is not None or len(paths) > 1):
+        each = "file" if len(paths) > 1 else "group"
+        raise ValueError(f"--clients does not go with --group or several files: every {each} is a client")
+    table = load_tables(paths, options)
+    for note in table.notes:
+        say(note)
+    shards = shards_from_table(table, n_clients, seed, options.target)
     if len(shards.names) < 3:
-        raise ValueError(f"{path}: the column {group!r} has {len(shards.names)} groups; at least 3 are needed")
+        found = f"{len(paths)} files" if len(paths) > 1 else f"{paths[0]}: the column {options.group!r}"
+        count = "are given" if len(paths) > 1 else f"has {len(shards.names)} groups"
+        raise ValueError(f"{found} {count}; at least 3 are needed")
     return shards
 
 

@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import typer
 
+from vecphe.errors import TableError
+
 __all__ = ["errors_in_one_line", "fail", "one_line", "print_error"]
 
 # What the library tells callers in Python to pass, and the option that is meant.
@@ -16,6 +18,9 @@ _OPTIONS = {
     "pass insecure=True": "give --insecure",
     "pass force=True": "give --force",
     "n_jobs == 0": "--jobs 0",
+    "scale='none'": "--scale none",
+    "scale='federated'": "--scale federated",
+    "missing='mean'": "--missing mean",
 }
 
 
@@ -25,8 +30,10 @@ def one_line(text: object) -> str:
 
 
 def print_error(error: object) -> None:
-    """Tell an error, or a text, on stderr, in the words of the command line."""
-    print(f"error: {_in_options(one_line(_text(error)))}", file=sys.stderr)
+    """Tell an error, or a text, on stderr, in the words of the command line; a line each of several problems."""
+    lines = error.lines() if isinstance(error, TableError) else [_text(error)]
+    told = [_in_options(one_line(line)) for line in lines]
+    print("error: " + "\n  ".join(told), file=sys.stderr)
 
 
 def _text(error: object) -> object:

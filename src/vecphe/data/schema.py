@@ -14,7 +14,7 @@ __all__ = ["Column", "Schema"]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of numbers, or of categories.
 

@@ -210,7 +210,7 @@ def test_h63_files_that_are_no_tables(main_here, tmp_path, kind):
         "directory": "data.csv: Is a directory",
         "empty": "data.csv: the file is empty",
         "binary": "data.csv: not UTF-8 text",
-        "text column": "data.csv: line 2, column 1: not a number",
+        "text column": "data.csv: column 'a', from line 2 on: text, not numbers; --drop a",
         "two groups": "data.csv: the column 'g' has 2 groups",
     }
     fails(main_here("run", "--data", str(path), "--target", "y", "--group", "g"), words[kind])

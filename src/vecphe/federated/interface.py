@@ -224,6 +224,7 @@ class EncryptionKey(ABC):
     backend: str
     n: int
     fingerprint: str
+    wider_range: str = ""  # what who makes the key has to type for a range that takes larger numbers
 
     _readers: ClassVar[dict[str, type[EncryptionKey]]] = {}
 
@@ -296,6 +297,11 @@ class EncryptionKey(ABC):
     def for_party(self) -> Encryptor:
         """What one party encrypts its vectors with."""
         return Encryptor(self)
+
+    @property
+    def exact_integers(self) -> tuple[int, int]:
+        """(bits, scale): all integers v below 2^bits in magnitude are encrypted exactly, as ``v * 2**-scale``."""
+        raise TypeError(f"keys of the backend {self.backend} do not say which integers they encrypt exactly")
 
     @abstractmethod
     def prepare(self, n_vectors: int, length: int) -> None:

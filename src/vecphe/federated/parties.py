@@ -35,7 +35,7 @@ from vecphe.federated.models import (
 )
 from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
-from vecphe.plaintext.encoding import Floats, as_plain_array
+from vecphe.plaintext.encoding import FixedPoint, Floats, as_plain_array
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 
@@ -188,9 +188,10 @@ class Party:
         try:
             own = self._encrypted(self.pubkey, update)._recorded((contribution,))
         except (InvalidPlaintextError, PlaintextOverflowError) as error:
+            wider = self.pubkey.wider_range or "ask who made the key for one with a larger max_abs"
             raise ProtocolError(
-                f"{self.name}: its {self._sends} cannot be encoded; scale the data or lower eta, or give the backend "
-                "an encoding with a larger max_abs. It sent nothing"
+                f"{self.name}: its {self._sends} cannot be encoded, a magnitude is beyond the range; scale the data, "
+                f"lower eta, or take a wider range: {wider}. It sent nothing"
             ) from error
         if sum_to is None:
             return own
@@ -252,6 +253,8 @@ class Client(Party):
         Makes the model of the checked rows and the step size: a `GradientModel`.
     eta : float
         Step size for the means of a run; `gradient_step` and `fit` take their own.
+    sends_loss : bool
+        Send the loss of the own rows behind the gradient: its mean tells when to stop.
 
     Attributes
     ----------
@@ -272,8 +275,10 @@ class Client(Party):
         *,
         model: Callable[[Rows, float], GradientModel] = LinearRegression,
         eta: float = 0.01,
+        sends_loss: bool = False,
     ) -> None:
         super().__init__(name, model(Rows.checked(name, X, y), eta), pubkey)
+        self.sends_loss = sends_loss
 
     @classmethod
     def of_rows(
@@ -284,10 +289,12 @@ class Client(Party):
         *,
         model: Callable[[Rows, float], GradientModel] = LinearRegression,
         eta: float = 0.01,
+        sends_loss: bool = False,
     ) -> Client:
         """A client of rows that were checked and copied before."""
         client = cls.__new__(cls)
         Party.__init__(client, name, model(rows, eta), pubkey)
+        client.sends_loss = sends_loss
         return client
 
     @property
@@ -327,9 +334,17 @@ class Client(Party):
             self.model.step(flat.reshape(shape), eta)
 
     def _flat_update(self) -> Floats:
-        gradient = self.compute_gradient()  # which checks it
-        self._shapes = [gradient.shape]
-        return gradient.ravel()
+        if not self.sends_loss:
+            gradient = self.compute_gradient()  # which checks it
+            self._shapes = [gradient.shape]
+            return gradient.ravel()
+        with self.clock.measure("gradient"):
+            gradient, loss = self.model.gradient_and_loss()
+            flat = np.append(gradient, loss)
+        if not np.isfinite(flat).all():
+            raise self._not_finite()
+        self._shapes = [gradient.shape, ()]
+        return flat
 
     def compute_gradient(self) -> Floats:
         """Gradient of the model's loss on the own rows; for the linear model ``X.T @ (X @ w - y) / rows``.
@@ -366,6 +381,10 @@ class Server:
         Decrypt sums of fewer than 3 clients too.
     engine : str, optional
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    encoding : FixedPoint, optional
+        How numbers become integers; a backend that is no name has its own.
+    max_abs, max_terms : number, optional
+        Range and number of sums, in place of those of the encoding.
 
     Attributes
     ----------
@@ -388,11 +407,15 @@ class Server:
         *,
         unsafe_few_clients: bool = False,
         engine: str | None = None,
+        encoding: FixedPoint | None = None,
+        max_abs: float | None = None,
+        max_terms: int | None = None,
     ) -> None:
         check_bool("insecure", insecure)
         self.clock = PhaseClock()
+        made = backend_named(backend, engine=engine, encoding=encoding, max_abs=max_abs, max_terms=max_terms)
         with self.clock.measure("keygen"):
-            self.pubkey, self.privkey = backend_named(backend, engine=engine).generate_keys(key_length, insecure)
+            self.pubkey, self.privkey = made.generate_keys(key_length, insecure)
         self.ledger = Ledger(self.pubkey.run, unsafe_few_clients)
 
     def change_members(self, members: Sequence[str] | int) -> None:

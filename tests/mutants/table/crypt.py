@@ -32,8 +32,8 @@ MUTANTS = [
     Mutant(
         (39,),
         CRYPT,
-        "write_output(out, total.to_bytes(), force)",
-        "write_output(out, total.to_bytes(rerandomize=False), force)",
+        "            data = total.to_bytes()\n",
+        "            data = total.to_bytes(rerandomize=False)\n",
         (f"{TESTS}test_h39_a_file_added_to_its_negative_is_rerandomised",),
     ),
     Mutant(
@@ -123,7 +123,7 @@ MUTANTS = [
         "        replace_file(path, data, mode=mode)\n",
         (OUTPUTS,),
     ),
-    Mutant((65,), CRYPT, "encoding=encoding, n_jobs=jobs)", "encoding=encoding)", (f"{TESTS}test_h65_jobs",)),
+    Mutant((65,), CRYPT, "encoding=form, n_jobs=jobs)", "encoding=form)", (f"{TESTS}test_h65_jobs",)),
     Mutant((66,), TABLE, '(cell[0].isalpha() or cell[0] == "_")', "True", (NO_TABLE,)),
     Mutant(
         (67,),

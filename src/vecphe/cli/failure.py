@@ -18,6 +18,9 @@ _OPTIONS = {
     "pass insecure=True": "give --insecure",
     "pass force=True": "give --force",
     "n_jobs == 0": "--jobs 0",
+    "scale='none'": "--scale none",
+    "scale='federated'": "--scale federated",
+    "missing='mean'": "--missing mean",
 }
 
 

@@ -75,6 +75,10 @@ class _NaiveKey(EncryptionKey, backends=["naive"]):
         self.n = public_key.n
         self.fingerprint = PublicNumbers(public_key.n).fingerprint
 
+    @property
+    def exact_integers(self) -> tuple[int, int]:
+        return 52, 0  # an exponent of 0 for each, where that of a float would tell its size
+
     def prepare(self, n_vectors: int, length: int) -> None:
         """Nothing: phe computes every randomizer from scratch."""
 
@@ -209,6 +213,10 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
         self._encoding = encoding
         self._packed = packed
         self._n_jobs = n_jobs
+
+    @property
+    def exact_integers(self) -> tuple[int, int]:
+        return min(self._encoding.unit.bit_length() - 1, 52), self._encoding.fraction_bits
 
     def prepare(self, n_vectors: int, length: int) -> None:
         slots = SlotLayout.for_key(self._encoding, self.key_length).slots if self._packed else 1

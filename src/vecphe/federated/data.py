@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.data import Table, TableOptions, read_table
+from vecphe.data import Schema, Table, TableOptions, read_table
 from vecphe.federated.checks import checked_int
 from vecphe.federated.parties import SERVER_NAME
 from vecphe.plaintext.encoding import Floats
@@ -23,9 +22,7 @@ __all__ = [
     "get_data",
     "load_csv",
     "load_tables",
-    "scale_features",
     "shards_from_table",
-    "standardize",
 ]
 
 
@@ -93,76 +90,30 @@ def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats]
     return [X_train[rows] for rows in blocks], [y_train[rows] for rows in blocks], X[test_rows], y[test_rows]
 
 
-def standardize(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Centre columns on 0 and scale them to variance 1; a constant column is only centred.
-
-    Parameters
-    ----------
-    values : ndarray
-        Shape (rows, ...).
-
-    Returns
-    -------
-    standardized : ndarray
-        Of the same shape.
-    mean, scale : ndarray
-        ``values = standardized * scale + mean``.
-
-    Raises
-    ------
-    ValueError
-        If the variance of a column is not finite.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = np.mean(values, axis=0), np.std(values, axis=0)
-    if not np.isfinite(scale).all():
-        raise ValueError("the values are too large to standardise: their variance is not finite; scale them first")
-    scale = np.where(scale > 0, scale, 1.0)
-    return (values - mean) / scale, mean, scale
-
-
-def scale_features(values: Floats) -> Floats:
-    """Standardised features, divided by the root of their number, and a column of ones.
-
-    The division bounds the largest eigenvalue of ``X.T @ X / rows`` by 1 however the features are correlated, so
-    that gradient descent converges for every step size below 2.
-
-    Parameters
-    ----------
-    values : ndarray
-        Shape (rows, features).
-
-    Returns
-    -------
-    ndarray
-        Shape (rows, features + 1).
-    """
-    scaled = standardize(values)[0] / math.sqrt(values.shape[1])
-    return np.column_stack([scaled, np.ones(len(scaled))])
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shards:
-    """Rows shared out to clients, and the test rows.
+    """Rows shared out to clients, and the test rows, all as they came.
 
     Attributes
     ----------
     names : tuple of str
         One for each client.
     X, y : list of ndarray
-        Rows and targets of each client.
+        Rows, float64, and targets of each client, numbers or labels.
     X_test, y_test : ndarray
         Test rows and their targets.
-    target_scale : float
-        What an error in `y` is multiplied with to be in the target's own units.
+    schema : Schema
+        Names of the columns of X.
+    target : str
     """
 
     names: tuple[str, ...]
     X: list[Floats]
-    y: list[Floats]
+    y: list[npt.NDArray[Any]]
     X_test: Floats
-    y_test: Floats
-    target_scale: float = 1.0
+    y_test: npt.NDArray[Any]
+    schema: Schema
+    target: str
 
 
 def load_csv(path: str | Path, target: str, group: str | None = None, **options: Any) -> Table:
@@ -200,11 +151,8 @@ def load_tables(paths: Sequence[str | Path], options: TableOptions) -> Table:
     return read_table([str(path) for path in paths], replace(options, reserved=(SERVER_NAME,)))
 
 
-def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
-    """Standardise a table, hold out a fifth of the rows at random for testing, and share out the rest.
-
-    The statistics are those of the whole table, which this simulation has at hand; parties of a real run have to
-    agree on a scaling beforehand.
+def shards_from_table(table: Table, n_clients: int, seed: int = 43, target: str = "y") -> Shards:
+    """Hold out a fifth of the rows of a table at random for testing, and share out the rest.
 
     Parameters
     ----------
@@ -214,6 +162,8 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
         out a fifth of its own rows.
     seed : int
         Seed of the permutation of the rows.
+    target : str
+        Name of the column to predict.
 
     Returns
     -------
@@ -229,17 +179,15 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
     if not len(test):
         own = "" if table.groups is None else " of one hospital"
         raise ValueError(f"{len(order)} rows are too few; at least {_TEST_SHARE}{own} are needed")
-    if table.has_labels:
-        raise ValueError("the target holds text; its values must be numbers")
-    X = scale_features(table.X)
-    y, _, scale = standardize(table.y)
+    X, y = table.X, table.y
     return Shards(
         names=tuple(members),
         X=[X[rows] for rows in members.values()],
         y=[y[rows] for rows in members.values()],
         X_test=X[test],
         y_test=y[test],
-        target_scale=float(scale),
+        schema=table.schema,
+        target=target,
     )
 
 

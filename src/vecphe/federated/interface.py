@@ -292,6 +292,11 @@ class EncryptionKey(ABC):
         """Bits of n."""
         return self.n.bit_length()
 
+    @property
+    def exact_integers(self) -> tuple[int, int]:
+        """(bits, scale): all integers v below 2^bits in magnitude are encrypted exactly, as ``v * 2**-scale``."""
+        raise TypeError(f"keys of the backend {self.backend} do not say which integers they encrypt exactly")
+
     @abstractmethod
     def prepare(self, n_vectors: int, length: int) -> None:
         """Do now what the encryption of `n_vectors` vectors of `length` values can have done beforehand."""

@@ -221,6 +221,8 @@ class Client(Party):
         Makes the model of the checked rows and the step size: a `GradientModel`.
     eta : float
         Step size for the means of a run; `gradient_step` and `fit` take their own.
+    sends_loss : bool
+        Send the loss of the own rows behind the gradient: its mean tells when to stop.
 
     Attributes
     ----------
@@ -241,8 +243,10 @@ class Client(Party):
         *,
         model: Callable[[Rows, float], GradientModel] = LinearRegression,
         eta: float = 0.01,
+        sends_loss: bool = False,
     ) -> None:
         super().__init__(name, model(Rows.checked(name, X, y), eta), pubkey)
+        self.sends_loss = sends_loss
 
     @classmethod
     def of_rows(
@@ -253,10 +257,12 @@ class Client(Party):
         *,
         model: Callable[[Rows, float], GradientModel] = LinearRegression,
         eta: float = 0.01,
+        sends_loss: bool = False,
     ) -> Client:
         """A client of rows that were checked and copied before."""
         client = cls.__new__(cls)
         Party.__init__(client, name, model(rows, eta), pubkey)
+        client.sends_loss = sends_loss
         return client
 
     @property
@@ -296,9 +302,17 @@ class Client(Party):
             self.model.step(flat.reshape(shape), eta)
 
     def _flat_update(self) -> Floats:
-        gradient = self.compute_gradient()  # which checks it
-        self._shapes = [gradient.shape]
-        return gradient.ravel()
+        if not self.sends_loss:
+            gradient = self.compute_gradient()  # which checks it
+            self._shapes = [gradient.shape]
+            return gradient.ravel()
+        with self.clock.measure("gradient"):
+            gradient, loss = self.model.gradient_and_loss()
+            flat = np.append(gradient, loss)
+        if not np.isfinite(flat).all():
+            raise self._not_finite()
+        self._shapes = [gradient.shape, ()]
+        return flat
 
     def compute_gradient(self) -> Floats:
         """Gradient of the model's loss on the own rows; for the linear model ``X.T @ (X @ w - y) / rows``.

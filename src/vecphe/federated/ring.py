@@ -124,6 +124,7 @@ def run_rounds(
     max_restarts: int = 1,
     unsafe_drop_clients: bool = False,
     record: Record | None = None,
+    broadcast: str = "mean-gradient",
 ) -> Iterator[RoundDone]:
     """Run rounds of the protocol with any models; each is run when the iterator is asked for it.
 
@@ -139,6 +140,8 @@ def run_rounds(
         Go on without a party that is lost for good: its last update becomes computable.
     record : callable, optional
         Called with (round, sender, receiver, kind, function that makes the payload) for every message.
+    broadcast : str
+        The kind of the messages with the mean.
 
     Yields
     ------
@@ -159,7 +162,7 @@ def run_rounds(
             mean = server.decrypt_aggregate(total, len(members))
         for party in members:
             if record is not None:
-                record(number, server.name, party.name, "mean-gradient", partial(_mean_payload, mean))
+                record(number, server.name, party.name, broadcast, partial(_mean_payload, mean))
             party.receive(mean)
         yield RoundDone(number, members, total, mean)
 

@@ -87,7 +87,7 @@ def test_names_of_a_data_frame_are_those_of_the_columns():
     assert content["columns"] == [{"name": "age"}, {"name": "dose"}, {"name": "é"}]
 
 
-def test_files_are_not_replaced_unless_asked_for(tmp_path):
+def test_h64_files_are_not_replaced_unless_asked_for(tmp_path):
     model = FederatedLinearRegression(**{**SCALED, "n_iter": 1}).fit(*data())
     path = tmp_path / "m.json"
     path.write_text("precious")
@@ -247,6 +247,19 @@ def test_h36_what_is_no_model_is_refused(good, change):
 def test_h37_hostile_json_is_refused(text):
     with pytest.raises(SerializationError):
         TrainedModel.from_json(text)
+
+
+def test_h37_a_field_that_stands_twice_is_refused(good):
+    text = json.dumps(good)
+    with pytest.raises(SerializationError, match="a field stands twice"):
+        TrainedModel.from_json(text.replace('"target": "y"', '"target": "y", "target": "y"'))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "0." + "1" * 60])
+def test_h37_numbers_are_finite(good, number):
+    text = changed(good, lambda c: c["features"][0].update(mean="here"))
+    with pytest.raises(SerializationError, match="a number is not finite"):
+        TrainedModel.from_json(text.replace('"here"', number))
 
 
 def test_h35_a_truncated_model_is_refused_everywhere(tmp_path):

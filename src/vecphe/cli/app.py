@@ -135,6 +135,13 @@ def run(
     tol: Annotated[
         float | None, typer.Option(help="End when the encrypted mean loss is no longer lower by so much.")
     ] = None,
+    fraction_bits: Annotated[
+        int | None, typer.Option(help="Encode numbers with so many fraction bits, a multiple of 4.")
+    ] = None,
+    max_abs: Annotated[float | None, typer.Option(help="Largest magnitude of a gradient that is encoded.")] = None,
+    max_terms: Annotated[
+        int | None, typer.Option(help="Sums that slots have room for; by default the clients.")
+    ] = None,
     model_file: Annotated[
         Path | None, typer.Option("--model", help="Write the federated model, for vecphe predict; - is stdout.")
     ] = None,
@@ -155,6 +162,7 @@ def run(
     from vecphe.cli.learning import LearningFiles
     from vecphe.cli.output import check_outputs, write_json, write_text
     from vecphe.cli.report import Reporter
+    from vecphe.plaintext.encoding import FixedPoint
 
     with errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
@@ -175,6 +183,9 @@ def run(
             scale=("federated" if data else "none") if scale is None else scale.value,
             l2=l2,
             tol=tol,
+            encoding=None if fraction_bits is None else FixedPoint(fraction_bits, max_terms=len(shards.names)),
+            max_abs=max_abs,
+            max_terms=max_terms,
             missing="mean" if missing is data_options.MissingCells.MEAN else "error",
             key_length=key_length,
             n_iter=iterations,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,6 +33,7 @@ from vecphe.federated.tasks import task_of
 __all__ = ["Comparison", "load_shards"]
 
 NAIVE_SECONDS = 10.0  # in a comparison the naive side stops after the round that passes this
+_NOT_FOR_NAIVE = dict.fromkeys(("engine", "encoding", "max_abs", "max_terms"))  # phe has its own
 TOLERANCE = 1e-9  # of the largest weight
 
 _DIABETES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
@@ -110,6 +112,9 @@ class Comparison:
         self.results: dict[str, ProtocolResult] = {}
         if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
+        for name in self.backends:  # raises for what does not go together, before anything runs
+            if name != "naive" or backend == "naive":
+                replace(self.config, backend=name, n_jobs=None).named_backend()
         if "naive" in self.backends and naive_module() is None:
             if backend == "naive":
                 raise ValueError("the naive backend needs phe: pip install phe")
@@ -146,7 +151,7 @@ class Comparison:
         rows = [np.concatenate(s.X)], [np.concatenate(self._y)]
         self.pooled = local_learning(*rows, *test, {**config, "n_clients": 1}, names=["pooled"], model=model)
         for name in self.backends:
-            own = {**config, "backend": name, "engine": None if name == "naive" else self.config.engine}
+            own = {**config, "backend": name, **(_NOT_FOR_NAIVE if name == "naive" else {})}
             with watching(name, self.config.n_iter) as advanced:
                 on_round = self._round_counter(name, advanced)
                 self.results[name] = federated_learning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ _OPTIONS = {
     "scale='federated'": "--scale federated",
     "missing='mean'": "--missing mean",
 }
+
+
+_RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
 
 
 def one_line(text: object) -> str:
@@ -47,7 +51,7 @@ def _text(error: object) -> object:
 def _in_options(text: str) -> str:
     for words, option in _OPTIONS.items():
         text = text.replace(words, option)
-    return text
+    return _RANGE.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
 
 
 def fail(text: object) -> NoReturn:

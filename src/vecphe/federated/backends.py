@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -263,11 +263,21 @@ class _ArrayBackend(Backend):
         self.encoding = encoding
         self.n_jobs = n_jobs
         self.engine = engine
+        self._by_name = False  # which is how a range is given, too
 
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
         public_key, private_key = generate_keypair(key_length, insecure=insecure, engine=self.engine)
         key = _ArrayKey(self.name, public_key, self.encoding, self.packed, self.n_jobs)
+        key.wider_range = self._wider_range()
         return key, _ArrayPrivateKey(private_key, self.n_jobs)
+
+    def _wider_range(self) -> str:
+        """What to type for a range that is 32 times as wide."""
+        wider = int(max(self.encoding.max_abs * 32, 32))
+        if self._by_name:
+            return f"max_abs={wider}"
+        encoding = f"FixedPoint({self.encoding.fraction_bits}, max_abs={wider}, max_terms={self.encoding.max_terms})"
+        return f"backend={type(self).__name__}(encoding={encoding})"
 
 
 class VectorizedBackend(_ArrayBackend):
@@ -323,7 +333,14 @@ class PackedBackend(_ArrayBackend):
 
 
 def backend_named(
-    backend: str | Backend, n_clients: int = 255, n_jobs: int | None = None, engine: str | None = None
+    backend: str | Backend,
+    n_clients: int = 255,
+    n_jobs: int | None = None,
+    engine: str | None = None,
+    *,
+    encoding: FixedPoint | None = None,
+    max_abs: float | None = None,
+    max_terms: int | None = None,
 ) -> Backend:
     """The backend of that name; a backend is returned as it is.
 
@@ -337,6 +354,12 @@ def backend_named(
         Workers for encryption and decryption.
     engine : str, optional
         Name of the engine that computes; see `PublicKey`.
+    encoding : FixedPoint, optional
+        How numbers become integers; else the default of the backend.
+    max_abs : real number, optional
+        Largest magnitude that is accepted, in place of the encoding's.
+    max_terms : int, optional
+        How many vectors may be summed, in place of the encoding's; only "packed" needs to know.
 
     Returns
     -------
@@ -344,19 +367,46 @@ def backend_named(
 
     Raises
     ------
+    TypeError
+        If the encoding is no FixedPoint.
     ValueError
-        If there is no such backend, it is "naive" and phe is not installed, or an engine is named where the backend
-        is "naive" or an instance.
+        If there is no such backend, it is "naive" and phe is not installed, an engine or a part of an encoding is named
+        where the backend is "naive" or an instance, or the range is none.
     """
+    ranges = {"encoding": encoding, "max_abs": max_abs, "max_terms": max_terms}
+    given = [name for name, value in ranges.items() if value is not None]
     if isinstance(backend, Backend):
         if engine is not None:
             raise ValueError("a backend has its engine already: make it with one, as PackedBackend(engine=...)")
+        if given:
+            raise ValueError(
+                f"a backend has its encoding already: leave out {given[0]}, and make the backend with one, as "
+                "PackedBackend(encoding=FixedPoint(...))"
+            )
         return backend
-    if backend == "packed":
-        return PackedBackend(max_terms=n_clients, n_jobs=n_jobs, engine=engine)
-    if backend == "vectorized":
-        return VectorizedBackend(n_jobs=n_jobs, engine=engine)
     if backend == "naive":
         _refuse_engine(engine)
+        if given:
+            raise ValueError(f"the naive backend encodes as phe does: leave out {given[0]}")
         return NaiveBackend(_imported_phe())
-    raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized or naive, or pass a Backend")
+    default = {"packed": FixedPoint(max_terms=n_clients), "vectorized": UNPACKED}.get(backend)
+    if default is None:
+        raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized or naive, or pass a Backend")
+    chosen = _ranged(default if encoding is None else encoding, max_abs, max_terms)
+    made: _ArrayBackend
+    if backend == "packed":
+        made = PackedBackend(n_jobs=n_jobs, encoding=chosen, engine=engine)
+    else:
+        made = VectorizedBackend(n_jobs=n_jobs, encoding=chosen, engine=engine)
+    made._by_name = True
+    return made
+
+
+def _ranged(encoding: FixedPoint, max_abs: float | None, max_terms: int | None) -> FixedPoint:
+    if not isinstance(encoding, FixedPoint):
+        raise TypeError(f"encoding must be a FixedPoint, not {type(encoding).__name__}")
+    changes = {name: value for name, value in (("max_abs", max_abs), ("max_terms", max_terms)) if value is not None}
+    try:
+        return replace(encoding, **changes)  # type: ignore[arg-type]
+    except TypeError as error:  # for a text where a number belongs, as all options of a run
+        raise ValueError(str(error)) from None

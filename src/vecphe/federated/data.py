@@ -90,7 +90,7 @@ def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats]
     return [X_train[rows] for rows in blocks], [y_train[rows] for rows in blocks], X[test_rows], y[test_rows]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Shards:
     """Rows shared out to clients, and the test rows, all as they came.
 

@@ -24,7 +24,7 @@ from vecphe.federated.rounds import SERVER_NAME
 from vecphe.federated.scaling import LinearForm
 from vecphe.federated.trained import TrainedModel
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
-from vecphe.plaintext.encoding import Floats
+from vecphe.plaintext.encoding import FixedPoint, Floats
 
 __all__ = ["FederatedLinearRegression", "FederatedLogisticRegression"]
 
@@ -46,6 +46,9 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         scale: str = "none",
         l2: float = 0.0,
         tol: float | None = None,
+        encoding: FixedPoint | None = None,
+        max_abs: float | None = None,
+        max_terms: int | None = None,
     ) -> None:
         self.n_clients = n_clients
         self.key_length = key_length
@@ -58,6 +61,9 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         self.scale = scale
         self.l2 = l2
         self.tol = tol
+        self.encoding = encoding
+        self.max_abs = max_abs
+        self.max_terms = max_terms
 
     def _run(
         self, X: Floats, y: Floats, groups: npt.ArrayLike | None, model: Callable[[Rows, float], GradientModel]
@@ -154,6 +160,12 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
     tol : float, default=None
         End the run when the mean loss of the clients, encrypted like gradients, is no longer lower by so much.
+    encoding : FixedPoint, default=None
+        How numbers become integers; None is the backend's default. A backend that is no name has its own.
+    max_abs : float, default=None
+        Largest magnitude that is accepted, in place of the encoding's.
+    max_terms : int, default=None
+        How many vectors may be summed, in place of the encoding's: at least the number of clients.
 
     Attributes
     ----------
@@ -236,6 +248,12 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
     tol : float, default=None
         End the run when the mean loss of the clients, encrypted like gradients, is no longer lower by so much.
+    encoding : FixedPoint, default=None
+        How numbers become integers; None is the backend's default. A backend that is no name has its own.
+    max_abs : float, default=None
+        Largest magnitude that is accepted, in place of the encoding's.
+    max_terms : int, default=None
+        How many vectors may be summed, in place of the encoding's: at least the number of clients.
 
     Attributes
     ----------

@@ -223,6 +223,7 @@ class EncryptionKey(ABC):
     backend: str
     n: int
     fingerprint: str
+    wider_range: str = ""  # what who makes the key has to type for a range that takes larger numbers
 
     _readers: ClassVar[dict[str, type[EncryptionKey]]] = {}
 

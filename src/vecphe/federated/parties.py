@@ -33,7 +33,7 @@ from vecphe.federated.models import (
 )
 from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
-from vecphe.plaintext.encoding import Floats, as_plain_array
+from vecphe.plaintext.encoding import FixedPoint, Floats, as_plain_array
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 
@@ -157,9 +157,10 @@ class Party:
             with self.clock.measure("encrypt"):
                 own = self.pubkey.encrypt(update)._recorded((contribution,))
         except (InvalidPlaintextError, PlaintextOverflowError) as error:
+            wider = self.pubkey.wider_range or "ask who made the key for one with a larger max_abs"
             raise ProtocolError(
-                f"{self.name}: its {self._sends} cannot be encoded; scale the data or lower eta, or give the backend "
-                "an encoding with a larger max_abs. It sent nothing"
+                f"{self.name}: its {self._sends} cannot be encoded, a magnitude is beyond the range; scale the data, "
+                f"lower eta, or take a wider range: {wider}. It sent nothing"
             ) from error
         if sum_to is None:
             return own
@@ -349,6 +350,10 @@ class Server:
         Decrypt sums of fewer than 3 clients too.
     engine : str, optional
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    encoding : FixedPoint, optional
+        How numbers become integers; a backend that is no name has its own.
+    max_abs, max_terms : number, optional
+        Range and number of sums, in place of those of the encoding.
 
     Attributes
     ----------
@@ -371,11 +376,15 @@ class Server:
         *,
         unsafe_few_clients: bool = False,
         engine: str | None = None,
+        encoding: FixedPoint | None = None,
+        max_abs: float | None = None,
+        max_terms: int | None = None,
     ) -> None:
         check_bool("insecure", insecure)
         self.clock = PhaseClock()
+        made = backend_named(backend, engine=engine, encoding=encoding, max_abs=max_abs, max_terms=max_terms)
         with self.clock.measure("keygen"):
-            self.pubkey, self.privkey = backend_named(backend, engine=engine).generate_keys(key_length, insecure)
+            self.pubkey, self.privkey = made.generate_keys(key_length, insecure)
         self.ledger = Ledger(self.pubkey.run, unsafe_few_clients)
 
     def change_members(self, members: Sequence[str] | int) -> None:

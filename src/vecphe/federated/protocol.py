@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import engine_for
 from vecphe.errors import ProtocolError
-from vecphe.federated.backends import backend_named
+from vecphe.federated.backends import PackedBackend, backend_named
 from vecphe.federated.checks import check_bool, check_positive, checked_int
 from vecphe.federated.clock import PHASES, PhaseClock
 from vecphe.federated.interface import Backend, EncryptionKey
@@ -29,7 +29,7 @@ from vecphe.federated.ring import Record, ring_pass, run_rounds
 from vecphe.federated.rounds import check_client_count, checked_names
 from vecphe.federated.scaling import ColumnTotals, LinearForm, Scaling, check_columns
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
-from vecphe.plaintext.encoding import Floats
+from vecphe.plaintext.encoding import FixedPoint, Floats
 from vecphe.system.parallel import effective_jobs
 
 __all__ = [
@@ -87,6 +87,10 @@ class ProtocolConfig:
     missing : {"error", "mean"}
         With "mean" NaN in X stands for a missing value, and the mean of all clients, of the round of the scaling, is
         filled in: how many values a column has is sent too, encrypted.
+    encoding : FixedPoint or None
+        How numbers become integers; None is the backend's default. A backend that is no name has its own.
+    max_abs, max_terms : number or None
+        Largest magnitude, and how many vectors may be summed, in place of those of the encoding.
     """
 
     n_clients: int = 5
@@ -104,6 +108,9 @@ class ProtocolConfig:
     fit_intercept: bool = False
     tol: float | None = None
     missing: str = "error"
+    encoding: FixedPoint | None = None
+    max_abs: float | None = None
+    max_terms: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in {"n_clients": 1, "key_length": 1, "n_iter": 1, "max_restarts": 0}.items():
@@ -125,6 +132,23 @@ class ProtocolConfig:
             raise ValueError("missing='mean' fills in the means that scale='federated' finds; set both")
         effective_jobs(self.n_jobs)  # raises for what joblib does not take
         engine_for(1, self.engine)  # raises for one that does not run
+
+    def named_backend(self) -> Backend:
+        """The backend, with room for the sums of all clients.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is none such, or it has no room.
+        """
+        given = {name: getattr(self, name) for name in ("encoding", "max_abs", "max_terms")}
+        backend = backend_named(self.backend, self.n_clients, self.n_jobs, self.engine, **given)
+        if isinstance(backend, PackedBackend) and backend.encoding.max_terms < self.n_clients:
+            raise ValueError(
+                f"max_terms={backend.encoding.max_terms} has no room for {self.n_clients} clients: "
+                f"max_terms={self.n_clients}"
+            )
+        return backend
 
     @property
     def has_intercept(self) -> bool:
@@ -422,7 +446,7 @@ def federated_learning(
     check_client_count(options.n_clients, unsafe_few_clients)
     data = _Data.checked(X, y, X_test, y_test, options, names)
     _check_scalable(data, model, options)
-    backend = backend_named(options.backend, options.n_clients, options.n_jobs, options.engine)
+    backend = options.named_backend()
     server = Server(options.key_length, options.insecure, backend, unsafe_few_clients=unsafe_few_clients)
     clients = data.clients(model, options, server.pubkey)
     with server.clock.measure("setup"):

@@ -42,7 +42,7 @@ _NUMBER = struct.Struct("<Bh")
 _ARRAY = struct.Struct("<IBBHQIQII")
 _DIMENSION = struct.Struct("<Q")
 _SEALED = struct.Struct("<BBB16s12s")
-_INTEGER, _PACKED = 1, 2  # flags
+_INTEGER, _PACKED, _NAMED = 1, 2, 8  # flags
 
 
 class Kind(IntEnum):
@@ -166,6 +166,13 @@ class _Reader:
             raise SerializationError(f"the mantissa of {name} must be odd")
         return number
 
+    def names(self, name: str) -> tuple[str, ...]:
+        (length,) = self.unpack(_LENGTH, f"the length of {name}")
+        try:
+            return tuple(self.take(length, name).decode().split("\n"))
+        except UnicodeDecodeError:
+            raise SerializationError(f"{name} are not UTF-8") from None
+
     def rest(self) -> bytes:
         return self.take(len(self._rest), "the rest")
 
@@ -251,7 +258,7 @@ def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
     header = _pack(
         _ARRAY,
         fields.key_length,
-        _INTEGER * fields.integer | _PACKED * fields.packed,
+        _INTEGER * fields.integer | _PACKED * fields.packed | _NAMED * bool(fields.columns),
         len(fields.shape),
         fields.fraction_bits,
         fields.max_terms,
@@ -261,7 +268,9 @@ def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
         fields.slots,
     )
     shape = b"".join(_pack(_DIMENSION, length) for length in fields.shape)
-    return header + shape + _pack_number(fields.max_abs) + _pack_number(fields.bound), fields.ciphertexts
+    names = "\n".join(fields.columns).encode()
+    named = _pack(_LENGTH, len(names)) + names if fields.columns else b""
+    return header + shape + _pack_number(fields.max_abs) + _pack_number(fields.bound) + named, fields.ciphertexts
 
 
 def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
@@ -270,7 +279,7 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
     key_length, flags, dimensions, fraction_bits, max_terms, scale, terms, width, slots = reader.unpack(
         _ARRAY, "the header"
     )
-    if flags & ~(_INTEGER | _PACKED):
+    if flags & ~(_INTEGER | _PACKED | _NAMED):
         raise SerializationError(f"flags {flags:#04x} are unknown")
     if dimensions > MAX_DIMENSIONS:
         raise SerializationError(f"an array has at most {MAX_DIMENSIONS} dimensions, not {dimensions}")
@@ -288,5 +297,6 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
         bound=reader.number("the bound"),
         width=width,
         slots=slots,
+        columns=reader.names("the names of columns") if flags & _NAMED else (),
         ciphertexts=reader.rest(),
     )

@@ -691,43 +691,6 @@ def test_h84_nor_is_one_object_that_was_changed(kind: str) -> None:
     assert place_of(backend) in ("threads", "processes")
 
 
-AFTER_RAY = """
-import warnings
-import joblib, numpy, ray, vecphe
-from joblib.pool import PicklingPool
-from ray.util.joblib import register_ray
-
-warnings.simplefilter("ignore")
-public_key, private_key = vecphe.generate_keypair(512, insecure=True)
-register_ray()
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
-x = numpy.arange(600.0)
-with joblib.parallel_config(backend="ray"):
-    c = public_key.encrypt(x, n_jobs=2)
-assert PicklingPool.__bases__[0].__module__.startswith("ray."), "Ray does no more what this test is about"
-for backend in ("ray", "multiprocessing"):
-    with joblib.parallel_config(backend=backend):
-        try:
-            private_key.decrypt(c, n_jobs=2)
-        except vecphe.ParallelError as error:
-            assert "decryption stays on this machine" in str(error)
-        else:
-            raise AssertionError(backend)
-        assert private_key.decrypt(c).tolist() == x.tolist()
-with joblib.parallel_config(backend="loky"):
-    assert private_key.decrypt(c, n_jobs=2).tolist() == x.tolist()
-print("stayed")
-"""
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_h84_private_numbers_stay_when_ray_has_run(engine: str) -> None:
-    pytest.importorskip("ray", reason="the package ray is not installed")
-    environment = {**os.environ, "VECPHE_ENGINE": engine, "RAY_USAGE_STATS_ENABLED": "0"}
-    done = subprocess.run([sys.executable, "-c", AFTER_RAY], capture_output=True, text=True, env=environment)
-    assert (done.returncode, done.stdout) == (0, "stayed\n"), done.stderr
-
-
 # What is carried away --------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 _TASKS_AHEAD = 3  # a worker, of which it computes one; bounds the memory of what waits, and hides the way there
 _SECONDS_BETWEEN_LOOKS = 1.0  # whether there are workers left, while no task ends
 _SECONDS_WITHOUT_WORKERS = 10.0  # in which a cluster can replace the last one
+_SECONDS_FOR_A_RESULT = 5.0  # of megabytes, to come here; one that is lost with its worker is computed again
 
 
 class Parcel:
@@ -57,8 +58,8 @@ class Cluster(Protocol):
     def ended(self, tasks: Sequence[Any], seconds: float) -> list[Any]:
         """Those that are over, well or not, as soon as there is one; nothing where it takes longer than this."""
 
-    def result(self, task: Any) -> Parcel:
-        """What a task gave that is over."""
+    def result(self, task: Any) -> Parcel | None:
+        """What a task gave that is over; None where that does not come."""
 
     def cancel(self, tasks: Sequence[Any]) -> None:
         """Have these not run, or run in vain."""
@@ -96,9 +97,13 @@ class DaskCluster:
             wait(tasks, timeout=seconds, return_when="FIRST_COMPLETED")
         return [task for task in tasks if task.status != "pending"]
 
-    def result(self, task: Any) -> Parcel:
-        parcel: Parcel = task.result()
-        return parcel
+    def result(self, task: Any) -> Parcel | None:
+        from distributed import TimeoutError as NotComeError
+
+        with suppress(NotComeError):
+            parcel: Parcel = task.result(timeout=_SECONDS_FOR_A_RESULT)
+            return parcel
+        return None
 
     def cancel(self, tasks: Sequence[Any]) -> None:
         self._client.cancel(tasks, force=True)
@@ -136,11 +141,13 @@ class RayCluster:
         done: list[Any] = ray.wait(list(tasks), num_returns=1, timeout=seconds, fetch_local=False)[0]
         return done
 
-    def result(self, task: Any) -> Parcel:
+    def result(self, task: Any) -> Parcel | None:
         import ray
 
-        parcel: Parcel = ray.get(task)
-        return parcel
+        with suppress(ray.exceptions.GetTimeoutError):
+            parcel: Parcel = ray.get(task, timeout=_SECONDS_FOR_A_RESULT)
+            return parcel
+        return None
 
     def cancel(self, tasks: Sequence[Any]) -> None:
         import ray
@@ -235,17 +242,20 @@ def run_on(
 
 def _collect(cluster: Cluster, running: dict[Any, int], results: dict[int, Result]) -> None:
     """Wait for tasks that end, and keep what they give."""
+    given: list[tuple[Any, Parcel]] = []
     end = time.monotonic() + cluster.patience
-    while not (ended := _told(cluster, cluster.ended, list(running), _SECONDS_BETWEEN_LOOKS)):
-        if _told(cluster, cluster.workers):
-            end = time.monotonic() + cluster.patience
-        elif time.monotonic() > end:
-            raise ParallelError(
-                f"{cluster.name} has no workers, for {cluster.patience:g} s now: start some, and try again"
-            )
-    for task in ended:
-        good, outcome = pickle.loads(_told(cluster, cluster.result, task).data)
+    while not given:
+        ended = _told(cluster, cluster.ended, list(running), _SECONDS_BETWEEN_LOOKS)
+        answers = ((task, _told(cluster, cluster.result, task)) for task in ended)
+        given = [(task, parcel) for task, parcel in answers if parcel is not None]
+        if not ended and _told(cluster, cluster.workers):
+            end = time.monotonic() + cluster.patience  # they compute
+        elif not given and time.monotonic() > end:
+            lack = "results of its workers do not come" if ended else "there are no workers"
+            raise ParallelError(f"{cluster.name}: {lack}, for {cluster.patience:g} s now; start some, and try again")
+    for task, parcel in given:
         number = running.pop(task)
+        good, outcome = pickle.loads(parcel.data)
         if not good:
             raise outcome
         results[number] = outcome

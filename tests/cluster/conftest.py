@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -50,6 +52,18 @@ class LocalCluster:
         assert cluster is not None
         return cluster
 
+    def heal(self) -> None:
+        """Wait for both workers; what starts those of Dask gives up on one that dies while it starts."""
+        try:
+            wait_until(lambda: self.adaptor().workers() == 2, 20)
+        except AssertionError:
+            if self.scale is None:
+                raise
+            self.scale(0)
+            wait_until(lambda: self.adaptor().workers() == 0)
+            self.scale(2)
+            wait_until(lambda: self.adaptor().workers() == 2)
+
 
 @contextmanager
 def dask() -> Iterator[LocalCluster]:
@@ -83,6 +97,9 @@ def ray() -> Iterator[LocalCluster]:
         yield LocalCluster("ray")
     finally:
         library.shutdown()
+        with warnings.catch_warnings():  # of processes that Ray does not wait for
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @pytest.fixture(scope="session", params=["dask", "ray"])
@@ -102,7 +119,7 @@ def running_cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
 @pytest.fixture
 def cluster(running_cluster: LocalCluster) -> LocalCluster:
     """With both workers, even if the test before has killed some."""
-    wait_until(lambda: running_cluster.adaptor().workers() == 2)
+    running_cluster.heal()
     return running_cluster
 
 

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import threadpoolctl
 
+import vecphe
 from vecphe import PublicKey
 from vecphe.system import parallel
 
@@ -42,6 +42,7 @@ def note(folder: str, number: int, seconds: float) -> int:
 def die(number: int) -> int:
     """Take the worker along, each time."""
     if number == 3:
+        time.sleep(0.5)  # until all know that it lives
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
@@ -73,7 +74,7 @@ def encrypt_inside(n: int, size: int, n_jobs: int | None) -> tuple[int, list[int
 
 def encrypt_on(backend: str, n: int, size: int) -> tuple[int, list[int], list[int]]:
     """The same, where that task asks for the cluster it is on."""
-    with joblib.parallel_config(backend=backend, n_jobs=2):
+    with vecphe.parallel(2, backend):
         return encrypt_inside(n, size, None)
 
 

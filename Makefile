@@ -98,7 +98,7 @@ test-lowest: $(UV) ## Run the tests with the lowest versions that pyproject.toml
 # Ray and Dask bring dozens of packages, so they have an environment and a lock of their own.
 IN_CLUSTER := VENV=build/cluster LOCK=$(CLUSTER_LOCK) --no-print-directory
 cluster-environment:
-	@$(MAKE) $(IN_CLUSTER) build/cluster/.built-$(NATIVE)
+	@$(MAKE) $(IN_CLUSTER) build/cluster/$(notdir $(STAMP))
 
 test-cluster: cluster-environment ## Run the tests on local clusters of Dask and Ray: some minutes
 	@timeout --signal=INT --kill-after=30 1200 $(MAKE) $(IN_CLUSTER) test ARGS='-m cluster tests/cluster $(ARGS)'

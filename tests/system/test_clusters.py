@@ -122,6 +122,22 @@ def test_h84_the_backends_of_clusters_are_known_and_not_of_this_machine(cluster:
     assert cluster_of(joblib.parallel.LokyBackend()) is None
 
 
+@pytest.mark.usefixtures("small_tasks")
+def test_h62_a_worker_makes_its_table_once(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each task, nor for each call."""
+    public_key, private_key = vecphe.generate_keypair(512, insecure=True)
+    ring, tables = type(public_key._context.ring), []
+    original = ring.fixed_base
+    monkeypatch.setattr(ring, "fixed_base", lambda *arguments: tables.append(arguments[-1]) or original(*arguments))
+    x = np.arange(64.0)
+    with joblib.parallel_config(backend=cluster.backend, n_jobs=2):
+        for _ in range(3):
+            c = public_key.encrypt(x)
+    assert private_key.decrypt(c).tolist() == x.tolist()
+    assert len(cluster.sent) == 24
+    assert 1 <= len(tables) <= 4  # two threads can begin at once, and twice its share wants a larger window
+
+
 def test_h14_no_value_in_what_a_cluster_shows_of_its_tasks(cluster: FakeCluster) -> None:
     """They print the arguments of a task that fails, into logs and pages of all who use the cluster."""
     assert run(cluster, abs, [(-918273645,)]) == [918273645]

@@ -106,6 +106,38 @@ def test_h43_inside_another_worker_no_processes_are_started(keypair: tuple[Publi
         assert private_key.decrypt(public_key.from_ciphertexts(ciphertexts)).tolist() == x.tolist()
 
 
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_h43_inside_another_worker_there_is_one_job(backend: str) -> None:
+    """Threads would share the core of the worker, too."""
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        tasks = (joblib.delayed(effective_jobs)(n_jobs) for n_jobs in (None, 1, 2, -1, -2))
+        assert joblib.Parallel()(tasks) == [1] * 5
+
+
+def test_a_context_says_how_many_workers_there_are_and_where(
+    engine_keys: tuple[PublicKey, PrivateKey], places: list[str]
+) -> None:
+    with vecphe.parallel(3, "threading"):
+        assert effective_jobs(None) == 3
+        with vecphe.parallel(2):
+            assert effective_jobs(None) == 2
+            assert place_of(active()) == "threads"
+        assert effective_jobs(1) == 1
+    assert effective_jobs(None) == 1
+    with vecphe.parallel():
+        assert effective_jobs(None) == joblib.cpu_count()
+    with vecphe.parallel(2, "loky", inner_max_num_threads=1):
+        check_operations(*engine_keys, places, {"processes"})
+
+
+@pytest.mark.parametrize(("n_jobs", "error"), [(0, ValueError), ("2", TypeError), (1.5, TypeError), (True, TypeError)])
+def test_h43_a_context_takes_what_n_jobs_can_be(n_jobs: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="n_jobs"), vecphe.parallel(n_jobs):  # type: ignore[arg-type]
+        pass
+    with pytest.raises(ValueError, match="Invalid backend: nowhere"), vecphe.parallel(2, "nowhere"):
+        pass
+
+
 def test_h43_n_jobs_counts_as_joblib_does() -> None:
     cores = joblib.cpu_count()
     assert effective_jobs(-1) == cores

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import joblib
 import numpy as np
 import pytest
+import scipy.sparse
 from joblib.executor import MemmappingExecutor
 from joblib.pool import MemmappingPool, PicklingPool
 from tests.engines import kinds_of_engines
@@ -295,6 +296,8 @@ def check_operations(public_key: PublicKey, private_key: PrivateKey, places: lis
 
     c = public_key.encrypt(x, n_jobs=2)
     tall = public_key.encrypt(x.reshape(20, 3))
+    sparse = scipy.sparse.csr_matrix(m[:, :3])
+    fine = public_key.encrypt(x * 0 + 2.0**-70, encoding=vecphe.FixedPoint(120, 2**10))
     with joblib.parallel_config(n_jobs=2):
         operations: list[tuple[Callable[[], Any], Any]] = [
             (lambda: private_key.decrypt(c).tolist(), x.tolist()),
@@ -304,6 +307,10 @@ def check_operations(public_key: PublicKey, private_key: PrivateKey, places: lis
             (lambda: value(tall.sum(axis=1)), x.reshape(20, 3).sum(axis=1).tolist()),
             (lambda: value(m[:, :3] @ c), (m[:, :3] @ x).tolist()),
             (lambda: value(c @ m), (x @ m).tolist()),
+            (lambda: value(sparse @ c), (m[:, :3] @ x).tolist()),
+            (lambda: value(c * x), (x * x).tolist()),
+            (lambda: value(c / 4), (x / 4).tolist()),
+            (lambda: value(c + fine), (x + 2.0**-70).tolist()),
             (lambda: value(public_key.from_ciphertexts((c * 2).ciphertexts())), (2 * x).ravel().tolist()),
         ]
         for number, (operation, value_expected) in enumerate(operations):

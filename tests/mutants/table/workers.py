@@ -71,6 +71,13 @@ MUTANTS = [
     ),
     Mutant(
         (43,),
+        "array/powers.py",
+        "start, stop), exponents[start:stop]",
+        "start, stop), exponents[: stop - start]",
+        (SAME,),
+    ),
+    Mutant(
+        (43,),
         "array/data.py",
         "self._frame(True, n_jobs=1)",
         "self._frame(True)",

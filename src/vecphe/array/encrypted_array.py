@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vecphe.array import functions as array_functions
 from vecphe.array.data import ArrayData
-from vecphe.array.powers import matrix_power, row_products, signed_power, sparse_matrix_power
+from vecphe.array.powers import elementwise_power, matrix_power, row_products, sparse_matrix_power
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
 from vecphe.plaintext.encoding import (
     UNPACKED,
@@ -114,7 +114,7 @@ class EncryptedArray(ArrayData):
             return self
         bound = self.bound << shift
         self._check_bound(bound)
-        powers = self._ring.power_vartime(self._residues, [1 << shift] * self.n_ciphertexts)
+        powers = elementwise_power(self._key._context, self._residues, [1 << shift] * self.n_ciphertexts)
         return self._derive(powers, freshness=self._freshness.spoiled(), fraction_bits=fraction_bits, bound=bound)
 
     def __add__(self, other: Any) -> EncryptedArray:
@@ -219,7 +219,7 @@ class EncryptedArray(ArrayData):
             indices = np.broadcast_to(np.arange(factors.size).reshape(factors.shape), shape).ravel()
             exponents = exponents * count if self.packed else [exponents[i] for i in indices.tolist()]
         return self._derive(
-            signed_power(self._ring, residues, exponents),
+            elementwise_power(self._key._context, residues, exponents),
             shape,
             self._freshness.spoiled(),
             bound=bound,
@@ -277,7 +277,7 @@ class EncryptedArray(ArrayData):
             residues = matrix_power(self._key._context, rows, self._residues, self._shape)
         else:
             residues = sparse_matrix_power(
-                self._ring,
+                self._key._context,
                 starts,
                 sparse.indices.astype(np.intp),
                 flat,

@@ -6,7 +6,8 @@ PACKING, FORMAT, ARRAY = "plaintext/packing.py", "plaintext/format.py", "array/e
 TOO_WIDE = "plaintext/test_packing.py::test_h24_the_layout_is_refused_before_anything_is_encrypted"
 EXACTLY = "plaintext/test_packing.py::test_h25_exactly_max_terms_fit"
 SIGNS = "plaintext/test_packing.py::test_h26_signs_in_slots_of_every_width"
-SHIFTED = "plaintext/test_packing.py::test_packing_is_the_sum_of_shifted_values"
+SHIFTED = "plaintext/test_packing.py::test_h26_the_extremes_of_slots_at_every_place_in_a_word"
+BEYOND = "plaintext/test_packing.py::test_h27_h29_plaintexts_with_something_beyond_their_values"
 NEGATIVE = "plaintext/test_packing.py::test_h26_negative_slots"
 CORRUPTED = "plaintext/test_packing.py::test_h27_h29_corrupted_aggregates"
 HOSTILE = "plaintext/test_packing.py::test_h30_hostile_layouts"
@@ -59,14 +60,14 @@ MUTANTS = [
         PACKING,
         "if total >> width * count != self.offset >> width * count:",
         "if total >> width * self.slots:",
-        ("plaintext/test_packing.py::test_h27_h29_a_single_plaintext_with_something_beyond_its_values",),
+        (BEYOND,),
     ),
     Mutant(
         (29,),
         PACKING,
         "if total >> width * count != self.offset >> width * count:",
         "if (total ^ self.offset) >> width * count & ((1 << width * (self.slots - count)) - 1):",
-        ("plaintext/test_packing.py::test_h27_h29_a_single_plaintext_with_something_beyond_its_values",),
+        (BEYOND,),
     ),
     Mutant((26,), PACKING, "            digits[:, -1] ^= 0x80\n            data", "            data", (SIGNS,)),
     Mutant((26,), PACKING, "            bits[:, -1] ^= 1\n            data", "            data", (SIGNS,)),
@@ -87,7 +88,7 @@ MUTANTS = [
         PACKING,
         "        if integers[count:].any():\n            raise CorruptedAggregateError\n",
         "",
-        (CORRUPTED,),
+        (BEYOND,),
     ),
     Mutant(
         (27,),
@@ -125,14 +126,14 @@ MUTANTS = [
         PACKING,
         "if data[:, (used + 7) // 8 :].any() or (",
         "if (",
-        ("plaintext/test_packing.py::test_h29_residues_above_the_top_byte_of_aligned_slots",),
+        (BEYOND,),
     ),
     Mutant(
         (29,),
         PACKING,
         "if data[:, (used + 7) // 8 :].any() or (used % 8 and",
         "if data[:, (used + 7) // 8 :].any() or (False and",
-        (CORRUPTED,),
+        (BEYOND,),
     ),
     Mutant(
         (29,),

@@ -225,14 +225,16 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
         "terms": fields.terms,
         "bound": _number_fields(fields.bound),
         "layout": {"width": fields.width, "slots": fields.slots} if fields.packed else None,
+        **({"divisor": fields.divisor} if fields.divisor > 1 else {}),
         "ciphertexts": [integer_to_base64url(ciphertext) for ciphertext in integers_from_bytes(data, width)],
     }
 
 
 def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
     names = ("key_length", "integer", "shape", "encoding", "scale", "terms", "bound", "layout", "ciphertexts")
-    key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts = _take(
-        content, "an encrypted array", *names
+    divided = isinstance(content, dict) and "divisor" in content
+    key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts, *divisor = _take(
+        content, "an encrypted array", *names, *(["divisor"] if divided else [])
     )
     fraction_bits, max_terms, max_abs = _take(encoding, "encoding", "fraction_bits", "max_terms", "max_abs")
     width, slots = (0, 0) if layout is None else _take(layout, "layout", "width", "slots")
@@ -252,6 +254,7 @@ def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
         width=_small(width, "layout.width", 0, (1 << 32) - 1),
         slots=_small(slots, "layout.slots", 0, (1 << 32) - 1),
         ciphertexts=_ciphertexts(_list(ciphertexts, "ciphertexts"), ciphertext_bytes(key_length)),
+        divisor=_small(divisor[0], "divisor", 2, (1 << 64) - 1) if divided else 1,
     )
     return array_body(fields)
 

@@ -1,5 +1,6 @@
 """Factors and divisors of packed arrays: the scale says them, and only a bound that is left refuses them."""
 
+import hashlib
 from fractions import Fraction
 
 import numpy as np
@@ -138,6 +139,16 @@ def test_h36_a_divisor_that_cannot_be_is_refused(keypair):
             EncryptedArray.from_json(
                 public_key, array.to_json().replace('"ciphertexts"', '"divisor": 3, "ciphertexts"')
             )
+
+
+def test_h36_a_divisor_is_written_one_way(keypair):
+    public_key, _ = keypair
+    data = (packed(public_key, A) / 3).to_bytes()
+    place = data.index((3).to_bytes(8, "little"), 62)
+    for divisor in (0, 1):
+        body = data[:place] + divisor.to_bytes(8, "little") + data[place + 8 : -16]
+        with pytest.raises(SerializationError, match="2 or more"):
+            EncryptedArray.from_bytes(public_key, body + hashlib.sha256(body).digest()[:16])
 
 
 def test_h51_vectors_of_a_protocol_have_the_scale_of_their_key():

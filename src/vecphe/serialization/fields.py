@@ -182,8 +182,9 @@ def _check_scale(fields: ArrayFields) -> None:
         raise SerializationError(
             f"the scale must be a multiple of {FRACTION_STEP} fraction bits from 0 to {_MAX_SCALE}, not {fields.scale}"
         )
-    if fields.packed and fields.scale < fields.fraction_bits:
-        raise SerializationError("a packed array must be at the scale of its encoding or a finer one")
+    finer = fields.scale - fields.fraction_bits
+    if fields.packed and (finer < 0 or (finer and fields.integer)):
+        raise SerializationError("a packed array must be at the scale of its encoding, or of floats at a finer one")
     if not 1 <= fields.divisor < GREATEST_DIVISOR:
         raise SerializationError("the divisor must be positive and below 2^64")
     if fields.divisor > 1 and (fields.integer or not fields.packed):

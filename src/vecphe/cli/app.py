@@ -172,8 +172,8 @@ def run(
         options = data_options.table_options(
             target, group, features, drop, categories, missing, sep=sep, decimal=decimal, encoding=encoding
         )
-        if options is not None and task is TaskChoice.REGRESSION:
-            options = replace(options, labels=False)
+        if options is not None and task is not None:
+            options = replace(options, labels=task is TaskChoice.CLASSIFICATION)
         shards = load_shards(data or [], options, clients, seed, data_options.say)
         comparison = Comparison(
             shards,

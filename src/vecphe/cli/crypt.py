@@ -187,6 +187,7 @@ def encrypt(
     from vecphe.cli.table import check_start, parse_values
     from vecphe.data import ReadOptions
     from vecphe.plaintext.format import format_for
+    from vecphe.serialization import frame_with_columns
 
     with errors_in_one_line(*_ERRORS):
         check_streams([source])
@@ -198,8 +199,12 @@ def encrypt(
         values = numbers.values
         if numbers.has_index:
             say(f"{name}: column 1 is left out: it has no name, as an index that pandas writes")
-        if numbers.names is not None:
+        columns = numbers.names or ()
+        if columns:
             say(f"{name}, line 1 is taken as a header")
+            if len(set(columns)) < len(columns) or not all(map(str.isprintable, columns)):
+                say(f"{name}: its names are not kept, for one stands twice or is not printable")
+                columns = ()
         if packed is None and (told := _packing_hint(public_key.n, values, max_abs)):
             say(told)
         integer, packed = values.dtype.kind != "f", bool(packed)
@@ -219,7 +224,7 @@ def encrypt(
                 f"magnitudes up to {form.max_abs} do not fit this key of {public_key.key_length} bits; "
                 "give less with --max-abs, or take a longer key"
             ) from None
-        write_output(out, array.to_bytes(), force)
+        write_output(out, frame_with_columns(array.to_bytes(), columns), force)
 
 
 def _packing_hint(n: int, values: Any, max_abs: float | None) -> str | None:
@@ -277,6 +282,7 @@ def add(
     from vecphe.cli.output import check_writable
     from vecphe.cli.progress import bar, ciphertexts_bar
     from vecphe.cli.streams import check_streams, load_public_key, read_array, write_output
+    from vecphe.serialization import frame_with_columns
 
     with errors_in_one_line(*_ERRORS):
         check_streams(sources)
@@ -285,10 +291,13 @@ def add(
         check_writable(Path(out), force)
         public_key = load_public_key(key, insecure, engine)
         with bar("adding", len(sources)) as advance:
-            total = read_array(public_key, sources[0])
+            total, columns = read_array(public_key, sources[0])
             advance(1)
             for source in sources[1:]:
-                array = read_array(public_key, source)
+                array, own = read_array(public_key, source)
+                if own and columns and own != columns:
+                    raise ValueError(f"{_shown(source)}: its columns have other names, or another order, than before")
+                columns = columns or own
                 if array.shape != total.shape:
                     raise ValueError(f"{_shown(source)} has shape {array.shape}, those before it {total.shape}")
                 try:
@@ -297,7 +306,7 @@ def add(
                     raise ValueError(f"{_shown(source)}: {error}") from None
                 advance(1)
         with ciphertexts_bar("re-randomising", total.n_ciphertexts):
-            data = total.to_bytes()
+            data = frame_with_columns(total.to_bytes(), columns)
         write_output(out, data, force)
 
 
@@ -314,7 +323,9 @@ def decrypt(
     force: Force = False,
     insecure: Insecure = False,
 ) -> None:
-    """Decrypt a file to CSV or .npy. A passphrase that is needed and not in a file is asked for.
+    """Decrypt a file to CSV, with the names that its columns had, or .npy.
+
+    A passphrase that is needed and not in a file is asked for.
 
     A new file can be read by you alone; one that is replaced keeps its permissions.
     """
@@ -328,10 +339,10 @@ def decrypt(
         check_streams([source])
         check_writable(Path(out), force)
         private_key = load_private_key(key, passphrase_file, insecure, engine=engine)
-        array = read_array(private_key.public_key, source)
+        array, columns = read_array(private_key.public_key, source)
         with ciphertexts_bar("decrypting", array.n_ciphertexts):
             values = private_key.decrypt(array, n_jobs=jobs)
-        data = csv_of_values(values) if form is TableForm.CSV else npy_of_values(values)
+        data = csv_of_values(values, columns) if form is TableForm.CSV else npy_of_values(values)
         write_output(out, data, force, binary=form is TableForm.NPY, mode=0o600)
 
 

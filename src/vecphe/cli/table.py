@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -96,8 +98,8 @@ def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
     return values.astype({"b": np.int64, "f": np.float64}.get(dtype.kind, dtype), copy=False)  # type: ignore[no-any-return]
 
 
-def csv_of_values(values: npt.NDArray[Any]) -> bytes:
-    """Lines of CSV, one a row, in digits that give the same numbers again.
+def csv_of_values(values: npt.NDArray[Any], columns: Sequence[str] = ()) -> bytes:
+    """Lines of CSV, one a row, in digits that give the same numbers again, below the names of columns, if any.
 
     Raises
     ------
@@ -111,7 +113,10 @@ def csv_of_values(values: npt.NDArray[Any]) -> bytes:
     rows = values.tolist() if values.ndim == 2 else [[value] for value in values.ravel().tolist()]
     # Python limits the digits of its own integers, gmpy2 does not.
     digits = str if values.dtype != object else lambda value: mpz(value).digits()
-    return "".join(",".join(map(digits, row)) + "\n" for row in rows).encode("ascii")
+    header = io.StringIO()
+    if columns:
+        csv.writer(header, lineterminator="\n").writerow(columns)
+    return "".join([header.getvalue(), *(",".join(map(digits, row)) + "\n" for row in rows)]).encode()
 
 
 def npy_of_values(values: npt.NDArray[Any]) -> bytes:

@@ -67,7 +67,7 @@ class TableOptions(ReadOptions):
         What to do with rows in which a cell is missing: "error" refuses them, "drop" leaves them out, and "mean" leaves
         NaN in X, for the mean to be filled in.
     labels : bool, optional
-        Whether targets are names of classes; without it, they are if none is a number.
+        Whether targets may be names of classes: True where one is no number, False never, None where none is a number.
     reserved : tuple of str
         Names that no hospital may have.
     """

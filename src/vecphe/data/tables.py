@@ -223,7 +223,6 @@ def _quoted(name: str) -> str:
 
 def _part(sheet: Sheet, wanted: Sequence[str], options: TableOptions) -> _Part:
     labelled = {name for name in wanted if name in options.categories or name == options.group}
-    labelled |= {options.target} if options.labels else set()
     names = [name for name in wanted if name not in labelled]
     cells = sheet.numbers(names) if names else Cells(np.zeros((0, 0)), np.zeros((0, 0), np.uint8))
     row_of = {name: number for number, name in enumerate(names)}
@@ -287,7 +286,8 @@ def _check_target(parts: Sequence[_Part], options: TableOptions, problems: Probl
     name = options.target
     if name not in parts[0].labels:
         faults = np.concatenate([part.faults(name) for part in parts])
-        if options.labels is not None or (faults == Fault.NONE).any() or not (faults >= Fault.DATE).any():
+        is_number, is_text = (faults == Fault.NONE).any(), (faults >= Fault.DATE).any()
+        if not is_text or options.labels is False or (is_number and not options.labels):
             return
         for part in parts:
             part.labels[name] = part.sheet.labels(name)

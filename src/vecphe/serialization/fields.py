@@ -13,7 +13,7 @@ from vecphe.plaintext.encoding import FRACTION_STEP, GREATEST_DIVISOR, FixedPoin
 from vecphe.plaintext.format import Format, is_sprawling
 from vecphe.plaintext.packing import SlotLayout
 
-__all__ = ["ArrayFields", "Number", "array_fields", "array_format"]
+__all__ = ["ArrayFields", "Number", "array_fields", "array_format", "check_columns"]
 
 BOUND_BITS = 128  # room for any product of a 64-bit count and a float64 or 64-bit integer
 MAX_DIMENSIONS = 32  # as in numpy 1
@@ -78,6 +78,7 @@ class ArrayFields:
     slots: int
     ciphertexts: bytes = field(repr=False)
     divisor: int = 1
+    columns: tuple[str, ...] = ()
 
 
 def array_fields(numbers: PublicNumbers, shape: tuple[int, ...], format: Format) -> ArrayFields:
@@ -131,6 +132,8 @@ def array_format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     if fields.key_length != numbers.n.bit_length():
         raise SerializationError(f"key_length is {fields.key_length}, but the key has {numbers.n.bit_length()} bits")
     format = _format(fields, numbers)
+    if fields.columns:
+        check_columns(fields.columns, fields.shape)
     wanted = format.n_ciphertexts(math.prod(fields.shape)) * ciphertext_bytes(fields.key_length)
     if len(fields.ciphertexts) != wanted:
         raise SerializationError(f"{len(fields.ciphertexts)} bytes of ciphertexts where the shape needs {wanted}")
@@ -150,6 +153,18 @@ def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     _check_terms(fields)
     format = Format(encoding, fields.scale, 0, layout, fields.integer, fields.terms, fields.divisor)
     return replace(format, bound=_bound(fields.bound, format.limit(numbers.n)))
+
+
+def check_columns(columns: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    """Raise SerializationError unless names of columns are those of an array of this shape.
+
+    They are public, as the shape is; and as they are shown, nothing in them is more than a printable character.
+    """
+    wanted = (shape[1:] or (1,))[0] if len(shape) in (1, 2) else 0
+    if len(columns) != wanted or len(set(columns)) < len(columns):
+        raise SerializationError("an array has a name for each of its columns, no name twice, or none at all")
+    if not all(name and name.isprintable() for name in columns):
+        raise SerializationError("the name of a column must be printable, and not be empty")
 
 
 def _encoding(fields: ArrayFields) -> FixedPoint:

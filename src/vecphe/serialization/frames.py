@@ -42,7 +42,7 @@ _NUMBER = struct.Struct("<Bh")
 _ARRAY = struct.Struct("<IBBHQIQII")
 _DIMENSION = _DIVISOR = struct.Struct("<Q")
 _SEALED = struct.Struct("<BBB16s12s")
-_INTEGER, _PACKED, _DIVIDED = 1, 2, 64  # flags
+_INTEGER, _PACKED, _NAMED, _DIVIDED = 1, 2, 8, 64  # flags
 
 
 class Kind(IntEnum):
@@ -166,6 +166,13 @@ class _Reader:
             raise SerializationError(f"the mantissa of {name} must be odd")
         return number
 
+    def names(self, name: str) -> tuple[str, ...]:
+        (length,) = self.unpack(_LENGTH, f"the length of {name}")
+        try:
+            return tuple(self.take(length, name).decode().split("\n"))
+        except UnicodeDecodeError:
+            raise SerializationError(f"{name} are not UTF-8") from None
+
     def rest(self) -> bytes:
         return self.take(len(self._rest), "the rest")
 
@@ -251,7 +258,10 @@ def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
     header = _pack(
         _ARRAY,
         fields.key_length,
-        _INTEGER * fields.integer | _PACKED * fields.packed | _DIVIDED * (fields.divisor > 1),
+        _INTEGER * fields.integer
+        | _PACKED * fields.packed
+        | _NAMED * bool(fields.columns)
+        | _DIVIDED * (fields.divisor > 1),
         len(fields.shape),
         fields.fraction_bits,
         fields.max_terms,
@@ -262,7 +272,10 @@ def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
     )
     shape = b"".join(_pack(_DIMENSION, length) for length in fields.shape)
     divisor = _pack(_DIVISOR, fields.divisor) if fields.divisor > 1 else b""
-    return header + shape + _pack_number(fields.max_abs) + _pack_number(fields.bound) + divisor, fields.ciphertexts
+    names = "\n".join(fields.columns).encode()
+    named = _pack(_LENGTH, len(names)) + names if fields.columns else b""
+    numbers = _pack_number(fields.max_abs) + _pack_number(fields.bound)
+    return header + shape + numbers + divisor + named, fields.ciphertexts
 
 
 def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
@@ -271,7 +284,7 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
     key_length, flags, dimensions, fraction_bits, max_terms, scale, terms, width, slots = reader.unpack(
         _ARRAY, "the header"
     )
-    if flags & ~(_INTEGER | _PACKED | _DIVIDED):
+    if flags & ~(_INTEGER | _PACKED | _NAMED | _DIVIDED):
         raise SerializationError(f"flags {flags:#04x} are unknown")
     if dimensions > MAX_DIMENSIONS:
         raise SerializationError(f"an array has at most {MAX_DIMENSIONS} dimensions, not {dimensions}")
@@ -290,6 +303,7 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
         width=width,
         slots=slots,
         divisor=_divisor(reader) if flags & _DIVIDED else 1,
+        columns=reader.names("the names of columns") if flags & _NAMED else (),
         ciphertexts=reader.rest(),
     )
 

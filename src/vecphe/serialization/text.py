@@ -40,6 +40,7 @@ __all__ = ["frame_from_json", "json_from_frame"]
 _FORMAT, _VERSION = "vecphe", 1
 _LONGEST_LITERAL = 20  # digits of 2^64
 _MOST_PARTS = 64  # lists, objects and fields; an array has 30
+_MOST_NAMES = 1 << 32  # bytes, as in a frame
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 _HEAD = ("format", "version", "kind", "fingerprint")
 
@@ -227,14 +228,15 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
         "layout": {"width": fields.width, "slots": fields.slots} if fields.packed else None,
         **({"divisor": fields.divisor} if fields.divisor > 1 else {}),
         "ciphertexts": [integer_to_base64url(ciphertext) for ciphertext in integers_from_bytes(data, width)],
+        **({"columns": bytes_to_base64url("\n".join(fields.columns).encode())} if fields.columns else {}),
     }
 
 
 def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
     names = ("key_length", "integer", "shape", "encoding", "scale", "terms", "bound", "layout", "ciphertexts")
-    divided = isinstance(content, dict) and "divisor" in content
-    key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts, *divisor = _take(
-        content, "an encrypted array", *names, *(["divisor"] if divided else [])
+    columns, divisor = content.pop("columns", None), content.pop("divisor", None)
+    key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts = _take(
+        content, "an encrypted array", *names
     )
     fraction_bits, max_terms, max_abs = _take(encoding, "encoding", "fraction_bits", "max_terms", "max_abs")
     width, slots = (0, 0) if layout is None else _take(layout, "layout", "width", "slots")
@@ -254,9 +256,17 @@ def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
         width=_small(width, "layout.width", 0, (1 << 32) - 1),
         slots=_small(slots, "layout.slots", 0, (1 << 32) - 1),
         ciphertexts=_ciphertexts(_list(ciphertexts, "ciphertexts"), ciphertext_bytes(key_length)),
-        divisor=_small(divisor[0], "divisor", 2, (1 << 64) - 1) if divided else 1,
+        divisor=1 if divisor is None else _small(divisor, "divisor", 2, (1 << 64) - 1),
+        columns=() if columns is None else _columns(columns),
     )
     return array_body(fields)
+
+
+def _columns(value: Any) -> tuple[str, ...]:
+    try:
+        return tuple(_data(value, "columns", _MOST_NAMES).decode().split("\n"))
+    except UnicodeDecodeError:
+        raise SerializationError("columns must be UTF-8") from None
 
 
 def _ciphertexts(values: list[Any], width: int) -> bytes:

@@ -131,7 +131,7 @@ def test_h36_a_divisor_that_cannot_be_is_refused(keypair):
     public_key, _ = keypair
     c = packed(public_key, A)
     text = (c / 3).to_json()
-    for wrong in ("0", "1", "-3", "true", "18446744073709551616", '"3"'):
+    for wrong in ("0", "1", "-3", "true", "null", "18446744073709551616", '"3"'):
         with pytest.raises(SerializationError):
             EncryptedArray.from_json(public_key, text.replace('"divisor": 3', f'"divisor": {wrong}'))
     for array in (public_key.encrypt(A), packed(public_key, [1, 2])):

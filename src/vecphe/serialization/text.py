@@ -234,7 +234,8 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
 
 def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
     names = ("key_length", "integer", "shape", "encoding", "scale", "terms", "bound", "layout", "ciphertexts")
-    columns, divisor = content.pop("columns", None), content.pop("divisor", None)
+    columns = _columns(content.pop("columns")) if "columns" in content else ()
+    divisor = _small(content.pop("divisor"), "divisor", 2, (1 << 64) - 1) if "divisor" in content else 1
     key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts = _take(
         content, "an encrypted array", *names
     )
@@ -256,8 +257,8 @@ def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
         width=_small(width, "layout.width", 0, (1 << 32) - 1),
         slots=_small(slots, "layout.slots", 0, (1 << 32) - 1),
         ciphertexts=_ciphertexts(_list(ciphertexts, "ciphertexts"), ciphertext_bytes(key_length)),
-        divisor=1 if divisor is None else _small(divisor, "divisor", 2, (1 << 64) - 1),
-        columns=() if columns is None else _columns(columns),
+        divisor=divisor,
+        columns=columns,
     )
     return array_body(fields)
 

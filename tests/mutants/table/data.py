@@ -22,7 +22,7 @@ MUTANTS = [
         TEXT,
         '(codecs.BOM_UTF8, "utf-8-sig"),',
         '(codecs.BOM_UTF8, "utf-8"),',
-        (f"{AT_EDGES}test_h63_encodings_that_tell_themselves", "federated/test_data.py::test_h63_a_table_is_read"),
+        (f"{AT_EDGES}test_h63_encodings_that_tell_themselves",),
     ),
     Mutant(
         (63,),

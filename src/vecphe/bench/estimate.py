@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.arithmetic import ciphertext_bytes, random_words
+from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.array import EncryptedArray
 from vecphe.bench.matrix import check_range
 from vecphe.bench.sides import Side
@@ -175,6 +175,7 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     """
     plan.check()
     _ = plan.slots  # raises where no value fits
+    engine_for(1 << (plan.key_length - 1), plan.engine)  # raises for one that does not run
     say(f"making a key pair of {plan.key_length} bits: how long that takes is chance")
     with short_keys():
         key_seconds, keys = _timed(lambda: generate_keypair(plan.key_length, insecure=True, engine=plan.engine))

@@ -241,7 +241,9 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
 
     def _vector_from_bytes(self, data: bytes) -> _ArrayVector:
         array = EncryptedArray.from_bytes(self.public_key, data)
-        if array.ndim != 1 or array.packed != self._packed or array.encoding != self._encoding:
+        format = array.format
+        as_encrypted = not format.layout or (format.fraction_bits, format.divisor) == (self._encoding.fraction_bits, 1)
+        if array.ndim != 1 or array.packed != self._packed or array.encoding != self._encoding or not as_encrypted:
             raise LayoutMismatchError("not a vector, or encrypted in another way than this key does")
         return _ArrayVector(self, array)
 

@@ -114,10 +114,7 @@ class ProtocolConfig:
 
     def __post_init__(self) -> None:
         for name, least in {"n_clients": 1, "key_length": 1, "n_iter": 1, "max_restarts": 0}.items():
-            value = checked_int(name, getattr(self, name))
-            if value < least:
-                raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, checked_int(name, getattr(self, name), least))
         for name in ("insecure", "record_transcript", "fit_intercept"):
             check_bool(name, getattr(self, name))
         check_positive("eta", self.eta)

@@ -19,6 +19,7 @@ from vecphe.arithmetic import Words, words_from_integers
 from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError
 
 __all__ = [
+    "GREATEST_DIVISOR",
     "PACKED",
     "UNPACKED",
     "FixedPoint",
@@ -37,6 +38,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 FRACTION_STEP = 4  # one digit of phe's base-16 exponents, so that converting needs no arithmetic
 _MAX_FRACTION_BITS = 16384  # far beyond the 1074 of float64: products add up
+GREATEST_DIVISOR = 1 << 64  # that a format has besides its fraction bits
 _MAX_MAX_ABS_BITS = 14000  # Python prints integers of up to 4300 digits
 _INT64_SAFE = 1 << 63
 _FLOAT_SAFE = 2.0**53  # below it every integer is a float
@@ -334,7 +336,7 @@ class FixedPoint:
         PlaintextOverflowError
             If a magnitude exceeds `max_abs`; the message names the first index, not the value.
         """
-        self._check_range(values, name)
+        self.check_range(values, name)
         flat = values.ravel()
         if len(flat) <= _CHUNK and self.unit < _INT64_SAFE:
             return self._words(flat, negative)
@@ -372,7 +374,8 @@ class FixedPoint:
             return None
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), values.shape))
 
-    def _check_range(self, values: npt.NDArray[Any], name: str) -> None:
+    def check_range(self, values: npt.NDArray[Any], name: str) -> None:
+        """Raise PlaintextOverflowError, as `encode`, for the first value whose magnitude exceeds `max_abs`."""
         index = self.first_outside(values)
         if index is not None:
             raise PlaintextOverflowError(
@@ -385,7 +388,9 @@ PACKED = FixedPoint()
 UNPACKED = FixedPoint(fraction_bits=112, max_abs=2**64)
 
 
-def decode(integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, integer: bool) -> npt.NDArray[Any]:
+def decode(
+    integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, integer: bool, divisor: int = 1
+) -> npt.NDArray[Any]:
     """Numbers of signed integers at a scale: correctly rounded float64, or integers if `integer`.
 
     Parameters
@@ -394,7 +399,11 @@ def decode(integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, i
     fraction_bits : int
     integer : bool
         Return int64, or Python integers (dtype object) where one does not fit.
+    divisor : int
+        Positive; what the numbers are divided by besides. With more than 1 they are no integers.
     """
+    if divisor > 1:
+        integers = integers.tolist() if isinstance(integers, np.ndarray) else integers
     if isinstance(integers, np.ndarray):
         if integer:
             return integers >> fraction_bits
@@ -405,6 +414,6 @@ def decode(integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, i
         fits = all(-_INT64_SAFE <= value < _INT64_SAFE for value in shifted)
         return np.array(shifted, dtype=np.int64 if fits else object)
     try:
-        return np.array([int(value) / (1 << fraction_bits) for value in integers], dtype=np.float64)
+        return np.array([int(value) / (divisor << fraction_bits) for value in integers], dtype=np.float64)
     except OverflowError:
         raise PlaintextOverflowError("a decrypted value is too large for a float64") from None

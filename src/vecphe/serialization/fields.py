@@ -9,7 +9,7 @@ from fractions import Fraction
 from vecphe.arithmetic import ciphertext_bytes
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PlaintextOverflowError, SerializationError
 from vecphe.numbers.key_numbers import PublicNumbers
-from vecphe.plaintext.encoding import FRACTION_STEP, FixedPoint
+from vecphe.plaintext.encoding import FRACTION_STEP, GREATEST_DIVISOR, FixedPoint
 from vecphe.plaintext.format import Format, is_sprawling
 from vecphe.plaintext.packing import SlotLayout
 
@@ -77,6 +77,7 @@ class ArrayFields:
     width: int
     slots: int
     ciphertexts: bytes = field(repr=False)
+    divisor: int = 1
     columns: tuple[str, ...] = ()
 
 
@@ -106,6 +107,7 @@ def array_fields(numbers: PublicNumbers, shape: tuple[int, ...], format: Format)
         width=layout.width if layout else 0,
         slots=layout.slots if layout else 0,
         ciphertexts=b"",
+        divisor=format.divisor,
     )
     _format(fields, numbers)
     return fields
@@ -149,7 +151,7 @@ def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     layout = _layout(fields, encoding)
     _check_scale(fields)
     _check_terms(fields)
-    format = Format(encoding, fields.scale, 0, layout, fields.integer, fields.terms)
+    format = Format(encoding, fields.scale, 0, layout, fields.integer, fields.terms, fields.divisor)
     return replace(format, bound=_bound(fields.bound, format.limit(numbers.n)))
 
 
@@ -195,8 +197,13 @@ def _check_scale(fields: ArrayFields) -> None:
         raise SerializationError(
             f"the scale must be a multiple of {FRACTION_STEP} fraction bits from 0 to {_MAX_SCALE}, not {fields.scale}"
         )
-    if fields.packed and fields.scale != fields.fraction_bits:
-        raise SerializationError("a packed array must be at the scale of its encoding")
+    finer = fields.scale - fields.fraction_bits
+    if fields.packed and (finer < 0 or (finer and fields.integer)):
+        raise SerializationError("a packed array must be at the scale of its encoding, or of floats at a finer one")
+    if not 1 <= fields.divisor < GREATEST_DIVISOR:
+        raise SerializationError("the divisor must be positive and below 2^64")
+    if fields.divisor > 1 and (fields.integer or not fields.packed):
+        raise SerializationError("only a packed array of floats is divided by a number of its own")
 
 
 def _check_terms(fields: ArrayFields) -> None:

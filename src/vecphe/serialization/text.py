@@ -226,6 +226,7 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
         "terms": fields.terms,
         "bound": _number_fields(fields.bound),
         "layout": {"width": fields.width, "slots": fields.slots} if fields.packed else None,
+        **({"divisor": fields.divisor} if fields.divisor > 1 else {}),
         "ciphertexts": [integer_to_base64url(ciphertext) for ciphertext in integers_from_bytes(data, width)],
         **({"columns": bytes_to_base64url("\n".join(fields.columns).encode())} if fields.columns else {}),
     }
@@ -233,7 +234,8 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
 
 def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
     names = ("key_length", "integer", "shape", "encoding", "scale", "terms", "bound", "layout", "ciphertexts")
-    columns = content.pop("columns", None)
+    columns = _columns(content.pop("columns")) if "columns" in content else ()
+    divisor = _small(content.pop("divisor"), "divisor", 2, (1 << 64) - 1) if "divisor" in content else 1
     key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts = _take(
         content, "an encrypted array", *names
     )
@@ -255,7 +257,8 @@ def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
         width=_small(width, "layout.width", 0, (1 << 32) - 1),
         slots=_small(slots, "layout.slots", 0, (1 << 32) - 1),
         ciphertexts=_ciphertexts(_list(ciphertexts, "ciphertexts"), ciphertext_bytes(key_length)),
-        columns=() if columns is None else _columns(columns),
+        divisor=divisor,
+        columns=columns,
     )
     return array_body(fields)
 

@@ -81,8 +81,8 @@ MUTANTS = [
     Mutant(
         (47,),
         "array/encrypted_array.py",
-        "other._under(self._key)._scaled(finest)",
-        "other._scaled(finest)",
+        "other._under(self._key)._scaled(finest, divisor)",
+        "other._scaled(finest, divisor)",
         (TOGETHER,),
     ),
     Mutant(

@@ -1,9 +1,10 @@
-"""Scaling inside the protocol and models that leave: rows 20, 21, 35 to 37, 48, 50, 52 and 64."""
+"""Scaling inside the protocol, models that leave, and scales of packed arrays: rows 20 to 64."""
 
 from tests.mutants.model import Mutant
 
 PROTOCOL, SCALING, TRAINED = "federated/protocol.py", "federated/scaling.py", "federated/trained.py"
 SCALED, MODELS = "federated/test_scaling.py", "federated/test_trained.py"
+ARRAY, SCALE = "array/encrypted_array.py", "array/test_packed_scale.py"
 HOSTILE = f"{MODELS}::test_h36_what_is_no_model_is_refused"
 JSON = f"{MODELS}::test_h37_hostile_json_is_refused"
 DIGITS = f"{SCALED}::test_digits_of_any_width_add_up_exactly"
@@ -17,11 +18,11 @@ MUTANTS = [
         (f"{SCALED}::test_h52_the_round_of_the_scaling_is_in_the_transcript_like_any_other",),
     ),
     Mutant(
-        (48,),
+        (26,),
         SCALING,
         "        return [np.ldexp(digits.astype(np.float64), -self._scale) if self._scale else digits]\n",
         "        return [np.ldexp(digits * 2.0, -self._scale) if self._scale else digits * 2]\n",
-        (f"{SCALED}::test_h48_nothing_stands_in_the_clear_but_totals_over_all_clients", DIGITS),
+        (DIGITS,),
     ),
     Mutant(
         (20,),
@@ -82,5 +83,33 @@ MUTANTS = [
         'files.replace_file(path, self.to_json().encode("utf-8"), force=force)',
         'files.replace_file(path, self.to_json().encode("utf-8"), force=True)',
         (f"{MODELS}::test_h64_files_are_not_replaced_unless_asked_for",),
+    ),
+    Mutant(
+        (28,),
+        ARRAY,
+        "        divisor = math.lcm(self._format.divisor, other._format.divisor)\n",
+        "        divisor = self._format.divisor\n",
+        (f"{SCALE}::test_h28_arrays_of_other_scale_add_where_they_were_encrypted_the_same_way",),
+    ),
+    Mutant(
+        (21,),
+        ARRAY,
+        "        if total >= GREATEST_DIVISOR:\n",
+        "        if False:\n",
+        (f"{SCALE}::test_an_integer_divisor_costs_nothing",),
+    ),
+    Mutant(
+        (36,),
+        "serialization/frames.py",
+        "    if divisor < 2:\n",
+        "    if divisor < 0:\n",
+        (f"{SCALE}::test_h36_a_divisor_is_written_one_way",),
+    ),
+    Mutant(
+        (51,),
+        "federated/backends.py",
+        " or not as_encrypted:\n",
+        ":\n",
+        (f"{SCALE}::test_h51_vectors_of_a_protocol_have_the_scale_of_their_key",),
     ),
 ]

@@ -68,7 +68,7 @@ MUTANTS = [
     Mutant(
         (28,),
         ARRAY,
-        "if self.packed and (self._format.fraction_bits != other._format.fraction_bits):",
+        "if self.packed and self.encoding.fraction_bits != other.encoding.fraction_bits:",
         "if False:",
         ("plaintext/test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
     ),

@@ -75,7 +75,7 @@ MUTANTS = [
     Mutant(
         (19, 20),
         ENCODING,
-        "        self._check_range(values, name)\n",
+        "        self.check_range(values, name)\n",
         "",
         ("plaintext/test_encoding.py::test_h19_huge_values_are_a_range_error", EDGE),
     ),
@@ -125,8 +125,8 @@ MUTANTS = [
     Mutant(
         (21,),
         ARRAY,
-        "        self._check_bound(bound)\n        left, right",
-        "        left, right",
+        "        self._check_bound(self.bound * self._finer",
+        "        (self.bound * self._finer",
         (BOUNDS, MORE_BOUNDS),
     ),
     Mutant((21,), ARRAY, "        self._check_bound(bound)\n        target", "        target", (BOUNDS,)),
@@ -207,8 +207,8 @@ MUTANTS = [
     Mutant(
         (22,),
         "plaintext/format.py",
-        "return decode(integers, self.fraction_bits, integer=self.integer).reshape(shape)",
-        "return decode(integers, self.fraction_bits, integer=self.integer)",
+        "integer=self.integer, divisor=self.divisor).reshape(shape)",
+        "integer=self.integer, divisor=self.divisor)",
         ("array/test_array.py::test_h22_empty_arrays",),
     ),
     Mutant(

@@ -14,7 +14,7 @@ import numpy as np
 
 from vecphe import __version__
 from vecphe.arithmetic import engine_for
-from vecphe.bench.estimate import Plan, rough_seconds
+from vecphe.bench.estimate import Plan, learning_seconds, rough_seconds
 from vecphe.bench.records import BACKENDS
 from vecphe.bench.workloads import naive_module
 from vecphe.cli.outcome import ERRORS, Outcome, constant_form, error_of, quality
@@ -127,13 +127,15 @@ class Comparison:
         return NAIVE_SECONDS if limited else math.inf
 
     def estimates(self) -> dict[str, float]:
-        """Roughly how many seconds each backend will take."""
-        c, length = self.config, self._length
-        seconds = {}
+        """Roughly how many seconds each backend will take, and training in the clear: each alone, and pooled."""
+        c, length, rows = self.config, self._length, sum(map(len, self._y))
+        once, each = learning_seconds(self.shards.X[0], self._y[0], vars(c), self.task.model)
+        seconds = {"in the clear": 2 * rows * (once + c.n_iter * each)}
         for name in self.backends:
             plan = Plan(c.n_clients, length, c.key_length, packed=name == "packed", engine=c.engine)
             setup, one_round = rough_seconds(name, plan, c.n_iter)
-            seconds[name] = setup + min(c.n_iter * one_round, one_round + self.limit_of(name))
+            one_round += rows * each
+            seconds[name] = setup + rows * once + min(c.n_iter * one_round, one_round + self.limit_of(name))
         return seconds
 
     @property

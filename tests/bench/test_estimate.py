@@ -19,7 +19,7 @@ from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients
 from vecphe.cli.app import app
 from vecphe.cli.estimate import print_plan
-from vecphe.errors import InvalidKeyError
+from vecphe.errors import EngineUnavailableError, InvalidKeyError
 from vecphe.keys import PublicKey
 from vecphe.plaintext import format as formats
 from vecphe.plaintext.encoding import FixedPoint
@@ -183,11 +183,15 @@ def test_a_time_is_the_median_of_five_runs(monkeypatch: pytest.MonkeyPatch) -> N
         (Plan(3, 1, 2047), InvalidKeyError, "key_length"),
         (Plan(3, 1, 2048, bandwidth=1e-320), ValueError, "--bandwidth must be from 0.001"),
         (Plan(3, 1, 2048, bandwidth=float("nan")), ValueError, "--bandwidth must be from 0.001"),
+        (Plan(3, 1, 2048, engine="fast"), EngineUnavailableError, "no engine is called 'fast'"),
+        (Plan(3, 1, 1 << 14, engine="portable"), EngineUnavailableError, "computes with keys of up to"),
     ],
 )
 def test_plans_that_make_no_sense(plan: Plan, error: type[Exception], message: str) -> None:
+    said: list[str] = []
     with pytest.raises(error, match=message):
-        calibrate(plan)
+        calibrate(plan, said.append)
+    assert not said  # nothing was begun
 
 
 def test_the_command() -> None:

@@ -43,6 +43,14 @@ def test_what_cannot_be_measured_is_refused(changes: dict[str, object], error: t
         Matrix(**changes).check()  # type: ignore[arg-type]
 
 
+def test_h61_memory_is_asked_for_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("vecphe.bench.matrix.fits_in_memory", lambda needed: asked.append(needed) or len(asked) < 2)
+    with pytest.raises(ValueError, match=r"5 clients.* need about .* more memory than there is; lower --values"):
+        Matrix(key_lengths=(1024,), clients=(3, 5), values=(1000,), backends=("packed",)).check()
+    assert asked == [8 * clients * 1000 + 4 * 1000 * (3 * 128 + 200) for clients in (3, 5)]
+
+
 def test_cases_are_every_combination_with_little_work_first() -> None:
     matrix = Matrix(key_lengths=(2048, 1024), clients=(3, 5), values=(1000, 11))
     assert len(matrix.cases) == 8

@@ -142,6 +142,15 @@ def test_parties_that_send_other_shapes_are_refused():
         next(run_rounds(server, parties, 1))
 
 
+@pytest.mark.parametrize("n_iter", [0, -1, 1.5, "2", True, None])
+def test_numbers_of_rounds_that_are_none_are_refused(n_iter):
+    server = Server(256, insecure=True)
+    parties = [Party(name, lambda: [1.0], server.pubkey) for name in "ABC"]
+    with pytest.raises(ValueError, match=r"^n_iter must be (an int|positive), not "):
+        next(run_rounds(server, parties, n_iter))
+    assert [done.round for done in run_rounds(server, parties, np.int64(1))] == [1]
+
+
 def test_what_is_no_model_is_refused():
     for wrong in (3, None, [np.ones(3)]):
         with pytest.raises(TypeError, match="update must be callable"):

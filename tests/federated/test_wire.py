@@ -207,6 +207,9 @@ def test_h35_messages_cut_anywhere_or_too_long_are_refused(sent):
             with pytest.raises(SerializationError):
                 read(longer)
         read(bytearray(data))
+        read(
+            memoryview(bytes(byte for pair in zip(data, data, strict=True) for byte in pair))[::2]
+        )  # every second byte of a buffer
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**63, 2**64 - 1])

@@ -26,7 +26,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
-from vecphe.arithmetic import ciphertext_bytes, random_words
+from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.array import EncryptedArray
 from vecphe.bench.matrix import check_range
 from vecphe.bench.sides import Side
@@ -169,6 +169,7 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     """
     plan.check()
     _ = plan.slots  # raises where no value fits
+    engine_for(1 << (plan.key_length - 1), plan.engine)  # raises for one that does not run
     say(f"making a key pair of {plan.key_length} bits: how long that takes is chance")
     with short_keys():
         key_seconds, keys = _timed(lambda: generate_keypair(plan.key_length, insecure=True, engine=plan.engine))

@@ -6,10 +6,10 @@ import itertools
 from dataclasses import dataclass
 
 from vecphe.arithmetic import available_engines
-from vecphe.bench.environment import proc_bytes
 from vecphe.bench.records import BACKENDS, Case
 from vecphe.bench.workloads import naive_module, short_keys
 from vecphe.numbers.key_numbers import check_key_length
+from vecphe.system.memory import fits_in_memory
 from vecphe.system.parallel import effective_jobs
 
 __all__ = ["LEAST_CLIENTS", "Matrix", "check_range", "parse_backends", "parse_counts"]
@@ -59,15 +59,13 @@ class Matrix:
         self._check_memory()
 
     def _check_memory(self) -> None:
-        available = proc_bytes("meminfo", "MemAvailable")
         for case in self.cases:
             # With one ciphertext a value, generously: plaintexts, and four encrypted vectors at a time.
             ciphertext = 3 * (case.key_length // 8) + 200
             needed = 8 * case.clients * case.values + 4 * case.values * ciphertext
-            if available is not None and needed > available:
+            if not fits_in_memory(needed):
                 raise ValueError(
-                    f"{case} need about {needed / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB are free; "
-                    "lower --values or --clients"
+                    f"{case} need about {needed / 1e9:.3g} GB, more memory than there is; lower --values or --clients"
                 )
 
     @property

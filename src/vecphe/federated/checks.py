@@ -9,10 +9,12 @@ import numpy as np
 __all__ = ["check_bool", "check_instance", "checked_int"]
 
 
-def checked_int(name: str, value: Any) -> int:
-    """The value as int, also of numpy's integers; ValueError for everything else, bool included."""
+def checked_int(name: str, value: Any, least: int | None = None) -> int:
+    """The value as int, also of numpy's integers; ValueError for everything else, bool included, and below `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise ValueError(f"{name} must be an int, not {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be {'positive' if least == 1 else f'at least {least}'}, not {value}")
     return int(value)
 
 

@@ -82,10 +82,7 @@ class ProtocolConfig:
 
     def __post_init__(self) -> None:
         for name, least in {"n_clients": 1, "key_length": 1, "n_iter": 1, "max_restarts": 0}.items():
-            value = checked_int(name, getattr(self, name))
-            if value < least:
-                raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, checked_int(name, getattr(self, name), least))
         for name in ("insecure", "record_transcript"):
             check_bool(name, getattr(self, name))
         if isinstance(self.eta, bool) or not isinstance(self.eta, (int, float, np.number)):

@@ -14,6 +14,7 @@ from typing import Any
 
 from vecphe.arithmetic import ciphertext_bytes
 from vecphe.errors import ClientLostError, ProtocolError, VecpheError
+from vecphe.federated.checks import checked_int
 from vecphe.federated.interface import EncryptedVector
 from vecphe.federated.parties import Party, Server
 from vecphe.federated.rounds import RingRound
@@ -146,13 +147,15 @@ def run_rounds(
 
     Raises
     ------
+    ValueError
+        If `n_iter` is not an int, or not positive.
     ClientLostError
         If a party does not answer, after `max_restarts` more tries.
     ProtocolError
         If a guard stops the run.
     """
     members = list(parties)
-    for _ in range(n_iter):
+    for _ in range(checked_int("n_iter", n_iter, least=1)):
         total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record)
         number = members[0].round
         with _hop(number, members[-1].name, server.name):

@@ -28,7 +28,7 @@ HEADERS := $(wildcard $(NATIVE)/*.h $(NATIVE)/generic/*.h $(NATIVE)/targets/*.h 
 .PHONY: check-native check-verify check-sanitizers check-constant-time check-constant-time-msan \
 	check-constant-time-valgrind check-fuzz check-aarch64 check-aarch64-emulated \
 	check-aarch64-shipped check-aarch64-clang check-aarch64-verify check-aarch64-nearest \
-	check-compilers
+	check-compilers check-compilers-here
 check-native: check-verify check-sanitizers check-constant-time check-fuzz check-aarch64 check-compilers
 
 # Checks as calls: inline they make the unrolled kernels take minutes to compile. Pointer overflow, null and alignment
@@ -127,13 +127,12 @@ check-aarch64-nearest: $(ARM)/nearest/program
 	$(EMULATED) $< neon 2>&1 | grep "wrong result"
 check-aarch64-emulated: check-aarch64-shipped check-aarch64-clang check-aarch64-verify check-aarch64-nearest
 
-# Other systems: compiled and linked by the package ziglang, not run. On macOS with the bindings, for which the headers of
-# this machine's Python stand in, but without nanobind's own code; on Windows, whose headers are not here, without both,
-# and for the interface of MinGW.
+# Other systems: compiled by the package ziglang, neither linked nor run. For macOS with the bindings, for which the headers
+# of this machine's Python stand in, but without nanobind's own code; for Windows, whose headers are not here, without
+# both, and for the interface of MinGW.
 ZIG := build/zig/bin/python
 ZIG_CXX := ZIG_GLOBAL_CACHE_DIR=build/zig/cache ZIG_LOCAL_CACHE_DIR=build/zig/cache timeout 900 $(ZIG) -m ziglang c++
-SYSTEMS := aarch64-macos x86_64-macos x86_64-windows-gnu
-BINDINGS = -isystem $$$$($(CHECK_PYTHON) -m nanobind --include_dir) \
+BINDINGS := -isystem $$$$($(CHECK_PYTHON) -m nanobind --include_dir) \
 	-isystem $$$$($(CHECK_PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')
 
 # The version stands in pyproject.toml.
@@ -142,12 +141,16 @@ $(ZIG): pyproject.toml
 	@$(ZIG) $(PIP_INSTALL) $$(grep -o 'ziglang==[0-9.]*' pyproject.toml)
 	@touch $@
 
-compiled = $(call checked_program,$(1),$(ZIG_CXX) -target $(1),-Wall -Wextra -Werror $(3),$(4),$(2),-shared $(5))
-$(eval $(call compiled,aarch64-macos,aarch64,$(BINDINGS),bindings,-undefined dynamic_lookup))
-$(eval $(call compiled,x86_64-macos,x86_64,$(BINDINGS),bindings,-undefined dynamic_lookup))
-$(eval $(call compiled,x86_64-windows-gnu,x86_64,,,))
+# $(1) name of the system and CPU, $(2) kind of CPU, $(3) flags, $(4) what there is besides the kernel.
+compiled = $(call checked_program,$(1),$(ZIG_CXX) -target $(1),-Wall -Wextra -Werror $(3),$(4),$(2))
+objects = $(patsubst %,$(CHECK_DIR)/$(1)/%.o,$(call checked,$(2)) $(3))
+$(eval $(call compiled,aarch64-macos,aarch64,$(BINDINGS),bindings))
+$(eval $(call compiled,x86_64-macos,x86_64,$(BINDINGS),bindings))
+$(eval $(call compiled,x86_64-windows-gnu,x86_64))
+check-compilers-here: $(call objects,aarch64-macos,aarch64,bindings) $(call objects,x86_64-macos,x86_64,bindings) \
+	$(call objects,x86_64-windows-gnu,x86_64)
+	@echo "compiled, not run: $(sort $(patsubst $(CHECK_DIR)/%/cpu.o,%,$(filter %/cpu.o,$^)))"
 
 check-compilers: | $(STAMP)
-	@if $(MAKE) --no-print-directory $(ZIG); then \
-		$(MAKE) --no-print-directory -j2 $(SYSTEMS:%=$(CHECK_DIR)/%/program) && echo "compiled, not run: $(SYSTEMS)"; \
+	@if $(MAKE) --no-print-directory $(ZIG); then $(MAKE) --no-print-directory -j2 check-compilers-here; \
 	else echo "!!!! THE KERNEL IS NOT COMPILED FOR MACOS AND WINDOWS: ziglang could not be installed !!!!" >&2; fi

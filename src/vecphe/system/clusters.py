@@ -121,7 +121,8 @@ class RayCluster:
     def is_worker(self) -> bool:
         import ray
 
-        return bool(ray.is_initialized() and ray.get_runtime_context().worker.mode == ray.WORKER_MODE)
+        worker = getattr(ray.get_runtime_context(), "worker", None) if ray.is_initialized() else None
+        return bool(getattr(worker, "mode", None) == ray.WORKER_MODE)
 
     def workers(self) -> int:
         import ray

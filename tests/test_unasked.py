@@ -401,7 +401,8 @@ def test_terms_are_counted_in_64_bits(terms: int, packed: bool, error: type[Exce
         (0, False, ""),
         (2**20, False, ""),
         (40, True, ""),
-        (44, True, "a packed array must be at the scale of its encoding"),
+        (44, True, ""),
+        (36, True, "a packed array must be at the scale of its encoding, or of floats at a finer one"),
         (44, False, ""),
         (42, False, "the scale must be a multiple of 4 fraction bits from 0 to 1048576, not 42"),
         (-4, False, "the scale must be a multiple of 4 fraction bits from 0 to 1048576, not -4"),
@@ -409,7 +410,7 @@ def test_terms_are_counted_in_64_bits(terms: int, packed: bool, error: type[Exce
     ],
 )
 def test_scales_go_in_steps_up_to_a_limit(scale: int, packed: bool, message: str) -> None:
-    claimed: Any = SimpleNamespace(scale=scale, packed=packed, fraction_bits=40)
+    claimed: Any = SimpleNamespace(scale=scale, packed=packed, fraction_bits=40, integer=False, divisor=1)
     if message:
         with pytest.raises(SerializationError, match=f"^{message}$"):
             fields._check_scale(claimed)
@@ -430,16 +431,11 @@ def test_h37_json_of_ours_has_few_parts(public_key: PublicKey) -> None:
 # The facade
 
 
-def test_batches_of_randomizers_grow_up_to_a_limit() -> None:
-    class Source:
-        context = SimpleNamespace(ring=SimpleNamespace(take=lambda batch, places: batch[places[0]]))
-
-        def draw(self, count: int) -> Any:
-            drawn.append(count)
-            return list(range(count))
-
+def test_batches_of_randomizers_grow_up_to_a_limit(public_key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
-    pool: Any = RandomizerPool(Source())  # type: ignore[arg-type]
+    source = RandomizerSource(public_key._context)
+    monkeypatch.setattr(source, "draw", lambda count: drawn.append(count) or public_key._context.ring.ones(count))
+    pool = RandomizerPool(source)
     for _ in range(300):
         pool.take()
     assert drawn == [1, 1, 8, 10, 20, 40, 64, 64, 64, 64]

@@ -106,12 +106,12 @@ def test_what_is_no_json_is_no_number_of_phe(content: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--target", "a"), "--target and --group name columns of a file: give it with --data"),
-        (("--group", "a"), "--target and --group name columns of a file: give it with --data"),
+        (("--target", "a"), "options about columns and files need a file: give it with --data"),
+        (("--group", "a"), "options about columns and files need a file: give it with --data"),
         (("--data", "x.csv"), "--data needs --target, the name of the column to predict"),
         (
             ("--data", "x.csv", "--target", "a", "--group", "b", "--clients", "3"),
-            "--clients and --group exclude each other: with --group, every group is a client",
+            "--clients does not go with --group or several files: every group is a client",
         ),
         (
             ("--backend", "naive", "--engine", "gmp"),
@@ -131,7 +131,7 @@ def test_the_naive_backend_alone_needs_phe(main_here: Any, monkeypatch: pytest.M
 
 def test_two_groups_are_too_few(main_here: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    path.write_text("a,b,g\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n" + "1,1,x\n9,1,y\n")
+    path.write_text("a,b,g\n" + "".join(f"{i},{i * i},{group}\n" for i in range(6) for group in "xy"))
     told = error_of(main_here("run", *SHORT, "--data", str(path), "--target", "a", "--group", "g"))
     assert told == f"{path}: the column 'g' has 2 groups; at least 3 are needed"
 
@@ -328,6 +328,7 @@ def test_facts_are_printed_one_a_line(capsys: pytest.CaptureFixture[str]) -> Non
     facts: dict[str, Any] = {
         "version": "1", "python": "3.99", "engine": "gmp", "engine_details": {"target": "GMP", "version": "6"},
         "why_not_used": {"ifma": "the CPU is too old"},
+        "race": {"key_length": 2048, "seconds_per_product": {}},
         "cpu": {"model": "Test CPU", "cores": 3, "features": []},
         "joblib": {"version": "9", "backend": "Loky", "n_jobs": 1, "workers": "processes"},
         "key_length": {"default": 3072, "strength_bits": {"1024": 80, "2048": 112, "3072": 128}},
@@ -345,8 +346,11 @@ def test_facts_are_printed_one_a_line(capsys: pytest.CaptureFixture[str]) -> Non
         "key of 3072 bits: strength 128 bits (default)",
     ]
     facts["cpu"]["features"] = ["a", "b"]
+    facts["race"]["seconds_per_product"] = {"gmp": 2e-6, "fma512": 1.5e-6}
     info.print_info(facts)
-    assert "cpu: Test CPU, 3 cores, features: a b" in capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    assert "cpu: Test CPU, 3 cores, features: a b" in lines
+    assert "race of engines: gmp 2 us, fma512 1.5 us a product at 2048 bits; the faster one computes" in lines
     assert info._STRENGTHS == {1024: 80, 2048: 112, 3072: 128, 7680: 192}  # NIST SP 800-57 part 1, table 2
 
 

@@ -188,6 +188,16 @@ def is_equivalent(change: Change) -> bool:
     return any(known.key == change.key for known in EQUIVALENTS) or any(kind.has(change) for kind in KINDS)
 
 
+_LOGS = "logs, sums = kernels.device.allocate(count * 2 * k), kernels.device.allocate(count * 2 * k)"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.arithmetic.cuda.CudaDecryptor._decrypted",
+        _LOGS,
+        after,
+        "more room than is used, and overwritten likewise",
+    )
+    for after in (_LOGS.replace("2 * k", "3 * k", 1), "3 * k".join(_LOGS.rsplit("2 * k", 1)))
+]
 EQUIVALENTS += [
     *(
         Equivalent("vecphe.plaintext.packing._sign_extended", "if missing > 0:", after, "of no words nothing is put on")

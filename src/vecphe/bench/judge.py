@@ -78,7 +78,7 @@ def _chosen_blocks(blocks: Sequence[Block], baseline: Speed, last: bool) -> tupl
     """Blocks that count, and the drift of the reference if they are quiet by this run alone."""
     quiet = quiet_blocks(blocks, baseline.reference)
     drift = min(block.reference for block in blocks) / baseline.reference
-    if last and len(quiet) < LEAST_QUIET and 1 < drift <= _MOST_DRIFT:
+    if last and len(quiet) < LEAST_QUIET and drift <= _MOST_DRIFT:
         here = quiet_blocks(blocks)
         if len(here) >= max(LEAST_QUIET, len(blocks) / 2):
             return here, drift

@@ -50,7 +50,7 @@ MUTANTS = [
     Mutant(
         (43,),
         PARALLEL,
-        '        return get_active_backend(prefer="threads")[0]\n',
+        "        return get_active_backend()[0]\n",
         "        raise\n",
         (BACKEND,),
     ),

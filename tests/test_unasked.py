@@ -29,8 +29,11 @@ from vecphe import (
 )
 from vecphe.bench import ratio_rows
 from vecphe.bench.estimate import Plan, rough_seconds
+from vecphe.bench.findings import Finding, Report
+from vecphe.bench.matrix import Matrix
 from vecphe.bench.sides import Side
 from vecphe.cli import streams
+from vecphe.cli.bench_run import make_matrix
 from vecphe.errors import PlaintextOverflowError, ProtocolError
 from vecphe.federated.protocol import ProtocolConfig
 from vecphe.federated.rounds import RingRound
@@ -548,6 +551,20 @@ def test_rough_seconds_are_those_of_the_tables_of_all_rounds(monkeypatch: pytest
     monkeypatch.setattr(Side, "prepare", lambda side, *counts: prepared.append((side.name, *counts)))
     rough_seconds("vectorized", Plan(3, 4, 256, packed=False), 10)
     assert prepared == [("vectorized", 30, 4)]
+
+
+def test_a_report_as_text_leaves_out_what_held() -> None:
+    report = Report([Finding("a", "held", "x"), Finding("b", "failed", "y"), Finding("c", "open", "z")], ["n"], ["w"])
+    lines = [f"{finding}" for finding in report.findings]
+    assert list(report.lines()) == ["note: n", lines[0], lines[2], lines[1], "WARNING: w"]
+    assert str(report).splitlines() == ["note: n", lines[2], lines[1], "WARNING: w", report.summary]
+    assert report.summary == "1 held, 1 FAILED (b), 1 NOT DECIDED (c)"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_quick_matrix_is_made_only_where_it_is_asked_for(quick: bool) -> None:
+    made = make_matrix(quick, None, None, None, None, None, None)
+    assert made == (Matrix.quick() if quick else Matrix())
 
 
 def test_a_ring_needs_clients() -> None:

@@ -104,9 +104,13 @@ KINDS: list[Kind | Tuned | Sample | Within] = [
         "if rows <= step:",
         "in one block or in several, the words are the same",
     ),
+    Kind(
+        r"\bparts\[0\] if len\(parts\) == 1", (r"parts[(-1)] if len(parts) == 1",), "of one part the first is the last"
+    ),
     Kind(r"np\.load\((.*), allow_pickle=False\)", (r"np.load(\1)",), "that is what numpy does by default"),
     Tuned(
-        "vecphe.arithmetic.cuda", "_GROUPS_TO_FILL|_MOST_DECRYPTED|carry_products|entry_cost|max_window|table_memory"
+        "vecphe.arithmetic.cuda",
+        "_GROUPS_TO_FILL|_MOST_DECRYPTED|carry_products|entry_cost|min_window|max_window|table_memory",
     ),
     Tuned("vecphe.arithmetic.", "(?:encrypt|decrypt|multiply)_task|carry_products"),
     Within("vecphe.arithmetic.native", r'"fma\d+": replace\(.*', Tuned.reason),

@@ -51,7 +51,7 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert command == "vecphe"
         result = CliRunner().invoke(app, args)
         assert result.exit_code == 0, result.output
-    assert result.stdout == "51.5,4.25\n64.0,1.0\n"
+    assert result.stdout == "age,cost\n51.5,4.25\n64.0,1.0\n"
 
 
 def test_the_links_lead_somewhere() -> None:

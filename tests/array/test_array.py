@@ -380,7 +380,7 @@ def test_h42_products_powers_and_comparisons_are_type_errors(public_key: PublicK
 def test_packed_arrays_name_the_way_out(public_key: PublicKey) -> None:
     p = public_key.encrypt(np.ones(10), packed=True)
     operations: list[Callable[[], Any]] = [
-        lambda: p[0], lambda: p * np.ones(10), lambda: p * 0.5, lambda: p / 3, lambda: p.sum(), lambda: p.mean(),
+        lambda: p[0], lambda: p * np.ones(10), lambda: p / np.full(10, 3), lambda: p.sum(), lambda: p.mean(),
         lambda: np.ones((2, 10)) @ p, lambda: p @ np.ones(10), lambda: list(p), lambda: p + np.zeros((2, 10)),
         lambda: vecphe.concatenate([p, p]), lambda: p.reshape(2, 5).T,
     ]  # fmt: skip

@@ -114,6 +114,9 @@ class Comparison:
         self.backends = list(BACKENDS) if backend == "all" else [backend]  # what will run, slowest first
         self.skipped: dict[str, str] = {}  # what will not, and why
         self.results: dict[str, ProtocolResult] = {}
+        if self.config.scale != "none":  # here, where columns have names
+            for name, X, y in zip(shards.names, shards.X, self._y, strict=True):
+                check_columns(name, X, y if self.task.classes is None else None, shards.schema.features)
         if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
         for name in self.backends:  # raises for what does not go together, before anything runs

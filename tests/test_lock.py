@@ -17,7 +17,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCK, DOCS_LOCK = ((ROOT / name / "requirements.lock").read_text(encoding="utf-8") for name in ("", "docs"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = [
     name.rpartition(" ")[2]
@@ -27,10 +27,11 @@ PYTHONS = [
 ENTRY = re.compile(r"^(\S+?)==(\S+)(?: ; (.+?))? \\\n((?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
 
 
-def locked(environment: dict[str, str]) -> dict[str, str]:
+def locked(python: str, lock: str = LOCK) -> dict[str, str]:
     """Version by name."""
-    found = {}
-    for name, version, marker, _ in ENTRY.findall(LOCK):
+    found: dict[str, str] = {}
+    environment = {"python_version": python, "python_full_version": f"{python}.9"}
+    for name, version, marker, _ in ENTRY.findall(lock):
         if not marker or Requirement(f"{name} ; {marker}").marker.evaluate(environment):  # type: ignore[union-attr]
             assert name not in found, "two versions for one Python"
             found[name] = version
@@ -51,18 +52,31 @@ def test_the_pythons_are_those_that_the_project_names() -> None:
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_all_that_the_project_asks_for_is_locked(python: str) -> None:
-    versions = locked({"python_version": python, "python_full_version": f"{python}.9"})
-    for requirement in asked_for():
+    check_locked(asked_for(), locked(python))
+
+
+def check_locked(requirements: list[Requirement], versions: dict[str, str]) -> None:
+    for requirement in requirements:
         assert requirement.name in versions, f"{requirement} is not locked: make lock"
         assert SpecifierSet(str(requirement.specifier)).contains(versions[requirement.name]), "make lock"
 
 
-def test_the_lock_names_versions_and_hashes_and_no_address() -> None:
-    entries = "".join(match.group() for match in ENTRY.finditer(LOCK))
-    rest = LOCK.replace(entries, "")
-    assert entries.count("==") > 50
+@pytest.mark.parametrize("python", PYTHONS[1:])
+def test_what_builds_the_site_is_locked_and_changes_nothing_that_is_installed(python: str) -> None:
+    versions, others = locked(python, DOCS_LOCK), locked(python)
+    check_locked(asked_for(("docs",)), versions | others)
+    shared = versions.keys() & others.keys()
+    assert len(shared) > 10
+    assert {name: versions[name] for name in shared} == {name: others[name] for name in shared}
+
+
+@pytest.mark.parametrize(("lock", "least"), [(LOCK, 50), (DOCS_LOCK, 40)])
+def test_the_lock_names_versions_and_hashes_and_no_address(lock: str, least: int) -> None:
+    entries = "".join(match.group() for match in ENTRY.finditer(lock))
+    rest = lock.replace(entries, "")
+    assert entries.count("==") > least
     assert [line for line in rest.splitlines() if not line.startswith("#")] == []
-    assert "://" not in LOCK
+    assert "://" not in lock
     assert "index" not in rest
 
 

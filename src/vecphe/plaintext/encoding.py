@@ -324,7 +324,7 @@ class FixedPoint:
 
     @property
     def unit(self) -> int:
-        """Largest |integer| that one value can become: ``round(max_abs * 2**fraction_bits)``."""
+        """Largest magnitude that the integer of a value can have: ``round(max_abs * 2**fraction_bits)``."""
         return unit_at_scale(self.max_abs, self.fraction_bits)
 
     @property

@@ -163,7 +163,7 @@ gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see
 
 CHECK_PYTHON := $(BIN)/python
 include src/native/check/check.mk
-check-native: ## Check the native kernel: bounds, sanitizers, constant time, fuzzing (needs clang-14, libgmp-dev, valgrind)
+check-native: ## Check the native kernel: bounds, sanitizers, constant time, fuzzing, other CPUs and systems (needs clang-14, libgmp-dev, valgrind)
 
 clean: ## Remove the environment, caches and build output
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

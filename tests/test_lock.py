@@ -38,7 +38,7 @@ def locked(environment: dict[str, str], lock: str = LOCK) -> dict[str, str]:
     return found
 
 
-def asked_for(extras: tuple[str, ...] = ("dev", "bench", "build", "test")) -> list[Requirement]:
+def asked_for(extras: tuple[str, ...] = ("dev", "bench", "build", "data", "test")) -> list[Requirement]:
     project: dict[str, Any] = PROJECT["project"]
     texts = [*project["dependencies"], *PROJECT["build-system"]["requires"]]
     texts += [text for extra in extras for text in project["optional-dependencies"][extra]]

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -39,6 +40,7 @@ __all__ = [
     "part_of",
     "place_of",
     "run_tasks",
+    "watched",
 ]
 
 Result = TypeVar("Result")
@@ -48,6 +50,22 @@ _TASKS_A_JOB = 4  # where there is enough work, so that one slow core does not h
 _SECONDS_BETWEEN_LOOKS = 0.2  # at the workers of a pool that does not tell when one of them dies
 _AT_HOME = frozenset({"joblib", "loky", "multiprocessing", "concurrent", "threading", "contextlib", "builtins"})
 _LARGEST_TASK = 16  # times the smallest, which bounds its memory to some megabytes, and the time to an interruption
+
+
+_advance: ContextVar[Callable[[int], object] | None] = ContextVar("advance", default=None)
+
+
+@contextmanager
+def watched(advance: Callable[[int], object]) -> Iterator[None]:
+    """Tell `advance`, from any thread, how many more items of `map_chunks` are done, chunk by chunk.
+
+    Chunks that go to other processes count when all of them are back.
+    """
+    token = _advance.set(advance)
+    try:
+        yield
+    finally:
+        _advance.reset(token)
 
 
 class Context(Protocol):
@@ -237,14 +255,32 @@ def map_chunks(
                 "joblib.parallel_config(backend='loky') or n_jobs=1 for it"
             )
         if place == "threads":
-            return run_tasks(function, ((context, *cut(*edges)) for edges in bounds), backend, place, jobs)
+            tasks = ((stop - start, context, *cut(start, stop)) for start, stop in bounds)
+            return run_tasks(_counted(function), tasks, backend, place, jobs)
         if carry:
             target = (away or function, context.engine.name, context.ring.n, -(-count // jobs), place)
             forms = ((*target, *(_carried(context.ring, part) for part in cut(*edges))) for edges in bounds)
-            return [_arrived(context.ring, part) for part in run_tasks(_work, forms, backend, place, jobs)]
+            parts = run_tasks(_work, forms, backend, place, jobs)
+            if advance := _advance.get():
+                advance(count)
+            return [_arrived(context.ring, part) for part in parts]
     if whole:
         bounds = [(0, count)]
-    return [function(context, *cut(*edges)) for edges in bounds]
+    counted = _counted(function)
+    return [counted(stop - start, context, *cut(start, stop)) for start, stop in bounds]
+
+
+def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Called with the number of items before the arguments, which is told to who watches once they are done."""
+    advance = _advance.get()
+
+    def call(size: int, *args: Any) -> Any:
+        result = function(*args)
+        if advance is not None:
+            advance(size)
+        return result
+
+    return call
 
 
 def part_of(ring: AnyRing, batch: Any, start: int, stop: int) -> Any:

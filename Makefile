@@ -109,12 +109,13 @@ test-lowest: $(UV) ## Run the tests with the lowest versions that pyproject.toml
 	@UV=$(UV) PYTHON_VERSIONS=3.10 .ci/each-python sh -c '$(MAKE) --no-print-directory test VENV=$(LOWEST) LOCK=$(LOWEST).txt'
 
 # Ray and Dask bring dozens of packages, so they have an environment and a lock of their own.
-IN_CLUSTER := VENV=build/cluster LOCK=$(CLUSTER_LOCK) --no-print-directory
+CLUSTER := build/cluster
 cluster-environment:
-	@$(MAKE) $(IN_CLUSTER) build/cluster/$(notdir $(STAMP))
+	@$(MAKE) --no-print-directory VENV=$(CLUSTER) LOCK=$(CLUSTER_LOCK) $(CLUSTER)/$(notdir $(STAMP))
 
 test-cluster: cluster-environment ## Run the tests on local clusters of Dask and Ray: some minutes
-	@timeout --signal=INT --kill-after=30 1200 $(MAKE) $(IN_CLUSTER) test ARGS='-m cluster tests/cluster $(ARGS)'
+	timeout --signal=INT --kill-after=30 1200 \
+		$(CLUSTER)/bin/python -m pytest --benchmark-disable -m "cluster and not slow" tests/cluster $(ARGS)
 
 wheels: $(UV) ## Build a wheel into dist/ for each Python found, and test it there without a compiler
 	@rm -rf dist build/wheels

@@ -24,7 +24,7 @@ BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-pythons test-lowest test-cluster cluster-environment fuzz lint lock mutants mutants-random format bench targets check-gpu \
-	results documents gate gate-baseline gate-regressions wheels clean
+	results documents docs gate gate-baseline gate-regressions wheels clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,16 +73,29 @@ SEED ?=
 mutants-random: $(STAMP) ## Plant COUNT faults drawn at random, all over the package; SEED=1 draws the same ones again
 	$(BIN)/python -m tests.mutants.sample --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+# What builds the site goes into the same environment, when it is first asked for.
+DOCS_LOCK := requirements-docs.lock
+$(VENV)/.docs: $(INSTALLED) $(DOCS_LOCK)
+	@echo "Adding what builds the site to $(VENV)"
+	@$(INSTALL) --require-hashes --requirement $(DOCS_LOCK)
+	@touch $@
+
+docs: $(STAMP) $(VENV)/.docs ## Build the site into build/docs/html: tutorials and examples are run, and warnings are errors
+	@rm -rf docs/generated build/docs
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/docs/html
+	$(BIN)/python -m sphinx -b doctest -W -q -D plot_gallery=0 docs build/docs/doctest
+
 UV := build/uv/bin/uv
 $(UV):
 	@$(PYTHON) -m venv --clear build/uv
 	@build/uv/bin/python $(PIP_INSTALL) uv
 
 COMPILE = $(UV) pip compile --quiet pyproject.toml --generate-hashes --upgrade --no-annotate --custom-compile-command "make $@"
-lock: $(UV) ## Renew both locks: the newest packages that pyproject.toml allows, for every Python it allows
+lock: $(UV) ## Renew the locks: the newest packages that pyproject.toml allows, for every Python it allows
 	$(COMPILE) --extra dev --universal --python-version 3.10 --output-file $(LOCK)
 	$(COMPILE) --extra build --extra dask --extra ray --extra test --universal --python-version 3.10 \
 		--output-file $(CLUSTER_LOCK)
+	$(COMPILE) --extra docs --universal --python-version 3.11 --constraint $(LOCK) --output-file $(DOCS_LOCK)
 
 PYTHON_VERSIONS ?= 3.10 3.11 3.12 3.13 3.14
 test-pythons wheels: export UV := $(UV)
@@ -96,12 +109,13 @@ test-lowest: $(UV) ## Run the tests with the lowest versions that pyproject.toml
 	@UV=$(UV) PYTHON_VERSIONS=3.10 .ci/each-python sh -c '$(MAKE) --no-print-directory test VENV=$(LOWEST) LOCK=$(LOWEST).txt'
 
 # Ray and Dask bring dozens of packages, so they have an environment and a lock of their own.
-IN_CLUSTER := VENV=build/cluster LOCK=$(CLUSTER_LOCK) --no-print-directory
+CLUSTER := build/cluster
 cluster-environment:
-	@$(MAKE) $(IN_CLUSTER) build/cluster/$(notdir $(STAMP))
+	@$(MAKE) --no-print-directory VENV=$(CLUSTER) LOCK=$(CLUSTER_LOCK) $(CLUSTER)/$(notdir $(STAMP))
 
 test-cluster: cluster-environment ## Run the tests on local clusters of Dask and Ray: some minutes
-	@timeout --signal=INT --kill-after=30 1200 $(MAKE) $(IN_CLUSTER) test ARGS='-m cluster tests/cluster $(ARGS)'
+	timeout --signal=INT --kill-after=30 1200 \
+		$(CLUSTER)/bin/python -m pytest --benchmark-disable -m "cluster and not slow" tests/cluster $(ARGS)
 
 wheels: $(UV) ## Build a wheel into dist/ for each Python found, and test it there without a compiler
 	@rm -rf dist build/wheels

@@ -17,8 +17,9 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-CLUSTER_LOCK = (ROOT / "requirements-cluster.lock").read_text(encoding="utf-8")
+LOCK, CLUSTER_LOCK, DOCS_LOCK = (
+    (ROOT / f"requirements{name}.lock").read_text(encoding="utf-8") for name in ("", "-cluster", "-docs")
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = [
     name.rpartition(" ")[2]
@@ -28,9 +29,10 @@ PYTHONS = [
 ENTRY = re.compile(r"^(\S+?)==(\S+)(?: ; (.+?))? \\\n((?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
 
 
-def locked(environment: dict[str, str], lock: str = LOCK) -> dict[str, str]:
+def locked(python: str, lock: str = LOCK) -> dict[str, str]:
     """Version by name."""
-    found = {}
+    found: dict[str, str] = {}
+    environment = {"python_version": python, "python_full_version": f"{python}.9"}
     for name, version, marker, _ in ENTRY.findall(lock):
         if not marker or Requirement(f"{name} ; {marker}").marker.evaluate(environment):  # type: ignore[union-attr]
             assert name not in found, "two versions for one Python"
@@ -52,19 +54,19 @@ def test_the_pythons_are_those_that_the_project_names() -> None:
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_all_that_the_project_asks_for_is_locked(python: str) -> None:
-    versions = locked({"python_version": python, "python_full_version": f"{python}.9"})
-    for requirement in asked_for():
+    check_locked(asked_for(), locked(python))
+
+
+def check_locked(requirements: list[Requirement], versions: dict[str, str]) -> None:
+    for requirement in requirements:
         assert requirement.name in versions, f"{requirement} is not locked: make lock"
         assert SpecifierSet(str(requirement.specifier)).contains(versions[requirement.name]), "make lock"
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_what_clusters_need_has_a_lock_of_its_own(python: str) -> None:
-    environment = {"python_version": python, "python_full_version": f"{python}.9"}
-    versions = locked(environment, CLUSTER_LOCK)
-    for requirement in asked_for(("dask", "ray", "build", "test")):
-        assert SpecifierSet(str(requirement.specifier)).contains(versions[requirement.name]), "make lock"
-    assert not {"dask", "distributed", "ray"} & locked(environment).keys()
+    check_locked(asked_for(("dask", "ray", "build", "test")), locked(python, CLUSTER_LOCK))
+    assert not {"dask", "distributed", "ray"} & locked(python).keys()
 
 
 def test_ray_may_be_the_one_that_federated_simulations_want() -> None:
@@ -73,11 +75,22 @@ def test_ray_may_be_the_one_that_federated_simulations_want() -> None:
     assert ray.specifier.contains("2.55.1")
 
 
-@pytest.mark.parametrize("lock", [LOCK, CLUSTER_LOCK], ids=["main", "cluster"])
-def test_the_lock_names_versions_and_hashes_and_no_address(lock: str) -> None:
+@pytest.mark.parametrize("python", PYTHONS[1:])
+def test_what_builds_the_site_is_locked_and_changes_nothing_that_is_installed(python: str) -> None:
+    versions, others = locked(python, DOCS_LOCK), locked(python)
+    check_locked(asked_for(("docs",)), versions | others)
+    shared = versions.keys() & others.keys()
+    assert len(shared) > 10
+    assert {name: versions[name] for name in shared} == {name: others[name] for name in shared}
+
+
+@pytest.mark.parametrize(
+    ("lock", "least"), [(LOCK, 50), (CLUSTER_LOCK, 50), (DOCS_LOCK, 40)], ids=["main", "cluster", "docs"]
+)
+def test_the_lock_names_versions_and_hashes_and_no_address(lock: str, least: int) -> None:
     entries = "".join(match.group() for match in ENTRY.finditer(lock))
     rest = lock.replace(entries, "")
-    assert entries.count("==") > 50
+    assert entries.count("==") > least
     assert [line for line in rest.splitlines() if not line.startswith("#")] == []
     assert "://" not in lock
     assert "index" not in rest

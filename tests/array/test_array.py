@@ -227,7 +227,7 @@ def test_h45_the_input_may_change_while_it_is_encrypted(
 ) -> None:
     """As another thread could: after the checks, and again after the encoding."""
     public_key, private_key = keypair
-    source, check, draw = public_key._source, FixedPoint._check_range, public_key._source.draw
+    source, check, draw = public_key._source, FixedPoint.check_range, public_key._source.draw
     for x in (np.arange(5.0), np.arange(5), np.arange(5, dtype=np.uint64)):
         expected = x.tolist()
 
@@ -240,7 +240,7 @@ def test_h45_the_input_may_change_while_it_is_encrypted(
             return draw(count)
 
         with monkeypatch.context() as patched:
-            patched.setattr(FixedPoint, "_check_range", checked)
+            patched.setattr(FixedPoint, "check_range", checked)
             patched.setattr(source, "draw", drawn)
             c = public_key.encrypt(x, packed=packed)
         assert x.tolist() == [77] * 5
@@ -380,7 +380,7 @@ def test_h42_products_powers_and_comparisons_are_type_errors(public_key: PublicK
 def test_packed_arrays_name_the_way_out(public_key: PublicKey) -> None:
     p = public_key.encrypt(np.ones(10), packed=True)
     operations: list[Callable[[], Any]] = [
-        lambda: p[0], lambda: p * np.ones(10), lambda: p * 0.5, lambda: p / 3, lambda: p.sum(), lambda: p.mean(),
+        lambda: p[0], lambda: p * np.ones(10), lambda: p / np.full(10, 3), lambda: p.sum(), lambda: p.mean(),
         lambda: np.ones((2, 10)) @ p, lambda: p @ np.ones(10), lambda: list(p), lambda: p + np.zeros((2, 10)),
         lambda: vecphe.concatenate([p, p]), lambda: p.reshape(2, 5).T,
     ]  # fmt: skip

@@ -229,6 +229,14 @@ def test_task_and_scaling_can_be_chosen(tmp_path):
     assert "120 different numbers: leave out --task classification" in result.output
 
 
+def test_h63_a_column_that_cannot_be_scaled_is_called_by_its_name(tmp_path):
+    data = write_table(tmp_path / "data.csv", "0 and 1")
+    data.write_text(re.sub(r"^\S+?,", "1e25,", data.read_text(), count=0, flags=re.M).replace("1e25,", "big,", 1))
+    result = invoke(*SHORT, "--data", data, "--target", "y", "--group", "ward")
+    assert result.exit_code == 2
+    assert re.fullmatch(r"error: \w+: 'big' is too large to be scaled.*--scale none\n", result.output)
+
+
 def test_a_run_ends_when_the_loss_stops_improving(tmp_path):
     data = write_table(tmp_path / "data.csv", "floats")
     result = invoke(*SHORT[:-1], 500, "--data", data, "--target", "y", "--group", "ward", "--tol", "1e-3")

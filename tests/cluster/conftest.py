@@ -55,7 +55,7 @@ class LocalCluster:
     def heal(self) -> None:
         """Wait for both workers; what starts those of Dask gives up on one that dies while it starts."""
         try:
-            wait_until(lambda: self.adaptor().workers() == 2, 20)
+            wait_until(lambda: self.adaptor().workers() == 2, 40)
         except AssertionError:
             if self.scale is None:
                 raise

@@ -242,6 +242,7 @@ def test_h56_without_any_worker_there_is_an_error_and_new_ones_are_found(
             assert keypair[1].decrypt(keypair[0].encrypt(x, n_jobs=1)).tolist() == x.tolist()
     finally:
         cluster.scale(2)
+    cluster.heal()
     with cluster.active(2):
         assert keypair[1].decrypt(keypair[0].encrypt(x)).tolist() == x.tolist()
 

@@ -135,8 +135,8 @@ ZIG_CXX := ZIG_GLOBAL_CACHE_DIR=build/zig/cache ZIG_LOCAL_CACHE_DIR=build/zig/ca
 BINDINGS := -isystem $$$$($(CHECK_PYTHON) -m nanobind --include_dir) \
 	-isystem $$$$($(CHECK_PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')
 
-# The version stands in pyproject.toml.
-$(ZIG): pyproject.toml
+# The version stands in pyproject.toml. The stamp is written last, so an interrupted install starts over.
+build/zig/.installed: pyproject.toml
 	@$(PYTHON) -m venv --clear build/zig
 	@$(ZIG) $(PIP_INSTALL) $$(grep -o 'ziglang==[0-9.]*' pyproject.toml)
 	@touch $@
@@ -152,5 +152,5 @@ check-compilers-here: $(call objects,aarch64-macos,aarch64,bindings) $(call obje
 	@echo "compiled, not run: $(sort $(patsubst $(CHECK_DIR)/%/cpu.o,%,$(filter %/cpu.o,$^)))"
 
 check-compilers: | $(STAMP)
-	@if $(MAKE) --no-print-directory $(ZIG); then $(MAKE) --no-print-directory -j2 check-compilers-here; \
+	@if $(MAKE) --no-print-directory build/zig/.installed; then $(MAKE) --no-print-directory -j2 check-compilers-here; \
 	else echo "!!!! THE KERNEL IS NOT COMPILED FOR MACOS AND WINDOWS: ziglang could not be installed !!!!" >&2; fi

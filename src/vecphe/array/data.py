@@ -114,7 +114,7 @@ class ArrayData:
 
     @property
     def bound(self) -> int:
-        """Public bound on the |integer| of every slot."""
+        """Public bound on the magnitude of the integer in every slot."""
         return self._format.bound
 
     @property

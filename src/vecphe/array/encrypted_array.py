@@ -179,7 +179,7 @@ class EncryptedArray(ArrayData):
         shape = np.broadcast_shapes(self._shape, values.shape)
         scale, divisor = self._format.fraction_bits, self._format.divisor
         if divisor > 1:  # the integers are those of the values times the divisor
-            self.encoding.check_range(values, "the plain operand x")
+            self.encoding._check_range(values, "the plain operand x")
             values = as_plain_array([value * divisor for value in values.ravel().tolist()]).reshape(values.shape)
         if not self.packed:
             # Exact where that takes no more fraction bits than the default encoding has, else rounded.

@@ -25,7 +25,7 @@ __all__ = ["app", "run_app"]
 app = typer.Typer(
     name="vecphe",
     help="Vectorized Paillier encryption: keys, encrypted files, and federated learning on them.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -259,6 +259,25 @@ def estimate(
         print(json.dumps(asdict(result), indent=2))
     else:
         print_plan(result)
+
+
+@app.command()
+def layout(
+    max_abs: Annotated[float, typer.Option(help="Largest magnitude of a value.")],
+    precision: Annotated[float, typer.Option(help="By how much a value may be rounded, such as 1e-9.")],
+    terms: Annotated[int, typer.Option(help="How many such values will be summed: the clients.")] = 255,
+    key_length: Annotated[int, typer.Option(help="Bits of the Paillier modulus.")] = DEFAULT_KEY_LENGTH,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Choose the encoding of packed values: how many fit a ciphertext, for a range and a precision."""
+    from vecphe.cli.layout import plan_layout, print_layout
+
+    with errors_in_one_line(VecpheError, ValueError):
+        plan = plan_layout(max_abs, precision, terms, key_length)
+    if as_json:
+        print(json.dumps({**asdict(plan), "encoding": plan.encoding}, indent=2))
+    else:
+        print_layout(plan)
 
 
 for _command in (crypt.keygen, crypt.pubkey, crypt.encrypt, crypt.add, crypt.decrypt, crypt.inspect):

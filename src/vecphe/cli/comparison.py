@@ -28,6 +28,7 @@ from vecphe.federated import (
     local_learning,
 )
 from vecphe.federated.data import Shards, load_tables, shards_from_table
+from vecphe.federated.scaling import check_columns
 from vecphe.federated.tasks import task_of
 
 __all__ = ["Comparison", "load_shards"]
@@ -106,10 +107,16 @@ class Comparison:
         self.task = task_of([*shards.y, shards.y_test], shards.target, task)
         self._y, self._y_test = [self.task.numbers(y) for y in shards.y], self.task.numbers(shards.y_test)
         self.config = ProtocolConfig.from_mapping({"n_clients": len(shards.names), "fit_intercept": True, **config})
+        if self.config.scale == "federated":  # before anything is told or timed
+            for name, X, y in zip(shards.names, shards.X, self._y, strict=True):
+                check_columns(name, X, y if self.task.classes is None else None)
         self.engine = engine_for(1 << (self.config.key_length - 1), self.config.engine).name
         self.backends = list(BACKENDS) if backend == "all" else [backend]  # what will run, slowest first
         self.skipped: dict[str, str] = {}  # what will not, and why
         self.results: dict[str, ProtocolResult] = {}
+        if self.config.scale != "none":  # here, where columns have names
+            for name, X, y in zip(shards.names, shards.X, self._y, strict=True):
+                check_columns(name, X, y if self.task.classes is None else None, shards.schema.features)
         if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
         for name in self.backends:  # raises for what does not go together, before anything runs

@@ -11,6 +11,7 @@ of digits over the clients are digits of the sum, without carries.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -178,9 +179,13 @@ class Scaling:
         )
 
 
-def check_columns(name: str, X: Floats, y: Floats | None) -> None:
-    """Raise ValueError if a column cannot be scaled with others, before anything is sent; errors name its owner."""
-    columns = [(f"column {place + 1} of X", X[:, place]) for place in range(X.shape[1])]
+def check_columns(name: str, X: Floats, y: Floats | None, names: Sequence[str] | None = None) -> None:
+    """Raise ValueError if a column cannot be scaled with others, before anything is sent; errors name its owner.
+
+    Errors call columns by their `names`, or by numbers from 1.
+    """
+    called = [f"column {place + 1} of X" for place in range(X.shape[1])] if names is None else map(repr, names)
+    columns = list(zip(called, X.T, strict=True))
     for what, values in columns if y is None else [*columns, ("the target", y)]:
         greatest = float(np.max(np.abs(values), where=~np.isnan(values), initial=0.0))
         if greatest >= 2.0**_WHOLE_BITS:

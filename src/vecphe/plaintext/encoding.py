@@ -324,7 +324,7 @@ class FixedPoint:
 
     @property
     def unit(self) -> int:
-        """Largest |integer| that one value can become: ``round(max_abs * 2**fraction_bits)``."""
+        """Largest magnitude that the integer of a value can have: ``round(max_abs * 2**fraction_bits)``."""
         return unit_at_scale(self.max_abs, self.fraction_bits)
 
     @property
@@ -354,7 +354,7 @@ class FixedPoint:
         PlaintextOverflowError
             If a magnitude exceeds `max_abs`; the message names the first index, not the value.
         """
-        self.check_range(values, name)
+        self._check_range(values, name)
         flat = values.ravel()
         if len(flat) <= _CHUNK and self.unit < _INT64_SAFE:
             return self._words(flat, negative)
@@ -391,7 +391,7 @@ class FixedPoint:
             return None
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), values.shape))
 
-    def check_range(self, values: npt.NDArray[Any], name: str) -> None:
+    def _check_range(self, values: npt.NDArray[Any], name: str) -> None:
         """Raise PlaintextOverflowError, as `encode`, for the first value whose magnitude exceeds `max_abs`."""
         index = self.first_outside(values)
         if index is not None:

@@ -39,7 +39,7 @@ class Format:
     fraction_bits : int
         The scale now: products with fractions add bits to the encoding's.
     bound : int
-        Largest |integer| a slot can hold.
+        Largest magnitude of an integer that a slot can hold.
     layout : SlotLayout or None
         None: one value a ciphertext.
     integer : bool

@@ -32,7 +32,7 @@ class SlotLayout:
     slots : int
         Slots a plaintext, at least 1.
     capacity : int
-        Largest |integer| a slot may hold: at least 1, at most ``2**(width-1) - 1``.
+        Largest magnitude of an integer that a slot may hold: at least 1, at most ``2**(width-1) - 1``.
 
     Notes
     -----

@@ -79,7 +79,7 @@ MUTANTS = [
     Mutant(
         (19, 20),
         ENCODING,
-        "        self.check_range(values, name)\n",
+        "        self._check_range(values, name)\n",
         "",
         ("plaintext/test_encoding.py::test_h19_huge_values_are_a_range_error", EDGE),
     ),

@@ -57,6 +57,15 @@ def to_phe(array: EncryptedArray, module: Any, *, rerandomize: bool = True) -> A
     -----
     phe does not know that its new numbers are already randomised: its ``number.ciphertext()`` does so again, at its
     own price. ``number.ciphertext(be_secure=False)`` does not.
+
+    Examples
+    --------
+    >>> import phe
+    >>> from vecphe import generate_keypair, to_phe
+    >>> public_key, private_key = generate_keypair(2048)
+    >>> number = to_phe(public_key.encrypt(1.5), phe)
+    >>> private_key.to_phe(phe).decrypt(number + 1)
+    2.5
     """
     if not isinstance(array, EncryptedArray):
         raise TypeError(f"array must be an EncryptedArray, not {type(array).__name__}")
@@ -119,6 +128,15 @@ def from_phe(public_key: PublicKey, numbers: Any, max_abs: float | None = None) 
     aligned array decrypts only within the bound: of wrapped values, 2^-64 of the band lets through about one in 2^64
     (more for spreads that leave less than 64 bits beside those of a float: one in 2^(what is left)), and `max_abs` its
     own share of n. A sender who wants to can always choose a value that wraps into the bound, as he can choose any.
+
+    Examples
+    --------
+    >>> import phe
+    >>> from vecphe import from_phe, generate_keypair, to_phe
+    >>> public_key, private_key = generate_keypair(2048)
+    >>> numbers = to_phe(public_key.encrypt([1.5, -2.0]), phe)
+    >>> private_key.decrypt(from_phe(public_key, [2 * number for number in numbers], max_abs=100))
+    array([ 3., -4.])
     """
     if not isinstance(public_key, PublicKey):
         raise TypeError(

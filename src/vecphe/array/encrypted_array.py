@@ -50,6 +50,19 @@ class EncryptedArray(ArrayData):
 
     Item assignment changes the array alone: whatever was made of it before, by indexing, `reshape` or a copy, has
     values of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe import EncryptedArray, generate_keypair
+    >>> public_key, private_key = generate_keypair(2048)
+    >>> c = public_key.encrypt(np.arange(6).reshape(2, 3))
+    >>> c.shape, c.n_ciphertexts
+    ((2, 3), 6)
+    >>> private_key.decrypt(np.array([[1, 10]]) @ c - 1)
+    array([[29, 40, 51]])
+    >>> private_key.decrypt(EncryptedArray.from_bytes(public_key, c[1].to_bytes()))
+    array([3, 4, 5])
     """
 
     __slots__ = ()
@@ -464,5 +477,12 @@ def concatenate(arrays: Sequence[EncryptedArray], axis: int = 0) -> EncryptedArr
     Raises
     ------
     KeyMismatchError, PackedOperationError, ValueError
+
+    Examples
+    --------
+    >>> from vecphe import concatenate, generate_keypair
+    >>> public_key, private_key = generate_keypair(2048)
+    >>> private_key.decrypt(concatenate([public_key.encrypt([1, 2]), public_key.encrypt([3])]))
+    array([1, 2, 3])
     """
     return EncryptedArray._gathered(arrays, lambda positions: np.concatenate(positions, axis=axis), "concatenation")

@@ -128,6 +128,14 @@ class NaiveBackend(Backend):
     ----------
     phe : module
         The imported module `phe`, or one of the same shape.
+
+    Examples
+    --------
+    >>> import phe
+    >>> from vecphe.federated import NaiveBackend
+    >>> public_key, private_key = NaiveBackend(phe).generate_keys(2048)
+    >>> private_key.decrypt(public_key.encrypt([0.5]))
+    array([0.5])
     """
 
     name = "naive"
@@ -329,6 +337,13 @@ class VectorizedBackend(_ArrayBackend):
         How numbers become integers; the default is exact for all but extreme values.
     engine : str, optional
         Name of the engine that computes; see `PublicKey`.
+
+    Examples
+    --------
+    >>> from vecphe.federated import VectorizedBackend
+    >>> public_key, private_key = VectorizedBackend().generate_keys(2048)
+    >>> public_key.encrypt([0.0] * 5).n_ciphertexts
+    5
     """
 
     name = "vectorized"
@@ -355,6 +370,15 @@ class PackedBackend(_ArrayBackend):
         How numbers become integers; `max_terms` is not used if it is given.
     engine : str, optional
         Name of the engine that computes; see `PublicKey`.
+
+    Examples
+    --------
+    >>> from vecphe import FixedPoint
+    >>> from vecphe.federated import PackedBackend
+    >>> narrow = PackedBackend(encoding=FixedPoint(fraction_bits=20, max_abs=10, max_terms=5))
+    >>> public_key, private_key = narrow.generate_keys(2048)
+    >>> public_key.encrypt([0.0] * 75).n_ciphertexts
+    1
     """
 
     name = "packed"

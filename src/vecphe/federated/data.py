@@ -74,6 +74,13 @@ def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats]
         One block of rows, shape (rows, 11), and its targets for each client.
     X_test, y_test : ndarray
         The test rows, shape (50, 11), and their targets.
+
+    Examples
+    --------
+    >>> from vecphe.federated import get_data
+    >>> X, y, X_test, y_test = get_data(5)
+    >>> len(X), X[0].shape, X_test.shape
+    (5, (78, 11), (50, 11))
     """
     from sklearn.datasets import load_diabetes  # here, because it takes a second to import
 

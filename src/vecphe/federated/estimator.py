@@ -177,6 +177,15 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
     result_ : ProtocolResult
         Seconds by phase, sizes of messages and the weights after every round. Its errors are those on the
         training rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from vecphe.federated import FederatedLinearRegression
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = FederatedLinearRegression(n_clients=5, key_length=2048, n_iter=20).fit(X, y)
+    >>> model.predict(X[:2]).shape
+    (2,)
     """
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None) -> FederatedLinearRegression:
@@ -268,6 +277,15 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
     result_ : ProtocolResult
         Seconds by phase, sizes of messages and the weights after every round. Its errors are those of the predicted
         probabilities on the training rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vecphe.federated import FederatedLogisticRegression
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = FederatedLogisticRegression(n_clients=3, key_length=2048, n_iter=5).fit(X, y)
+    >>> model.classes_, model.predict_proba(X[:2]).shape
+    (array([0, 1, 2]), (2, 3))
     """
 
     def fit(

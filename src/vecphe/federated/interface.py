@@ -53,6 +53,14 @@ class EncryptedVector(ABC):
     n_ciphertexts : int
     nbytes : int
         Size of its ciphertexts in canonical form.
+
+    Examples
+    --------
+    >>> from vecphe.federated import PackedBackend, encrypt_vector
+    >>> public_key, private_key = PackedBackend().generate_keys(2048)
+    >>> total = encrypt_vector(public_key, [1.0, 2.0]) + encrypt_vector(public_key, [0.5, 0.5])
+    >>> len(total), total.terms, total.n_ciphertexts
+    (2, 2, 1)
     """
 
     key: EncryptionKey
@@ -219,6 +227,13 @@ class EncryptionKey(ABC):
         Key id.
     run : Run
         The run that it was made for.
+
+    Examples
+    --------
+    >>> from vecphe.federated import PackedBackend
+    >>> public_key, private_key = PackedBackend().generate_keys(2048)
+    >>> private_key.decrypt(public_key.encrypt([1.0, 2.0]))
+    array([1., 2.])
     """
 
     backend: str
@@ -336,7 +351,15 @@ class Encryptor:
 
 
 class DecryptionKey(ABC):
-    """The private key of a server: it decrypts, and can be neither printed nor pickled."""
+    """The private key of a server: it decrypts, and can be neither printed nor pickled.
+
+    Examples
+    --------
+    >>> from vecphe.federated import VectorizedBackend
+    >>> public_key, private_key = VectorizedBackend().generate_keys(2048)
+    >>> private_key.decrypt(public_key.encrypt([0.25]))
+    array([0.25])
+    """
 
     fingerprint: str
 
@@ -374,6 +397,12 @@ class Backend(ABC):
     ----------
     name : str
         What the `backend` argument calls it.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Backend, PackedBackend, VectorizedBackend
+    >>> isinstance(PackedBackend(), Backend), isinstance(VectorizedBackend(), Backend)
+    (True, True)
     """
 
     name: ClassVar[str]
@@ -403,6 +432,13 @@ def encrypt_vector(public_key: EncryptionKey, x: npt.ArrayLike) -> EncryptedVect
         For masked arrays, complex numbers, text and objects.
     InvalidPlaintextError, PlaintextOverflowError
         If a value is not finite or out of the encoding's range.
+
+    Examples
+    --------
+    >>> from vecphe.federated import PackedBackend, decrypt_vector, encrypt_vector
+    >>> public_key, private_key = PackedBackend().generate_keys(2048)
+    >>> decrypt_vector(private_key, encrypt_vector(public_key, [1.5, -2.0]))
+    array([ 1.5, -2. ])
     """
     check_instance("public_key", public_key, EncryptionKey)
     values = x if isinstance(x, np.ndarray) else as_plain_array(x)  # arrays are copied and checked by the key
@@ -424,6 +460,13 @@ def decrypt_vector(private_key: DecryptionKey, x: EncryptedVector) -> Floats:
     -------
     ndarray
         float64.
+
+    Examples
+    --------
+    >>> from vecphe.federated import PackedBackend, decrypt_vector, encrypt_vector
+    >>> public_key, private_key = PackedBackend().generate_keys(2048)
+    >>> decrypt_vector(private_key, encrypt_vector(public_key, [1.5, -2.0]))
+    array([ 1.5, -2. ])
     """
     check_instance("private_key", private_key, DecryptionKey)
     check_instance("x", x, EncryptedVector)
@@ -448,6 +491,14 @@ def sum_encrypted_vectors(x: EncryptedVector, y: EncryptedVector) -> EncryptedVe
         If they do not match.
     PlaintextOverflowError
         If the sum could leave the encoding's range.
+
+    Examples
+    --------
+    >>> from vecphe.federated import PackedBackend, decrypt_vector, encrypt_vector, sum_encrypted_vectors
+    >>> public_key, private_key = PackedBackend().generate_keys(2048)
+    >>> x, y = (encrypt_vector(public_key, values) for values in ([1.5, -2.0], [1.0, 1.0]))
+    >>> decrypt_vector(private_key, sum_encrypted_vectors(x, y))
+    array([ 2.5, -1. ])
     """
     check_instance("x", x, EncryptedVector)
     check_instance("y", y, EncryptedVector)

@@ -42,6 +42,17 @@ class Model(Protocol):
     ----------
     weights : Any
         What was learned so far: an array, or whatever the model keeps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Mean:
+    ...     def __init__(self, numbers):
+    ...         self.numbers, self.weights = np.array(numbers), None
+    ...     def update(self):
+    ...         return [self.numbers]
+    ...     def apply(self, mean):
+    ...         (self.weights,) = mean
     """
 
     @property
@@ -68,7 +79,14 @@ def real_copy(owner: str, values: Any, name: str, *, missing: bool = False) -> F
 
 
 def mean_square_error(y_pred: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """Mean of the squared differences; infinity if it is too large for a float64."""
+    """Mean of the squared differences; infinity if it is too large for a float64.
+
+    Examples
+    --------
+    >>> from vecphe.federated import mean_square_error
+    >>> mean_square_error([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
 
@@ -83,6 +101,16 @@ class Rows:
         Shape (rows, features), float64.
     y : ndarray
         Shape (rows,), float64.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Rows
+    >>> Rows.checked("A", [[1, 2], [3, 4], [5, 6]], [0, 1, 0]).n_features
+    2
+    >>> Rows.checked("A", [[1, 2]], [0, 1])
+    Traceback (most recent call last):
+        ...
+    ValueError: A: X must have shape (rows, features) and y shape (rows,), not (1, 2) and (2,)
     """
 
     X: Floats
@@ -140,6 +168,20 @@ class GradientModel(ABC):
     share : float
         What the own loss counts: 1, or rows over the mean of all clients' rows, so that the mean over the clients is
         that over all rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe.federated import GradientModel, Rows
+    >>> class Location(GradientModel):
+    ...     def gradient(self):
+    ...         return 2 * (self.weights - self.X.mean(axis=0))
+    ...     def predict(self, X):
+    ...         return X @ self.weights
+    >>> model = Location(Rows.checked("A", [[1.0], [3.0]], [0, 0]), eta=0.5)
+    >>> model.apply(model.update())
+    >>> model.weights
+    array([2.])
     """
 
     scales_target: ClassVar[bool] = False  # whether the targets are numbers that scaling centres
@@ -214,7 +256,18 @@ class GradientModel(ABC):
 
 
 class LinearRegression(GradientModel):
-    """Least squares: half the mean square error is the loss, and weights have shape (features,)."""
+    """Least squares: half the mean square error is the loss, and weights have shape (features,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe.federated import LinearRegression, Rows
+    >>> model = LinearRegression(Rows.checked("A", [[1.0], [2.0]], [2.0, 4.0]), eta=0.1)
+    >>> for _ in range(100):
+    ...     model.apply(model.update())
+    >>> np.round(model.weights, 6)
+    array([2.])
+    """
 
     scales_target = True
 
@@ -235,6 +288,16 @@ class LogisticRegression(GradientModel):
     n_classes : int
         With 2 classes the weights have shape (features,), and are those of class 1; with more, shape
         (features, n_classes).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe.federated import LogisticRegression, Rows
+    >>> model = LogisticRegression(Rows.checked("A", [[-1.0], [1.0]], [0, 1]), eta=1.0)
+    >>> for _ in range(10):
+    ...     model.apply(model.update())
+    >>> bool(model.weights[0] > 1)
+    True
     """
 
     def __init__(self, rows: Rows, eta: float = 0.01, n_classes: int = 2) -> None:
@@ -293,6 +356,13 @@ class CallableModel:
     ----------
     weights : list of ndarray
         The last mean; empty at first.
+
+    Examples
+    --------
+    >>> from vecphe.federated import CallableModel
+    >>> model = CallableModel(lambda: [[1.0, 2.0], 3.0])
+    >>> model.update()
+    [[1.0, 2.0], 3.0]
     """
 
     def __init__(

@@ -60,6 +60,18 @@ class Party:
         The round that its next contribution is for: 1 at first, one more after each mean that it received.
     clock : PhaseClock
         Seconds this party spent, by phase.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Party, Server
+    >>> server = Server(2048)
+    >>> a, b, c = (Party(name, lambda: [[1.0, 2.0]], server.pubkey) for name in "ABC")
+    >>> total = c.encrypted_gradient(b.encrypted_gradient(a.encrypted_gradient()))
+    >>> mean = server.decrypt_aggregate(total, 3)
+    >>> for party in (a, b, c):
+    ...     party.receive(mean)
+    >>> a.weights
+    [array([1., 2.])]
     """
 
     _sends = "update"
@@ -262,6 +274,16 @@ class Client(Party):
         Own copies.
     weights : ndarray
         Zeros at first; shape (features,) for the linear model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe.federated import Client
+    >>> X = np.array([[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]])
+    >>> client = Client("A", X, X @ [2.0, 1.0])
+    >>> client.fit(200, eta=0.2)
+    >>> np.round(client.weights, 1)
+    array([2., 1.])
     """
 
     _sends = "gradient"
@@ -395,6 +417,15 @@ class Server:
         Of which rounds a sum was decrypted, and of whom.
     clock : PhaseClock
         Seconds the server spent, by phase.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Party, Server, run_rounds
+    >>> server = Server(2048)
+    >>> parties = [Party(name, lambda n=n: [[n, 2 * n]], server.pubkey) for n, name in enumerate("ABC", 1)]
+    >>> for done in run_rounds(server, parties, n_iter=1):
+    ...     print(done.round, done.mean)
+    1 [2. 4.]
     """
 
     name = SERVER_NAME

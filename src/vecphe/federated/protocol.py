@@ -91,6 +91,16 @@ class ProtocolConfig:
         How numbers become integers; None is the backend's default. A backend that is no name has its own.
     max_abs, max_terms : number or None
         Largest magnitude, and how many vectors may be summed, in place of those of the encoding.
+
+    Examples
+    --------
+    >>> from vecphe.federated import ProtocolConfig
+    >>> ProtocolConfig(n_iter=10).key_length
+    3072
+    >>> ProtocolConfig(n_iter=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: n_iter must be positive, not 0
     """
 
     n_clients: int = 5
@@ -176,6 +186,12 @@ class Message:
         What there is to learn from it: big-endian modulus, concatenated little-endian ciphertexts, or little-endian
         float64: of a round of scaling the totals of the columns over all clients, divided by the number of clients,
         digit by digit; else the mean gradient, followed by the mean loss where that is sent.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Message
+    >>> Message(1, "Server", "A", "mean-gradient", bytes(88)).nbytes
+    88
     """
 
     round: int
@@ -215,6 +231,17 @@ class ProtocolResult:
         What each client scaled its rows by: in a federated run all by the same.
     losses : tuple of float
         Mean loss of all clients before the step of each round, if `tol` was set.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from vecphe.federated import federated_learning, get_data
+    >>> config = {"key_length": 1024, "insecure": True, "n_iter": 50}
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # short keys, for an example
+    ...     result = federated_learning(*get_data(5), config)
+    >>> result.n_iter, result.weights.shape, result.ciphertexts_per_hop
+    (50, (5, 11), 1)
     """
 
     mse: list[float]
@@ -444,6 +471,17 @@ def federated_learning(
         If a client does not answer, after `max_restarts` more tries.
     ProtocolError
         If a guard stops the run, or it diverges; it names the party or the peers.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from vecphe.federated import federated_learning, get_data
+    >>> config = {"key_length": 1024, "insecure": True, "n_iter": 50}
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # short keys, for an example
+    ...     result = federated_learning(*get_data(5), config)
+    >>> [round(error, 2) for error in result.mse]
+    [3775.5, 3775.5, 3775.5, 3775.5, 3775.5]
     """
     options = ProtocolConfig.from_mapping(config)
     check_client_count(options.n_clients, unsafe_few_clients)
@@ -513,6 +551,12 @@ def local_learning(
     -------
     ProtocolResult
         With one model for each client.
+
+    Examples
+    --------
+    >>> from vecphe.federated import get_data, local_learning
+    >>> [round(error) for error in local_learning(*get_data(5), {"n_iter": 50}).mse]
+    [3810, 3983, 3569, 4144, 3848]
     """
     options = ProtocolConfig.from_mapping(config)
     data = _Data.checked(X, y, X_test, y_test, options, names)

@@ -109,6 +109,15 @@ class RoundDone:
         The sum that was decrypted.
     mean : ndarray
         What the server broadcast, shape (values,).
+
+    Examples
+    --------
+    >>> from vecphe.federated import Party, Server, run_rounds
+    >>> server = Server(2048)
+    >>> parties = [Party(name, lambda n=n: [[n, 2 * n]], server.pubkey) for n, name in enumerate("ABC", 1)]
+    >>> (done,) = run_rounds(server, parties, n_iter=1)
+    >>> done.round, len(done.parties), done.mean.tolist()
+    (1, 3, [2.0, 4.0])
     """
 
     round: int
@@ -156,6 +165,16 @@ def run_rounds(
         If a party does not answer, after `max_restarts` more tries.
     ProtocolError
         If a guard stops the run.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Party, Server, run_rounds
+    >>> server = Server(2048)
+    >>> parties = [Party(name, lambda n=n: [[n, 2 * n]], server.pubkey) for n, name in enumerate("ABC", 1)]
+    >>> [(done.round, done.total.terms) for done in run_rounds(server, parties, n_iter=2)]
+    [(1, 3), (2, 3)]
+    >>> parties[0].weights
+    [array([2., 4.])]
     """
     rounds, everyone = checked_int("n_iter", n_iter, least=1), list(parties)
     members = everyone

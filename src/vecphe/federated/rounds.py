@@ -51,6 +51,14 @@ class Contribution:
         Id of the client, whatever it is called; one of its own for a vector that was encrypted by no client.
     client : str or None
         Name of the client.
+
+    Examples
+    --------
+    >>> from vecphe.federated import PackedBackend, encrypt_vector
+    >>> public_key, _ = PackedBackend().generate_keys(2048)
+    >>> (contribution,) = encrypt_vector(public_key, [1.0]).contributions
+    >>> contribution.round, contribution.run == public_key.run.id
+    (1, True)
     """
 
     run: str
@@ -72,6 +80,13 @@ class Run:
         Random.
     round : int
         The round that is open, as far as this process knows.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Run
+    >>> run = Run()
+    >>> run.round, len(run.id)
+    (1, 32)
     """
 
     id: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -213,6 +228,19 @@ class RingRound:
     ------
     ProtocolError
         If there is no member, or one stands there twice.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Party, RingRound, Server
+    >>> server = Server(2048)
+    >>> a, b, c = (Party(name, lambda: [[1.0, 2.0]], server.pubkey) for name in "ABC")
+    >>> ring = RingRound(server.pubkey.run.id, 1, ["A", "B", "C"])
+    >>> total = a.encrypted_gradient()
+    >>> ring.accept("A", total)
+    >>> ring.accept("C", c.encrypted_gradient(total))
+    Traceback (most recent call last):
+        ...
+    vecphe.errors.ProtocolError: C sent its sum of round 1 out of order: B is next
     """
 
     def __init__(self, run: str, number: int, members: Sequence[str]) -> None:
@@ -272,6 +300,13 @@ class Ledger:
     run : Run
     unsafe_few_clients : bool
         Allow sums of fewer than 3 clients.
+
+    Examples
+    --------
+    >>> from vecphe.federated import Ledger, Run
+    >>> ledger = Ledger(Run())
+    >>> ledger.decided  # no sum so far
+    0
     """
 
     def __init__(self, run: Run, unsafe_few_clients: bool = False) -> None:

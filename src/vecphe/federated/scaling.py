@@ -48,6 +48,14 @@ class LinearForm:
         Shape (features,), or (features, classes).
     at_mean : ndarray
         Score of a row of means: shape (), or (classes,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe.federated import LinearForm
+    >>> form = LinearForm(np.array([10.0]), np.array([2.0]), np.array(5.0))
+    >>> form.scores(np.array([[10.0], [11.0]])), float(form.intercept)
+    (array([5., 7.]), -15.0)
     """
 
     mean: Floats
@@ -85,6 +93,14 @@ class Scaling:
         False where columns stay as they are.
     rows : int or None
         How many rows it was fitted on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe.federated import Scaling
+    >>> scaling = Scaling.of(np.array([[1.0, 7.0], [3.0, 7.0]]), None)
+    >>> scaling.mean, scaling.deviation
+    (array([2., 7.]), array([1., 1.]))
     """
 
     mean: Floats
@@ -220,6 +236,17 @@ class ColumnTotals:
     ----------
     weights : Scaling or None
         None before the round.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vecphe.federated import ColumnTotals, Party, Server, run_rounds
+    >>> server, rows = Server(2048), [np.array([[1.0], [2.0]]), np.array([[3.0]]), np.array([[6.0]])]
+    >>> totals = [ColumnTotals(X, None, 3, server.pubkey.exact_integers) for X in rows]
+    >>> parties = [Party(name, model, server.pubkey) for name, model in zip("ABC", totals)]
+    >>> (done,) = run_rounds(server, parties, n_iter=1)
+    >>> totals[0].weights.mean, totals[0].weights.rows
+    (array([3.]), 4)
     """
 
     def __init__(

@@ -56,6 +56,18 @@ class TrainedModel:
         What columns were scaled by, shape (features,): ones where they were not.
     rows : int or None
         How many rows the scaling was fitted on; None where columns were not scaled.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from vecphe.federated import FederatedLinearRegression, TrainedModel
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> regression = FederatedLinearRegression(n_clients=3, key_length=2048, n_iter=2).fit(X, y)
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.json"
+    >>> regression.save(path)
+    >>> len(TrainedModel.load(path).features)
+    10
     """
 
     schema: Schema

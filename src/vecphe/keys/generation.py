@@ -49,6 +49,7 @@ def generate_keypair(
 
     Examples
     --------
+    >>> from vecphe import generate_keypair
     >>> public_key, private_key = generate_keypair(2048)
     >>> private_key.decrypt(public_key.encrypt([1.5, -2.25]) * 2)
     array([ 3. , -4.5])

@@ -50,6 +50,13 @@ class PrivateKey:
         If they are not primes of equal length, too close, or do not belong to the public key.
     EngineUnavailableError
         If there is no such engine, or it does not run here or with this key.
+
+    Examples
+    --------
+    >>> from vecphe import generate_keypair
+    >>> public_key, private_key = generate_keypair(2048)
+    >>> private_key.decrypt(public_key.encrypt([[1.5, -2.0]]) * 2)
+    array([[ 3., -4.]])
     """
 
     @keeps_locals

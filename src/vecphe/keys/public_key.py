@@ -72,6 +72,14 @@ class PublicKey(ArrayKey):
     with them, their arrays can be combined and are computed with on the engine of the left one, and no file names an
     engine. A pickle does where `engine` was given: on a machine where that one does not run, the default takes over,
     with an EngineFallbackWarning.
+
+    Examples
+    --------
+    >>> from vecphe import PublicKey, generate_keypair
+    >>> public_key, private_key = generate_keypair(2048)
+    >>> same = PublicKey(public_key.n)  # the modulus is the whole key
+    >>> private_key.decrypt(same.encrypt([1, 2]) + public_key.encrypt([10, 20]))
+    array([11, 22])
     """
 
     def __init__(

@@ -44,6 +44,13 @@ class EncodedNumber:
     -----
     Subclasses may set other values of `BASE` and `LOG2_BASE`; all who exchange numbers have to agree on them. Encrypted
     numbers made of them keep their base while they stay in this process.
+
+    Examples
+    --------
+    >>> import vecphe.phe as phe
+    >>> public_key, private_key = phe.generate_paillier_keypair(n_length=2048)
+    >>> phe.EncodedNumber.encode(public_key, -3).decode()
+    -3
     """
 
     BASE: ClassVar[int] = 16

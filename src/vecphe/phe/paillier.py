@@ -38,6 +38,13 @@ def generate_paillier_keypair(
         If `n_length` is no int.
     InvalidKeyError
         A ValueError, for lengths that no key can have.
+
+    Examples
+    --------
+    >>> import vecphe.phe as phe
+    >>> public_key, private_key = phe.generate_paillier_keypair(n_length=2048)
+    >>> private_key.decrypt(public_key.encrypt(3.14) * 2 + 1)
+    7.28
     """
     p, q = prime_pair(n_length)
     public_key = PaillierPublicKey(p * q)

@@ -48,6 +48,13 @@ class PaillierPrivateKey:
         If `public_key` is no PaillierPublicKey.
     InvalidKeyError
         A ValueError, if p and q are not primes of equal length, too close, or do not belong to the public key.
+
+    Examples
+    --------
+    >>> import vecphe.phe as phe
+    >>> public_key, private_key = phe.generate_paillier_keypair(n_length=2048)
+    >>> private_key.decrypt(public_key.encrypt(-2))
+    -2
     """
 
     __slots__ = ("__dict__", "__weakref__", "_key_made", "_numbers")  # secrets are not for vars()
@@ -267,6 +274,14 @@ class PaillierPrivateKeyring(Mapping[PaillierPublicKey, PaillierPrivateKey]):
     ----------
     private_keys : iterable of PaillierPrivateKey, optional
         To start with.
+
+    Examples
+    --------
+    >>> import vecphe.phe as phe
+    >>> public_key, private_key = phe.generate_paillier_keypair(n_length=2048)
+    >>> keyring = phe.PaillierPrivateKeyring([private_key])
+    >>> keyring.decrypt(public_key.encrypt(5))
+    5
     """
 
     def __init__(self, private_keys: Iterable[PaillierPrivateKey] | None = None) -> None:

@@ -112,6 +112,14 @@ class PaillierPublicKey:
         The modulus, ``n + 1`` and ``n**2``.
     max_int : int
         Largest integer that is encoded; may be changed.
+
+    Examples
+    --------
+    >>> import vecphe.phe as phe
+    >>> public_key, private_key = phe.generate_paillier_keypair(n_length=2048)
+    >>> import numpy as np
+    >>> private_key.decrypt(public_key.encrypt(np.array([1.0, 2.0])))  # a whole array, which phe does not take
+    array([1., 2.])
     """
 
     _INNER = ("_context",)
@@ -341,6 +349,14 @@ class EncryptedNumber:
     Notes
     -----
     Results of arithmetic are not re-randomised until `ciphertext` gives them away.
+
+    Examples
+    --------
+    >>> import vecphe.phe as phe
+    >>> public_key, private_key = phe.generate_paillier_keypair(n_length=2048)
+    >>> x = public_key.encrypt(1.5)
+    >>> private_key.decrypt((x + x) / 3)
+    1.0
     """
 
     # The integer and the engine's form of a ciphertext stand for each other, and either may be absent: neither is for

@@ -286,6 +286,7 @@ class FixedPoint:
 
     Examples
     --------
+    >>> from vecphe import FixedPoint
     >>> FixedPoint(fraction_bits=4, max_abs=8).unit
     128
     """

@@ -38,6 +38,13 @@ class SlotLayout:
     -----
     A plaintext stands as U = M + offset with offset = sum of 2^(w-1+w*i): its base-2^w digits are then
     v_i + 2^(w-1), never negative, and there is no borrow from slot to slot.
+
+    Examples
+    --------
+    >>> from vecphe import FixedPoint, SlotLayout
+    >>> layout = SlotLayout.for_key(FixedPoint(fraction_bits=20, max_abs=10, max_terms=5), 3072)
+    >>> layout.width, layout.slots, layout.plaintexts(1000)
+    (27, 113, 9)
     """
 
     width: int

@@ -156,8 +156,12 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
 
     Examples
     --------
-    >>> with vecphe.parallel():
-    ...     total = public_key.encrypt(x).sum()
+    >>> import vecphe
+    >>> public_key, private_key = vecphe.generate_keypair(2048)
+    >>> with vecphe.parallel(2):
+    ...     total = public_key.encrypt([1.0, 2.0]).sum()
+    >>> float(private_key.decrypt(total))
+    3.0
     """
     _check_jobs(n_jobs)
     import joblib

@@ -13,11 +13,12 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     config = context.run_config
-    _, _, X_test, y_test = get_data(5, int(config["seed"]))
+    shared = {"hospitals": config["hospitals"], "seed": config["seed"]}
+    _, _, X_test, y_test = get_data(int(config["hospitals"]), int(config["seed"]))
     with encrypted_rounds(grid, context, [np.zeros(X_test.shape[1])]) as rounds:
         (weights,) = rounds.model.values()
         for number in rounds.left(int(config["num-server-rounds"])):
-            (gradient,) = rounds.average([weights], {"seed": config["seed"]})
+            (gradient,) = rounds.average([weights], shared)
             weights = weights - float(config["learning-rate"]) * gradient
             rounds.save([weights])
             print(f"round {number}: test MSE {mean_square_error(X_test @ weights, y_test):.2f}", flush=True)

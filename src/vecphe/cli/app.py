@@ -17,6 +17,7 @@ from vecphe import __version__
 from vecphe.cli import crypt
 from vecphe.cli.bench import bench
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
+from vecphe.cli.roster import roster
 from vecphe.errors import InsecureKeyWarning, VecpheError
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH, check_key_length
 
@@ -30,6 +31,19 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+
+
+class Transport(str, Enum):
+    """What else than this process `vecphe run` can run over."""
+
+    FLOWER = "flower"
+
+
+class Topology(str, Enum):
+    """Ways of the encrypted updates over Flower."""
+
+    RING = "ring"
+    STAR = "star"
 
 
 class BackendChoice(str, Enum):
@@ -105,6 +119,10 @@ def run(
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
     jobs: crypt.Jobs = None,
     engine: crypt.EngineName = None,
+    over: Annotated[
+        Transport | None, typer.Option(help="Run the hospitals as nodes of Flower's simulation, packed only.")
+    ] = None,
+    topology: Annotated[Topology | None, typer.Option(help="Over Flower: ring (the default) or star.")] = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, load_shards
@@ -117,17 +135,27 @@ def run(
         if json_file is not None:
             check_writable(json_file, force)
         shards = load_shards(data, target, group, clients, seed)
-        comparison = Comparison(
-            shards,
-            backend.value,
-            {"data": "diabetes" if data is None else str(data), "seed": seed},
-            key_length=key_length,
-            n_iter=iterations,
-            eta=eta,
-            insecure=insecure,
-            n_jobs=jobs,
-            engine=engine,
-        )
+        facts = {"data": "diabetes" if data is None else str(data), "seed": seed}
+        config: dict[str, Any] = {
+            "key_length": key_length,
+            "n_iter": iterations,
+            "eta": eta,
+            "insecure": insecure,
+            "n_jobs": jobs,
+            "engine": engine,
+        }
+        if over is None:
+            if topology is not None:
+                raise ValueError("--topology is one of a run over Flower: give --over flower too")
+            comparison = Comparison(shards, backend.value, facts, **config)
+        else:
+            if backend not in (BackendChoice.ALL, BackendChoice.PACKED):
+                raise ValueError(f"over Flower arrays are packed: leave out --backend {backend.value}")
+            from vecphe.cli.over_flower import FlowerComparison, Job
+
+            path = None if data is None else str(data.resolve())
+            job = Job(len(shards.names), seed, eta, path, target, group)
+            comparison = FlowerComparison(shards, (topology or Topology.RING).value, job, facts, **config)
     reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
     with errors_in_one_line(VecpheError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
@@ -142,6 +170,7 @@ def run(
 
 
 app.add_typer(bench)
+app.add_typer(roster)
 
 
 @app.command()

@@ -23,12 +23,9 @@ from vecphe.errors import ProtocolError, VecpheError
 from vecphe.flower.hospital import Hospital
 from vecphe.flower.messages import Reply
 from vecphe.flower.records import HEAD, PARTS, is_ours, reply_to_record, request_from
-from vecphe.flower.settings import Settings
+from vecphe.flower.settings import NODE_CONFIG, SIMULATION, Settings
 
-__all__ = ["NODE_CONFIG", "SIMULATION", "paillier_mod", "settings_path"]
-
-NODE_CONFIG = "vecphe"  # key of a node's configuration: the path of the party's settings
-SIMULATION = "VECPHE_SIMULATION"  # variable: a directory that has those of partition 0 in 0/settings.json, and so on
+__all__ = ["paillier_mod", "settings_path"]
 
 _log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -77,13 +78,15 @@ class Hospital:
 
     def reply(self, request: Request, compute: Compute | None = None) -> Reply:
         """As `answer`; errors are put into the reply, as a text that holds nothing secret."""
+        clock = _Clock()
         try:
-            return Reply(tuple(self.answer(request, compute)))
+            parts = self.answer(request, None if compute is None else clock.stopped(compute))
         except VecpheError as error:
             return Reply(error=str(error))
         except Exception as error:
             _log.exception("a request failed")
             return Reply(error=f"{self.name}: {type(error).__name__}; its own log says more")
+        return Reply(tuple(parts), seconds=clock.seconds)
 
     def answer(self, request: Request, compute: Compute | None = None) -> list[bytes]:
         """What the server gets.
@@ -280,6 +283,27 @@ class Hospital:
             destroy(self.settings.key)
         self._memory.end()
         return [self._to_server("ended", b"")]
+
+
+class _Clock:
+    """Seconds since it was made, without those of what it was stopped for."""
+
+    def __init__(self) -> None:
+        self._start = perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return perf_counter() - self._start
+
+    def stopped(self, function: Compute) -> Compute:
+        def timed() -> tuple[Sequence[npt.NDArray[Any]], int]:
+            began = perf_counter()
+            try:
+                return function()
+            finally:
+                self._start += perf_counter() - began
+
+        return timed
 
 
 class _Contributor(Party):

@@ -14,20 +14,16 @@ from vecphe.system.files import PathLike, is_open_to_others
 __all__ = ["Memory"]
 
 _PATIENCE = 3600.0  # seconds that a repeated message waits for the first one's answer, which may train a model
-_TABLES = """
-CREATE TABLE IF NOT EXISTS runs (
-    run TEXT PRIMARY KEY, roster TEXT, plan BLOB,
-    round INTEGER DEFAULT 0, attempt INTEGER DEFAULT 0, ended INTEGER DEFAULT 0);
-CREATE TABLE IF NOT EXISTS answers (
-    run TEXT, round INTEGER, attempt INTEGER, kind TEXT, request BLOB, PRIMARY KEY (run, round, attempt, kind));
-CREATE TABLE IF NOT EXISTS parts (
-    run TEXT, round INTEGER, attempt INTEGER, kind TEXT, number INTEGER, part BLOB,
-    PRIMARY KEY (run, round, attempt, kind, number));
-CREATE TABLE IF NOT EXISTS updates (
-    run TEXT, round INTEGER, model TEXT, weight INTEGER, data BLOB, PRIMARY KEY (run, round));
-CREATE TABLE IF NOT EXISTS decisions (run TEXT, round INTEGER, attempt INTEGER, PRIMARY KEY (run, round));
-CREATE TABLE IF NOT EXISTS models (run TEXT PRIMARY KEY, round INTEGER, steps INTEGER, data BLOB);
-"""
+_VERSION = 1
+_TABLES = (
+    "CREATE TABLE runs (run TEXT PRIMARY KEY, roster TEXT, plan BLOB, round INTEGER DEFAULT 0, attempt INTEGER DEFAULT 0, ended INTEGER DEFAULT 0)",
+    "CREATE TABLE answers (run TEXT, round INTEGER, attempt INTEGER, kind TEXT, request BLOB, PRIMARY KEY (run, round, attempt, kind))",
+    "CREATE TABLE parts (run TEXT, round INTEGER, attempt INTEGER, kind TEXT, number INTEGER, part BLOB, PRIMARY KEY (run, round, attempt, kind, number))",
+    "CREATE TABLE updates (run TEXT, round INTEGER, model TEXT, weight INTEGER, data BLOB, PRIMARY KEY (run, round))",
+    "CREATE TABLE decisions (run TEXT, round INTEGER, attempt INTEGER, PRIMARY KEY (run, round))",
+    "CREATE TABLE models (run TEXT PRIMARY KEY, round INTEGER, steps INTEGER, data BLOB)",
+    f"PRAGMA user_version = {_VERSION}",
+)
 
 
 class Memory:
@@ -56,7 +52,17 @@ class Memory:
         self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
-        self._db.executescript(_TABLES)
+        with self.alone():
+            self._make_tables()
+
+    def _make_tables(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise ProtocolError(f"{self.path}: a memory of version {version}, which this vecphe does not know")
+        if version == 0:
+            with self.transaction():
+                for statement in _TABLES:
+                    self._db.execute(statement)
 
     def close(self) -> None:
         """Close the file."""

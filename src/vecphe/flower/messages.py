@@ -49,10 +49,13 @@ class Reply:
         Envelopes.
     error : str or None
         Why there are none.
+    seconds : float
+        That it took, training apart.
     """
 
     parts: tuple[bytes, ...] = ()
     error: str | None = None
+    seconds: float = field(default=0.0, compare=False)
 
 
 def content_digest(arrays: Mapping[str, npt.NDArray[Any]], config: Mapping[str, Any]) -> str:

@@ -61,13 +61,15 @@ def request_from(content: RecordDict) -> Request:
 
 def reply_to_record(reply: Reply) -> RecordDict:
     """The content of an answer to the server."""
-    return RecordDict({HEAD: ConfigRecord({"error": reply.error or ""}), PARTS: _parts_to_record(reply.parts)})
+    head = ConfigRecord({"error": reply.error or "", "seconds": reply.seconds})
+    return RecordDict({HEAD: head, PARTS: _parts_to_record(reply.parts)})
 
 
 def reply_from(content: RecordDict) -> Reply:
     """What a party answered."""
     try:
         error, parts = str(content[HEAD]["error"]), _parts_from(content)
+        seconds = float(content[HEAD]["seconds"])
     except (KeyError, TypeError, ValueError, SerializationError):
         return Reply(error="an answer that is none of the protocol")
-    return Reply(parts, error or None)
+    return Reply(parts, error or None, seconds)

@@ -15,13 +15,12 @@ from flwr.app import Context, Message
 from flwr.serverapp import Grid
 
 from vecphe.errors import ProtocolError
-from vecphe.flower.client import NODE_CONFIG, SIMULATION
 from vecphe.flower.coordinator import Rounds
 from vecphe.flower.messages import Arrays, Reply, Request
 from vecphe.flower.plan import Plan, plan_for
 from vecphe.flower.records import reply_from, request_to_record
 from vecphe.flower.roster import Roster
-from vecphe.flower.settings import Settings
+from vecphe.flower.settings import NODE_CONFIG, SIMULATION, Settings
 from vecphe.keys import PrivateKey, PublicKey
 
 __all__ = ["FlowerRelay", "encrypted_rounds", "plan_of"]
@@ -53,11 +52,14 @@ class FlowerRelay:
         How many Flower has carried, both ways.
     nbytes : int
         Bytes of their envelopes, models apart.
+    seconds : float
+        That the parties say they took, training apart.
     """
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
         self.messages = self.nbytes = 0
+        self.seconds = 0.0
 
     def nodes(self) -> list[int]:
         """The nodes that are connected now."""
@@ -78,6 +80,7 @@ class FlowerRelay:
                 waiting.discard(message.metadata.reply_to_message_id)
                 reply = Reply(error=message.error.reason) if message.has_error() else reply_from(message.content)
                 self._count(1, *reply.parts)
+                self.seconds += reply.seconds
                 replies[message.metadata.src_node_id] = reply
             time.sleep(_POLL)
         return replies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from vecphe.flower.plan import WEIGHTS
 from vecphe.serialization.strict_text import parse_json, without_duplicates
 from vecphe.system.files import PathLike, read_file
 
-__all__ = ["Settings"]
+__all__ = ["NODE_CONFIG", "SIMULATION", "Settings"]
 
+NODE_CONFIG = "vecphe"  # key of a node's configuration: the path of the party's settings
+SIMULATION = "VECPHE_SIMULATION"  # variable: a directory that has those of partition 0 in 0/settings.json, and so on
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 1 << 16
 _FILES = ("roster", "party", "memory", "key", "public_key")
 
@@ -39,6 +44,8 @@ class Settings:
         It contributes to no later round.
     insecure : bool
         Accept keys below 2048 bits, for tests.
+    bundle : str or None
+        SHA-256 of the one app bundle that this party's SuperNode runs; see `vecphe.flower.supernode`.
     """
 
     roster: Path
@@ -51,6 +58,7 @@ class Settings:
     min_clients: int = 3
     max_rounds: int = 1000
     insecure: bool = False
+    bundle: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("models", "weights"):
@@ -62,6 +70,8 @@ class Settings:
         for name, least in (("min_clients", 3), ("max_rounds", 1)):
             if type(getattr(self, name)) is not int or getattr(self, name) < least:
                 raise SerializationError(f"{name} must be an integer of at least {least}")
+        if self.bundle is not None and not (isinstance(self.bundle, str) and _SHA256.fullmatch(self.bundle)):
+            raise SerializationError("bundle must be 64 lower-case hexadecimal digits")
         if type(self.insecure) is not bool:
             raise SerializationError("insecure must be true or false")
 

@@ -13,21 +13,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 
 from vecphe.errors import ProtocolError
-from vecphe.federated import ProtocolConfig, ProtocolResult, mean_square_error
+from vecphe.federated import ProtocolConfig, ProtocolResult, get_data, mean_square_error
 from vecphe.federated.clock import PHASES
+from vecphe.federated.data import Shards, load_csv, shards_from_table
 from vecphe.flower.parties import make_run
+from vecphe.flower.settings import SIMULATION
 from vecphe.keys import generate_keypair
 
-if TYPE_CHECKING:
-    from vecphe.flower.apps import Job
-
-__all__ = ["environment", "flower_learning", "free_port", "run_app", "stop", "superlink"]
+__all__ = ["Job", "environment", "flower_learning", "free_port", "run_app", "stop", "superlink"]
 
 _START = 180.0  # seconds: a SuperLink imports for 5 to 30
 _PYPROJECT = """\
@@ -50,6 +50,43 @@ num-server-rounds = 1
 vecphe = ""
 vecphe-model = "linear"
 """
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where the rows of all hospitals come from; each takes its own shard of them.
+
+    Attributes
+    ----------
+    n_clients, seed : int
+    eta : float
+    data, target, group : str or None
+        A CSV file and its columns; the diabetes data without.
+    """
+
+    n_clients: int
+    seed: int
+    eta: float
+    data: str | None = None
+    target: str | None = None
+    group: str | None = None
+
+    def shards(self) -> Shards:
+        """All shards; a party uses its own only."""
+        if self.data is None or self.target is None:
+            X, y, X_test, y_test = get_data(self.n_clients, self.seed)
+            return Shards(tuple(f"Hospital {i}" for i in range(1, self.n_clients + 1)), X, y, X_test, y_test)
+        return shards_from_table(load_csv(self.data, self.target, self.group), self.n_clients, self.seed)
+
+    def save(self, directory: Path) -> None:
+        """For the processes of a simulation."""
+        (directory / "job.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls) -> Job:
+        """The one of the simulation that this process belongs to."""
+        path = Path(os.environ[SIMULATION]) / "job.json"
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def free_port() -> int:
@@ -128,7 +165,7 @@ def run_app(
 
 def flower_learning(
     job: Job, names: tuple[str, ...], config: ProtocolConfig, topology: str, on_round: Callable[[int], object]
-) -> tuple[ProtocolResult, int]:
+) -> tuple[ProtocolResult, dict[str, Any]]:
     """Train over Flower's simulation.
 
     Parameters
@@ -144,8 +181,8 @@ def flower_learning(
     Returns
     -------
     result : ProtocolResult
-    messages : int
-        How many Flower carried.
+    facts : dict
+        ``messages`` that Flower carried, and ``seconds_of_rounds``, waiting and transport included.
 
     Raises
     ------
@@ -161,13 +198,13 @@ def flower_learning(
         job.save(home)
         app = _write_app(home / "app")
         engine = {} if config.engine is None else {"VECPHE_ENGINE": config.engine}
-        env = environment(home / "flwr", VECPHE_SIMULATION=str(home), **engine)
+        env = environment(home / "flwr", **{SIMULATION: str(home)}, **engine)
         _simulate(home, app, env, len(parties), config.n_iter, on_round)
         content = json.loads((home / "result.json").read_text(encoding="utf-8"))
     history = np.array(content["history"])
     shards = job.shards()
     error = mean_square_error(shards.X_test @ history[-1], shards.y_test)
-    seconds = {**dict.fromkeys(PHASES, 0.0), "keygen": keygen, "encrypt": content["seconds"]}
+    seconds = {**dict.fromkeys(PHASES, 0.0), "keygen": keygen, "encrypt": content["cryptography"]}
     result = ProtocolResult(
         mse=[error] * len(names),
         weights=np.array([history[-1]] * len(names)),
@@ -177,7 +214,7 @@ def flower_learning(
         ciphertexts_per_hop=0,
         bytes_per_hop=content["nbytes"] // max(1, len(names) * len(history)),
     )
-    return result, int(content["messages"])
+    return result, {"messages": content["messages"], "seconds_of_rounds": content["seconds"]}
 
 
 def _write_app(app: Path) -> Path:

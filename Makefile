@@ -22,7 +22,7 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-pythons test-lowest fuzz lint lock mutants mutants-random format bench targets check-gpu \
+.PHONY: help run test test-all test-pythons test-lowest test-flower flower-environment fuzz lint lock mutants mutants-random format bench targets check-gpu \
 	results documents gate gate-baseline gate-regressions wheels clean
 
 help: ## Show this list
@@ -80,6 +80,17 @@ $(UV):
 COMPILE = $(UV) pip compile --quiet pyproject.toml --generate-hashes --upgrade --no-annotate --custom-compile-command "make $@"
 lock: $(UV) ## Renew requirements.lock: the newest packages that pyproject.toml allows, for every Python it allows
 	$(COMPILE) --extra dev --universal --python-version 3.10 --output-file $(LOCK)
+	$(COMPILE) --extra flower --extra test --extra build --universal --python-version 3.11 --output-file $(FLOWER_LOCK)
+
+# Flower's own bounds would hold back the packages of all others: it has an environment and a lock of its own.
+FLOWER := build/flower
+FLOWER_LOCK := requirements-flower.lock
+FLOWER_STAMP := $(FLOWER)/$(notdir $(STAMP))
+flower-environment: ## Install what make test-flower needs into build/flower (Python 3.11 or later)
+	@$(MAKE) --no-print-directory $(FLOWER_STAMP) VENV=$(FLOWER) LOCK=$(FLOWER_LOCK)
+
+test-flower: flower-environment ## Run the tests of vecphe.flower with Flower itself: simulations and deployments, some minutes
+	@$(MAKE) --no-print-directory test-all VENV=$(FLOWER) LOCK=$(FLOWER_LOCK) ARGS="tests/flower $(ARGS)"
 
 PYTHON_VERSIONS ?= 3.10 3.11 3.12 3.13 3.14
 test-pythons wheels: export UV := $(UV)

@@ -71,7 +71,7 @@ def test_h48_a_party_that_stands_there_twice_is_refused(roster: Roster, what: st
     """With the keys of one party, three clients could be two."""
     a, b, c = roster.members
     twice = replace(c, **{what: getattr(a, what)})
-    with pytest.raises((ProtocolError, ValueError), match="same|different"):
+    with pytest.raises((ProtocolError, ValueError), match=r"same|different"):
         replace(roster, members=(a, b, twice))
 
 

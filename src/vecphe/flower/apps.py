@@ -14,8 +14,8 @@ from flwr.serverapp import Grid, ServerApp
 
 from vecphe.federated import LinearRegression, Rows
 from vecphe.flower.client import paillier_mod
-from vecphe.flower.settings import SIMULATION
 from vecphe.flower.server import FlowerRelay, encrypted_rounds
+from vecphe.flower.settings import SIMULATION
 from vecphe.flower.simulation import Job
 from vecphe.system.files import replace_file
 

@@ -49,7 +49,7 @@ def settings_path(node_config: Any) -> Path:
 
 
 def paillier_mod(message: Message, context: Context, call_next: Callable[[Message, Context], Message]) -> Message:
-    """Answer messages of the protocol; refuse a message to train that is none of them: its answer would be in the clear.
+    """Answer messages of the protocol; refuse others that train: their answers would be in the clear.
 
     Parameters
     ----------

@@ -15,10 +15,12 @@ __all__ = ["Memory"]
 
 _PATIENCE = 3600.0  # seconds that a repeated message waits for the first one's answer, which may train a model
 _VERSION = 1
+_PLACE = "run TEXT, round INTEGER, attempt INTEGER, kind TEXT"
 _TABLES = (
-    "CREATE TABLE runs (run TEXT PRIMARY KEY, roster TEXT, plan BLOB, round INTEGER DEFAULT 0, attempt INTEGER DEFAULT 0, ended INTEGER DEFAULT 0)",
-    "CREATE TABLE answers (run TEXT, round INTEGER, attempt INTEGER, kind TEXT, request BLOB, PRIMARY KEY (run, round, attempt, kind))",
-    "CREATE TABLE parts (run TEXT, round INTEGER, attempt INTEGER, kind TEXT, number INTEGER, part BLOB, PRIMARY KEY (run, round, attempt, kind, number))",
+    "CREATE TABLE runs (run TEXT PRIMARY KEY, roster TEXT, plan BLOB, "
+    "round INTEGER DEFAULT 0, attempt INTEGER DEFAULT 0, ended INTEGER DEFAULT 0)",
+    f"CREATE TABLE answers ({_PLACE}, request BLOB, PRIMARY KEY (run, round, attempt, kind))",
+    f"CREATE TABLE parts ({_PLACE}, number INTEGER, part BLOB, PRIMARY KEY (run, round, attempt, kind, number))",
     "CREATE TABLE updates (run TEXT, round INTEGER, model TEXT, weight INTEGER, data BLOB, PRIMARY KEY (run, round))",
     "CREATE TABLE decisions (run TEXT, round INTEGER, attempt INTEGER, PRIMARY KEY (run, round))",
     "CREATE TABLE models (run TEXT PRIMARY KEY, round INTEGER, steps INTEGER, data BLOB)",

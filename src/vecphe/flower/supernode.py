@@ -1,4 +1,4 @@
-"""A SuperNode that runs one app bundle only: ``python -m vecphe.flower.supernode``, with the options of flower-supernode.
+"""A SuperNode that runs one app bundle only: ``python -m vecphe.flower.supernode``, options as of flower-supernode.
 
 Flower's server ships the code that clients run. What this party may run is pinned in its settings, as ``bundle``: the
 SHA-256 of the bundle that it has read and built itself. Every other one is refused before any of it is unpacked or run.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +17,7 @@ from tests.flower.relays import SHAPES, Deployment, deploy, update_of
 import vecphe
 from vecphe.errors import ClientLostError, ProtocolError
 from vecphe.flower import Hospital, Identity, Reply, Request, Roster
+from vecphe.flower.messages import parts_digest
 from vecphe.flower.plan import plan_for
 from vecphe.flower.sealing import Header, open_envelope, place_of, seal
 
@@ -594,6 +598,91 @@ def test_h55_another_model_in_the_same_round_is_refused(deployment: Deployment) 
     deployment.relay.change = None
     with pytest.raises(ProtocolError, match="round 1 began with another model"):
         rounds.average([array + 1 for array in ZEROS])
+
+
+# Row 55 again, with processes that are killed
+
+HOP = """
+import json, sys, time
+import numpy as np
+from pathlib import Path
+from vecphe.flower import Hospital, Request, Settings
+from vecphe.flower.messages import parts_digest
+
+settings, request, wait = sys.argv[1], json.loads(Path(sys.argv[2]).read_text()), float(sys.argv[3])
+arrays = {"0": np.zeros((2, 3)), "1": np.zeros(5)}
+request = Request("task", tuple(map(bytes.fromhex, request)), arrays, {})
+
+def train():
+    print("training", flush=True)
+    time.sleep(wait)
+    return [np.ones((2, 3)), np.ones(5)], 1
+
+reply = Hospital(Settings.load(settings)).reply(request, train)
+print(reply.error or parts_digest(reply.parts).hex(), flush=True)
+time.sleep(wait)
+"""
+
+
+def asked_in_a_process(ring: Deployment, directory: Path) -> tuple[Request, Callable[[float], Any]]:
+    """The task of the first client, and how a process of its own answers it."""
+    rounds, asked = started(ring, max_restarts=0), list[Request]()
+    ring.relay.change = lambda node, request: asked.append(request)
+    with pytest.raises(ClientLostError):
+        rounds.average(ZEROS)
+    path = directory / "request.json"
+    path.write_text(json.dumps([part.hex() for part in asked[0].parts]))
+    settings = str(ring.relay.settings[0].roster.with_name("settings.json"))
+
+    def start(wait: float) -> Any:
+        command = [sys.executable, "-W", "ignore", "-c", HOP, settings, str(path), str(wait)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    return asked[0], start
+
+
+def test_h55_a_process_killed_in_its_hop_leaves_nothing_behind(ring: Deployment, tmp_path: Path) -> None:
+    request, start = asked_in_a_process(ring, tmp_path)
+    process = start(600)
+    assert process.stdout.readline() == "training\n"
+    process.kill()
+    process.communicate(timeout=60)
+    reply = ring.relay.deliver(0, request)
+    assert (reply.error, ring.relay.trained) == (None, [0])
+
+
+def test_h55_a_process_killed_after_its_hop_has_answered_for_good(ring: Deployment, tmp_path: Path) -> None:
+    request, start = asked_in_a_process(ring, tmp_path)
+    process = start(0.5)
+    assert process.stdout.readline() == "training\n"
+    digest = process.stdout.readline().strip()
+    process.kill()
+    process.communicate(timeout=60)
+    assert parts_digest(ring.relay.deliver(0, request).parts).hex() == digest
+    assert ring.relay.trained == []
+
+
+def test_h54_of_two_processes_with_the_same_message_one_trains(ring: Deployment, tmp_path: Path) -> None:
+    _, start = asked_in_a_process(ring, tmp_path)
+    outputs = [process.communicate(timeout=120)[0].split() for process in [start(0.3), start(0.3)]]
+    assert sorted(map(len, outputs)) == [1, 2]
+    assert len({lines[-1] for lines in outputs}) == 1
+    assert len(outputs[0][-1]) == 64
+
+
+def test_a_party_says_who_it_is_while_it_trains(ring: Deployment) -> None:
+    hospital = Hospital(ring.relay.settings[0])
+    with hospital._memory.alone(), hospital._memory.transaction():
+        assert ring.relay.deliver(0, Request("hello", (bytes(32),))).error is None
+    hospital.close()
+
+
+def test_h55_the_end_destroys_the_key_whoever_does_not_answer(ring: Deployment) -> None:
+    rounds = started(ring)
+    ring.relay.change = lambda node, request: None if node == 1 else request
+    with pytest.raises(ClientLostError, match="Hospital 2"):
+        rounds.end()
+    assert not ring.server.key.exists()
 
 
 # Row 29, between machines: the holder's errors are no oracle

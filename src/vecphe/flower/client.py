@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from flwr.app import Context, Message, RecordDict
 
-from vecphe.errors import ProtocolError, VecpheError
+from vecphe.errors import ProtocolError
 from vecphe.flower.hospital import Hospital
 from vecphe.flower.messages import Reply
 from vecphe.flower.records import HEAD, PARTS, is_ours, reply_to_record, request_from
@@ -75,7 +75,7 @@ def _answer(message: Message, context: Context, call_next: Callable[[Message, Co
     try:
         request = request_from(message.content)
         hospital = Hospital(Settings.load(settings_path(context.node_config)))
-    except VecpheError as error:
+    except ProtocolError as error:
         return Reply(error=str(error))
     except Exception as error:  # its text may name files of this node; the server needs the kind only
         _log.exception("the settings of this node do not work")

@@ -147,12 +147,14 @@ class Rounds:
             for party in self.roster.parties
             if party != self.roster.server
         }
-        for name, reply in self._ask(requests, 0).items():
-            self._opened("ended", reply.parts, self.roster.party(name), (0, 0), layout="")
-        if self.settings.key is not None:
-            self._private_key = None
-            destroy(self.settings.key)
-        self._memory.end()
+        try:
+            for name, reply in self._ask(requests, 0).items():
+                self._opened("ended", reply.parts, self.roster.party(name), (0, 0), layout="")
+        finally:  # whoever does not answer
+            if self.settings.key is not None:
+                self._private_key = None
+                destroy(self.settings.key)
+            self._memory.end()
 
     def close(self) -> None:
         """Close the memory; the run can go on later."""
@@ -166,7 +168,7 @@ class Rounds:
         while True:
             nonce = secrets.token_bytes(32)
             unknown = [node for node in self.relay.nodes() if node not in found.values()]
-            wait = max(min(self._timeout / 4, deadline - time.monotonic()), 0.1)
+            wait = max(min(self._timeout / 4, 60.0, deadline - time.monotonic()), 0.1)
             replies = self.relay.exchange({node: Request("hello", (nonce,)) for node in unknown}, wait)
             for node, reply in replies.items():
                 name = self._who(reply, nonce)

@@ -54,14 +54,18 @@ class Memory:
         self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
-        with self.alone():
-            self._make_tables()
+        if self._version() == 0:
+            with self.alone():
+                self._make_tables()
 
-    def _make_tables(self) -> None:
+    def _version(self) -> int:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
-            raise ProtocolError(f"{self.path}: a memory of version {version}, which this vecphe does not know")
-        if version == 0:
+            raise ProtocolError(f"a memory of version {version}, which this vecphe does not know")
+        return int(version)
+
+    def _make_tables(self) -> None:
+        if self._version() == 0:  # another process may have been faster
             with self.transaction():
                 for statement in _TABLES:
                     self._db.execute(statement)

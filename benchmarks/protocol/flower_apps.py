@@ -1,4 +1,4 @@
-"""What `benchmarks.protocol.flower_rounds` runs in Flower's simulation: the same averages in four ways, nothing trained."""
+"""What `benchmarks.protocol.flower_rounds` runs in Flower's simulation: averages in four ways, nothing trained."""
 
 from __future__ import annotations
 

@@ -139,7 +139,13 @@ MUTANTS = [
         (f"{PROTOCOL}::test_h53_clients_do_not_decrypt",),
     ),
     # What a relay can do
-    Mutant((54,), SEALING, "        sender.verify_key().verify(signature, _SIGNED + content)\n", "", (RELAY,)),
+    Mutant(
+        (54,),
+        SEALING,
+        "        sender.verify_key().verify(signature, _SIGNED + content)\n",
+        "        sender.verify_key()\n",
+        (RELAY,),
+    ),
     Mutant(
         (54,),
         SEALING,

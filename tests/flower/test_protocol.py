@@ -552,6 +552,29 @@ def test_h55_a_second_sum_of_a_round_is_not_decrypted(star: Deployment) -> None:
     assert "a sum of round 1 was decrypted before" in error
 
 
+def test_h55_a_holder_that_answers_at_the_second_time_decrypts_once(star: Deployment, monkeypatch: Any) -> None:
+    from vecphe.federated.interface import DecryptionKey
+
+    decrypted, genuine, lost = [], DecryptionKey.decrypt, [3]
+    monkeypatch.setattr(DecryptionKey, "decrypt", lambda self, x: decrypted.append(x) or genuine(self, x))
+    star.relay.change_reply = lambda node, request, reply: (
+        None if request.kind == "total" and lost and lost.pop() else reply
+    )
+    assert_mean(started(star).average(ZEROS), mean_of(3))
+    assert star.relay.kinds.count("total") == 2
+    assert len(decrypted) == star.plan.chunks
+
+
+def test_h55_a_holder_that_does_not_answer_spends_the_round(star: Deployment) -> None:
+    rounds = started(star)
+    star.relay.change_reply = lambda node, request, reply: None if request.kind == "total" else reply
+    with pytest.raises(ProtocolError, match="round 1: Key holder does not answer; the round is spent"):
+        rounds.average(ZEROS)
+    star.relay.change_reply = None
+    assert_mean(rounds.average(ZEROS), mean_of(3))
+    assert place_of("task", tasks_of(star)[-1][1].parts[0]) == (2, 1)
+
+
 def test_h55_a_server_that_was_restarted_goes_on_from_what_it_saved(deployment: Deployment) -> None:
     rounds = started(deployment)
     for _ in rounds.left(2):

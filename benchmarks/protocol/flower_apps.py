@@ -49,10 +49,19 @@ class CountingGrid(Grid):
 
     def _counted(self, replies: Iterable[Message]) -> list[Message]:
         replies = list(replies)
-        self.up += sum(
-            record.count_bytes() for reply in replies if reply.has_content() for record in reply.content.values()
-        )
+        self.up += sum(size(record) for reply in replies if reply.has_content() for record in reply.content.values())
         return replies
+
+
+def size(value: Any) -> int:
+    """Bytes of a record or of a value in one."""
+    if isinstance(value, ArrayRecord):
+        return sum(len(array.data) for array in value.values())
+    if isinstance(value, (bytes, str)):
+        return len(value)
+    if isinstance(value, list):
+        return sum(map(size, value))
+    return sum(map(size, value.values())) if hasattr(value, "values") else 8
 
 
 def tell(seconds: float, up: int, cryptography: float | None) -> None:

@@ -90,7 +90,7 @@ def written(app: Path) -> Path:
     (app / "pyproject.toml").write_text(PYPROJECT)
     (app / "bench_app" / "__init__.py").touch()
     for side in ("server", "client"):
-        text = f"from benchmarks.protocol.flower_apps import {side}_app as app\n"
+        text = f'from benchmarks.protocol.flower_apps import {side}_app as app\n\n__all__ = ["app"]\n'
         (app / "bench_app" / f"{side}.py").write_text(text)
     return app
 

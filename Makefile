@@ -16,13 +16,14 @@ INSTALLED := $(VENV)/.installed-$(NATIVE)
 STAMP := $(VENV)/.built-$(NATIVE)
 NATIVE_SOURCES := $(shell find src/native -name '*.h' -o -name '*.cpp')
 LOCK := requirements.lock
+CLUSTER_LOCK := requirements-cluster.lock
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP_INSTALL)
 # What builds the kernel is installed already; an environment of its own would fetch it anew, and not from the lock.
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-pythons test-lowest test-flower flower-environment fuzz lint lock mutants mutants-random format bench targets check-gpu \
+.PHONY: help run test test-all test-pythons test-lowest test-cluster cluster-environment test-flower flower-environment fuzz lint lock mutants mutants-random format bench targets check-gpu \
 	results documents gate gate-baseline gate-regressions wheels clean
 
 help: ## Show this list
@@ -78,8 +79,10 @@ $(UV):
 	@build/uv/bin/python $(PIP_INSTALL) uv
 
 COMPILE = $(UV) pip compile --quiet pyproject.toml --generate-hashes --upgrade --no-annotate --custom-compile-command "make $@"
-lock: $(UV) ## Renew requirements.lock: the newest packages that pyproject.toml allows, for every Python it allows
+lock: $(UV) ## Renew both locks: the newest packages that pyproject.toml allows, for every Python it allows
 	$(COMPILE) --extra dev --universal --python-version 3.10 --output-file $(LOCK)
+	$(COMPILE) --extra build --extra dask --extra ray --extra test --universal --python-version 3.10 \
+		--output-file $(CLUSTER_LOCK)
 	$(COMPILE) --extra flower --extra test --extra build --universal --python-version 3.11 --output-file $(FLOWER_LOCK)
 
 # Flower's own bounds would hold back the packages of all others: it has an environment and a lock of its own.
@@ -102,6 +105,14 @@ LOWEST := build/lowest
 test-lowest: $(UV) ## Run the tests with the lowest versions that pyproject.toml allows, on the lowest Python
 	$(COMPILE) --extra bench --extra build --extra test --resolution lowest-direct --python-version 3.10 --output-file $(LOWEST).txt
 	@UV=$(UV) PYTHON_VERSIONS=3.10 .ci/each-python sh -c '$(MAKE) --no-print-directory test VENV=$(LOWEST) LOCK=$(LOWEST).txt'
+
+# Ray and Dask bring dozens of packages, so they have an environment and a lock of their own.
+IN_CLUSTER := VENV=build/cluster LOCK=$(CLUSTER_LOCK) --no-print-directory
+cluster-environment:
+	@$(MAKE) $(IN_CLUSTER) build/cluster/$(notdir $(STAMP))
+
+test-cluster: cluster-environment ## Run the tests on local clusters of Dask and Ray: some minutes
+	@timeout --signal=INT --kill-after=30 1200 $(MAKE) $(IN_CLUSTER) test ARGS='-m cluster tests/cluster $(ARGS)'
 
 wheels: $(UV) ## Build a wheel into dist/ for each Python found, and test it there without a compiler
 	@rm -rf dist build/wheels
@@ -162,7 +173,7 @@ gate-regressions: $(STAMP) ## Plant regressions in copies of the package and see
 
 CHECK_PYTHON := $(BIN)/python
 include src/native/check/check.mk
-check-native: ## Check the native kernel: bounds, sanitizers, constant time, fuzzing (needs clang-14, libgmp-dev, valgrind)
+check-native: ## Check the native kernel: bounds, sanitizers, constant time, fuzzing, other CPUs and systems (needs clang-14, libgmp-dev, valgrind)
 
 clean: ## Remove the environment, caches and build output
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -22,8 +22,9 @@ from vecphe.arithmetic.gmp import GmpRing, Pairs
 from vecphe.bench import workloads
 from vecphe.bench.estimate import Plan, calibrate, estimate
 from vecphe.bench.sides import Side
-from vecphe.federated import NaiveBackend, federated_learning, get_data
+from vecphe.federated import NaiveBackend, Party, federated_learning, get_data
 from vecphe.numbers.primes import random_prime_pair
+from vecphe.randomness.ready import ReadyRandomizers
 
 Lines = Iterator[Figure]
 
@@ -159,6 +160,35 @@ def protocol() -> Lines:
     yield limit("setup", "protocol set-up, 2048 bits", statistics.median(setups), "s", gmp=0.25, ifma=0.3)
 
 
+def ahead() -> Lines:
+    """What randomizers made ahead save: in a run of the protocol, and of an encryption that has all of them ready."""
+    data, least = get_data(5), {1024: {}, 2048: goals(1.6, 1.6, 1.6)}
+    for key_length in least:
+        config, times = {"key_length": key_length, "insecure": True, "n_iter": 50}, []
+        for _ in range(11):
+            ours = federated_learning(*data, config)
+            with patch.object(Party, "expect", lambda party, n_rounds: None):
+                theirs = federated_learning(*data, config)
+            np.testing.assert_allclose(ours.weights, theirs.weights, rtol=1e-9)
+            times.append((ours.seconds_per_round, theirs.seconds_per_round))
+        name = f"50 rounds, 5 clients, packed, {key_length} bits, randomizers in batches"
+        yield Comparison.of(times).figure(f"ahead-{key_length}", name, "one a round", **least[key_length])
+    public_key, _ = workloads.keypair(2048)
+    source, ring, count, times = public_key._source, public_key._context.ring, 256, []
+    ready, words = ReadyRandomizers(ring), np.arange(32 * count, dtype=np.uint64).reshape(count, 32) >> np.uint64(1)
+    batch = source.draw(count)
+    for _ in range(31):
+        ready.add(source.draw(count))
+        online = once(lambda: source.encrypt(words, 0, None, ready))
+        assert len(ready) == 0
+        times.append((online, once(lambda: ring.multiply(batch, batch))))
+    online, product = (statistics.median(side) / count * 1e6 for side in zip(*times, strict=True))
+    detail = f"{online:.3g} us against {product:.3g} us a ciphertext"
+    products = statistics.median(ours / theirs for ours, theirs in times)
+    name = "hiding 256 plaintexts under ready randomizers, 2048 bits, in products"
+    yield limit("online", name, products, "", detail, gmp=3, ifma=3, fma512=3, fma256=3)
+
+
 ESTIMATED = {  # by engine: values that take about a second
     "ifma": (Plan(5, 60_000, 2048), Plan(5, 25_000, 3072), Plan(5, 700, 2048, packed=False)),
     "gmp": (Plan(3, 12_000, 2048), Plan(3, 350, 2048, packed=False)),
@@ -256,7 +286,7 @@ def jobs() -> Lines:
     yield Figure("jobs", "encrypt 4096 values with n_jobs=2, against 1", ratio, "x", detail, target=target)
 
 
-ALONE = (facade, matrix, first, keygen, protocol, estimates, kernel, tables, validation, overhead, imports, jobs)
+ALONE = (facade, matrix, first, keygen, protocol, ahead, estimates, kernel, tables, validation, overhead, imports, jobs)
 GROUPS: dict[str, Callable[[], Lines]] = {
     **{name: partial(map, Row.measured, rows) for name, rows in ROWS.items()},
     **{group.__name__: group for group in ALONE},

@@ -10,7 +10,7 @@ from tests.mutants.model import TESTS, function_names, load_table
 
 PAGE = (Path(__file__).parents[1] / "docs" / "hazards.md").read_text(encoding="utf-8")
 LIST, WITHOUT_FAULT = PAGE.split("\n## Rows without a planted fault\n")
-NOT_YET_BUILT = {80}
+NOT_YET_BUILT: set[int] = set()
 
 
 def rows_of_the_page() -> dict[int, str]:

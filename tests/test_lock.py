@@ -18,6 +18,8 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+CLUSTER_LOCK = (ROOT / "requirements-cluster.lock").read_text(encoding="utf-8")
+FLOWER_LOCK = (ROOT / "requirements-flower.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = [
     name.rpartition(" ")[2]
@@ -27,17 +29,17 @@ PYTHONS = [
 ENTRY = re.compile(r"^(\S+?)==(\S+)(?: ; (.+?))? \\\n((?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
 
 
-def locked(environment: dict[str, str]) -> dict[str, str]:
+def locked(environment: dict[str, str], lock: str = LOCK) -> dict[str, str]:
     """Version by name."""
     found = {}
-    for name, version, marker, _ in ENTRY.findall(LOCK):
+    for name, version, marker, _ in ENTRY.findall(lock):
         if not marker or Requirement(f"{name} ; {marker}").marker.evaluate(environment):  # type: ignore[union-attr]
             assert name not in found, "two versions for one Python"
             found[name] = version
     return found
 
 
-def asked_for(extras: tuple[str, ...] = ("dev", "bench", "build", "test")) -> list[Requirement]:
+def asked_for(extras: tuple[str, ...] = ("dev", "bench", "build", "data", "test")) -> list[Requirement]:
     project: dict[str, Any] = PROJECT["project"]
     texts = [*project["dependencies"], *PROJECT["build-system"]["requires"]]
     texts += [text for extra in extras for text in project["optional-dependencies"][extra]]
@@ -57,12 +59,37 @@ def test_all_that_the_project_asks_for_is_locked(python: str) -> None:
         assert SpecifierSet(str(requirement.specifier)).contains(versions[requirement.name]), "make lock"
 
 
-def test_the_lock_names_versions_and_hashes_and_no_address() -> None:
-    entries = "".join(match.group() for match in ENTRY.finditer(LOCK))
-    rest = LOCK.replace(entries, "")
+@pytest.mark.parametrize("python", PYTHONS)
+def test_what_clusters_need_has_a_lock_of_its_own(python: str) -> None:
+    environment = {"python_version": python, "python_full_version": f"{python}.9"}
+    versions = locked(environment, CLUSTER_LOCK)
+    for requirement in asked_for(("dask", "ray", "build", "test")):
+        assert SpecifierSet(str(requirement.specifier)).contains(versions[requirement.name]), "make lock"
+    assert not {"dask", "distributed", "ray"} & locked(environment).keys()
+
+
+@pytest.mark.parametrize("python", PYTHONS[1:])  # Flower wants 3.11
+def test_so_has_what_flower_needs(python: str) -> None:
+    environment = {"python_version": python, "python_full_version": f"{python}.9"}
+    versions = locked(environment, FLOWER_LOCK)
+    for requirement in asked_for(("flower", "build", "test")):
+        assert SpecifierSet(str(requirement.specifier)).contains(versions[requirement.name]), "make lock"
+    assert not {"flwr", "ray"} & locked(environment).keys()
+
+
+def test_ray_may_be_the_one_that_federated_simulations_want() -> None:
+    (ray,) = asked_for(("ray",))[-1:]
+    assert ray.name == "ray"
+    assert ray.specifier.contains("2.55.1")
+
+
+@pytest.mark.parametrize("lock", [LOCK, CLUSTER_LOCK], ids=["main", "cluster"])
+def test_the_lock_names_versions_and_hashes_and_no_address(lock: str) -> None:
+    entries = "".join(match.group() for match in ENTRY.finditer(lock))
+    rest = lock.replace(entries, "")
     assert entries.count("==") > 50
     assert [line for line in rest.splitlines() if not line.startswith("#")] == []
-    assert "://" not in LOCK
+    assert "://" not in lock
     assert "index" not in rest
 
 

@@ -39,6 +39,7 @@ def test_public_names() -> None:
         "concatenate",
         "from_phe",
         "generate_keypair",
+        "parallel",
         "to_phe",
     ]
     assert all(hasattr(vecphe, name) for name in vecphe.__all__)

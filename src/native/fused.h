@@ -32,7 +32,9 @@ struct Fused : L {
     static Reg limb_of(Factor x) { return L::sub(L::bits(L::minus(x, constant(kTwo52 | kSign))), L::set1(kTwo52)); }
     static Factor load_factor(const std::uint64_t* p) { return L::real(L::load(p)); }
     static void store_factor(std::uint64_t* p, Factor x) { L::store(p, L::bits(x)); }
-    static Factor low_product(Factor a, Factor b) { return above(low_half(a, b, high_half(a, b))); }
+    static Factor low_product(Factor a, Factor b) {
+        return L::fused(a, b, L::minus(constant(kTwo104), high_half(a, b)));  // exact, and no bits of 2^52 with it
+    }
     static Reg add_high(Reg acc, Factor a, Factor b) { return L::add(acc, L::bits(high_half(a, b))); }
     static Reg add_low(Reg acc, Factor a, Factor b) { return L::add(acc, L::bits(low_half(a, b, high_half(a, b)))); }
     static void multiply_add(Reg& low, Reg& high, Factor a, Factor b) {
@@ -44,7 +46,13 @@ struct Fused : L {
         return L::sub(acc,
                       L::set1(static_cast<std::uint64_t>(lows) * kTwo52 + static_cast<std::uint64_t>(highs) * kTwo104));
     }
-    static void opaque(Factor& x) { __asm__("" : "+v"(x)); }
+    static void opaque(Factor& x) {
+#if defined(__aarch64__)
+        __asm__("" : "+w"(x));
+#else
+        __asm__("" : "+v"(x));
+#endif
+    }
 
 private:
     static constexpr std::uint64_t kTwo52 = 0x433ull << 52, kTwo104 = 0x467ull << 52, kSign = 1ull << 63;  // as doubles

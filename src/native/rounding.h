@@ -1,34 +1,60 @@
-// The floating-point environment of kernels that compute with doubles: on x86-64 the register MXCSR.
+// The floating-point environment of kernels that compute with doubles: on x86-64 the register MXCSR, on AArch64 FPCR
+// and FPSR.
 #pragma once
 
 #include <cstdint>
 
 namespace vecphe {
 
+// The registers that hold rounding mode, masks or enabled traps, denormal settings and flags. The compiler cannot look
+// into the assembly, which may touch any memory: what is computed from memory and written to memory between two of
+// these calls stays there.
+#if defined(__aarch64__)
+
+struct FloatingPoint {
+    std::uint64_t control, flags;  // FPCR, FPSR
+
+    static FloatingPoint read() {
+        FloatingPoint now;
+        __asm__ __volatile__("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(now.control), "=r"(now.flags) : : "memory");
+        return now;
+    }
+    void write() const { __asm__ __volatile__("msr fpcr, %0\n\tmsr fpsr, %1" : : "r"(control), "r"(flags) : "memory"); }
+    static constexpr FloatingPoint toward_zero() { return {std::uint64_t{3} << 22, 0}; }
+    bool rounds_as(const FloatingPoint& other) const { return control == other.control; }
+};
+
+#else
+
+struct FloatingPoint {
+    std::uint32_t mxcsr;
+
+    static FloatingPoint read() {
+        FloatingPoint now;
+        __asm__ __volatile__("stmxcsr %0" : "=m"(now.mxcsr) : : "memory");
+        return now;
+    }
+    void write() const { __asm__ __volatile__("ldmxcsr %0" : : "m"(mxcsr) : "memory"); }
+    static constexpr FloatingPoint toward_zero() { return {0x7f80}; }
+    bool rounds_as(const FloatingPoint& other) const { return ((mxcsr ^ other.mxcsr) & ~std::uint32_t{0x3f}) == 0; }
+};
+
+#endif
+
 // Rounds toward zero, masks every exception and takes denormals as they are. However its scope is left, the caller's
-// mode, masks, flags and denormal settings are back: this one register holds them all. The compiler cannot look into
-// the assembly, which may touch any memory, so what is read from memory and written to memory in the scope stays in it.
+// mode, masks, flags and denormal settings are back.
 class RoundTowardZero {
 public:
-    RoundTowardZero() : callers_(read()) { write(kTowardZero); }
+    RoundTowardZero() : callers_(FloatingPoint::read()) { FloatingPoint::toward_zero().write(); }
     RoundTowardZero(const RoundTowardZero&) = delete;
     RoundTowardZero& operator=(const RoundTowardZero&) = delete;
-    ~RoundTowardZero() { write(callers_); }
+    ~RoundTowardZero() { callers_.write(); }
 
     // Whether this thread computes so now.
-    static bool holds() { return (read() & ~kFlags) == kTowardZero; }
+    static bool holds() { return FloatingPoint::read().rounds_as(FloatingPoint::toward_zero()); }
 
 private:
-    static constexpr std::uint32_t kTowardZero = 0x7f80, kFlags = 0x3f;
-
-    static std::uint32_t read() {
-        std::uint32_t word;
-        __asm__ __volatile__("stmxcsr %0" : "=m"(word) : : "memory");
-        return word;
-    }
-    static void write(std::uint32_t word) { __asm__ __volatile__("ldmxcsr %0" : : "m"(word) : "memory"); }
-
-    std::uint32_t callers_;
+    FloatingPoint callers_;
 };
 
 }  // namespace vecphe

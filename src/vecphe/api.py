@@ -24,6 +24,7 @@ from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 from vecphe.plaintext.encoding import FixedPoint
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.system.parallel import parallel
 
 __all__ = [
     "DEFAULT_KEY_LENGTH",
@@ -51,5 +52,6 @@ __all__ = [
     "concatenate",
     "from_phe",
     "generate_keypair",
+    "parallel",
     "to_phe",
 ]

@@ -12,6 +12,8 @@
     ├── LayoutMismatchError          (ValueError)    different encodings, scales or slot layouts were mixed
     ├── PackedOperationError         (TypeError)     an operation that packed arrays cannot do
     ├── SerializationError           (ValueError)    malformed bytes or text
+    ├── TableError                   (ValueError)    files of data that are no table to work with
+    ├── MissingLibraryError          (ImportError)   a library that is no part of the base installation
     ├── EngineUnavailableError       (RuntimeError)  an engine that is unknown or does not run here
     ├── ParallelError                (RuntimeError)  workers died, or are not allowed for this work
     ├── BatchTooLargeError           (MemoryError)   more values than there is memory for their ciphertexts
@@ -23,6 +25,10 @@
     ├── InsecureKeyWarning           a key shorter than 2048 bits
     └── EngineFallbackWarning        a faster engine was expected and does not run
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 __all__ = [
     "BatchTooLargeError",
@@ -37,11 +43,13 @@ __all__ = [
     "InvalidPlaintextError",
     "KeyMismatchError",
     "LayoutMismatchError",
+    "MissingLibraryError",
     "PackedOperationError",
     "ParallelError",
     "PlaintextOverflowError",
     "ProtocolError",
     "SerializationError",
+    "TableError",
     "VecpheError",
 ]
 
@@ -96,6 +104,40 @@ class PackedOperationError(VecpheError, TypeError):
 
 class SerializationError(VecpheError, ValueError):
     """Bytes or text are not in the expected form."""
+
+
+class TableError(VecpheError, ValueError):
+    """Files of data are no table to work with.
+
+    Attributes
+    ----------
+    found : tuple of (str, str)
+        All that is wrong: a file, and a problem with its lines and the option that mends it. No cell is shown.
+    """
+
+    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
+        self.found = tuple(found)
+        super().__init__(found)
+
+    def lines(self) -> list[str]:
+        """The message: a line a problem, below the name of the file where it has several."""
+        files: dict[str, list[str]] = {}
+        for file, text in self.found:
+            files.setdefault(file, []).append(text)
+        told: list[str] = []
+        for file, texts in files.items():
+            one = len(texts) == 1
+            told += (
+                [f"{file}: {texts[0]}"] if one else [f"{file}: {len(texts)} problems", *(f"  {text}" for text in texts)]
+            )
+        return told
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+class MissingLibraryError(VecpheError, ImportError):
+    """A library is missing that is no part of the base installation."""
 
 
 class EngineUnavailableError(VecpheError, RuntimeError):

@@ -25,14 +25,14 @@ from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
 
 RUNNING = [name for name, why_not in available_engines() if why_not is None]
 WHY_NOT_IFMA = dict(available_engines())["ifma"]
-KNOWN = ["ifma", "ifma256", "fma512", "fma256"]
+KNOWN = ["ifma", "ifma256", "fma512", "fma256", "neon"]
 
 
 @pytest.fixture
 def fresh_selection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VECPHE_ENGINE", raising=False)
     monkeypatch.setattr(selection, "parent_process", lambda: None)  # `make mutants` runs tests in child processes
-    for cached in (selection._fastest, selection._passes, selection._native):
+    for cached in (selection._fastest, selection._passes, selection._native, selection._race):
         monkeypatch.setattr(selection, cached.__name__, _uncached(cached))
 
 
@@ -55,7 +55,7 @@ def test_the_ifma_engine_runs_where_the_cpu_has_it() -> None:
 
 def test_the_order_of_preference() -> None:
     assert [name for name, _ in available_engines()] == [
-        *("ifma", "ifma256", "fma512", "fma256"),
+        *("ifma", "ifma256", "fma512", "fma256", "neon"),
         *("gmp", "portable", "cuda"),
     ]
 
@@ -64,8 +64,9 @@ def test_the_order_of_preference() -> None:
     ("compiled", "engines"),
     [
         (["ifma512", "ifma256", "fma512", "fma256", "portable"], [*KNOWN, "gmp", "portable"]),
-        (["ifma512", "ifma256", "fma512", "fma256", "new", "portable"], [*KNOWN, "new", "gmp", "portable"]),
+        (["ifma512", "ifma256", "fma512", "fma256", "new", "portable"], [*KNOWN[:4], "new", "neon", "gmp", "portable"]),
         (["new", "portable"], ["new", *KNOWN, "gmp", "portable"]),
+        (["neon", "portable"], ["neon", *KNOWN[:4], "gmp", "portable"]),
         (["portable"], [*KNOWN, "gmp", "portable"]),
     ],
 )
@@ -81,6 +82,25 @@ def test_targets_that_are_compiled_in_are_engines(
     for name, reason in reasons.items():
         is_there = {"ifma": "ifma512"}.get(name, name) in [*compiled, "gmp"]
         assert reason is None if is_there else "not compiled in" in str(reason)
+
+
+@pytest.mark.parametrize(
+    ("machine", "target", "reason"),
+    [
+        ("x86_64", "neon", "it is for AArch64, and this is x86_64"),
+        ("arm64", "fma256", "it is for x86-64, and this is arm64"),
+        ("", "fma256", "it is for x86-64, and this is another kind of CPU"),
+        ("AMD64", "ifma512", "the compiler cannot make it"),
+        ("arm64", "neon", "the compiler cannot make it"),
+        ("arm64", "portable", "the compiler cannot make it"),
+    ],
+)
+def test_h46_a_target_of_another_kind_of_cpu_says_so(
+    machine: str, target: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "_native", lambda: SimpleNamespace(supported_targets=list))
+    monkeypatch.setattr(selection.platform, "machine", lambda: machine)
+    assert selection._native_candidate(target).why_not() == f"not compiled in: {reason}"
 
 
 @pytest.mark.parametrize("name", RUNNING)

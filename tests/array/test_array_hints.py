@@ -119,14 +119,18 @@ CASES = [
          [[1.0, 2.0], [1.0, 2.0]]),
     # Packed arrays
     *(Case(failing, "encrypt with packed=False", failing.replace("p", "c", 1), expected)
-      for failing, expected in (("p[0]", 1.0), ("p * 0.5", [0.5, 1.0]), ("p.sum()", 3.0), ("p @ [1, 2]", 5.0))),
+      for failing, expected in (("p[0]", 1.0), ("p * [0.5, 2.0]", [0.5, 4.0]), ("p.sum()", 3.0), ("p @ [1, 2]", 5.0))),
     Case("p + c", "encrypt both the same way", "c + c", [2.0, 4.0]),
     Case("public_key.encrypt([1], packed=True) + public_key.encrypt([0.5], packed=True)", "encrypt both the same way",
          "public_key.encrypt([1.0], packed=True) + public_key.encrypt([0.5], packed=True)", [1.5]),
     Case("public_key.encrypt([1], packed=True) + 0.5", "encrypt it as floats, or with packed=False",
          ["public_key.encrypt([1.0], packed=True) + 0.5", "public_key.encrypt([1]) + 0.5"], [1.5], [1.5]),
-    Case("p * 300", "encrypt with a larger max_terms",
-         "public_key.encrypt([1.0], packed=True, encoding=FixedPoint(max_terms=300)) * 300", [300.0]),
+    Case("p * 300", "encrypt with a larger max_terms: encoding=FixedPoint(40, max_abs=32768, max_terms=300)",
+         "public_key.encrypt([1.0], packed=True, encoding=FixedPoint(40, max_abs=32768, max_terms=300)) * 300",
+         [300.0]),
+    Case("p * 0.3", "encoding=FixedPoint(40, max_abs=32768, max_terms=21617278211378380)",
+         "public_key.encrypt([1.0], packed=True, "
+         "encoding=FixedPoint(40, max_abs=32768, max_terms=21617278211378380)) * 0.3", [0.3]),
     # Range
     Case("public_key.encrypt([1.0], encoding=FixedPoint(300, 2**200)) * 2**20",
          "use a longer key, an encoding with fewer fraction_bits, a smaller max_abs, or fewer products",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -20,6 +21,7 @@ from vecphe.bench.workloads import gradients
 from vecphe.cli.app import app
 from vecphe.cli.estimate import print_plan
 from vecphe.errors import EngineUnavailableError, InvalidKeyError
+from vecphe.federated.models import LinearRegression
 from vecphe.keys import PublicKey
 from vecphe.plaintext import format as formats
 from vecphe.plaintext.encoding import FixedPoint
@@ -244,3 +246,24 @@ def test_the_command_calibrates_the_engine_that_was_asked_for(monkeypatch: pytes
     refused = CliRunner().invoke(app, [*arguments, "--engine", "fast"])
     assert refused.exit_code == 2
     assert "error: no engine is called 'fast'; choose one of ifma" in refused.stderr
+
+
+def test_learning_in_the_clear_is_timed_on_some_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, seen = Clock(), set()
+    monkeypatch.setattr(estimating, "perf_counter", clock)
+
+    def learned(X: Any, y: Any, X_test: Any, y_test: Any, config: Any, **_: Any) -> None:
+        seen.add((len(X[0]), len(y[0]), config["n_iter"], config["n_clients"], config["tol"], config["eta"]))
+        clock.now += len(X[0]) * (3.0 + 0.5 * config["n_iter"])
+
+    monkeypatch.setattr(estimating, "local_learning", learned)
+    X, config = np.zeros((50_000, 2)), {"eta": 0.25, "n_iter": 70, "tol": 1.0}
+    assert estimating.learning_seconds(X, X[:, 0], config, LinearRegression) == pytest.approx((3.0, 0.5))
+    assert {(40_000, 40_000, rounds, 1, None, 0.25) for rounds in (1, 5)} <= seen
+    assert max(rows for rows, *_ in seen) == 40_000
+    assert estimating.learning_seconds(X[:7], X[:7, 0], config, LinearRegression) == pytest.approx((3.0, 0.5))
+
+
+def test_rows_that_cannot_be_learned_from_take_no_time() -> None:
+    X = np.full((20, 2), 1e300) * np.arange(20)[:, np.newaxis]
+    assert estimating.learning_seconds(X, X[:, 0], {"scale": "federated"}, LinearRegression) == (0.0, 0.0)

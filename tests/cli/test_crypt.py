@@ -75,11 +75,42 @@ def test_keys_numbers_and_sums_through_files(main_here, tmp_path, data, form):
     total = str(tmp_path / "total.enc")
     succeeds(main_here("add", *files, "--key", pub, "--out", total, "--insecure"))
     assert (
-        succeeds(main_here("decrypt", total, "--key", key, "--insecure")) == "4.5,-6.0\n0.30000000000000004,3000000.0\n"
+        succeeds(main_here("decrypt", total, "--key", key, "--insecure"))
+        == "age,cost\n4.5,-6.0\n0.30000000000000004,3000000.0\n"
     )
     assert sorted(os.listdir(tmp_path)) == sorted(
         ["a.enc", "b.enc", "c.enc", "data.csv", "key", "key.pub", "total.enc"]
     )
+
+
+@pytest.mark.parametrize("packed", [[], ["--packed"]], ids=["unpacked", "packed"])
+def test_names_of_columns_survive(main_here, tmp_path, key_files, packed):
+    key, pub = key_files
+    source, encrypted, total, out = (str(tmp_path / name) for name in ("x.csv", "x.enc", "t.enc", "y.csv"))
+    for text in ('"age, years","a ""b""",Größe\n1,2,3\n4,5,6\n', "only\n1\n2\n", "1,2\n3,4\n"):
+        Path(source).write_text(text, encoding="utf-8")
+        succeeds(main_here("encrypt", source, "-k", pub, "-o", encrypted, "--insecure", "--force", *packed))
+        succeeds(main_here("add", encrypted, encrypted, "-k", pub, "-o", total, "--insecure", "--force"))
+        succeeds(main_here("decrypt", encrypted, "-k", key, "-o", out, "--insecure", "--force"))
+        assert Path(out).read_text(encoding="utf-8") == text
+        doubled = succeeds(main_here("decrypt", total, "-k", key, "--insecure")).splitlines()
+        assert (doubled[0] == text.splitlines()[0]) == (not text[0].isdigit())
+        assert EncryptedArray.load(PublicKey.load(pub, insecure=True), encrypted).packed == bool(packed)
+
+
+def test_names_of_columns_that_differ_are_not_added(main_here, tmp_path, key_files):
+    key, pub = key_files
+    for name, text in {"a": "x,y\n1,2\n", "b": "y,x\n1,2\n", "c": "1,2\n", "d": "x,x\n1,2\n"}.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+        done = main_here("encrypt", str(tmp_path / f"{name}.csv"), "-k", pub, "-o", str(tmp_path / name), "--insecure")
+        succeeds(done)
+        assert ("its names are not kept" in done.stderr) == (name == "d")
+    a, b, c, d, out = (str(tmp_path / name) for name in "abcdo")
+    fails(main_here("add", a, b, "-k", pub, "-o", out, "--insecure"), f"{b}: its columns have other names")
+    fails(main_here("add", c, a, b, "-k", pub, "-o", out, "--insecure"), f"{b}: its columns have other names")
+    for files in ((a, c), (c, a), (d, a)):
+        succeeds(main_here("add", *files, "-k", pub, "-o", out, "--insecure", "--force"))
+        assert succeeds(main_here("decrypt", out, "-k", key, "--insecure")) == "x,y\n2,4\n"
 
 
 @pytest.mark.parametrize("packed", [[], ["--packed"]], ids=["unpacked", "packed"])
@@ -677,7 +708,9 @@ def test_keys_that_phes_command_line_wrote_work_here(main_here, tmp_path, data):
     run_phe("extract", key, pub)
     succeeds(main_here("encrypt", data, "-k", str(pub), "-o", out, "--insecure"))
     assert (
-        np.loadtxt(io.StringIO(main_here("decrypt", out, "-k", str(key), "--insecure").stdout), delimiter=",").tolist()
+        np.loadtxt(
+            io.StringIO(main_here("decrypt", out, "-k", str(key), "--insecure").stdout), delimiter=",", skiprows=1
+        ).tolist()
         == VALUES
     )
     number = tmp_path / "number"

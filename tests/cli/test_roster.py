@@ -98,6 +98,10 @@ def test_verify_wants_something_to_hold_against(here):
     [
         (["--topology", "star"], "--over flower"),
         (["--over", "flower", "--backend", "naive"], "leave out --backend naive"),
+        (["--over", "flower", "--fraction-bits", "20"], "without --fraction-bits"),
+        (["--over", "flower", "--task", "regression"], "without --task"),
+        (["--over", "flower", "--l2", "0.5"], "without --l2"),
+        (["--over", "flower", "--scale", "federated"], "without --scale"),
     ],
 )
 def test_options_of_flower_that_do_not_fit_are_told(main_here, options, message):

@@ -45,7 +45,8 @@ def test_tables_hold_the_known_errors(outcome):
     text = outcome[0]
     for number, error in enumerate(["3810.44", "3982.58", "3569.32", "4144.15", "3848.39"], 1):
         assert re.search(rf"Hospital {number} .*{error} .*3775\.50", text)
-    for row in ("keygen", "setup", "encrypt", "decrypt", "seconds per iteration", "speed-up", "bytes per hop"):
+    phases = ("keygen", "setup", "randomizers", "encrypt", "decrypt")
+    for row in (*phases, "seconds per iteration", "of these online", "speed-up", "bytes per hop"):
         assert row in text
     assert "models agree at iteration" in text
 
@@ -209,7 +210,7 @@ def test_h63_files_that_are_no_tables(main_here, tmp_path, kind):
         "directory": "data.csv: Is a directory",
         "empty": "data.csv: the file is empty",
         "binary": "data.csv: not UTF-8 text",
-        "text column": "data.csv: line 2, column 1: not a number",
+        "text column": "data.csv: column 'a', from line 2 on: text, not numbers; --drop a",
         "two groups": "data.csv: the column 'g' has 2 groups",
     }
     fails(main_here("run", "--data", str(path), "--target", "y", "--group", "g"), words[kind])

@@ -329,15 +329,34 @@ def test_what_parties_hand_around_does_not_change():
     X, y = shards(3)
     federated_learning(X, y, X[0], y[0], {**INSECURE, "n_clients": 3, "record_transcript": True})
     made = set()
-    for name in ("backends", "data", "interface", "models", "protocol", "ring", "rounds"):
+    for name in (
+        "backends",
+        "data",
+        "interface",
+        "models",
+        "protocol",
+        "ring",
+        "rounds",
+        "scaling",
+        "tasks",
+        "trained",
+    ):
         module = importlib.import_module(f"vecphe.federated.{name}")
         kinds = [kind for kind in vars(module).values() if dataclasses.is_dataclass(kind)]
         made |= {kind for kind in kinds if kind.__module__ == module.__name__}
-    assert len(made) == 13
+    assert len(made) == 16
     assert {kind.__name__ for kind in made if not kind.__dataclass_params__.frozen} == {"Run"}  # it counts its rounds
     assert {kind.__name__ for kind in made if "__slots__" in vars(kind)} == {"Contribution"}
     by_identity = {kind.__name__ for kind in made if kind.__eq__ is object.__eq__}
-    assert by_identity == {"_NaiveVector", "_ArrayVector", "Rows"}  # arrays and ciphertexts have no one truth value
+    assert by_identity == {
+        "_NaiveVector",
+        "_ArrayVector",
+        "Rows",
+        "LinearForm",
+        "Scaling",
+        "Task",
+        "TrainedModel",
+    }  # arrays and ciphertexts have no one truth value
 
 
 def test_vectors_do_not_print_their_ciphertexts(parties):

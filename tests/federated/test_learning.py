@@ -69,6 +69,9 @@ def test_sizes_and_seconds_are_reported(results, name, ciphertexts):
     assert tuple(result.seconds) == PHASES
     assert all(result.seconds[phase] > 0 for phase in PHASES)
     assert result.n_iter == 50
+    online = sum(result.seconds[phase] for phase in ("gradient", "encrypt", "add", "decrypt", "step")) / 50
+    assert result.online_seconds_per_round == pytest.approx(online)
+    assert result.seconds_per_round == pytest.approx(online + result.seconds["randomizers"] / 50)
 
 
 def test_a_run_can_be_ended_early(diabetes):

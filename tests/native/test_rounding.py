@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import platform
 import random
 import signal
 import subprocess
@@ -15,56 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.environments import FLAGS, INEXACT, MODES, NEAREST, TOWARD_ZERO, TRAPPING, mode, needs_modes, set_mode, under
 
 from vecphe.arithmetic import _native, integers_from_words, native, words_from_integers
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc",
-    reason="MXCSR is read and written by glibc's fegetenv and fesetenv: THE CALLER'S MODE IS NOT UNDER TEST",
-)
-
-# MXCSR: 0x3f flags, 0x40 denormal operands are zero, 0x1f80 masks, 0x6000 the rounding mode, 0x8000 flush to zero.
-USUAL = 0x1F80
-MODES = {
-    "usual": USUAL,
-    "down": USUAL | 0x2000,
-    "up": USUAL | 0x4000,
-    "toward zero": USUAL | 0x6000,
-    "denormal operands are zero": USUAL | 0x0040,
-    "flush to zero": USUAL | 0x8000,
-    "all flags": USUAL | 0x003F,
-    "everything at once": USUAL | 0x4000 | 0x8000 | 0x0040 | 0x0020,
-}
-TRAPPING = {"inexact traps": 0x0F80, "all trap, up, flush, no denormals": 0x0000 | 0x4000 | 0x8000 | 0x0040}
-_MXCSR = 28  # where it stands in glibc's fenv_t
-_libm = ctypes.CDLL("libm.so.6") if platform.libc_ver()[0] == "glibc" else None
-_environment = ctypes.create_string_buffer(64)
-
-
-def mode() -> int:
-    assert _libm is not None
-    _libm.fegetenv(_environment)
-    return int.from_bytes(_environment.raw[_MXCSR : _MXCSR + 4], "little")
-
-
-def set_mode(word: int) -> None:
-    assert _libm is not None
-    _libm.fegetenv(_environment)
-    ctypes.memmove(ctypes.byref(_environment, _MXCSR), word.to_bytes(4, "little"), 4)
-    _libm.fesetenv(_environment)
-
-
-def under(word: int, work: Callable[[], Any]) -> tuple[Any, int]:
-    """What the work returns in that mode, and the mode after it."""
-    before = mode()
-    set_mode(word)
-    try:
-        result = work()
-        after = mode()
-    finally:
-        set_mode(before)
-    return result, after
-
+pytestmark = needs_modes
 
 P, Q = 2**89 - 1, 2**107 - 1
 LENGTHS = {"general": P * Q, "woven": 3**322}  # 4 limbs; 10 limbs
@@ -113,7 +66,7 @@ def calls(request: pytest.FixtureRequest, engine: native.NativeEngine) -> Calls:
 
 
 @pytest.mark.parametrize("name", list(MODES))
-def test_a_callers_mode_does_not_matter_and_stays(calls: Calls, name: str) -> None:
+def test_h80_a_callers_mode_does_not_matter_and_stays(calls: Calls, name: str) -> None:
     for call, work in calls.calls.items():
         expected = calls.plain(work())
         result, after = under(MODES[name], work)
@@ -124,7 +77,8 @@ def test_a_callers_mode_does_not_matter_and_stays(calls: Calls, name: str) -> No
 _TRAPS = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[3])
-from tests.native.test_rounding import Calls, LENGTHS, under
+from tests.environments import under
+from tests.native.test_rounding import Calls, LENGTHS
 found = {}
 for length, n in LENGTHS.items():
     calls = Calls(sys.argv[1], n)
@@ -137,7 +91,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.parametrize("name", list(TRAPPING))
-def test_exceptions_that_trap_are_not_raised(engine: native.NativeEngine, name: str) -> None:
+def test_h80_exceptions_that_trap_are_not_raised(engine: native.NativeEngine, name: str) -> None:
     """In a process of its own: what traps is SIGFPE."""
     arguments = [engine.target, str(TRAPPING[name]), json.dumps(sys.path)]
     done = subprocess.run([sys.executable, "-c", _TRAPS, *arguments], capture_output=True, text=True, check=False)
@@ -147,11 +101,12 @@ def test_exceptions_that_trap_are_not_raised(engine: native.NativeEngine, name: 
     assert set(map(tuple, found.values())) == {(TRAPPING[name], True)}
 
 
+@pytest.mark.skipif(not TRAPPING, reason="this CPU does not trap")
 def test_a_trap_would_be_seen() -> None:
     """A control: doubles that round in the caller's own environment."""
     script = (
         "import json, sys; sys.path[:0] = json.loads(sys.argv[1])\n"
-        "from tests.native.test_rounding import TRAPPING, under\n"
+        "from tests.environments import TRAPPING, under\n"
         "under(TRAPPING['inexact traps'], lambda: 1.0 / float('3'))"
     )
     done = subprocess.run([sys.executable, "-c", script, json.dumps(sys.path)], capture_output=True, check=False)
@@ -160,11 +115,11 @@ def test_a_trap_would_be_seen() -> None:
 
 def test_a_mode_that_is_left_behind_would_be_seen() -> None:
     """A control: work that leaves another mode, and one that leaves a flag."""
-    assert under(USUAL, lambda: set_mode(USUAL | 0x6000))[1] == USUAL | 0x6000
-    assert under(USUAL, lambda: 1.0 / float("3"))[1] == USUAL | 0x20
+    assert under(NEAREST, lambda: set_mode(TOWARD_ZERO))[1] == TOWARD_ZERO
+    assert under(NEAREST, lambda: 1.0 / float("3"))[1] == NEAREST | INEXACT
 
 
-def test_the_mode_is_back_where_a_kernel_throws(engine: native.NativeEngine) -> None:
+def test_h80_the_mode_is_back_where_a_kernel_throws(engine: native.NativeEngine) -> None:
     ring = engine.ring(2**2000 - 1)
     batch, exponents = ring.ones(64), words_from_integers([2**2000 - 1] * 64, 32)
     flag = bytearray(b"\1")  # which has to live as long as it is watched
@@ -180,7 +135,7 @@ def test_the_mode_is_back_where_a_kernel_throws(engine: native.NativeEngine) -> 
         _native.watch(None)
 
 
-def test_handlers_of_signals_run_in_the_callers_mode(engine: native.NativeEngine) -> None:
+def test_h80_handlers_of_signals_run_in_the_callers_mode(engine: native.NativeEngine) -> None:
     """Between two kernels Python code runs: it must not round toward zero."""
     ring = engine.ring(2**2000 - 1)
     batch, exponents = ring.ones(64), words_from_integers([2**2000 - 1] * 64, 32)
@@ -207,4 +162,4 @@ def test_handlers_of_signals_run_in_the_callers_mode(engine: native.NativeEngine
         after = under(MODES["up"], work)[1]
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert [hex(word & ~0x3F) for word in [*seen, after]] == [hex(MODES["up"])] * 2  # Python's own doubles leave flags
+    assert [hex(word & ~FLAGS) for word in [*seen, after]] == [hex(MODES["up"])] * 2  # Python's own doubles leave flags

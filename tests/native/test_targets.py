@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import random
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ NEEDED = {
     "fma512": {"avx512f", "avx512dq", "avx2", "fma"},
     "fma256": {"avx2", "fma"},
 }
+LANES = {"ifma512": 8, "ifma256": 4, "fma512": 8, "fma256": 4, "neon": 2, "portable": 1}
 NAMES = {
     "avx512ifma": "AVX-512 IFMA",
     "avx512f": "AVX-512 F",
@@ -35,6 +37,7 @@ def _fastest() -> str:
     return next(name for name, reason in native.supported_targets() if reason is None)
 
 
+@pytest.mark.skipif(platform.system() != "Linux", reason="Linux tells what the CPU has")
 def test_the_cpu_decides() -> None:
     with open("/proc/cpuinfo", encoding="ascii") as cpuinfo:
         flags = next((line for line in cpuinfo if line.startswith("flags")), "")
@@ -44,13 +47,14 @@ def test_the_cpu_decides() -> None:
         assert (reasons.get(target, "not compiled in") is None) == (not missing)
         if len(missing) == 1 and target in reasons:  # the reason names what is missing
             assert NAMES[missing.pop()] in str(reasons[target])
+    assert (reasons.get("neon", "not compiled in") is None) == (platform.machine() == "aarch64")
     assert reasons["portable"] is None
 
 
 def test_engines_name_their_target(engine: Any) -> None:
     described = engine.describe()
     assert described["target"] == engine.target
-    assert described["lanes"] == {"ifma512": 8, "ifma256": 4, "fma512": 8, "fma256": 4, "portable": 1}[engine.target]
+    assert described["lanes"] == LANES[engine.target]
 
 
 def test_the_build_under_test_is_the_one_asked_for() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import platform
 import re
@@ -15,9 +14,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.environments import FLAGS, MODES, needs_modes, under
 
 from vecphe import FixedPoint, InvalidPlaintextError, PlaintextOverflowError, PrivateKey, PublicKey
-from vecphe.arithmetic import integers_from_words
+from vecphe.arithmetic import integers_from_words, words_from_integers
+from vecphe.plaintext import encoding as module
 from vecphe.plaintext.encoding import PACKED, UNPACKED, as_plain_array, decode, exact_fraction_bits, integers_at_scale
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -395,18 +396,86 @@ def test_h45_plain_arrays_are_copies(dtype: str) -> None:
     assert not np.shares_memory(as_plain_array(x), x)
 
 
-@pytest.mark.skipif(
-    platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc",
-    reason="rounding modes of glibc on x86",
-)
-@pytest.mark.parametrize("mode", [0x400, 0x800, 0xC00], ids=["down", "up", "toward zero"])
-def test_the_callers_rounding_mode_does_not_matter(mode: int) -> None:
-    libm = ctypes.CDLL("libm.so.6")
-    values = np.array([0.1, -1 / 3, 32767.99, -32767.99, 1e-12, 2.0**-41])
-    expected = [round(Fraction(value) * 2**40) for value in values.tolist()]
-    libm.fesetround(mode)
-    try:
-        words = PACKED.encode(values)
-    finally:
-        libm.fesetround(0)
-    assert words.view(np.int64).ravel().tolist() == expected
+VALUES = [0.1, -1 / 3, 32767.99, -32767.99, 1e-12, 2.0**-41, -(3 * 2.0**-41), 5e-324, 0.0, -0.0, -1.5]
+BIG = FixedPoint(1100, 1e9)  # at which a denormal number is an integer
+DENORMAL = [5e-324, -3e-310]
+BOUNDARY = [2**53 + 1, 2**53 + 3, -(2**53) - 1, 2**62 + 2**9 - 1, -(2**63), 2**63 - 1, 3, 0, -1]
+
+
+def _encoded_and_decoded() -> list[Any]:
+    values, integers = np.array(VALUES), np.array(BOUNDARY)
+    return [
+        PACKED.encode(values).view(np.int64).ravel().tolist(),
+        PACKED.encode(values, negative=True).view(np.int64).ravel().tolist(),
+        integers_at_scale(values, 112),
+        integers_at_scale(np.array(DENORMAL), 1100),
+        [BIG.encode(values).tobytes(), exact_fraction_bits(values[:5])],
+        [decode(integers, bits, integer=False).view(np.int64).tolist() for bits in (0, 40, 64)],
+        decode([*BOUNDARY, 2**70 + 1], 112, integer=False).view(np.int64).tolist(),
+        decode(integers, 4, integer=True).tolist(),
+    ]
+
+
+def _exact_encoded_and_decoded() -> list[Any]:
+    packed, small, big = ([round(Fraction(value) * 2**bits) for value in VALUES] for bits in (40, 112, 1100))
+    bits_of = lambda numbers: np.array(numbers, dtype=np.float64).view(np.int64).tolist()  # noqa: E731
+    return [
+        packed,
+        [-integer for integer in packed],
+        small,
+        [int(Fraction(value) * 2**1100) for value in DENORMAL],
+        [words_from_integers(big, BIG.unit.bit_length() // 64 + 1, signed=True).tobytes(), 92],
+        [bits_of([integer / 2**bits for integer in BOUNDARY]) for bits in (0, 40, 64)],
+        bits_of([integer / 2**112 for integer in (*BOUNDARY, 2**70 + 1)]),
+        [integer >> 4 for integer in BOUNDARY],
+    ]
+
+
+@needs_modes
+@pytest.mark.parametrize("name", list(MODES))
+def test_h80_the_callers_environment_does_not_matter(name: str) -> None:
+    expected = _exact_encoded_and_decoded()
+    found, after = under(MODES[name], _encoded_and_decoded)
+    assert found == expected
+    assert after & ~FLAGS == MODES[name] & ~FLAGS
+
+
+def test_h80_the_ways_of_other_environments_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system lets no test set one, too."""
+    assert _encoded_and_decoded() == _exact_encoded_and_decoded()
+    monkeypatch.setattr(module, "_floats_as_usual", lambda: False)
+    assert _encoded_and_decoded() == _exact_encoded_and_decoded()
+
+
+@needs_modes
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", list(MODES))
+def test_h80_there_and_back_in_another_environment(
+    public_key: PublicKey, private_key: PrivateKey, name: str, packed: bool
+) -> None:
+    values = np.array([value for value in VALUES if value])
+
+    def there_and_back() -> list[int]:
+        decrypted: list[int] = private_key.decrypt(public_key.encrypt(values, packed=packed)).view(np.int64).tolist()
+        return decrypted
+
+    assert under(MODES[name], there_and_back)[0] == there_and_back()
+
+
+@needs_modes
+def test_h80_a_change_of_the_environment_is_noticed() -> None:
+    assert {name: under(word, module._floats_as_usual)[0] for name, word in MODES.items()} == {
+        name: name in ("usual", "all flags", "default NaNs")
+        or (name == "flush to zero" and platform.machine() == "x86_64")  # which keeps what is read
+        for name in MODES
+    }
+
+
+@needs_modes
+def test_h80_values_are_rounded_by_no_instruction_that_heeds_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On most CPUs numpy rounds to the nearest integer in every mode. Elsewhere it does as C says: down, for one."""
+    monkeypatch.setattr(module.np, "rint", np.floor)
+    expected = [round(Fraction(value) * 2**40) for value in VALUES]
+    encode = lambda: PACKED.encode(np.array(VALUES)).view(np.int64).ravel().tolist()  # noqa: E731
+    assert encode() != expected
+    assert under(MODES["down"], encode)[0] == expected

@@ -50,6 +50,18 @@ def test_packing_is_the_sum_of_shifted_values(width: int, slots: int, count: int
     assert integers_from_words(layout.unpack(packed, count), signed=True) == values
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("width", range(2, 66))
+def test_h26_the_extremes_of_slots_at_every_place_in_a_word(width: int, rows: int) -> None:
+    greatest = (1 << (width - 1)) - 1
+    layout, pattern = SlotLayout(width, 67, greatest), [-greatest, greatest, -1, 0, 1, greatest]
+    values = (pattern * 67)[: 67 * rows - 1]
+    packed = layout.pack(words_from_integers(values, -(-width // 64), signed=True))
+    expected = [sum(v << (width * i) for i, v in enumerate(values[67 * r : 67 * r + 67])) for r in range(rows)]
+    assert [value - layout.offset for value in integers_from_words(packed)] == expected
+    assert integers_from_words(layout.unpack(packed, len(values)), signed=True) == values
+
+
 def test_h24_an_encoding_too_wide_for_the_key() -> None:
     with pytest.raises(LayoutMismatchError, match="too wide for a 256-bit key"):
         SlotLayout.for_key(FixedPoint(112, 2**100, 2**60), 256)
@@ -138,6 +150,22 @@ def test_h26_signs_in_slots_of_every_width(
         assert private_key.decrypt(-c).tolist() == (-values).tolist()
         if encoding.max_terms >= 3:
             assert private_key.decrypt(c + c + values).tolist() == [3 * value for value in values.tolist()]
+
+
+@pytest.mark.parametrize("width", [2, 8, 27, 59, 63, 64, 73])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_h27_h29_plaintexts_with_something_beyond_their_values(width: int, rows: int) -> None:
+    """In the padding of the last of them, and above its slots."""
+    slots = 512 // width
+    layout, count = SlotLayout(width, slots, 1), (rows - 1) * slots + 2
+    words = layout.pack(words_from_integers([-1, 1] * count, width // 64 + 1, signed=True)[:count])
+    wider = np.concatenate([words, np.zeros((rows, 2), dtype=np.uint64)], axis=1)
+    assert integers_from_words(layout.unpack(wider, count), signed=True) == ([-1, 1] * count)[:count]
+    for bit in (2 * width, slots * width - 1, slots * width, 64 * wider.shape[1] - 1):
+        bad = wider.copy()
+        bad[-1, bit // 64] ^= np.uint64(1 << bit % 64)
+        with pytest.raises(CorruptedAggregateError):
+            layout.unpack(bad, count)
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 14, 15])

@@ -1,14 +1,18 @@
-// Runs every operation on every supported target and compares with GMP; built with sanitizers. On x86-64 each time in
-// another floating-point environment, which has to be the same afterwards.
+// Runs every operation on every supported target, or the one that is named, and compares with GMP. Each time in another
+// floating-point environment, which has to be the same afterwards.
 //
-// usage: exercise
+// usage: exercise [TARGET]
 //        exercise broken-operand|broken-environment TARGET    controls, which must be reported
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
 
+#include <chrono>
 #include <cstring>
+#include <iterator>
+#include <thread>
 
+#include "../checkpoint.h"
 #include "../dispatch.h"
 #include "../power.h"
 #include "reference.h"
@@ -18,34 +22,42 @@ using namespace vecphe::check;
 
 namespace {
 
+// What holds rounding mode, denormal settings and flags: MXCSR, or FPCR and above it FPSR. Masks stay set, and traps
+// off: what traps is for tests in processes of their own. What is set last leaves one.
 #if defined(__x86_64__)
+// Usual; down; up; toward zero; denormals as zero; flushed to zero; all of that and all flags.
+constexpr std::uint64_t kModes[] = {0x1f80, 0x3f80, 0x5f80, 0x7f80, 0x1fc0, 0x9f80, 0xdfff}, kAnother = 0x2000;
 
-// Calls f in one environment after the other. Masks stay set: what traps is for tests in processes of their own.
+std::uint64_t environment() { return _mm_getcsr(); }
+void set_environment(std::uint64_t word) { _mm_setcsr(static_cast<unsigned>(word)); }
+#elif defined(__aarch64__)
+// Usual; up; down; toward zero; flushed to zero; default NaNs; all of that and all flags.
+constexpr std::uint64_t kModes[] = {0, 1 << 22, 2 << 22, 3 << 22, 1 << 24, 1 << 25, 0x0800009f03400000},
+                        kAnother = 1 << 22;
+
+std::uint64_t environment() {
+    std::uint64_t control, flags;
+    __asm__ __volatile__("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(control), "=r"(flags) : : "memory");
+    return flags << 32 | control;
+}
+void set_environment(std::uint64_t word) {
+    __asm__ __volatile__("msr fpcr, %0\n\tmsr fpsr, %1" : : "r"(word & 0xffffffff), "r"(word >> 32) : "memory");
+}
+#endif
+
+// Calls f in one environment after the other.
 template <class F>
 void in_some_environment(F&& f) {
-    // Usual; down; up; toward zero; denormals as zero; flushed to zero; all of that and all flags.
-    static const unsigned kModes[] = {0x1f80, 0x3f80, 0x5f80, 0x7f80, 0x1fc0, 0x9f80, 0xdfff};
-    static unsigned next = 0;
-    const unsigned before = _mm_getcsr(), mode = kModes[next++ % 7];
-    _mm_setcsr(mode);
+    static std::size_t next = 0;
+    const std::uint64_t before = environment(), mode = kModes[next++ % std::size(kModes)];
+    set_environment(mode);
     f();
-    const unsigned after = _mm_getcsr();
-    _mm_setcsr(before);
+    const std::uint64_t after = environment();
+    set_environment(before);
     require(after == mode, "another floating-point environment after a call");
 }
 
-void leave_an_environment() { _mm_setcsr(_mm_getcsr() ^ 0x2000); }
-
-#else
-
-template <class F>
-void in_some_environment(F&& f) {
-    f();
-}
-
-void leave_an_environment() { require(false, "no environment to leave"); }
-
-#endif
+void leave_an_environment() { set_environment(environment() ^ kAnother); }
 
 // To kernels that compute with doubles a limb of this N is no number.
 void broken_operand(const Target& target) {
@@ -119,14 +131,31 @@ void exercise_key(const Target& target, std::size_t bits, std::size_t count, Gen
     } catch (const InvalidResidue&) {}
 }
 
+// A checkpoint throws in the midst of a power.
+void exercise_stop(const Target& target, Generator& numbers) {
+    struct Stopped {};
+    const Ring ring(target, ring_constants(numbers.below(Integer::power_of_two(1022)) * Integer(2) + Integer(1)));
+    const Batch batch = load(ring, std::vector<Integer>(9, Integer(3)));
+    const std::vector<std::uint64_t> exponents = numbers.words(9 * 16);
+    bool stopped = false;
+    ask_at_checkpoints([] { throw Stopped(); });
+    try {
+        power(ring, batch, exponents.data(), 16, 1024);
+    } catch (const Stopped&) {
+        stopped = true;
+    }
+    ask_at_checkpoints(nullptr);
+    require(stopped, "no stop at a checkpoint");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc == 3 && !std::strcmp(argv[1], "broken-operand")) return broken_operand(find_target(argv[2])), 0;
     if (argc == 3 && !std::strcmp(argv[1], "broken-environment")) return in_some_environment(leave_an_environment), 0;
-    require(argc == 1, "usage");
+    require(argc == 1 || argc == 2, "usage");
     Generator numbers;
-    for (const Target* target : targets()) {
+    for (const Target* target : argc == 2 ? std::vector<const Target*>{&find_target(argv[1])} : targets()) {
         if (const std::string reason = target->why_not(); !reason.empty()) {
             std::printf("%s: not run, %s\n", target->name, reason.c_str());
             continue;
@@ -138,6 +167,10 @@ int main(int argc, char** argv) {
         }
         for (std::size_t bits : {16, 512, 1024, 2048})
             in_some_environment([&] { exercise_key(*target, bits, 9, numbers); });
+        for (std::size_t i = 0; i < std::size(kModes); i++) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(60));  // checkpoints ask no more often
+            in_some_environment([&] { exercise_stop(*target, numbers); });
+        }
         std::printf("%s: exercised\n", target->name);
     }
 }

@@ -2,7 +2,8 @@
 //
 // A double coordinate t under construction is an array of signed 64-bit accumulators, not carried. rows() adds
 // B rows of a product to it: the B limbs y[0..B) stay in registers, a window of B + 1 accumulators slides along
-// t, and each loaded limb of x feeds 2B multiply-adds. Montgomery reduction of a block is split in two:
+// t, and each loaded limb of x feeds 2B multiply-adds. What a target adds besides is taken off where an accumulator is
+// used (Halves), not where it is stored. Montgomery reduction of a block is split in two:
 // quotient() finds the B quotient digits, a chain of dependent operations; rest() adds the bulk of m*N. Callers
 // place independent products between the two, so that the chain's latency is hidden.
 #pragma once
@@ -45,7 +46,24 @@ private:
     const std::uint64_t* limbs_;
 };
 
-// Whole: every count and length is a multiple of B. What is called x or n here are columns of factors, the rest limbs.
+// How many halves were added to each position of a double coordinate of 2k limbs by `products` products of k limbs by
+// k.
+struct Halves {
+    int products, k;
+
+    // In position i below k; `rows` of a reduction are there, all of them below i.
+    template <class V>
+    VECPHE_INLINE typename V::Reg settled_below(typename V::Reg acc, int i, int rows) const {
+        return V::settled(acc, products * (i + 1) + rows, products * i + rows);
+    }
+    // In position k + i.
+    template <class V>
+    VECPHE_INLINE typename V::Reg settled_above(typename V::Reg acc, int i) const {
+        return V::settled(acc, products * (k - 1 - i), products * (k - i));
+    }
+};
+
+// Whole: every count and length is a multiple of B. What is called x, y, n or q here are columns of factors.
 template <class V, int B, bool Whole>
 struct Columns {
     using Reg = typename V::Reg;
@@ -68,16 +86,17 @@ struct Columns {
         for (int i = 0; i < B; i++) V::multiply_add(acc[(u + i) % (B + 1)], acc[(u + i + 1) % (B + 1)], x, y[i]);
     }
 
-    // acc holds t[0..B], settled as if each had B low and B high halves behind it or to come; adds x[0..count) * y,
-    // writes t[0..count) and leaves t[count..count + B] in acc. Fresh: t is taken as zero and not read.
-    template <bool Fresh>
+    // acc holds t[0..B]; adds x[0..count) * y, writes t[0..count) and leaves t[count..count + B] in acc. Fresh: t is
+    // taken as zero and not read. Settled: acc is, as if each had B low and B high halves behind it or to come.
+    template <bool Fresh, bool Settled>
     static VECPHE_INLINE void slide(Reg (&acc)[B + 1], const Factor (&y)[B], Limbs t, ConstLimbs x, int count) {
+        auto leave = [&](int i, Reg sum) { put(t, i, Settled ? V::settled(sum, B, B) : sum); };
         int j = 0;
         for (; j + B <= count; j += B) {
             VECPHE_UNROLL
             for (int u = 0; u < B; u++) {
                 step(acc, y, factor_at(x, j + u), u);
-                put(t, j + u, V::settled(acc[u % (B + 1)], B, B));
+                leave(j + u, acc[u % (B + 1)]);
                 acc[u % (B + 1)] = Fresh ? V::zero() : at(t, j + u + B + 1);
             }
             Reg turned[B + 1];
@@ -88,32 +107,28 @@ struct Columns {
         }
         for (; !Whole && j < count; j++) {
             step(acc, y, factor_at(x, j), 0);
-            put(t, j, V::settled(acc[0], B, B));
+            leave(j, acc[0]);
             VECPHE_UNROLL
             for (int i = 0; i < B; i++) acc[i] = acc[i + 1];
             acc[B] = Fresh ? V::zero() : at(t, j + B + 1);
         }
     }
 
-    static VECPHE_INLINE void finish(const Reg (&acc)[B + 1], Limbs t) {
-        VECPHE_UNROLL
-        for (int i = 0; i < B; i++) put(t, i, V::settled(acc[i], B - 1 - i, B - i));
-        put(t, B, acc[B]);
-    }
-
-    // t[0..length + B) += x[0..length) * y[0..B). Reads and rewrites t[length + B].
-    template <bool Fresh = false>
+    // t[0..length + B) += x[0..length) * y[0..B). Reads and rewrites t[length + B]. Settled: and takes the halves off.
+    template <bool Fresh = false, bool Settled = false>
     static VECPHE_INLINE void rows(Limbs t, ConstLimbs x, int length, ConstLimbs y) {
         Reg acc[B + 1];
         Factor row[B];
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) row[i] = V::factor(at(y, i));
+        for (int i = 0; i < B; i++) row[i] = factor_at(y, i);
         VECPHE_UNROLL
         for (int i = 0; i <= B; i++) acc[i] = Fresh ? V::zero() : at(t, i);
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) acc[i] = V::settled(acc[i], i + 1 - B, i - B);  // these get fewer halves
-        slide<Fresh>(acc, row, t, x, length);
-        finish(acc, t + length * kLanes);
+        for (int i = 0; Settled && i < B; i++) acc[i] = V::settled(acc[i], i + 1 - B, i - B);  // these get fewer halves
+        slide<Fresh, Settled>(acc, row, t, x, length);
+        VECPHE_UNROLL
+        for (int i = 0; i <= B; i++)
+            put(t, length + i, Settled && i < B ? V::settled(acc[i], B - 1 - i, B - i) : acc[i]);
         count(2 * B * length);
     }
 
@@ -122,7 +137,7 @@ struct Columns {
     static VECPHE_INLINE void square_block(Limbs t, ConstLimbs x) {
         Factor row[B];
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) row[i] = V::factor(at(x, i));
+        for (int i = 0; i < B; i++) row[i] = factor_at(x, i);
         VECPHE_UNROLL
         for (int c = 0; c < 2 * B; c++) {
             // Products of weight c: low halves of i + j = c, high halves of i + j = c - 1, each pair i < j once.
@@ -133,62 +148,91 @@ struct Columns {
                 if (c - i > i && c - i < B) low = V::add_low(low, row[i], row[c - i]), lows++;
                 if (c - 1 - i > i && c - 1 - i < B) high = V::add_high(high, row[i], row[c - 1 - i]), highs++;
             }
-            const Reg sum = V::settled(V::add(low, high), lows, highs);
+            const Reg sum = V::add(low, high);
             Reg square = V::add(sum, sum);
             const Factor middle = row[c / 2];
-            square = c % 2 ? V::settled(V::add_high(square, middle, middle), 0, 1)
-                           : V::settled(V::add_low(square, middle, middle), 1, 0);
+            square = c % 2 ? V::add_high(square, middle, middle) : V::add_low(square, middle, middle);
+            square = V::settled(square, 2 * lows + (c + 1) % 2, 2 * highs + c % 2);
             put(t, c, Fresh ? square : V::add(square, at(t, c)));
         }
         count(B * (B + 1));
     }
 
-    // Quotient digits m[0..B) that make t[0..B) vanish mod 2^(52B) once m*n is added. Adds the products of weight
-    // below 2^(52B) only; `over` is what they carry into position B. t itself is not rewritten. Plus: t stands for
-    // t + plus - minus in these positions.
-    template <bool Plus = false>
-    static VECPHE_INLINE void quotient(ConstLimbs t, ConstLimbs n, ConstLimbs n0inv, Limbs m, Limbs over,
-                                       ConstLimbs plus = nullptr, ConstLimbs minus = nullptr) {
-        const Factor inverse = V::factor(V::load(n0inv));
-        const Reg mask = V::set1(kLimbMask);
-        Reg acc[B + 1];
-        VECPHE_UNROLL
-        for (int i = 0; i < B; i++) acc[i] = Plus ? V::add(at(t, i), V::sub(at(plus, i), at(minus, i))) : at(t, i);
-        acc[B] = V::zero();
-        VECPHE_UNROLL
-        for (int i = 0; i < B; i++) {
-            acc[i] = V::settled(acc[i], i, i);
-            const Factor q = V::low_product(V::low_factor(acc[i]), inverse);
-            put(m, i, V::limb_of(q));
-            // acc[i] + lo(q*n[0]) = 0 mod 2^52, so its carry is ceil(acc[i] / 2^52) and needs no product.
-            const Reg carry = V::sra52(V::add(acc[i], mask));
-            const Reg high = V::add_high(carry, q, factor_at(n, 0));
-            if (i + 1 < B) V::multiply_add(acc[i + 1], acc[i + 2], q, factor_at(n, 1));
-            acc[i + 1] = V::add(acc[i + 1], high);
+    // Quotient digits q[0..B) that make block `first` of t, whose halves are given, vanish mod 2^(52B) once q*n is
+    // added. Adds the products of weight below 2^(52B) only; `over` is what they carry into the next block. t itself is
+    // not rewritten. Plus: t stands for t + plus - minus, limbs and factors, in these positions.
+    template <bool Plus>
+    class Quotient {
+    public:
+        VECPHE_INLINE Quotient(ConstLimbs t, int first, Halves halves, const Modulus& m, Limbs q, Limbs over,
+                               ConstLimbs plus = nullptr, ConstLimbs minus = nullptr)
+            : n_(m.n), q_(q), over_(over), inverse_(V::factor(V::load(m.n0inv))) {
             VECPHE_UNROLL
-            for (int j = 2; j < B - i; j++) V::multiply_add(acc[i + j], acc[i + j + 1], q, factor_at(n, j));
+            for (int i = 0; i < B; i++) {
+                acc_[i] = halves.settled_below<V>(at(t, first + i), first + i, first);
+                if (Plus)
+                    acc_[i] = V::add(acc_[i], V::sub(at(plus, first + i), V::limb_of(factor_at(minus, first + i))));
+            }
+            acc_[B] = V::zero();
+            if (V::converted && B > 1) second_ = V::low_product(inverse_, factor_at(n_, 1));
         }
-        V::store(over, V::settled(acc[B], 0, B));
-        count(B * (B + 1));
+        // Digit i, where those below it are there.
+        VECPHE_INLINE void digit(int i) {
+            acc_[i] = V::settled(acc_[i], i, i);
+            const Factor lowest = V::low_factor(acc_[i]), q = V::low_product(lowest, inverse_);
+            V::store_factor(q_ + i * kLanes, q);
+            // acc[i] + lo(q*n[0]) = 0 mod 2^52, so its carry is ceil(acc[i] / 2^52) and needs no product.
+            const Reg carry = V::sra52(V::add(acc_[i], V::set1(kLimbMask)));
+            const Reg high = V::add_high(carry, q, factor_at(n_, 0));
+            if (V::converted && i + 1 < B) {
+                // lo(q*n[1]), which does not wait for q: second = lo(inverse*n[1]).
+                acc_[i + 1] = V::add_low(acc_[i + 1], lowest, second_);
+                acc_[i + 2] = V::add_high(acc_[i + 2], q, factor_at(n_, 1));
+            } else if (i + 1 < B) {
+                V::multiply_add(acc_[i + 1], acc_[i + 2], q, factor_at(n_, 1));
+            }
+            acc_[i + 1] = V::add(acc_[i + 1], high);
+            VECPHE_UNROLL
+            for (int j = 2; j < B - i; j++) V::multiply_add(acc_[i + j], acc_[i + j + 1], q, factor_at(n_, j));
+        }
+        VECPHE_INLINE void finish() const {
+            V::store(over_, acc_[B]);
+            count(B * (B + 1));
+        }
+
+    private:
+        ConstLimbs n_;
+        Limbs q_, over_;
+        Factor inverse_, second_;
+        Reg acc_[B + 1];
+    };
+
+    // Several at once, whose chains of operations do not wait for each other.
+    template <class... Quotients>
+    static VECPHE_INLINE void find(Quotients&&... quotients) {
+        VECPHE_UNROLL
+        for (int i = 0; i < B; i++) (quotients.digit(i), ...);
+        (quotients.finish(), ...);
     }
 
-    // The rest of t += m*n for the digits of quotient(), positions B and up.
-    static VECPHE_INLINE void rest(Limbs t, ConstLimbs n, int k, ConstLimbs m, ConstLimbs over) {
+    // The rest of t += q*n for the digits of a Quotient, from position B of the block at t.
+    static VECPHE_INLINE void rest(Limbs t, ConstLimbs n, int k, ConstLimbs q, ConstLimbs over) {
         Reg acc[B + 1];
         Factor row[B];
         VECPHE_UNROLL
-        for (int i = 0; i < B; i++) row[i] = V::factor(at(m, i));
+        for (int i = 0; i < B; i++) row[i] = factor_at(q, i);
         VECPHE_UNROLL
         for (int i = 0; i <= B; i++) acc[i] = at(t, B + i);
-        acc[0] = V::settled(V::add(acc[0], V::load(over)), 0, -B);  // `over` holds its high halves
+        acc[0] = V::add(acc[0], V::load(over));
         VECPHE_UNROLL
         for (int j = 1; j < B; j++) {
             const Factor x = factor_at(n, j);
             VECPHE_UNROLL
             for (int i = B - j; i < B; i++) V::multiply_add(acc[i + j - B], acc[i + j - B + 1], x, row[i]);
         }
-        slide<false>(acc, row, t + B * kLanes, n + B * kLanes, k - B);
-        finish(acc, t + k * kLanes);
+        slide<false, false>(acc, row, t + B * kLanes, n + B * kLanes, k - B);
+        VECPHE_UNROLL
+        for (int i = 0; i <= B; i++) put(t, k + i, acc[i]);
         count(B * (2 * k - B - 1));
     }
 };

@@ -24,6 +24,9 @@ struct Pair {
 
     static VECPHE_INLINE Reg at(ConstLimbs p, int i) { return V::load(p + i * kLanes); }
     static VECPHE_INLINE void put(Limbs p, int i, Reg x) { V::store(p + i * kLanes, x); }
+    static VECPHE_INLINE Reg limb_at(ConstLimbs factors, int i) {
+        return V::limb_of(V::load_factor(factors + i * kLanes));
+    }
     static VECPHE_INLINE void put_factor(Limbs p, int i, Reg x) { V::store_factor(p + i * kLanes, V::factor(x)); }
 
     struct Double {  // a double coordinate under construction; one column more, see Columns::rows
@@ -45,18 +48,25 @@ struct Pair {
         for (int i = first; i <= 2 * k; i++) put(d.t, i, V::zero());
     }
 
-    // o = t carried; its value must be in [0, R).
-    static VECPHE_INLINE void carry(Limbs o, ConstLimbs t, int k) {
+    // o = the k limbs limb(i) carried; their value must be in [0, R). Returns what is carried out.
+    template <class F>
+    static VECPHE_INLINE Reg carry(Limbs o, int k, F&& limb) {
         const Reg mask = V::set1(kLimbMask);
         Reg c = V::zero();
         for (int i = 0; i < k; i++) {
-            const Reg x = V::add(at(t, i), c);
+            const Reg x = V::add(limb(i), c);
             put(o, i, V::band(x, mask));
             c = V::sra52(x);
         }
+        return c;
+    }
+    // o = t/R, carried, for a sum of products and one reduction.
+    static VECPHE_INLINE void carry_reduced(Limbs o, const Double& d, int products, int k) {
+        const Halves halves{products + 1, k};
+        carry(o, k, [&](int i) { return halves.template settled_above<V>(at(d.t, k + i), i); });
     }
 
-    // x here and in what follows: factors.
+    // x and y here and in what follows: factors.
     static VECPHE_INLINE void multiply_rows(Double& d, ConstLimbs x, ConstLimbs y, int k) {
         for_blocks<V, Whole>(
             k, [&](auto b, int i) { Columns<V, b.value, Whole>::rows(d.t + i * kLanes, x, k, y + i * kLanes); });
@@ -74,8 +84,9 @@ struct Pair {
         }
     }
 
-    // d = x^2 for 2x < R: squares of blocks, and each block times twice all that is above it.
-    static VECPHE_INLINE void square_rows(Double& d, ConstLimbs x, int k) {
+    // d = x^2 for limbs x, and the same as factors, and 2x < R: squares of blocks, and each block times twice all that
+    // is above it. No halves are left in it.
+    static VECPHE_INLINE void square_rows(Double& d, ConstLimbs x, ConstLimbs factors, int k) {
         const Reg mask = V::set1(kLimbMask);
         Single above;
         twice(x, k, [&](int i, Reg limb) { put_factor(above.t, i, limb); });
@@ -84,22 +95,23 @@ struct Pair {
             constexpr int B = b.value;
             using C = Columns<V, B, Whole>;
             if (Whole && i == 0)
-                C::template square_block<true>(d.t, x);
+                C::template square_block<true>(d.t, factors);
             else
-                C::template square_block<false>(d.t + 2 * i * kLanes, x + i * kLanes);
+                C::template square_block<false>(d.t + 2 * i * kLanes, factors + i * kLanes);
             if (k <= i + B) return;
             const Reg lowest = at(x, i + B);  // its double takes no bit from the block
             put_factor(above.t, i + B, V::band(V::add(lowest, lowest), mask));
-            C::rows(d.t + (2 * i + B) * kLanes, above.t + (i + B) * kLanes, k - i - B, x + i * kLanes);
+            C::template rows<false, true>(d.t + (2 * i + B) * kLanes, above.t + (i + B) * kLanes, k - i - B,
+                                          factors + i * kLanes);
         });
     }
 
-    // Reduces d; d.t[k..2k) is the result, not carried. q receives the quotient digits.
-    static VECPHE_INLINE void reduce_rows(Double& d, const Modulus& m, Limbs q, int k) {
+    // Reduces d, a sum of products; d.t[k..2k) is the result, not carried. q receives the quotient digits, as factors.
+    static VECPHE_INLINE void reduce_rows(Double& d, int products, const Modulus& m, Limbs q, int k) {
         alignas(64) std::uint64_t over[kLanes];
         for_blocks<V, Whole>(k, [&](auto b, int i) {
             using C = Columns<V, b.value, Whole>;
-            C::quotient(d.t + i * kLanes, m.n, m.n0inv, q + i * kLanes, over);
+            C::find(typename C::template Quotient<false>(d.t, i, {products, k}, m, q + i * kLanes, over));
             C::rest(d.t + i * kLanes, m.n, k, q + i * kLanes, over);
         });
     }
@@ -125,7 +137,7 @@ struct Pair {
             using C = Columns<V, B, true>;
             row_block<FromZero, B>(p, x, y, 0, k);
             for (int i = 0; i < k; i += B) {
-                C::quotient(p.t + i * kLanes, m.n, m.n0inv, q + i * kLanes, over);
+                C::find(typename C::template Quotient<false>(p.t, i, {1, k}, m, q + i * kLanes, over));
                 if (i + B < k) {
                     open<B>(p, i + B, k);
                     row_block<false, B>(p, x, y, i + B, k);
@@ -135,14 +147,15 @@ struct Pair {
         } else {
             if (FromZero) clear(p, 0, k);
             multiply_rows(p, x, y, k);
-            reduce_rows(p, m, q, k);
+            reduce_rows(p, 1, m, q, k);
         }
     }
 
     // Both reductions of a pair product, woven so that each quotient chain has an independent product behind it.
-    // ahead(b, i) adds block i of P (block 0 is there), cross(b, i) adds block i of the products of S, which starts
-    // from 0. Early: S also holds KN - m. Leaves z0 carried in o0 and z1 uncarried in s.t[k..2k).
-    template <bool Early, class Ahead, class Cross>
+    // ahead(b, i) adds block i of P, `of_p` products (block 0 is there), cross(b, i) adds block i of the `of_s`
+    // products of S, which starts from 0. Early: S also holds KN - m. Leaves z0 carried in o0 and z1 uncarried in
+    // s.t[k..2k).
+    template <bool Early, int of_p, int of_s, class Ahead, class Cross>
     static VECPHE_INLINE void weave(Double& p, Double& s, const Modulus& m, int k, Limbs q, Limbs o0, Ahead&& ahead,
                                     Cross&& cross) {
         alignas(64) std::uint64_t over_p[kLanes], over_s[kLanes];
@@ -151,27 +164,45 @@ struct Pair {
             constexpr int B = kBlock;
             constexpr std::integral_constant<int, B> b{};
             using C = Columns<V, B, true>;
-            C::quotient(p.t, m.n, m.n0inv, q, over_p);
+            auto of_first = [&](int i) {
+                return typename C::template Quotient<false>(p.t, i, {of_p, k}, m, q + i * kLanes, over_p);
+            };
+            auto of_second = [&](int i) {
+                return typename C::template Quotient<Early>(s.t, i, {of_s, k}, m, unused, over_s, m.kn, q);
+            };
+            auto first_rest = [&](int i) { C::rest(p.t + i * kLanes, m.n, k, q + i * kLanes, over_p); };
+            C::find(of_first(0));
             for (int i = 0; i < k; i += B) {
+                const bool last = i + B == k;
                 cross(b, i);
                 if (i > 0) C::rest(s.t + (i - B) * kLanes, m.n, k, unused, over_s);
-                C::rest(p.t + i * kLanes, m.n, k, q + i * kLanes, over_p);
-                C::template quotient<Early>(s.t + i * kLanes, m.n, m.n0inv, unused, over_s, m.kn + i * kLanes,
-                                            q + i * kLanes);
-                if (i + B < k) {
+                if constexpr (V::converted) {
+                    // The chains of such products are long: two run side by side, and the last has a rest behind it.
+                    if (last) {
+                        C::find(of_second(i));
+                        first_rest(i);
+                    } else {
+                        first_rest(i);
+                        ahead(b, i + B);
+                        C::find(of_second(i), of_first(i + B));
+                    }
+                } else {
+                    first_rest(i);
+                    C::find(of_second(i));
+                    if (last) continue;
                     ahead(b, i + B);
-                    C::quotient(p.t + (i + B) * kLanes, m.n, m.n0inv, q + (i + B) * kLanes, over_p);
+                    C::find(of_first(i + B));
                 }
             }
-            carry(o0, p.t + k * kLanes, k);
+            carry_reduced(o0, p, of_p, k);
             C::rest(s.t + (k - B) * kLanes, m.n, k, unused, over_s);
         } else {
             for_blocks<V, Whole>(k, [&](auto b, int i) { cross(b, i); });
-            reduce_rows(p, m, q, k);
-            for (int j = 0; Early && j < k; j++) put(s.t, j, V::add(at(s.t, j), V::sub(at(m.kn, j), at(q, j))));
-            carry(o0, p.t + k * kLanes, k);
+            reduce_rows(p, of_p, m, q, k);
+            for (int j = 0; Early && j < k; j++) put(s.t, j, V::add(at(s.t, j), V::sub(at(m.kn, j), limb_at(q, j))));
+            carry_reduced(o0, p, of_p, k);
             Single digits;
-            reduce_rows(s, m, digits.t, k);
+            reduce_rows(s, of_s, m, digits.t, k);
         }
     }
 
@@ -179,11 +210,10 @@ struct Pair {
     template <bool Early>
     static VECPHE_INLINE void weave_product(Double& p, Double& s, const Modulus& m, int k, Limbs q, Limbs o0,
                                             ConstLimbs x, ConstLimbs y) {
-        const Factors<V> x0(x, k), x1(x + k * kLanes, k);
-        const ConstLimbs y1 = y + k * kLanes;
+        const Factors<V> x0(x, k), x1(x + k * kLanes, k), y0(y, k), y1(y + k * kLanes, k);
         auto ahead = [&](auto b, int i) {
             open<b.value>(p, i, k);
-            row_block<false, b.value>(p, x0, y, i, k);
+            row_block<false, b.value>(p, x0, y0, i, k);
         };
         auto cross = [&](auto b, int i) {
             if (Whole && i == 0) {
@@ -192,16 +222,16 @@ struct Pair {
                 if (Whole) open<b.value>(s, i, k);
                 row_block<false, b.value>(s, x0, y1, i, k);
             }
-            row_block<false, b.value>(s, x1, y, i, k);
+            row_block<false, b.value>(s, x1, y0, i, k);
         };
         if constexpr (Whole) {
-            row_block<true, kBlock>(p, x0, y, 0, k);
+            row_block<true, kBlock>(p, x0, y0, 0, k);
         } else {
             clear(p, 0, k);
             clear(s, 0, k);
-            multiply_rows(p, x0, y, k);
+            multiply_rows(p, x0, y0, k);
         }
-        weave<Early>(p, s, m, k, q, o0, ahead, cross);
+        weave<Early, 1, 2>(p, s, m, k, q, o0, ahead, cross);
     }
 
     static void product(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
@@ -209,7 +239,7 @@ struct Pair {
         Double p, s;
         Single q;
         weave_product<true>(p, s, Divisor(m).m, k, q.t, o, x, y);
-        carry(o + k * kLanes, s.t + k * kLanes, k);
+        carry_reduced(o + k * kLanes, s, 2, k);
     }
 
     static void square(const Modulus& m, Limbs o, ConstLimbs x) {
@@ -217,8 +247,8 @@ struct Pair {
         Double p, s;
         Single q, double_x1;
         const Factors<V> x0(x, k);
-        square_rows(p, x, k);
-        twice(x + k * kLanes, k, [&](int i, Reg limb) { put(double_x1.t, i, limb); });  // 2*x1 < 6N < R
+        square_rows(p, x, x0, k);
+        twice(x + k * kLanes, k, [&](int i, Reg limb) { put_factor(double_x1.t, i, limb); });  // 2*x1 < 6N < R
         auto ahead = [](auto, int) {};
         auto cross = [&](auto b, int i) {
             if (Whole && i == 0) {
@@ -229,16 +259,16 @@ struct Pair {
             }
         };
         if (!Whole) clear(s, 0, k);
-        weave<true>(p, s, Divisor(m).m, k, q.t, o, ahead, cross);
-        carry(o + k * kLanes, s.t + k * kLanes, k);
+        weave<true, 0, 1>(p, s, Divisor(m).m, k, q.t, o, ahead, cross);
+        carry_reduced(o + k * kLanes, s, 1, k);
     }
 
     static void montgomery(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
         const int k = m.k;
         Double p;
         Single q;
-        montgomery_rows<true>(p, Divisor(m).m, Factors<V>(x, k), y, q.t, k);
-        carry(o, p.t + k * kLanes, k);
+        montgomery_rows<true>(p, Divisor(m).m, Factors<V>(x, k), Factors<V>(y, k), q.t, k);
+        carry_reduced(o, p, 1, k);
     }
 
     static void montgomery_minus(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs s) {
@@ -247,17 +277,17 @@ struct Pair {
         Single q;
         for (int i = 0; i < k; i++) put(p.t, i, V::sub(at(m.kn, i), at(s, i)));
         clear(p, k, k);
-        montgomery_rows<false>(p, Divisor(m).m, Factors<V>(x, k), y, q.t, k);
-        carry(o, p.t + k * kLanes, k);
+        montgomery_rows<false>(p, Divisor(m).m, Factors<V>(x, k), Factors<V>(y, k), q.t, k);
+        carry_reduced(o, p, 1, k);
     }
 
     static void delayed(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
         const int k = m.k;
         Double p;
         Single q;
-        montgomery_rows<true>(p, Divisor(m).m, Factors<V>(x, k), y, q.t, k);
-        carry(o, p.t + k * kLanes, k);
-        for (int i = 0; i < k; i++) put(o + k * kLanes, i, at(q.t, i));
+        montgomery_rows<true>(p, Divisor(m).m, Factors<V>(x, k), Factors<V>(y, k), q.t, k);
+        carry_reduced(o, p, 1, k);
+        for (int i = 0; i < k; i++) put(o + k * kLanes, i, limb_at(q.t, i));
     }
 
     static void delayed_product(const Modulus& m, Limbs o, ConstLimbs v, ConstLimbs w) {
@@ -265,25 +295,17 @@ struct Pair {
         Double p, s;
         Single q;
         weave_product<false>(p, s, Divisor(m).m, k, q.t, o, v, w);
-        add_folded(m, o + k * kLanes, s.t + k * kLanes, q.t, k);
+        add_folded(m, o + k * kLanes, s, q.t, k);
     }
 
-    // o = t + q mod N, below R: the sum is below R + 4N, and a carry out of the top is worth R mod N.
-    static VECPHE_INLINE void add_folded(const Modulus& m, Limbs o, ConstLimbs t, ConstLimbs q, int k) {
-        const Reg mask = V::set1(kLimbMask);
-        Reg c = V::zero();
-        for (int i = 0; i < k; i++) {
-            const Reg x = V::add(V::add(at(t, i), at(q, i)), c);
-            put(o, i, V::band(x, mask));
-            c = V::sra52(x);
-        }
+    // o = S/R + q mod N, below R, for a reduced S of two products: the sum is below R + 4N, and a carry out of the top
+    // is worth R mod N.
+    static VECPHE_INLINE void add_folded(const Modulus& m, Limbs o, const Double& s, ConstLimbs q, int k) {
+        const Halves halves{3, k};
+        const Reg c = carry(
+            o, k, [&](int i) { return V::add(halves.template settled_above<V>(at(s.t, k + i), i), limb_at(q, i)); });
         const Reg out = V::sub(V::zero(), c);  // 0 or all ones
-        c = V::zero();
-        for (int i = 0; i < k; i++) {
-            const Reg x = V::add(V::add(at(o, i), V::band(at(m.r, i), out)), c);
-            put(o, i, V::band(x, mask));
-            c = V::sra52(x);
-        }
+        carry(o, k, [&](int i) { return V::add(at(o, i), V::band(at(m.r, i), out)); });
     }
 
     static void reduce(const Modulus& m, Limbs o, ConstLimbs p, ConstLimbs s) {
@@ -296,40 +318,27 @@ struct Pair {
         if (s)
             for (int i = 0; i < k; i++) put(q.t, i, at(s, i));
         Single digits;
-        reduce_rows(d, divisor.m, digits.t, k);
-        carry(o, d.t + k * kLanes, k);
+        reduce_rows(d, 0, divisor.m, digits.t, k);
+        carry_reduced(o, d, 0, k);
         for (int i = 0; i < k; i++) {
-            const Reg x = V::sub(at(m.kn, i), at(digits.t, i));
+            const Reg x = V::sub(at(m.kn, i), limb_at(digits.t, i));
             put(d.t, i, s ? V::add(x, at(q.t, i)) : x);
         }
         clear(d, k, k);
-        reduce_rows(d, divisor.m, digits.t, k);
-        carry(o + k * kLanes, d.t + k * kLanes, k);
+        reduce_rows(d, 0, divisor.m, digits.t, k);
+        carry_reduced(o + k * kLanes, d, 0, k);
     }
 
     static void subtract_once(const Modulus& m, Limbs o, ConstLimbs x) {
         const int k = m.k;
-        const Reg mask = V::set1(kLimbMask);
         Single d;
-        Reg c = V::zero();
-        for (int i = 0; i < k; i++) {
-            const Reg y = V::add(V::sub(at(x, i), at(m.n, i)), c);
-            put(d.t, i, V::band(y, mask));
-            c = V::sra52(y);
-        }
-        const typename V::Mask less = V::negative(c);
+        const Reg borrow = carry(d.t, k, [&](int i) { return V::sub(at(x, i), at(m.n, i)); });
+        const typename V::Mask less = V::negative(borrow);
         for (int i = 0; i < k; i++) put(o, i, V::blend(less, at(d.t, i), at(x, i)));
     }
 
     static void add(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y) {
-        const int k = m.k;
-        const Reg mask = V::set1(kLimbMask);
-        Reg c = V::zero();
-        for (int i = 0; i < k; i++) {
-            const Reg z = V::add(V::add(at(x, i), at(y, i)), c);
-            put(o, i, V::band(z, mask));
-            c = V::sra52(z);
-        }
+        carry(o, m.k, [&](int i) { return V::add(at(x, i), at(y, i)); });
     }
 
     static void expand(const Modulus& m, Limbs o, ConstLimbs x, ConstLimbs y, ConstLimbs s) {
@@ -337,8 +346,12 @@ struct Pair {
         Double d;
         for (int i = 0; i < k; i++) put(d.t, i, at(s, i));
         clear(d, k, k);
-        multiply_rows(d, Factors<V>(x, k), y, k);
-        carry(o, d.t, 2 * k);
+        multiply_rows(d, Factors<V>(x, k), Factors<V>(y, k), k);
+        const Halves halves{1, k};
+        carry(o, 2 * k, [&](int i) {
+            return i < k ? halves.template settled_below<V>(at(d.t, i), i, 0)
+                         : halves.template settled_above<V>(at(d.t, i), i - k);
+        });
     }
 };
 

@@ -8,6 +8,7 @@ from vecphe.arithmetic.selection import (
     engine_for,
     engine_named,
     engine_or_default,
+    race_result,
     ring_of,
     why_not_used,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "engine_or_default",
     "integers_from_bytes",
     "integers_from_words",
+    "race_result",
     "random_words",
     "ring_of",
     "why_not_used",

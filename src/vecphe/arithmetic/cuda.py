@@ -390,6 +390,7 @@ class CudaEngine(Engine):
         min_window=8,  # a smaller table leaves most of the device idle while it is made
         max_window=16,  # 2048 bits: 2.4 GB, and half the time a power of window 8
         table_memory=100,
+        full_batch=1 << 12,
     )
     max_key_length = 4096
 

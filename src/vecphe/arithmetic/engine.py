@@ -188,6 +188,8 @@ class Tuning:
         Smallest and largest window (bits a row) worth their memory.
     table_memory : int
         How many times the memory that others spend on a table at most.
+    full_batch : int
+        How many randomizers at once fill the engine: more of them cost no less each.
     """
 
     workers: Literal["threads", "processes"]
@@ -199,6 +201,7 @@ class Tuning:
     min_window: int
     max_window: int
     table_memory: int = 1
+    full_batch: int = 1
 
 
 class Engine(ABC):

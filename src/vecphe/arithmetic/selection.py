@@ -1,8 +1,9 @@
-"""Which engine computes: a priority list, a self-test before use, and the VECPHE_ENGINE override."""
+"""Which engine computes: a priority list, a self-test before use, a race, and the VECPHE_ENGINE override."""
 
 from __future__ import annotations
 
 import os
+import platform
 import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -17,6 +18,7 @@ from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.arithmetic.cuda_device import why_no_device
 from vecphe.arithmetic.engine import AnyRing, Engine, engine_name
 from vecphe.arithmetic.gmp import GmpEngine
+from vecphe.arithmetic.race import race
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineFallbackWarning, EngineUnavailableError, InvalidCiphertextError
 
@@ -26,6 +28,7 @@ __all__ = [
     "engine_for",
     "engine_named",
     "engine_or_default",
+    "race_result",
     "ring_of",
     "self_test",
     "why_not_used",
@@ -43,6 +46,7 @@ class _Candidate(NamedTuple):
     why_not: Callable[[], str | None]
     make: Callable[[], Engine]
     by_name_only: bool = False
+    races: bool = False  # with gmp: which of the two is faster differs, or is not known
 
 
 @cache
@@ -59,9 +63,7 @@ def _native_candidate(target: str) -> _Candidate:
         native = _native()
         if native is None:
             return _NOT_BUILT
-        reason: str | None = dict(native.supported_targets()).get(
-            target, "not compiled in: the compiler cannot make it"
-        )
+        reason: str | None = dict(native.supported_targets()).get(target, _not_compiled_in(target))
         return reason
 
     def make() -> Engine:
@@ -71,12 +73,22 @@ def _native_candidate(target: str) -> _Candidate:
         engine: Engine = native.NativeEngine(target)
         return engine
 
-    return _Candidate(why_not, make)
+    return _Candidate(why_not, make, races=target in _RACING)
 
 
-# Targets that users can ask for on every machine; where the kernel was built, it says what else there is.
-_KNOWN_TARGETS = ("ifma512", "ifma256", "fma512", "fma256")
+# Targets that users can ask for on every machine, with the names that systems have for their kind of CPU; where the
+# kernel was built, it says what else there is.
+_X86, _ARM = ("x86-64", "AMD64", "x86_64"), ("AArch64", "aarch64", "arm64", "ARM64")
+_KNOWN_TARGETS = {"ifma512": _X86, "ifma256": _X86, "fma512": _X86, "fma256": _X86, "neon": _ARM}
+_RACING = ("neon",)
 _PORTABLE = "portable"
+
+
+def _not_compiled_in(target: str) -> str:
+    names = _KNOWN_TARGETS.get(target, ())
+    if names and platform.machine() not in names:
+        return f"not compiled in: it is for {names[0]}, and this is {platform.machine() or 'another kind of CPU'}"
+    return "not compiled in: the compiler cannot make it"
 
 
 def _candidates() -> dict[str, _Candidate]:
@@ -161,6 +173,25 @@ def why_not_used() -> dict[str, str]:
     return reasons
 
 
+def race_result() -> dict[str, float]:
+    """Seconds that a product took on the engines that have raced to be the default one.
+
+    Returns
+    -------
+    dict of str to float
+        By the names of the engines; nothing where none have: where speeds are known, VECPHE_ENGINE names one, or fewer
+        than two pass their self-tests.
+    """
+    racing = [name for name, each in _engines().items() if each.races and each.why_not() is None and _passes(name)]
+    return {} if os.environ.get("VECPHE_ENGINE") or not racing else _race(racing[0])
+
+
+@cache
+def _race(name: str) -> dict[str, float]:
+    engines = [engine for engine in (_passes(name), _passes("gmp")) if engine is not None]
+    return race(engines) if len(engines) > 1 else {}
+
+
 def _not_asked_for(name: str) -> str:
     try:
         facts = _engines()[name].make().describe()
@@ -177,7 +208,7 @@ def _warn(message: str) -> None:
 
 @cache
 def _fastest() -> Engine:
-    """The first engine that runs and computes right; warns once where a faster one should have been there.
+    """The first engine that runs and computes right, or gmp where that wins; warns once where one should be there.
 
     Not in each worker again: the process that has started them says it for all.
     """
@@ -187,9 +218,12 @@ def _fastest() -> Engine:
         why_not = candidate.why_not()
         if why_not is None:
             try:
-                return _tested(name)
+                engine = _tested(name)
             except EngineUnavailableError as error:
                 _warn(f"{error}; going on with the next one")
+                continue
+            seconds = _race(name) if candidate.races else {}
+            return _tested(min(seconds, key=seconds.__getitem__)) if seconds else engine
         elif why_not == _NOT_BUILT and name == "ifma":
             _warn(f"computing with gmpy2, many times slower: {why_not}")
     raise EngineUnavailableError("no engine passed its self-test on this machine")

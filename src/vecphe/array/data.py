@@ -14,6 +14,7 @@ from vecphe.plaintext.format import Format
 from vecphe.plaintext.packing import SlotLayout
 from vecphe.randomness.freshness import Freshness
 from vecphe.randomness.randomizers import RandomizerSource
+from vecphe.randomness.ready import ReadyRandomizers
 from vecphe.serialization import (
     array_from_frame,
     check_storable,
@@ -39,6 +40,7 @@ class ArrayKey:
 
     _context: KeyContext
     _source: RandomizerSource
+    _ready: ReadyRandomizers
 
 
 class ArrayData:
@@ -181,7 +183,7 @@ class ArrayData:
         """The residues to send: these, or a re-randomised copy where they are not fresh and it is wanted."""
         fresh = self._exported or self._freshness.spend()
         if rerandomize and not fresh:
-            return self._key._source.rerandomize(self._residues, n_jobs)
+            return self._key._source.rerandomize(self._residues, n_jobs, self._key._ready)
         self._exported = fresh  # what left as it was at the caller's wish is still not fresh
         return self._residues
 

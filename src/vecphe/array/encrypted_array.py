@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from vecphe.array import functions as array_functions
 from vecphe.array.data import ArrayData
-from vecphe.array.powers import matrix_power, row_products, signed_power, sparse_matrix_power
+from vecphe.array.powers import elementwise_power, matrix_power, row_products, sparse_matrix_power
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
 from vecphe.plaintext.encoding import (
+    GREATEST_DIVISOR,
     UNPACKED,
     as_plain_array,
     exact_fraction_bits,
@@ -38,7 +39,9 @@ class EncryptedArray(ArrayData):
     with broadcasting, ``@`` with plain matrices, `sum`, `mean`, indexing, `reshape` and numpy's functions of the same
     names. Plain operands may be anything that numpy.asarray turns into real numbers, and sparse matrices.
     Packed arrays (several values a ciphertext) support ``+``, ``-``, unary ``-``, plain addition
-    without broadcasting of the encrypted side, multiplication by one integer, and `reshape`.
+    without broadcasting of the encrypted side, ``*`` and ``/`` by one number, and `reshape`. A factor takes of the
+    room that `max_terms` of the encoding gives, an integer as much as its size; to divide by an integer takes none:
+    ``(c1 * n1 + c2 * n2) / (n1 + n2)`` is a weighted mean.
 
     Notes
     -----
@@ -87,11 +90,17 @@ class EncryptedArray(ArrayData):
             raise PlaintextOverflowError(
                 "the result could leave the plaintext's range: "
                 + (
-                    f"the slots hold max_terms = {self.encoding.max_terms} terms; encrypt with a larger max_terms"
+                    f"the slots hold max_terms = {self.encoding.max_terms} times the largest value; "
+                    f"encrypt with a larger max_terms: encoding={self._wider(bound)}"
                     if self.packed
                     else "use a longer key, an encoding with fewer fraction_bits, a smaller max_abs, or fewer products"
                 )
             )
+
+    def _wider(self, bound: int) -> str:
+        """The encoding to type for slots that hold such a bound."""
+        e = self.encoding
+        return f"FixedPoint({e.fraction_bits}, max_abs={e.max_abs!r}, max_terms={-(-bound // e.unit)})"
 
     def _unpacked_only(self, operation: str) -> None:
         if self.packed:
@@ -107,15 +116,26 @@ class EncryptedArray(ArrayData):
         self._unpacked_only(f"broadcasting from {self._shape} to {shape}")
         return self._select(lambda indices: np.broadcast_to(indices, shape))
 
-    def _scaled(self, fraction_bits: int) -> EncryptedArray:
+    @property
+    def _is_of_integers(self) -> bool:
+        """Whether it was encrypted as integers, which factors and divisors may have made fractions of since."""
+        changed = (self._format.fraction_bits, self._format.divisor) != (self.encoding.fraction_bits, 1)
+        return self._format.integer or (not self.encoding.fraction_bits and changed)
+
+    def _finer(self, fraction_bits: int, divisor: int) -> int:
+        """What integers are multiplied with to be at a finer scale."""
+        return (divisor // self._format.divisor) << (fraction_bits - self._format.fraction_bits)
+
+    def _scaled(self, fraction_bits: int, divisor: int = 1) -> EncryptedArray:
         """The same values at a finer scale."""
-        shift = fraction_bits - self._format.fraction_bits
-        if shift == 0:
+        factor = self._finer(fraction_bits, divisor)
+        if factor == 1:
             return self
-        bound = self.bound << shift
+        bound = self.bound * factor
         self._check_bound(bound)
-        powers = self._ring.power_vartime(self._residues, [1 << shift] * self.n_ciphertexts)
-        return self._derive(powers, freshness=self._freshness.spoiled(), fraction_bits=fraction_bits, bound=bound)
+        powers = elementwise_power(self._key._context, self._residues, [factor] * self.n_ciphertexts)
+        freshness = self._freshness.spoiled()
+        return self._derive(powers, None, freshness, fraction_bits=fraction_bits, divisor=divisor, bound=bound)
 
     def __add__(self, other: Any) -> EncryptedArray:
         if isinstance(other, EncryptedArray):
@@ -137,15 +157,14 @@ class EncryptedArray(ArrayData):
             )
         if self._format.layout != other._format.layout:
             raise LayoutMismatchError("arrays of different slot layouts cannot be added; encrypt both the same way")
-        finest = max(self._format.fraction_bits, other._format.fraction_bits)
-        if self.packed and (self._format.fraction_bits != other._format.fraction_bits):
+        if self.packed and self.encoding.fraction_bits != other.encoding.fraction_bits:
             raise LayoutMismatchError("packed arrays of different scale cannot be added; encrypt both the same way")
+        finest = max(self._format.fraction_bits, other._format.fraction_bits)
+        divisor = math.lcm(self._format.divisor, other._format.divisor)
         shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)
-        bound = (self.bound << (finest - self._format.fraction_bits)) + (
-            other.bound << (finest - other._format.fraction_bits)
-        )
-        self._check_bound(bound)
-        left, right = self._scaled(finest), other._under(self._key)._scaled(finest)
+        self._check_bound(self.bound * self._finer(finest, divisor) + other.bound * other._finer(finest, divisor))
+        left, right = self._scaled(finest, divisor), other._under(self._key)._scaled(finest, divisor)
+        bound = left.bound + right.bound
         left, right = left._broadcast(shape), (-right if negative else right)._broadcast(shape)
         return left._derive(
             self._ring.multiply(left._residues, right._residues),
@@ -158,18 +177,21 @@ class EncryptedArray(ArrayData):
 
     def _add_plain(self, values: npt.NDArray[Any], *, negative: bool = False) -> EncryptedArray:
         shape = np.broadcast_shapes(self._shape, values.shape)
-        scale = self._format.fraction_bits
+        scale, divisor = self._format.fraction_bits, self._format.divisor
+        if divisor > 1:  # the integers are those of the values times the divisor
+            self.encoding.check_range(values, "the plain operand x")
+            values = as_plain_array([value * divisor for value in values.ravel().tolist()]).reshape(values.shape)
         if not self.packed:
             # Exact where that takes no more fraction bits than the default encoding has, else rounded.
             scale = max(min(exact_fraction_bits(values), UNPACKED.fraction_bits), scale)
-        elif self._format.integer and exact_fraction_bits(values) > scale:
+        elif self._is_of_integers and exact_fraction_bits(values) > scale:
             raise LayoutMismatchError(
                 "fractions cannot be added to a packed array of integers; encrypt it as floats, or with packed=False"
             )
-        bound = (self.bound << (scale - self._format.fraction_bits)) + unit_at_scale(self.encoding.max_abs, scale)
+        encoding = replace(self.encoding, fraction_bits=scale, max_abs=self.encoding.max_abs * divisor)
+        bound = (self.bound << (scale - self._format.fraction_bits)) + unit_at_scale(encoding.max_abs, scale)
         self._check_bound(bound)
-        target = self._scaled(scale)._broadcast(shape)
-        encoding = replace(self.encoding, fraction_bits=scale)
+        target = self._scaled(scale, divisor)._broadcast(shape)
         integers = encoding.encode(np.broadcast_to(values, shape), "the plain operand x", negative=negative)
         words, offset = self._format.plaintexts(integers)
         residues = self._ring.multiply_plain(target._residues, words, offset)
@@ -207,8 +229,8 @@ class EncryptedArray(ArrayData):
 
     def _multiply(self, factors: npt.NDArray[Any]) -> EncryptedArray:
         bits = exact_fraction_bits(factors)
-        if self.packed and (factors.ndim or bits):
-            self._unpacked_only("a product with anything but one integer")
+        if factors.ndim:
+            self._unpacked_only("a product with anything but one number")
         shape = np.broadcast_shapes(self._shape, factors.shape)
         exponents = integers_at_scale(factors, bits)
         bound = self.bound * max((abs(exponent) for exponent in exponents), default=0)
@@ -219,7 +241,7 @@ class EncryptedArray(ArrayData):
             indices = np.broadcast_to(np.arange(factors.size).reshape(factors.shape), shape).ravel()
             exponents = exponents * count if self.packed else [exponents[i] for i in indices.tolist()]
         return self._derive(
-            signed_power(self._ring, residues, exponents),
+            elementwise_power(self._key._context, residues, exponents),
             shape,
             self._freshness.spoiled(),
             bound=bound,
@@ -231,7 +253,18 @@ class EncryptedArray(ArrayData):
         array_functions.check_no_product(EncryptedArray, other, array_functions.NO_DIVISOR)
         if not array_functions.is_plain(other):
             return NotImplemented
-        return self._multiply(array_functions.reciprocals(array_functions.plain_operand(other, "the divisor x")))
+        divisors = array_functions.plain_operand(other, "the divisor x")
+        if self.packed and not divisors.ndim and divisors and exact_fraction_bits(divisors) == 0:
+            return self._divided(int(divisors))
+        return self._multiply(array_functions.reciprocals(divisors))
+
+    def _divided(self, divisor: int) -> EncryptedArray:
+        """The quotient by an integer: the ciphertexts of a packed array stay, and its scale says the rest."""
+        total = self._format.divisor * abs(divisor)
+        if total >= GREATEST_DIVISOR:
+            raise PlaintextOverflowError("divisors of a packed array that multiply to 2^64 or more; decrypt it before")
+        signed = -self if divisor < 0 else self.copy()
+        return signed._derive(signed._residues, divisor=total, integer=False)
 
     def __rtruediv__(self, other: Any) -> NoReturn:
         raise TypeError(array_functions.NO_DIVISOR)
@@ -277,7 +310,7 @@ class EncryptedArray(ArrayData):
             residues = matrix_power(self._key._context, rows, self._residues, self._shape)
         else:
             residues = sparse_matrix_power(
-                self._ring,
+                self._key._context,
                 starts,
                 sparse.indices.astype(np.intp),
                 flat,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import AnyRing
 from vecphe.system.parallel import Context, joined, map_chunks, part_of
 
-__all__ = ["matrix_power", "row_products", "signed_power", "sparse_matrix_power"]
+__all__ = ["elementwise_power", "matrix_power", "row_products", "signed_power", "sparse_matrix_power"]
 
 _DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
 _MOST_POWERS = 1 << 14  # powers that stand in memory at once in a product by a sparse matrix, if its rows allow it
@@ -33,6 +33,21 @@ def signed_power(ring: AnyRing, batch: Any, exponents: Sequence[int]) -> Any:
         order[negative] = len(exponents) + np.arange(len(negative))
         batch = ring.take(ring.concatenate([batch, inverses]), order)
     return ring.power_vartime(batch, [abs(exponent) for exponent in exponents])
+
+
+def elementwise_power(context: Context, batch: Any, exponents: list[int]) -> Any:
+    """As `signed_power`, shared among workers where it is worth it."""
+    ring = context.ring
+    bits = max((abs(exponent).bit_length() for exponent in exponents), default=0)
+
+    def cut(start: int, stop: int) -> tuple[Any, list[int]]:
+        return part_of(ring, batch, start, stop), exponents[start:stop]
+
+    return joined(ring, _shared(context, _elementwise_power, cut, len(exponents), len(exponents) * bits, bits))
+
+
+def _elementwise_power(context: Context, batch: Any, exponents: list[int]) -> Any:
+    return signed_power(context.ring, batch, exponents)
 
 
 def row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
@@ -114,7 +129,7 @@ def _matrix_power(context: Context, batch: Any, rows: list[list[int]], columns: 
 
 
 def sparse_matrix_power(
-    ring: AnyRing,
+    context: Context,
     starts: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
     entries: Sequence[int],
@@ -122,6 +137,7 @@ def sparse_matrix_power(
     width: int,
 ) -> Any:
     """As `matrix_power`, for a matrix in compressed rows and an encrypted one of `width` columns: a power an entry."""
+    ring = context.ring
     lengths = np.diff(starts)
     place = np.zeros((len(lengths), width), dtype=np.intp)  # where the results are; those of empty rows come first
     parts, done = [ring.ones(1)], 1
@@ -132,7 +148,7 @@ def sparse_matrix_power(
             stored = starts[group][:, np.newaxis] + np.arange(length)
             residues = columns[stored][..., np.newaxis] * width + np.arange(width)
             exponents = [entries[i] for i in np.repeat(stored.ravel(), width).tolist()]
-            powers = signed_power(ring, ring.take(batch, residues.ravel()), exponents)
+            powers = elementwise_power(context, ring.take(batch, residues.ravel()), exponents)
             parts.append(ring.product(powers, len(group), length, width))
             place[group] = done + np.arange(len(group) * width).reshape(len(group), width)
             done += len(group) * width

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vecphe import __version__
-from vecphe.arithmetic import active_engine, available_engines, engine_named, why_not_used
+from vecphe.arithmetic import active_engine, available_engines, engine_named, race_result, why_not_used
 
 __all__ = [
     "Environment",
@@ -125,7 +125,7 @@ def engine_warning(asked: str | None, used: str | None = None) -> str | None:
     used = active_engine().name if used is None else used
     runs = dict(available_engines())
     fast = [*takewhile("gmp".__ne__, runs)]  # what is preferred to it
-    if used in fast or asked == used:
+    if used in fast or asked == used or (race_result() and used == active_engine().name):  # which has won the race
         return None
     reasons = why_not_used()
     for name in sorted((name for name in reasons if name in fast), key=lambda name: runs[name] is not None):

@@ -20,11 +20,14 @@ kernel are until memory is the limit.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.array import EncryptedArray
@@ -32,12 +35,14 @@ from vecphe.bench.matrix import check_range
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, short_keys
 from vecphe.bench.workloads import values as example_values
+from vecphe.errors import VecpheError
+from vecphe.federated import local_learning
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import check_key_length
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint
 from vecphe.plaintext.packing import SlotLayout
 
-__all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "rough_seconds", "side_costs"]
+__all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "learning_seconds", "rough_seconds", "side_costs"]
 
 _MOST = {"clients": 10**6, "values": 10**12, "cores": 4096}
 _BANDWIDTH = (1e-3, 1e6)  # Mbit/s
@@ -47,6 +52,7 @@ _MOST_DECRYPTED = 64  # ciphertexts
 _REPEATS = 5
 _SHORT_KEY = 1024  # bits, for rough estimates: quickly made, and times grow from there
 _GROWTH = 2.6  # like the length of a key to this power
+_ROWS_TRIED, _ROUNDS_TRIED = 40_000, 4  # of learning in the clear
 _VECTORS_HELD = 3  # the sum, the own vector, and their sum
 _T = TypeVar("_T")
 
@@ -209,6 +215,29 @@ def rough_seconds(backend: str, plan: Plan, rounds: int) -> tuple[float, float]:
     side.prepare(rounds * plan.clients, plan.values)
     found, growth = estimate(plan, side_costs(side)), (plan.key_length / short.key_length) ** _GROWTH
     return found.setup * growth, found.round * growth
+
+
+def learning_seconds(
+    X: npt.NDArray[np.float64], y: npt.NDArray[Any], config: Mapping[str, Any], model: Callable[..., Any]
+) -> tuple[float, float]:
+    """Seconds a row of learning in the clear, once (for the scaling) and each round, from short runs on some rows.
+
+    0 where the rows cannot be learned from; the run itself says why.
+    """
+    some = slice(0, _ROWS_TRIED)
+
+    def learn(rounds: int, rows: slice = some) -> None:
+        options = {**config, "n_clients": 1, "n_iter": rounds, "tol": None}
+        local_learning([X[rows]], [y[rows]], X[:1], y[:1], options, names=["a sample"], model=model)
+
+    try:
+        learn(1, slice(0, 2))  # what is done once is done
+        learn(1)
+    except (VecpheError, ValueError):
+        return 0.0, 0.0
+    first, more = (_seconds(partial(learn, rounds), 3) for rounds in (1, 1 + _ROUNDS_TRIED))
+    each, count = max(more - first, 0.0) / _ROUNDS_TRIED, len(X[some])
+    return max(first - each, 0.0) / count, each / count
 
 
 def _costs(plan: Plan, public_key: PublicKey, private_key: PrivateKey, count: int) -> Costs:

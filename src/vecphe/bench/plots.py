@@ -9,13 +9,16 @@ import importlib.util
 import io
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from vecphe.bench.records import TIMED_PHASES, Case, Record, Results
 from vecphe.bench.tables import duration, times
 
-__all__ = ["PLOT_NAMES", "Plot", "check_matplotlib", "draw_all"]
+__all__ = ["FORMS", "PLOT_NAMES", "Plot", "check_matplotlib", "draw_all", "plot_style"]
+
+FORMS = ("png", "svg", "pdf")
 
 # Black, blue and orange of the Okabe-Ito palette: their luminance is 0, 0.15 and 0.43, apart in greyscale too.
 _STYLES: dict[str, dict[str, Any]] = {
@@ -57,8 +60,12 @@ class Plot:
 
     def png(self) -> bytes:
         """The picture as a file."""
+        return self.picture("png")
+
+    def picture(self, form: str) -> bytes:
+        """The picture as a file of one of `FORMS`."""
         file = io.BytesIO()
-        self.figure.savefig(file, format="png", dpi=150)
+        self.figure.savefig(file, format=form, dpi=150)
         return file.getvalue()
 
 
@@ -68,17 +75,23 @@ def check_matplotlib() -> None:
         raise ImportError("a report needs matplotlib: pip install 'vecphe[bench]', or pip install matplotlib")
 
 
+def plot_style() -> AbstractContextManager[None]:
+    """Settings of matplotlib under which all plots are drawn."""
+    import matplotlib as mpl
+
+    style: AbstractContextManager[None] = mpl.rc_context(_SETTINGS)
+    return style
+
+
 def draw_all(results: Results) -> list[Plot]:
     """Every plot that the results have points for; ImportError if matplotlib is missing.
 
     Those of times have an axis each for key lengths, clients and values, if the results have two or more of it.
     """
     check_matplotlib()
-    import matplotlib as mpl
-
     if not results.records:
         return []
-    with mpl.rc_context(_SETTINGS):
+    with plot_style():
         plots = [*(_times(results, *row) for row in _TIMES), _speed_ups(results), _phases(results)]
     return [plot for plot in plots if plot is not None]
 

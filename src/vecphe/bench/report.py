@@ -11,7 +11,7 @@ from vecphe.bench.plots import Plot, draw_all
 from vecphe.bench.records import Record, Results
 from vecphe.bench.tables import COLUMNS, cells
 
-__all__ = ["PAGE", "report_files"]
+__all__ = ["PAGE", "figure_html", "html_page", "report_files"]
 
 PAGE = "index.html"
 
@@ -20,7 +20,7 @@ _PAGE = Template("""<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>vecphe benchmark</title>
+<title>$title</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #111;
   background: #fff; }
@@ -37,8 +37,13 @@ dt { font-weight: 600; float: left; clear: left; width: 8rem; } dd { margin-left
 </style>
 </head>
 <body>
-<h1>vecphe benchmark</h1>
-$warnings
+<h1>$title</h1>
+$body
+</body>
+</html>
+""")
+
+_BENCHMARK = Template("""$warnings
 <dl>
 $environment
 </dl>
@@ -54,9 +59,12 @@ over phe that was measured in turn, in the same process. A tilde marks times tha
 values or clients than the row says. Bytes are those of canonical ciphertexts, a hop and value. Memory is the
 peak of a round beyond what the process had before it.</p>
 $plots
-</body>
-</html>
 """)
+
+
+def html_page(title: str, body: str) -> bytes:
+    """A page of HTML in the style of all reports."""
+    return _PAGE.substitute(title=escape(title), body=body).encode("utf-8")
 
 
 def report_files(results: Results) -> dict[str, bytes]:
@@ -64,7 +72,7 @@ def report_files(results: Results) -> dict[str, bytes]:
     plots = draw_all(results)
     pictures = {f"{plot.name}.png": plot.png() for plot in plots}
     warnings = [*results.warnings, *([] if results.complete else ["The run was interrupted: cases are missing."])]
-    figures = [_figure(plot, picture) for plot, picture in zip(plots, pictures.values(), strict=True)]
+    figures = [figure_html(plot, picture) for plot, picture in zip(plots, pictures.values(), strict=True)]
     parts = {
         "warnings": [f'<p class="warning">{escape(text)}</p>' for text in warnings],
         "environment": _environment(results.records),
@@ -72,11 +80,11 @@ def report_files(results: Results) -> dict[str, bytes]:
         "rows": _rows(results.records),
         "plots": ["<h2>Plots</h2>", *figures] if plots else [],
     }
-    page = _PAGE.substitute({name: "\n".join(lines) for name, lines in parts.items()})
-    return {PAGE: page.encode("utf-8"), **pictures}
+    body = _BENCHMARK.substitute({name: "\n".join(lines) for name, lines in parts.items()})
+    return {PAGE: html_page("vecphe benchmark", body), **pictures}
 
 
-def _figure(plot: Plot, picture: bytes) -> str:
+def figure_html(plot: Plot, picture: bytes) -> str:
     """The title is in the picture, which is a file of its own too."""
     data = base64.b64encode(picture).decode("ascii")
     text, caption = escape(f"{plot.title}. {plot.caption}"), escape(plot.caption)

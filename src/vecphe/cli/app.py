@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from vecphe import __version__
-from vecphe.cli import crypt
+from vecphe.cli import crypt, data_options
 from vecphe.cli.bench import bench
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.cli.roster import roster
@@ -53,6 +54,20 @@ class BackendChoice(str, Enum):
     PACKED = "packed"
     VECTORIZED = "vectorized"
     NAIVE = "naive"
+
+
+class ScaleChoice(str, Enum):
+    """Whether columns are scaled."""
+
+    FEDERATED = "federated"
+    NONE = "none"
+
+
+class TaskChoice(str, Enum):
+    """What is learned."""
+
+    REGRESSION = "regression"
+    CLASSIFICATION = "classification"
 
 
 def run_app() -> int:
@@ -111,11 +126,48 @@ def run(
     eta: Annotated[float, typer.Option(help="Step size.")] = 1.5,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed that cuts the data.")] = 43,
     backend: Annotated[BackendChoice, typer.Option(help="What to run; all compares.")] = BackendChoice.ALL,
-    data: Annotated[Path | None, typer.Option(help="CSV file with a header, instead of the diabetes data.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the CSV file to predict.")] = None,
-    group: Annotated[str | None, typer.Option(help="Column of the CSV file that names each row's hospital.")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CSV with a header, Parquet or .npz, in place of the diabetes data; several are a hospital each."
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column that names each row's hospital.")] = None,
+    features: data_options.Features = None,
+    drop: data_options.Drop = None,
+    categories: data_options.Categories = None,
+    missing: data_options.Missing = data_options.MissingCells.ERROR,
+    sep: data_options.Separator = None,
+    decimal: data_options.Decimal = ".",
+    encoding: data_options.Encoding = None,
+    task: Annotated[TaskChoice | None, typer.Option(help="What to learn; else the target tells.")] = None,
+    scale: Annotated[
+        ScaleChoice | None,
+        typer.Option(help="Scale columns by encrypted means and deviations, or not; federated unless it is our data."),
+    ] = None,
+    l2: Annotated[float, typer.Option("--l2", help="L2 penalty on the weights of standardised columns.")] = 0.0,
+    tol: Annotated[
+        float | None, typer.Option(help="End when the encrypted mean loss is no longer lower by so much.")
+    ] = None,
+    fraction_bits: Annotated[
+        int | None, typer.Option(help="Encode numbers with so many fraction bits, a multiple of 4.")
+    ] = None,
+    max_abs: Annotated[float | None, typer.Option(help="Largest magnitude of a gradient that is encoded.")] = None,
+    max_terms: Annotated[
+        int | None, typer.Option(help="Sums that slots have room for; by default the clients.")
+    ] = None,
+    model_file: Annotated[
+        Path | None, typer.Option("--model", help="Write the federated model, for vecphe predict; - is stdout.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the error a round, alone, pooled and federated: FILE.png, .svg or .pdf.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with tables and that plot into a directory.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results as JSON; - is stdout.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the JSON file if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
     jobs: crypt.Jobs = None,
     engine: crypt.EngineName = None,
@@ -126,47 +178,86 @@ def run(
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, load_shards
-    from vecphe.cli.output import check_writable, write_json
+    from vecphe.cli.learning import LearningFiles
+    from vecphe.cli.output import check_outputs, write_json, write_text
     from vecphe.cli.report import Reporter
+    from vecphe.plaintext.encoding import FixedPoint
 
     with errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         check_key_length(key_length, insecure=insecure)
-        if json_file is not None:
-            check_writable(json_file, force)
-        shards = load_shards(data, target, group, clients, seed)
-        facts = {"data": "diabetes" if data is None else str(data), "seed": seed}
-        config: dict[str, Any] = {
-            "key_length": key_length,
-            "n_iter": iterations,
-            "eta": eta,
-            "insecure": insecure,
-            "n_jobs": jobs,
-            "engine": engine,
-        }
-        if over is None:
-            if topology is not None:
-                raise ValueError("--topology is one of a run over Flower: give --over flower too")
-            comparison = Comparison(shards, backend.value, facts, **config)
-        else:
-            if backend not in (BackendChoice.ALL, BackendChoice.PACKED):
-                raise ValueError(f"over Flower arrays are packed: leave out --backend {backend.value}")
-            from vecphe.cli.over_flower import FlowerComparison, Job
+        pictures = LearningFiles(plot, report, force)
+        check_outputs({"--json": json_file, "--model": model_file, **pictures.paths}, force)
+        options = data_options.table_options(
+            target, group, features, drop, categories, missing, sep=sep, decimal=decimal, encoding=encoding
+        )
+        if options is not None and task is not None:
+            options = replace(options, labels=task is TaskChoice.CLASSIFICATION)
+        shards = load_shards(data or [], options, clients, seed, data_options.say)
+        if topology is not None and over is None:
+            raise ValueError("--topology is one of a run over Flower: give --over flower too")
+        make: Any = Comparison
+        if over is not None:
+            from vecphe.cli.over_flower import FlowerComparison
 
-            path = None if data is None else str(data.resolve())
-            job = Job(len(shards.names), seed, eta, path, target, group)
-            comparison = FlowerComparison(shards, (topology or Topology.RING).value, job, facts, **config)
-    reporter = Reporter(to_stderr=json_file is not None and str(json_file) == "-")
-    with errors_in_one_line(VecpheError), warnings.catch_warnings():
+            way = (topology or Topology.RING).value
+            make = partial(FlowerComparison, way, bool(data), backend not in (BackendChoice.ALL, BackendChoice.PACKED))
+        comparison: Comparison = make(
+            shards,
+            backend.value,
+            {"data": ", ".join(map(str, data)) if data else "diabetes", "seed": seed},
+            None if task is None else task.value,
+            scale=("federated" if data else "none") if scale is None else scale.value,
+            l2=l2,
+            tol=tol,
+            encoding=None if fraction_bits is None else FixedPoint(fraction_bits, max_terms=len(shards.names)),
+            max_abs=max_abs,
+            max_terms=max_terms,
+            missing="mean" if missing is data_options.MissingCells.MEAN else "error",
+            key_length=key_length,
+            n_iter=iterations,
+            eta=eta,
+            insecure=insecure,
+            n_jobs=jobs,
+            engine=engine,
+        )
+    reporter = Reporter(to_stderr="-" in map(str, (json_file, model_file)))
+    with errors_in_one_line(VecpheError, ValueError), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         reporter.print_start(comparison)
         comparison.run(reporter.watching)
     reporter.print_results(comparison)
-    if json_file is not None:
-        with errors_in_one_line(OSError):
+    with errors_in_one_line(OSError, ValueError):
+        if json_file is not None:
             write_json(json_file, comparison.as_dict(), force)
-    if not comparison.models_agree:
-        raise typer.Exit(1)
+        if not comparison.models_agree:
+            raise typer.Exit(1)
+        if model_file is not None:
+            write_text(model_file, comparison.trained.to_json(), force)
+        pictures.write(comparison)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="File of vecphe run --model, or of an estimator's save.")],
+    data: Annotated[Path, typer.Argument(help="File with the columns of the model, as it came.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write; - is the standard output.")] = Path("-"),
+    missing: data_options.Missing = data_options.MissingCells.ERROR,
+    sep: data_options.Separator = None,
+    decimal: data_options.Decimal = ".",
+    encoding: data_options.Encoding = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of each class too.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")] = False,
+) -> None:
+    """Predict the target for rows of a file, with a model that vecphe run wrote."""
+    from vecphe.cli.predict import predict_file
+    from vecphe.data import ReadOptions
+
+    with errors_in_one_line(VecpheError, ValueError, OSError):
+        reading = ReadOptions(sep, decimal, encoding)
+        predict_file(model, data, out, reading, missing=missing.value, probabilities=probabilities, force=force)
 
 
 app.add_typer(bench)

@@ -14,7 +14,7 @@ from vecphe.bench.report import PAGE, report_files
 from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.bench.runner import Runner
 from vecphe.cli.bench_output import BenchReporter
-from vecphe.cli.output import check_writable, write_json
+from vecphe.cli.output import check_writable, make_directory, write_json
 from vecphe.system.files import check_directory, replace_file
 
 __all__ = ["Outputs", "compare_files", "make_matrix", "run_matrix"]
@@ -44,7 +44,7 @@ class Outputs:
                 check_matplotlib()
             except ImportError as error:
                 raise ValueError(f"--report: {error}") from None
-            self._make_directory(self.report)
+            make_directory(self.report, PAGE, self.force)
         for path in files:
             if not path.exists() or path.is_file():  # a device or pipe is written to as it is
                 check_directory(path.resolve().parent)
@@ -58,17 +58,6 @@ class Outputs:
                 raise ValueError(
                     f"{first} and {path} are the same file; give --save, --csv and --report places of their own"
                 )
-
-    def _make_directory(self, directory: Path) -> None:
-        if directory.is_dir():
-            if (directory / PAGE).exists() and not self.force:
-                raise ValueError(f"--report: {directory / PAGE} exists; use --force to replace it")
-        elif directory.exists():
-            raise ValueError(f"--report: {directory} is not a directory")
-        elif not directory.parent.is_dir():
-            raise ValueError(f"--report: {directory.parent} does not exist; create this directory first")
-        directory.mkdir(exist_ok=True)
-        check_directory(directory)
 
     def write(self, results: Results) -> None:
         """Write every file that was asked for, each whole or not at all."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,36 +14,61 @@ import numpy as np
 
 from vecphe import __version__
 from vecphe.arithmetic import engine_for
-from vecphe.bench.estimate import Plan, rough_seconds
+from vecphe.bench.estimate import Plan, learning_seconds, rough_seconds
 from vecphe.bench.records import BACKENDS
 from vecphe.bench.workloads import naive_module
-from vecphe.federated import ProtocolConfig, ProtocolResult, federated_learning, get_data, local_learning
-from vecphe.federated.data import Shards, load_csv, shards_from_table
+from vecphe.cli.outcome import ERRORS, Outcome, constant_form, error_of, quality
+from vecphe.data import Column, Schema, TableOptions
+from vecphe.federated import (
+    ProtocolConfig,
+    ProtocolResult,
+    TrainedModel,
+    federated_learning,
+    get_data,
+    local_learning,
+)
+from vecphe.federated.data import Shards, load_tables, shards_from_table
+from vecphe.federated.tasks import task_of
 
 __all__ = ["Comparison", "load_shards"]
 
 NAIVE_SECONDS = 10.0  # in a comparison the naive side stops after the round that passes this
+_NOT_FOR_NAIVE = dict.fromkeys(("engine", "encoding", "max_abs", "max_terms"))  # phe has its own
 TOLERANCE = 1e-9  # of the largest weight
+
+_DIABETES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 
 # Shows that a backend runs for so many rounds, and is told the number of each that is done.
 Watching = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
-def load_shards(path: Path | None, target: str | None, group: str | None, clients: int | None, seed: int) -> Shards:
-    """The diabetes data, or a CSV file, shared out to clients; raise ValueError for options that do not fit."""
+def load_shards(
+    paths: Sequence[Path], options: TableOptions | None, clients: int | None, seed: int, say: Callable[[str], None]
+) -> Shards:
+    """The diabetes data, or files, shared out to clients; raise ValueError for options that do not fit."""
     n_clients = 5 if clients is None else clients
-    if path is None:
-        if target is not None or group is not None:
-            raise ValueError("--target and --group name columns of a file: give it with --data")
+    if not paths:
+        if options is not None:
+            raise ValueError("options about columns and files need a file: give it with --data")
         X, y, X_test, y_test = get_data(n_clients, seed)
-        return Shards(tuple(f"Hospital {i}" for i in range(1, n_clients + 1)), X, y, X_test, y_test)
-    if target is None:
+        names = tuple(f"Hospital {i}" for i in range(1, n_clients + 1))
+        schema = Schema(tuple(map(Column, _DIABETES)))
+        return Shards(names, [rows[:, :-1] for rows in X], y, X_test[:, :-1], y_test, schema, "progression")
+    if options is None or not options.target:
         raise ValueError("--data needs --target, the name of the column to predict")
-    if group is not None and clients is not None:
-        raise ValueError("--clients and --group exclude each other: with --group, every group is a client")
-    shards = shards_from_table(load_csv(path, target, group), n_clients, seed)
+    if options.group is not None and len(paths) > 1:
+        raise ValueError("several files are a hospital each: give one file with --group, or leave --group out")
+    if clients is not None and (options.group is not None or len(paths) > 1):
+        each = "file" if len(paths) > 1 else "group"
+        raise ValueError(f"--clients does not go with --group or several files: every {each} is a client")
+    table = load_tables(paths, options)
+    for note in table.notes:
+        say(note)
+    shards = shards_from_table(table, n_clients, seed, options.target)
     if len(shards.names) < 3:
-        raise ValueError(f"{path}: the column {group!r} has {len(shards.names)} groups; at least 3 are needed")
+        found = f"{len(paths)} files" if len(paths) > 1 else f"{paths[0]}: the column {options.group!r}"
+        count = "are given" if len(paths) > 1 else f"has {len(shards.names)} groups"
+        raise ValueError(f"{found} {count}; at least 3 are needed")
     return shards
 
 
@@ -56,21 +82,39 @@ class Comparison:
         One, or "all".
     facts : dict
         What else a reader of the results has to know: where the data are from, and how they were cut.
+    task : str, optional
+        "regression" or "classification"; by default the target tells.
     **config
         Options of a run, as in `ProtocolConfig`.
+
+    Attributes
+    ----------
+    task : Task
+    local : ProtocolResult
+        Every client trained alone.
+    pooled : ProtocolResult
+        All rows together, in the clear.
     """
 
-    local: ProtocolResult  # every client trained alone
+    local: ProtocolResult
+    pooled: ProtocolResult
 
-    def __init__(self, shards: Shards, backend: str, facts: dict[str, Any], **config: Any) -> None:
+    def __init__(
+        self, shards: Shards, backend: str, facts: dict[str, Any], task: str | None = None, **config: Any
+    ) -> None:
         self.shards, self.facts = shards, facts
-        self.config = ProtocolConfig.from_mapping({"n_clients": len(shards.names), **config})
+        self.task = task_of([*shards.y, shards.y_test], shards.target, task)
+        self._y, self._y_test = [self.task.numbers(y) for y in shards.y], self.task.numbers(shards.y_test)
+        self.config = ProtocolConfig.from_mapping({"n_clients": len(shards.names), "fit_intercept": True, **config})
         self.engine = engine_for(1 << (self.config.key_length - 1), self.config.engine).name
         self.backends = list(BACKENDS) if backend == "all" else [backend]  # what will run, slowest first
         self.skipped: dict[str, str] = {}  # what will not, and why
         self.results: dict[str, ProtocolResult] = {}
         if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
+        for name in self.backends:  # raises for what does not go together, before anything runs
+            if name != "naive" or backend == "naive":
+                replace(self.config, backend=name, n_jobs=None).named_backend()
         if "naive" in self.backends and naive_module() is None:
             if backend == "naive":
                 raise ValueError("the naive backend needs phe: pip install phe")
@@ -83,25 +127,38 @@ class Comparison:
         return NAIVE_SECONDS if limited else math.inf
 
     def estimates(self) -> dict[str, float]:
-        """Roughly how many seconds each backend will take."""
-        c, length = self.config, self.shards.X[0].shape[1]
-        seconds = {}
+        """Roughly how many seconds each backend will take, and training in the clear: each alone, and pooled."""
+        c, length, rows = self.config, self._length, sum(map(len, self._y))
+        once, each = learning_seconds(self.shards.X[0], self._y[0], vars(c), self.task.model)
+        seconds = {"in the clear": 2 * rows * (once + c.n_iter * each)}
         for name in self.backends:
             plan = Plan(c.n_clients, length, c.key_length, packed=name == "packed", engine=c.engine)
             setup, one_round = rough_seconds(name, plan, c.n_iter)
-            seconds[name] = setup + min(c.n_iter * one_round, one_round + self.limit_of(name))
+            one_round += rows * each
+            seconds[name] = setup + rows * once + min(c.n_iter * one_round, one_round + self.limit_of(name))
         return seconds
+
+    @property
+    def _length(self) -> int:
+        """Numbers that a client sends in a round."""
+        classes = self.task.classes
+        scores = 1 if classes is None or len(classes) == 2 else len(classes)
+        return (len(self.shards.schema.features) + 1) * scores + (self.config.tol is not None)
 
     def run(self, watching: Watching) -> None:
         """Run everything."""
-        s, config = self.shards, vars(self.config)
-        data = (s.X, s.y, s.X_test, s.y_test)
-        self.local = local_learning(*data, config, names=s.names)
+        s, config, model = self.shards, vars(self.config), self.task.model
+        test = (s.X_test, self._y_test)
+        self.local = local_learning(s.X, self._y, *test, config, names=s.names, model=model)
+        rows = [np.concatenate(s.X)], [np.concatenate(self._y)]
+        self.pooled = local_learning(*rows, *test, {**config, "n_clients": 1}, names=["pooled"], model=model)
         for name in self.backends:
-            own = {**config, "backend": name, "engine": None if name == "naive" else self.config.engine}
+            own = {**config, "backend": name, **(_NOT_FOR_NAIVE if name == "naive" else {})}
             with watching(name, self.config.n_iter) as advanced:
                 on_round = self._round_counter(name, advanced)
-                self.results[name] = federated_learning(*data, own, names=s.names, on_round=on_round)
+                self.results[name] = federated_learning(
+                    s.X, self._y, *test, own, names=s.names, model=model, on_round=on_round
+                )
 
     def _round_counter(self, name: str, advanced: Callable[[int], None]) -> Callable[[int], bool]:
         deadline: float | None = None
@@ -115,9 +172,42 @@ class Comparison:
 
         return count
 
-    def mse(self, result: ProtocolResult) -> list[float]:
-        """Errors in the target's own units."""
-        return [mse * self.shards.target_scale**2 for mse in result.mse]
+    @property
+    def longest(self) -> ProtocolResult:
+        """The federated run that is reported: the last of those with the most rounds."""
+        return max(reversed(self.results.values()), key=lambda result: result.n_iter)
+
+    @property
+    def trained(self) -> TrainedModel:
+        """The federated model, in the units of the data."""
+        result = self.longest
+        classes = self.task.classes
+        return TrainedModel.of(self.shards.schema, self.shards.target, classes, result.scalings[0], result.linear())
+
+    def outcome(self) -> Outcome:
+        """Figures on the test rows, of all models."""
+        test = (self.shards.X_test, self._y_test)
+        constant = constant_form(self.task, np.concatenate(self._y), self.shards.X_test.shape[1])
+        forms = [self.longest.linear(), self.pooled.linear(), constant]
+        return Outcome(
+            ERRORS[self.task.name],
+            self.shards.names,
+            [quality(self.task, self.local.linear(client), *test) for client in range(len(self.shards.names))],
+            *(quality(self.task, form, *test) for form in forms),
+        )
+
+    def curves(self) -> dict[str, list[float]]:
+        """Error on the test rows after each round: of each hospital alone, pooled, and federated."""
+        alone = np.moveaxis(self.local.history, 1, 0)
+        names = [f"{name} alone" for name in self.shards.names]
+        lines = [*zip(names, alone, self.local.scalings, strict=True)]
+        lines.append(("pooled in the clear", self.pooled.history[:, 0], self.pooled.scalings[0]))
+        lines.append(("federated", self.longest.history, self.longest.scalings[0]))
+        test = (self.shards.X_test, self._y_test)
+        return {
+            name: [error_of(self.task, scaling.linear(weights), *test) for weights in history]
+            for name, history, scaling in lines
+        }
 
     @property
     def common_iteration(self) -> int:
@@ -143,7 +233,7 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything that is reported, ready for JSON."""
-        c = self.config
+        c, outcome = self.config, self.outcome()
         return {
             "version": __version__,
             "engine": self.engine,
@@ -153,7 +243,16 @@ class Comparison:
             "iterations": c.n_iter,
             "eta": c.eta,
             "jobs": c.n_jobs,
-            "local_mse": self.mse(self.local),
+            "task": self.task.name,
+            "scale": c.scale,
+            "l2": c.l2,
+            **({"local_mse": self.local.mse} if self.task.classes is None else {}),
+            "test": {
+                "alone": outcome.alone,
+                **{name: getattr(outcome, name) for name in ("federated", "pooled", "constant")},
+                "gained": outcome.of(-1),
+                "lost": outcome.of(1),
+            },
             "skipped": self.skipped,
             "backends": {name: self._result_dict(name, result) for name, result in self.results.items()},
             "agreement": {
@@ -167,10 +266,11 @@ class Comparison:
     def _result_dict(self, name: str, result: ProtocolResult) -> dict[str, Any]:
         return {
             "iterations": result.n_iter,
-            "mse": self.mse(result),
+            **({"mse": result.mse} if self.task.classes is None else {}),
             "weights": result.weights[0].tolist(),
             "seconds": result.seconds,
             "seconds_per_iteration": result.seconds_per_round,
+            "online_seconds_per_iteration": result.online_seconds_per_round,
             "speed_up": self.speed_up(name),
             "ciphertexts_per_hop": result.ciphertexts_per_hop,
             "bytes_per_hop": result.bytes_per_hop,

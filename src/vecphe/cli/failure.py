@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
+
+from vecphe.errors import TableError
 
 __all__ = ["errors_in_one_line", "fail", "one_line", "print_error"]
 
@@ -16,7 +19,13 @@ _OPTIONS = {
     "pass insecure=True": "give --insecure",
     "pass force=True": "give --force",
     "n_jobs == 0": "--jobs 0",
+    "scale='none'": "--scale none",
+    "scale='federated'": "--scale federated",
+    "missing='mean'": "--missing mean",
 }
+
+
+_RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
 
 
 def one_line(text: object) -> str:
@@ -25,8 +34,10 @@ def one_line(text: object) -> str:
 
 
 def print_error(error: object) -> None:
-    """Tell an error, or a text, on stderr, in the words of the command line."""
-    print(f"error: {_in_options(one_line(_text(error)))}", file=sys.stderr)
+    """Tell an error, or a text, on stderr, in the words of the command line; a line each of several problems."""
+    lines = error.lines() if isinstance(error, TableError) else [_text(error)]
+    told = [_in_options(one_line(line)) for line in lines]
+    print("error: " + "\n  ".join(told), file=sys.stderr)
 
 
 def _text(error: object) -> object:
@@ -40,7 +51,7 @@ def _text(error: object) -> object:
 def _in_options(text: str) -> str:
     for words, option in _OPTIONS.items():
         text = text.replace(words, option)
-    return text
+    return _RANGE.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
 
 
 def fail(text: object) -> NoReturn:

@@ -10,7 +10,8 @@ import joblib
 from joblib.parallel import get_active_backend
 
 from vecphe import __version__
-from vecphe.arithmetic import active_engine, available_engines, why_not_used
+from vecphe.arithmetic import active_engine, available_engines, race_result, why_not_used
+from vecphe.arithmetic.race import RACE_KEY_LENGTH
 from vecphe.bench.environment import cpu_fields, cpu_model
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 
@@ -37,6 +38,7 @@ def collect_info() -> dict[str, Any]:
         "engine_details": engine.describe(),
         "engines": [{"name": name, "available": why is None, "why_not": why} for name, why in available_engines()],
         "why_not_used": why_not_used(),
+        "race": {"key_length": RACE_KEY_LENGTH, "seconds_per_product": race_result()},
         "cpu": {"model": cpu_model(), "features": _cpu_features(), "cores": joblib.cpu_count()},
         "joblib": {
             "version": joblib.__version__,
@@ -60,6 +62,9 @@ def print_info(facts: dict[str, Any]) -> None:
     print(f"engine details: {', '.join(f'{k} {v}' for k, v in facts['engine_details'].items())}")
     for name, reason in facts["why_not_used"].items():
         print(f"engine {name}: not used, {reason}")
+    if seconds := facts["race"]["seconds_per_product"]:
+        times = ", ".join(f"{name} {1e6 * each:.3g} us" for name, each in seconds.items())
+        print(f"race of engines: {times} a product at {facts['race']['key_length']} bits; the faster one computes")
     cpu, jobs = facts["cpu"], facts["joblib"]
     print(f"cpu: {cpu['model']}, {cpu['cores']} cores, features: {' '.join(cpu['features']) or 'none known'}")
     print(f"joblib: {jobs['version']}, {jobs['backend']}, n_jobs {jobs['n_jobs']}; the engine wants {jobs['workers']}")

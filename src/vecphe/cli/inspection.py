@@ -41,6 +41,7 @@ def facts_of(data: bytes) -> dict[str, Any]:
         "integer": fields.integer,
         "fraction_bits": fields.scale,
         "terms": fields.terms,
+        **({"columns": list(fields.columns)} if fields.columns else {}),
         "ciphertext_bytes": len(fields.ciphertexts),
     }
 

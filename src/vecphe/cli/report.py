@@ -13,6 +13,7 @@ from rich.table import Table
 
 from vecphe.bench.tables import duration
 from vecphe.cli.comparison import Comparison
+from vecphe.cli.outcome import LABELS, Outcome
 from vecphe.federated.clock import PHASES
 
 __all__ = ["WIDEST", "Reporter", "Terminal"]
@@ -67,6 +68,19 @@ class Reporter(Terminal):
         self._say(f"this takes about {duration(sum(estimates.values()), 2)} ({each})")
         if math.isfinite(limit := comparison.limit_of("naive")):
             self._say(f"naive runs as many iterations as fit in {limit:g} s; what is compared is its rate")
+        self._say(self._task_line(comparison))
+
+    @staticmethod
+    def _task_line(comparison: Comparison) -> str:
+        """What is learned, how else that could be where no one chose it, and how columns are scaled."""
+        task, target = comparison.task, comparison.shards.target
+        text = f"{task.name} of {target!r}"
+        if task.classes is not None:
+            text += f", {len(task.classes)} classes"
+            if task.chosen and task.classes.dtype.kind in "iuf":
+                text += " (--task regression if they are numbers)"
+        how = "as they are" if comparison.config.scale == "none" else "scaled by encrypted means and deviations"
+        return f"{text}; columns {how}"
 
     @contextmanager
     def watching(self, backend: str, rounds: int) -> Iterator[Callable[[int], None]]:
@@ -77,18 +91,30 @@ class Reporter(Terminal):
 
     def print_results(self, comparison: Comparison) -> None:
         """Errors by hospital, times by phase, and whether the models agree."""
+        outcome = comparison.outcome()
         self._console.print()
-        self._console.print(self._error_table(comparison))
+        self._console.print(self._error_table(comparison, outcome))
+        self._say(outcome.sentence())
         self._console.print(self._time_table(comparison))
         self._print_agreement(comparison)
 
-    def _error_table(self, comparison: Comparison) -> Table:
-        longest = max(comparison.results.values(), key=lambda result: result.n_iter)
-        columns = ("hospital", "trained alone", f"federated, {longest.n_iter} iterations")
-        table = _table("Mean square error on the test rows", columns)
-        errors = zip(comparison.mse(comparison.local), comparison.mse(longest), strict=True)
-        for name, pair in zip(comparison.shards.names, errors, strict=True):
-            table.add_row(name, *map(_figure, pair))
+    def _error_table(self, comparison: Comparison, outcome: Outcome) -> Table:
+        error, *others = outcome.federated
+        columns = ["hospital", "trained alone", f"federated, {comparison.longest.n_iter} iterations"]
+        for figure in others:
+            columns += [f"{LABELS[figure]} alone", f"{LABELS[figure]} federated"]
+        title = f"{LABELS[error][0].upper()}{LABELS[error][1:]} on the test rows"
+        table = _table(title, [*columns, "against alone"])
+        for name, alone, change in zip(outcome.names, outcome.alone, outcome.changes(), strict=True):
+            pairs = [(figure, model[figure]) for figure in (error, *others) for model in (alone, outcome.federated)]
+            cells = [_FIGURES.get(figure, _share)(value) for figure, value in pairs]
+            verdict = "gained" if name in outcome.of(-1) else "lost" if name in outcome.of(1) else "same"
+            table.add_row(name, *cells, f"{verdict} {abs(change):.1%}")
+        table.add_section()
+        rows = {"all rows pooled, in the clear": outcome.pooled, "constant predictor": outcome.constant}
+        for name, model in rows.items():
+            shares = [cell for figure in others for cell in ("", _share(model[figure]))]
+            table.add_row(name, "", _FIGURES[error](model[error]), *shares, "")
         return table
 
     def _time_table(self, comparison: Comparison) -> Table:
@@ -99,6 +125,7 @@ class Reporter(Terminal):
             table.add_row(phase, *(f"{r.seconds[phase]:.3f}" for r in results.values()))
         table.add_section()
         table.add_row("seconds per iteration", *(f"{r.seconds_per_round:.4f}" for r in results.values()))
+        table.add_row("of these online", *(f"{r.online_seconds_per_round:.4f}" for r in results.values()))
         if "naive" in results and len(results) > 1:
             table.add_row("speed-up per iteration", *(f"{comparison.speed_up(name):.1f}" for name in results))
         table.add_row("ciphertexts per hop", *(str(r.ciphertexts_per_hop) for r in results.values()))
@@ -126,5 +153,18 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     return table
 
 
-def _figure(value: float) -> str:
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
     return f"{value:.2f}" if 0.1 <= abs(value) < 1e7 else f"{value:.5g}"
+
+
+def _log_loss(value: float | None) -> str:
+    return f"{value:.4f}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+_FIGURES = {"mse": _figure, "log_loss": _log_loss}

@@ -18,7 +18,7 @@ from typing import cast
 from vecphe import EncryptedArray, PrivateKey, PublicKey
 from vecphe.arithmetic import engine_for
 from vecphe.errors import InvalidKeyError, SerializationError, VecpheError
-from vecphe.serialization import KEY_FILE_BYTES, frame_from_json
+from vecphe.serialization import KEY_FILE_BYTES, columns_of_frame, frame_from_json
 from vecphe.serialization.frames import MAGIC, Kind, open_frame
 from vecphe.system.files import is_open_to_others, read_file, replace_file
 
@@ -219,8 +219,8 @@ def _private_key(
     return PrivateKey.from_bytes(frame, passphrase=passphrase, insecure=insecure, engine=engine)
 
 
-def read_array(public_key: PublicKey, path: str) -> EncryptedArray:
-    """An encrypted array from a file or stdin, in either form."""
+def read_array(public_key: PublicKey, path: str) -> tuple[EncryptedArray, tuple[str, ...]]:
+    """An encrypted array from a file or stdin, in either form, and the names of its columns, if it has such."""
     name = "standard input" if path == "-" else path
     data = read_input(path, partial(check_frame_start, name=name))
     with naming(name):
@@ -230,7 +230,7 @@ def read_array(public_key: PublicKey, path: str) -> EncryptedArray:
         kind = open_frame(frame, *Kind).kind
         if kind is not Kind.ARRAY:
             raise SerializationError(f"{_CONTENTS[kind]}, not an encrypted file")
-        return EncryptedArray.from_bytes(public_key, frame)
+        return EncryptedArray.from_bytes(public_key, frame), columns_of_frame(frame)
 
 
 def _is_number_of_phe(data: bytes) -> bool:

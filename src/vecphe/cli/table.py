@@ -1,71 +1,75 @@
-"""Plain numbers in files: CSV and .npy, strict on the way in."""
+"""Plain numbers in files: CSV, .npy and .npz, strict on the way in."""
 
 from __future__ import annotations
 
+import csv
 import io
 import math
-from array import array
-from collections.abc import Iterable
-from itertools import chain, islice
+import zipfile
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from gmpy2 import mpz
 
-from vecphe.plaintext.encoding import integer_type
+from vecphe.data import Numbers, ReadOptions, needs_pyarrow
+from vecphe.data.text import check_text_start
 from vecphe.plaintext.format import is_sprawling
 from vecphe.serialization.fields import MAX_DIMENSIONS
-from vecphe.serialization.tables import INTEGER, Row, check_text_start, csv_rows, number_of
+from vecphe.system.memory import check_memory
 
-__all__ = ["check_start", "csv_of_values", "npy_of_values", "parse_values", "place"]
+__all__ = ["check_start", "csv_of_values", "npy_of_values", "parse_values"]
 
 _NPY_MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 _NOT_TEXT = "neither UTF-8 text nor a .npy file"
-_GREATEST_EXACT = 1 << 53  # of the integers that float64 holds without a gap
 
 
-def check_start(start: bytes, name: str) -> None:
+def check_start(start: bytes, name: str, encoding: str | None = None) -> None:
     """Raise ValueError if a file with these first bytes can hold no numbers; it may go on without end."""
     if not start.startswith((_NPY_MAGIC, _ZIP_MAGIC)):
-        check_text_start(start, name, _NOT_TEXT)
+        check_text_start(start, name, _NOT_TEXT, encoding)
 
 
-def place(data: bytes, header: str | None, index: tuple[int, ...]) -> str:
-    """Where the value at an index stood in the data that `parse_values` read, which gave this header."""
-    if data.startswith(_NPY_MAGIC):
-        return f"index {index}"
-    line, column = (*index, 0)[:2]
-    return f"line {line + 1 + (header is not None)}, column {column + 1}"
-
-
-def parse_values(data: bytes, name: str) -> tuple[npt.NDArray[Any], str | None]:
-    """Numbers of a .npy file or of CSV text, told apart by the content.
+def parse_values(data: bytes, name: str, options: ReadOptions | None = None) -> Numbers:
+    """Numbers of a .npy file, of the one array of a .npz file, or of CSV text, told apart by the content.
 
     Parameters
     ----------
     data : bytes
     name : str
         What errors call the file.
-
-    Returns
-    -------
-    values : ndarray
-        Of the shape in the .npy file. CSV: one dimension if there is one column, else two; int64 (or uint64 where
-        only that fits) if every number is an integer, else float64.
-    header : str or None
-        The first line of CSV, if it holds names instead of numbers.
+    options : ReadOptions, optional
+        How CSV is written.
 
     Raises
     ------
     ValueError
-        Naming line and column of what is no finite number.
+        Naming line and column of what is no finite number: TableError where there are several.
+    MissingLibraryError
+        If it is CSV, and what reads it is not installed.
     """
     if data.startswith(_ZIP_MAGIC):
-        raise ValueError(f"{name}: an archive (.npz?); give one array, as numpy.save writes it, or CSV")
+        return Numbers(_parse_npy(_only_member(data, name), name))
     if data.startswith(_NPY_MAGIC):
-        return _parse_npy(data, name), None
-    return _parse_csv(data, name)
+        return Numbers(_parse_npy(data, name))
+    with needs_pyarrow("reading CSV"):
+        from vecphe.data.csv_numbers import csv_numbers
+    return csv_numbers(data, name, options or ReadOptions(), _NOT_TEXT)
+
+
+def _only_member(data: bytes, name: str) -> bytes:
+    """The .npy file in a .npz file that has no other."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if len(members) != 1:
+                raise ValueError(f"{name}: an archive of {len(members)} files (.npz?); give one array")
+            check_memory(members[0].file_size, f"what {name} holds", "give less of it")
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error):
+        raise ValueError(f"{name}: an archive (.npz?) that is damaged; give one array, or CSV") from None
 
 
 def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
@@ -94,81 +98,8 @@ def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
     return values.astype({"b": np.int64, "f": np.float64}.get(dtype.kind, dtype), copy=False)  # type: ignore[no-any-return]
 
 
-def _parse_csv(data: bytes, name: str) -> tuple[npt.NDArray[Any], str | None]:
-    rows = csv_rows(data, name, _NOT_TEXT)
-    line, row = next(rows, (1, []))
-    header = None
-    if row and all(map(_is_name, row)):
-        header = ",".join(row)
-        line, row = next(rows, (0, []))
-        if not line:
-            raise ValueError(f"{name}: a header without numbers")
-    elif row[:1] == [""] and len(row) > 1:
-        raise ValueError(
-            f"{name}, line {line}, column 1: no value; pandas writes an index so: to_csv(index=False, header=False)"
-        )
-    elif not row:
-        raise ValueError(f"{name}: empty; give numbers, as CSV or .npy")
-    floats, integers = _numbers(chain([(line, row)], rows), name)
-    values = np.frombuffer(floats)
-    if integers is not None:
-        # Floats hold them exactly as long as none is large; else they are read once more.
-        again = islice(csv_rows(data, name), 0 if header is None else 1, None)
-        exact = (int(cell) for _, row in again for cell in row)
-        values = values.astype(np.int64) if integers is np.float64 else np.fromiter(exact, integers, len(floats))
-    return values if len(row) == 1 else values.reshape(-1, len(row)), header
-
-
-def _numbers(rows: Iterable[Row], name: str) -> tuple[array[float], type[np.generic] | None]:
-    """All numbers as floats, and the narrowest type that holds them exactly if all are integers."""
-    floats = array("d")
-    width = first = least = greatest = 0
-    all_integers, inexact = True, ""
-    for line, row in rows:
-        width, first = width or len(row), first or line
-        if not row:
-            raise ValueError(f"{name}, line {line}: empty")
-        if len(row) != width:
-            raise ValueError(
-                f"{name}, line {line}: {len(row)} values, but line {first} has {width}; "
-                "write a decimal point, and a comma between values"
-            )
-        for column, cell in enumerate(row, 1):
-            place = f"{name}, line {line}, column {column}"
-            floats.append(number_of(cell, place))
-            if not INTEGER.fullmatch(cell):
-                all_integers = False
-            elif abs(value := int(cell)) > _GREATEST_EXACT:
-                inexact = inexact or place
-                least, greatest = min(least, value), max(greatest, value)
-    if not all_integers and inexact:
-        raise ValueError(
-            f"{inexact}: an integer beyond 2^53, which is rounded in a table with fractions; "
-            "write it with a decimal point if you want that, or encrypt the integers on their own"
-        )
-    if not all_integers:
-        return floats, None
-    if not inexact:
-        return floats, np.float64
-    return floats, _integer_type(least if least else min(floats), greatest, name)
-
-
-def _is_name(cell: str) -> bool:
-    """Whether a cell may be a column's name; what starts like a number is a mistake in one."""
-    return bool(cell) and (cell[0].isalpha() or cell[0] == "_") and cell.lower() not in ("nan", "inf", "infinity")
-
-
-def _integer_type(least: float, greatest: int, name: str) -> type[np.generic]:
-    if max(-least, greatest) >= 1 << 64:
-        raise ValueError(
-            f"{name}: integers beyond 64 bits; in Python, "
-            "PublicKey.encrypt(x, encoding=FixedPoint(0, max_abs=2**128)) takes them"
-        )
-    return integer_type(least, greatest)
-
-
-def csv_of_values(values: npt.NDArray[Any]) -> bytes:
-    """Lines of CSV, one a row, in digits that give the same numbers again.
+def csv_of_values(values: npt.NDArray[Any], columns: Sequence[str] = ()) -> bytes:
+    """Lines of CSV, one a row, in digits that give the same numbers again, below the names of columns, if any.
 
     Raises
     ------
@@ -182,7 +113,10 @@ def csv_of_values(values: npt.NDArray[Any]) -> bytes:
     rows = values.tolist() if values.ndim == 2 else [[value] for value in values.ravel().tolist()]
     # Python limits the digits of its own integers, gmpy2 does not.
     digits = str if values.dtype != object else lambda value: mpz(value).digits()
-    return "".join(",".join(map(digits, row)) + "\n" for row in rows).encode("ascii")
+    header = io.StringIO()
+    if columns:
+        csv.writer(header, lineterminator="\n").writerow(columns)
+    return "".join([header.getvalue(), *(",".join(map(digits, row)) + "\n" for row in rows)]).encode()
 
 
 def npy_of_values(values: npt.NDArray[Any]) -> bytes:

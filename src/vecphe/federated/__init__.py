@@ -31,6 +31,8 @@ from vecphe.federated.parties import Client, Party, Server
 from vecphe.federated.protocol import Message, ProtocolConfig, ProtocolResult, federated_learning, local_learning
 from vecphe.federated.ring import RoundDone, run_rounds
 from vecphe.federated.rounds import Contribution, Ledger, RingRound, Run
+from vecphe.federated.scaling import ColumnTotals, LinearForm, Scaling
+from vecphe.federated.trained import TrainedModel
 
 if TYPE_CHECKING:
     from vecphe.federated.estimator import FederatedLinearRegression, FederatedLogisticRegression
@@ -39,6 +41,7 @@ __all__ = [
     "Backend",
     "CallableModel",
     "Client",
+    "ColumnTotals",
     "Contribution",
     "DecryptionKey",
     "EncryptedVector",
@@ -47,6 +50,7 @@ __all__ = [
     "FederatedLogisticRegression",
     "GradientModel",
     "Ledger",
+    "LinearForm",
     "LinearRegression",
     "LogisticRegression",
     "Message",
@@ -60,7 +64,9 @@ __all__ = [
     "RoundDone",
     "Rows",
     "Run",
+    "Scaling",
     "Server",
+    "TrainedModel",
     "VectorizedBackend",
     "decrypt_vector",
     "encrypt_vector",

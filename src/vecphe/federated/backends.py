@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,13 +20,14 @@ import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, SerializationError
-from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey
+from vecphe.federated.interface import Backend, DecryptionKey, EncryptedVector, EncryptionKey, Encryptor
 from vecphe.federated.rounds import Contribution
 from vecphe.interop import from_phe, to_phe
 from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import PublicNumbers, check_key_length
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint, Floats, as_plain_array
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.randomness.ready import ReadyRandomizers, batch_size
 
 __all__ = ["NaiveBackend", "PackedBackend", "VectorizedBackend", "backend_named"]
 
@@ -74,6 +76,10 @@ class _NaiveKey(EncryptionKey, backends=["naive"]):
         self.public_key = public_key
         self.n = public_key.n
         self.fingerprint = PublicNumbers(public_key.n).fingerprint
+
+    @property
+    def exact_integers(self) -> tuple[int, int]:
+        return 52, 0  # an exponent of 0 for each, where that of a float would tell its size
 
     def prepare(self, n_vectors: int, length: int) -> None:
         """Nothing: phe computes every randomizer from scratch."""
@@ -210,13 +216,30 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
         self._packed = packed
         self._n_jobs = n_jobs
 
+    def for_party(self) -> _ArrayEncryptor:
+        return _ArrayEncryptor(self)
+
+    @cached_property
+    def _slots(self) -> int:
+        return SlotLayout.for_key(self._encoding, self.key_length).slots if self._packed else 1
+
+    def n_ciphertexts(self, length: int) -> int:
+        """Of a vector of so many values."""
+        return -(-length // self._slots)
+
+    @property
+    def exact_integers(self) -> tuple[int, int]:
+        return min(self._encoding.unit.bit_length() - 1, 52), self._encoding.fraction_bits
+
     def prepare(self, n_vectors: int, length: int) -> None:
-        slots = SlotLayout.for_key(self._encoding, self.key_length).slots if self._packed else 1
-        self.public_key.prepare(n_vectors * -(-length // slots))
+        self.public_key.prepare(n_vectors * self.n_ciphertexts(length))
 
     def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
-        array = self.public_key.encrypt(values, packed=self._packed, encoding=self._encoding, n_jobs=self._n_jobs)
-        return _ArrayVector(self, array)._recorded((self.run.contribution(),))
+        return self.encrypt_under(values, self.public_key._ready)._recorded((self.run.contribution(),))
+
+    def encrypt_under(self, values: npt.NDArray[Any], ready: ReadyRandomizers) -> _ArrayVector:
+        """Encrypt under randomizers that are ready as far as they go, and leave the record to the caller."""
+        return _ArrayVector(self, self.public_key._encrypt(values, self._packed, self._encoding, self._n_jobs, ready))
 
     def _frames(self) -> tuple[bytes, bytes]:
         return self.public_key.to_bytes(), self.encrypt(np.empty(0)).array.to_bytes()
@@ -233,9 +256,32 @@ class _ArrayKey(EncryptionKey, backends=["vectorized", "packed"]):
 
     def _vector_from_bytes(self, data: bytes) -> _ArrayVector:
         array = EncryptedArray.from_bytes(self.public_key, data)
-        if array.ndim != 1 or array.packed != self._packed or array.encoding != self._encoding:
+        format = array.format
+        as_encrypted = not format.layout or (format.fraction_bits, format.divisor) == (self._encoding.fraction_bits, 1)
+        if array.ndim != 1 or array.packed != self._packed or array.encoding != self._encoding or not as_encrypted:
             raise LayoutMismatchError("not a vector, or encrypted in another way than this key does")
         return _ArrayVector(self, array)
+
+
+class _ArrayEncryptor(Encryptor):
+    def __init__(self, key: _ArrayKey) -> None:
+        super().__init__(key)
+        self._array_key = key
+        context = key.public_key._context
+        self._full = context.engine.tuning.full_batch
+        self._ready = ReadyRandomizers(context.ring)
+
+    def make_ready(self, n_vectors: int, length: int) -> None:
+        if not n_vectors:
+            self._ready.clear()
+            return
+        each, ready = self._array_key.n_ciphertexts(length), len(self._ready)
+        if ready < each < self._full:  # vectors of more have batches that are large enough
+            count = batch_size(each * n_vectors - ready, self._full)
+            self._array_key.public_key._make_ready(count, self._ready)
+
+    def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
+        return self._array_key.encrypt_under(values, self._ready)
 
 
 class _ArrayPrivateKey(DecryptionKey):
@@ -255,6 +301,7 @@ class _ArrayBackend(Backend):
         self.encoding = encoding
         self.n_jobs = n_jobs
         self.engine = engine
+        self._by_name = False  # which is how a range is given, too
 
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
         _, private_key = generate_keypair(key_length, insecure=insecure, engine=self.engine)
@@ -262,11 +309,21 @@ class _ArrayBackend(Backend):
 
     def key_of(self, public_key: PublicKey) -> EncryptionKey:
         """A public key that was made or read elsewhere, with this way to encrypt."""
-        return _ArrayKey(self.name, public_key, self.encoding, self.packed, self.n_jobs)
+        key = _ArrayKey(self.name, public_key, self.encoding, self.packed, self.n_jobs)
+        key.wider_range = self._wider_range()
+        return key
 
     def keys_of(self, private_key: PrivateKey) -> tuple[EncryptionKey, DecryptionKey]:
         """The pair of a private key that was made or read elsewhere."""
         return self.key_of(private_key.public_key), _ArrayPrivateKey(private_key, self.n_jobs)
+
+    def _wider_range(self) -> str:
+        """What to type for a range that is 32 times as wide."""
+        wider = int(max(self.encoding.max_abs * 32, 32))
+        if self._by_name:
+            return f"max_abs={wider}"
+        encoding = f"FixedPoint({self.encoding.fraction_bits}, max_abs={wider}, max_terms={self.encoding.max_terms})"
+        return f"backend={type(self).__name__}(encoding={encoding})"
 
 
 class VectorizedBackend(_ArrayBackend):
@@ -322,7 +379,14 @@ class PackedBackend(_ArrayBackend):
 
 
 def backend_named(
-    backend: str | Backend, n_clients: int = 255, n_jobs: int | None = None, engine: str | None = None
+    backend: str | Backend,
+    n_clients: int = 255,
+    n_jobs: int | None = None,
+    engine: str | None = None,
+    *,
+    encoding: FixedPoint | None = None,
+    max_abs: float | None = None,
+    max_terms: int | None = None,
 ) -> Backend:
     """The backend of that name; a backend is returned as it is.
 
@@ -336,6 +400,12 @@ def backend_named(
         Workers for encryption and decryption.
     engine : str, optional
         Name of the engine that computes; see `PublicKey`.
+    encoding : FixedPoint, optional
+        How numbers become integers; else the default of the backend.
+    max_abs : real number, optional
+        Largest magnitude that is accepted, in place of the encoding's.
+    max_terms : int, optional
+        How many vectors may be summed, in place of the encoding's; only "packed" needs to know.
 
     Returns
     -------
@@ -343,19 +413,46 @@ def backend_named(
 
     Raises
     ------
+    TypeError
+        If the encoding is no FixedPoint.
     ValueError
-        If there is no such backend, it is "naive" and phe is not installed, or an engine is named where the backend
-        is "naive" or an instance.
+        If there is no such backend, it is "naive" and phe is not installed, an engine or a part of an encoding is named
+        where the backend is "naive" or an instance, or the range is none.
     """
+    ranges = {"encoding": encoding, "max_abs": max_abs, "max_terms": max_terms}
+    given = [name for name, value in ranges.items() if value is not None]
     if isinstance(backend, Backend):
         if engine is not None:
             raise ValueError("a backend has its engine already: make it with one, as PackedBackend(engine=...)")
+        if given:
+            raise ValueError(
+                f"a backend has its encoding already: leave out {given[0]}, and make the backend with one, as "
+                "PackedBackend(encoding=FixedPoint(...))"
+            )
         return backend
-    if backend == "packed":
-        return PackedBackend(max_terms=n_clients, n_jobs=n_jobs, engine=engine)
-    if backend == "vectorized":
-        return VectorizedBackend(n_jobs=n_jobs, engine=engine)
     if backend == "naive":
         _refuse_engine(engine)
+        if given:
+            raise ValueError(f"the naive backend encodes as phe does: leave out {given[0]}")
         return NaiveBackend(_imported_phe())
-    raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized or naive, or pass a Backend")
+    default = {"packed": FixedPoint(max_terms=n_clients), "vectorized": UNPACKED}.get(backend)
+    if default is None:
+        raise ValueError(f"no backend is called {backend!r}; choose packed, vectorized or naive, or pass a Backend")
+    chosen = _ranged(default if encoding is None else encoding, max_abs, max_terms)
+    made: _ArrayBackend
+    if backend == "packed":
+        made = PackedBackend(n_jobs=n_jobs, encoding=chosen, engine=engine)
+    else:
+        made = VectorizedBackend(n_jobs=n_jobs, encoding=chosen, engine=engine)
+    made._by_name = True
+    return made
+
+
+def _ranged(encoding: FixedPoint, max_abs: float | None, max_terms: int | None) -> FixedPoint:
+    if not isinstance(encoding, FixedPoint):
+        raise TypeError(f"encoding must be a FixedPoint, not {type(encoding).__name__}")
+    changes = {name: value for name, value in (("max_abs", max_abs), ("max_terms", max_terms)) if value is not None}
+    try:
+        return replace(encoding, **changes)  # type: ignore[arg-type]
+    except TypeError as error:  # for a text where a number belongs, as all options of a run
+        raise ValueError(str(error)) from None

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vecphe.data import Schema, Table, TableOptions, read_table
 from vecphe.federated.checks import checked_int
 from vecphe.federated.parties import SERVER_NAME
 from vecphe.plaintext.encoding import Floats
-from vecphe.serialization.tables import Row, check_text_start, csv_rows, number_of
-from vecphe.system.files import read_file
 
 __all__ = [
     "Shards",
@@ -24,15 +21,14 @@ __all__ = [
     "equal_blocks",
     "get_data",
     "load_csv",
-    "scale_features",
+    "load_tables",
     "shards_from_table",
-    "standardize",
 ]
 
 
 _TEST_ROWS = 50  # of the 442 rows of the diabetes data
-_LONGEST_NAME = 80  # characters of a group, which is shown as its client's name
-_TEST_SHARE = 5  # one row in so many is a test row of a CSV file
+_TEST_SHARE = 5  # one row in so many is a test row of a file
+Rows = npt.NDArray[np.int64]
 
 
 def equal_blocks(n_rows: int, n_clients: int) -> list[slice]:
@@ -94,111 +90,45 @@ def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats]
     return [X_train[rows] for rows in blocks], [y_train[rows] for rows in blocks], X[test_rows], y[test_rows]
 
 
-def standardize(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Centre columns on 0 and scale them to variance 1; a constant column is only centred.
-
-    Parameters
-    ----------
-    values : ndarray
-        Shape (rows, ...).
-
-    Returns
-    -------
-    standardized : ndarray
-        Of the same shape.
-    mean, scale : ndarray
-        ``values = standardized * scale + mean``.
-
-    Raises
-    ------
-    ValueError
-        If the variance of a column is not finite.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = np.mean(values, axis=0), np.std(values, axis=0)
-    if not np.isfinite(scale).all():
-        raise ValueError("the values are too large to standardise: their variance is not finite; scale them first")
-    scale = np.where(scale > 0, scale, 1.0)
-    return (values - mean) / scale, mean, scale
-
-
-def scale_features(values: Floats) -> Floats:
-    """Standardised features, divided by the root of their number, and a column of ones.
-
-    The division bounds the largest eigenvalue of ``X.T @ X / rows`` by 1 however the features are correlated, so
-    that gradient descent converges for every step size below 2.
-
-    Parameters
-    ----------
-    values : ndarray
-        Shape (rows, features).
-
-    Returns
-    -------
-    ndarray
-        Shape (rows, features + 1).
-    """
-    scaled = standardize(values)[0] / math.sqrt(values.shape[1])
-    return np.column_stack([scaled, np.ones(len(scaled))])
-
-
-@dataclass(frozen=True)
-class Table:
-    """A CSV file: features, target and, where asked for, the group of every row.
-
-    Attributes
-    ----------
-    features : tuple of str
-        Names of the columns of `X`.
-    X : ndarray
-        Shape (rows, features), float64.
-    y : ndarray
-        Shape (rows,), float64.
-    groups : tuple of str or None
-        Name of the group of each row.
-    """
-
-    features: tuple[str, ...]
-    X: Floats
-    y: Floats
-    groups: tuple[str, ...] | None
-
-
 @dataclass(frozen=True)
 class Shards:
-    """Rows shared out to clients, and the test rows.
+    """Rows shared out to clients, and the test rows, all as they came.
 
     Attributes
     ----------
     names : tuple of str
         One for each client.
     X, y : list of ndarray
-        Rows and targets of each client.
+        Rows, float64, and targets of each client, numbers or labels.
     X_test, y_test : ndarray
         Test rows and their targets.
-    target_scale : float
-        What an error in `y` is multiplied with to be in the target's own units.
+    schema : Schema
+        Names of the columns of X.
+    target : str
     """
 
     names: tuple[str, ...]
     X: list[Floats]
-    y: list[Floats]
+    y: list[npt.NDArray[Any]]
     X_test: Floats
-    y_test: Floats
-    target_scale: float = 1.0
+    y_test: npt.NDArray[Any]
+    schema: Schema
+    target: str
 
 
-def load_csv(path: str | Path, target: str, group: str | None = None) -> Table:
-    """Read a CSV file with a header line; every column but `target` and `group` is a feature.
+def load_csv(path: str | Path, target: str, group: str | None = None, **options: Any) -> Table:
+    """Read one file with named columns; every column but `target` and `group` is a feature.
 
     Parameters
     ----------
     path : str or Path
-        UTF-8, with or without byte order mark, lines ended by LF or CRLF.
+        CSV, Parquet or .npz.
     target : str
         Column to predict.
     group : str, optional
-        Column that names each row's client. It may hold text; no other column may.
+        Column that names each row's client.
+    **options
+        As in `TableOptions`.
 
     Returns
     -------
@@ -206,98 +136,34 @@ def load_csv(path: str | Path, target: str, group: str | None = None) -> Table:
 
     Raises
     ------
+    TableError
+        With everything that is wrong with the file.
     ValueError
-        If the file is not such a table; the message names line and column, and shows no cell.
+        If it is no such file, or the options are none.
     OSError
-        If the file cannot be read.
+        If it cannot be read.
     """
-    name = str(path)
-    rows = csv_rows(read_file(path, check=partial(check_text_start, name=name)), name)
-    _, header = next(rows, (1, []))
-    if not any(header):
-        raise ValueError(f"{name}: the file is empty; its first line must name the columns")
-    try:
-        places = _checked_header(header, target, group)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-    return _table(places, rows, target, group, name)
+    return load_tables([path], TableOptions(target=target, group=group, **options))
 
 
-def _table(places: dict[str, int], rows: Iterable[Row], target: str, group: str | None, name: str) -> Table:
-    names = [name for name in places if name != group]
-    columns = [places[name] for name in names]
-    groups: list[str] = []
-    values = array("d")  # as they come: rows of text take many times their length
-    for line, row in rows:
-        if not row:
-            continue
-        if len(row) != len(places):
-            raise ValueError(f"{name}: line {line} has {len(row)} cells, but the header has {len(places)}")
-        if group is not None:
-            groups.append(_group_name(row[places[group]], f"{name}: column {group!r}, line {line}"))
-        values.extend(_number(row[column], f"{name}: line {line}, column {column + 1}") for column in columns)
-    if not values:
-        raise ValueError(f"{name}: there is no row below the header")
-    table = np.frombuffer(values).reshape(-1, len(columns))
-    at = names.index(target)
-    names.remove(target)
-    return Table(
-        tuple(names), np.delete(table, at, axis=1), table[:, at].copy(), None if group is None else tuple(groups)
-    )
+def load_tables(paths: Sequence[str | Path], options: TableOptions) -> Table:
+    """Read one file of rows, or one of each hospital; as `load_csv`."""
+    return read_table([str(path) for path in paths], replace(options, reserved=(SERVER_NAME,)))
 
 
-def _checked_header(header: Sequence[str], target: str, group: str | None) -> dict[str, int]:
-    """The place of each column by its name. Where a header is missing, the names are values: none is shown."""
-    places: dict[str, int] = {}
-    for column, name in enumerate(header):
-        if not name:
-            raise ValueError(f"column {column + 1} has no name; pandas writes an index so: to_csv(index=False)")
-        if not name.isprintable():
-            raise ValueError(f"the name of column {column + 1} is not printable")
-        if name in places:
-            raise ValueError(f"the header has a name twice, in columns {places[name] + 1} and {column + 1}")
-        places[name] = column
-    for wanted in (target,) if group is None else (target, group):
-        if wanted not in places:
-            hint = "; cells must be separated by commas" if len(header) == 1 else ""
-            raise ValueError(f"there is no column {wanted!r} among the {len(header)} that line 1 names{hint}")
-    if target == group:
-        raise ValueError(f"the column {target!r} cannot be both target and group")
-    if len(header) - (1 if group is None else 2) < 1:
-        raise ValueError("no column is left to be a feature")
-    return places
-
-
-def _group_name(name: str, place: str) -> str:
-    if not name or not name.isprintable():
-        raise ValueError(f"{place}: the name of the group is empty or not printable")
-    if len(name) > _LONGEST_NAME:
-        raise ValueError(f"{place}: the name of the group is longer than {_LONGEST_NAME} characters")
-    if name == SERVER_NAME:
-        raise ValueError(f"{place}: {SERVER_NAME!r} is the name of the party with the private key")
-    return name
-
-
-def _number(cell: str, place: str) -> float:
-    try:
-        return number_of(cell, place)
-    except ValueError as error:
-        raise ValueError(f"{error}; drop such columns and rows, or name the column as the group") from None
-
-
-def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
-    """Standardise a table, hold out every fifth row at random for testing, and share out the rest.
-
-    The statistics are those of the whole table, which this simulation has at hand; parties of a real run have to
-    agree on a scaling beforehand.
+def shards_from_table(table: Table, n_clients: int, seed: int = 43, target: str = "y") -> Shards:
+    """Hold out a fifth of the rows of a table at random for testing, and share out the rest.
 
     Parameters
     ----------
     table : Table
     n_clients : int
-        Number of equal blocks; not used if the table has groups, which then are the clients.
+        Number of equal blocks; not used if the table has groups, which then are the clients, and each of which holds
+        out a fifth of its own rows.
     seed : int
         Seed of the permutation of the rows.
+    target : str
+        Name of the column to predict.
 
     Returns
     -------
@@ -306,34 +172,39 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43) -> Shards:
     Raises
     ------
     ValueError
-        If a client would have no row to train on.
+        If there is no row to test on, or a client would have none to train on.
     """
     order = np.random.RandomState(seed).permutation(len(table.y))
-    n_test = len(order) // _TEST_SHARE
-    if not n_test:
-        raise ValueError(f"{len(order)} rows are too few; at least {_TEST_SHARE} are needed")
-    test, train = order[:n_test], order[n_test:]
-    X = scale_features(table.X)
-    y, _, scale = standardize(table.y)
-    members = _members(table, train, n_clients)
+    members, test = _in_blocks(order, n_clients) if table.groups is None else _by_groups(order, table.groups)
+    if not len(test):
+        own = "" if table.groups is None else " of one hospital"
+        raise ValueError(f"{len(order)} rows are too few; at least {_TEST_SHARE}{own} are needed")
+    X, y = table.X, table.y
     return Shards(
         names=tuple(members),
         X=[X[rows] for rows in members.values()],
         y=[y[rows] for rows in members.values()],
         X_test=X[test],
         y_test=y[test],
-        target_scale=float(scale),
+        schema=table.schema,
+        target=target,
     )
 
 
-def _members(table: Table, train: npt.NDArray[np.int64], n_clients: int) -> dict[str, npt.NDArray[np.int64]]:
-    if table.groups is None:
-        blocks = equal_blocks(len(train), n_clients)
-        return {f"Hospital {i}": train[rows] for i, rows in enumerate(blocks, 1)}
-    members: dict[str, list[int]] = {name: [] for name in table.groups}
-    for row in train.tolist():
-        members[table.groups[row]].append(row)
-    for number, rows in enumerate(members.values(), 1):
-        if not rows:
-            raise ValueError(f"group {number} of {len(members)} has too few rows: none is left beside the test rows")
-    return {name: np.array(rows) for name, rows in members.items()}
+def _in_blocks(order: Rows, n_clients: int) -> tuple[dict[str, Rows], Rows]:
+    """Rows of each client and test rows, the first of these."""
+    n_test = len(order) // _TEST_SHARE
+    train = order[n_test:]
+    blocks = equal_blocks(len(train), n_clients)
+    return {f"Hospital {i}": train[rows] for i, rows in enumerate(blocks, 1)}, order[:n_test]
+
+
+def _by_groups(order: Rows, groups: Sequence[str]) -> tuple[dict[str, Rows], Rows]:
+    """Rows of each group and test rows, some of each group that has enough."""
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(groups))}
+    numbers = np.array([number_of[name] for name in groups])
+    sorted_rows = order[np.argsort(numbers[order], kind="stable")]
+    of_groups = np.split(sorted_rows, np.cumsum(np.bincount(numbers))[:-1])
+    held_out = [rows[: len(rows) // _TEST_SHARE] for rows in of_groups]
+    kept = [rows[len(rows) // _TEST_SHARE :] for rows in of_groups]
+    return dict(zip(number_of, kept, strict=True)), np.concatenate(held_out)

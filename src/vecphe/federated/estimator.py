@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import chain, count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,16 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from vecphe.data.schema import Column, Schema
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
 from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
 from vecphe.federated.protocol import ProtocolResult, federated_learning
 from vecphe.federated.rounds import SERVER_NAME
+from vecphe.federated.scaling import LinearForm
+from vecphe.federated.trained import TrainedModel
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
-from vecphe.plaintext.encoding import Floats
+from vecphe.plaintext.encoding import FixedPoint, Floats
 
 __all__ = ["FederatedLinearRegression", "FederatedLogisticRegression"]
 
@@ -39,6 +43,12 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         insecure: bool = False,
         n_jobs: int | None = None,
         engine: str | None = None,
+        scale: str = "none",
+        l2: float = 0.0,
+        tol: float | None = None,
+        encoding: FixedPoint | None = None,
+        max_abs: float | None = None,
+        max_terms: int | None = None,
     ) -> None:
         self.n_clients = n_clients
         self.key_length = key_length
@@ -48,26 +58,59 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         self.insecure = insecure
         self.n_jobs = n_jobs
         self.engine = engine
+        self.scale = scale
+        self.l2 = l2
+        self.tol = tol
+        self.encoding = encoding
+        self.max_abs = max_abs
+        self.max_terms = max_terms
 
     def _run(
         self, X: Floats, y: Floats, groups: npt.ArrayLike | None, model: Callable[[Rows, float], GradientModel]
-    ) -> Floats:
-        """Run the protocol; the weights, those of the intercept last."""
+    ) -> LinearForm:
+        """Run the protocol; the model in the units of the data."""
         members = self._members(X, groups)
-        rows = np.column_stack([X, np.ones(len(X))])
-        config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members)}
+        config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members), "fit_intercept": True}
         self.result_: ProtocolResult = federated_learning(
-            [rows[own] for own in members.values()],
+            [X[own] for own in members.values()],
             [y[own] for own in members.values()],
-            rows,
+            X,
             y,
             config,
             names=list(members),
             model=model,
         )
         self.n_iter_ = self.result_.n_iter
-        weights: Floats = self.result_.weights[0]
-        return weights
+        return self.result_.linear()
+
+    def _trained(self) -> TrainedModel:
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", [f"x{place}" for place in range(self.n_features_in_)])
+        schema = Schema(tuple(Column(str(name)) for name in names))
+        return TrainedModel.of(schema, "y", getattr(self, "classes_", None), self.result_.scalings[0], self._linear)
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the model as a file of docs/format.md, for `vecphe predict` and `TrainedModel.load`.
+
+        Its columns have the names that a data frame gave them, else "x0" and so on; its target is called "y".
+
+        Parameters
+        ----------
+        path : str or Path
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels of the classes are no texts, numbers or booleans.
+        FileExistsError, OSError
+        """
+        self._trained().save(path, force=force)
+
+    def to_sklearn(self) -> Any:
+        """A plain `LinearRegression` or `LogisticRegression` of scikit-learn with these coefficients."""
+        return self._trained().to_sklearn()
 
     def _members(self, X: npt.NDArray[np.float64], groups: npt.ArrayLike | None) -> dict[str, Any]:
         """Rows of each client."""
@@ -110,6 +153,19 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         Workers for encryption and decryption, as joblib counts them.
     engine : str, default=None
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    scale : {"none", "federated"}, default="none"
+        With "federated" all clients scale by the same means and deviations, of encrypted totals, and count by their
+        rows; every `eta` below 2 then suits, whatever the columns are, and the model is that of the pooled rows.
+    l2 : float, default=0.0
+        Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
+    tol : float, default=None
+        End the run when the mean loss of the clients, encrypted like gradients, is no longer lower by so much.
+    encoding : FixedPoint, default=None
+        How numbers become integers; None is the backend's default. A backend that is no name has its own.
+    max_abs : float, default=None
+        Largest magnitude that is accepted, in place of the encoding's.
+    max_terms : int, default=None
+        How many vectors may be summed, in place of the encoding's: at least the number of clients.
 
     Attributes
     ----------
@@ -143,9 +199,9 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         """
         _refuse_masks(X=X, y=y, groups=groups)
         features, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weights = self._run(features, targets, groups, LinearRegression)
-        self.coef_: Floats = weights[:-1]
-        self.intercept_ = float(weights[-1])
+        self._linear = self._run(features, targets, groups, LinearRegression)
+        self.coef_: Floats = self._linear.coefficients
+        self.intercept_ = float(self._linear.intercept)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -157,15 +213,14 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         """Predictions for rows, shape (rows,)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        predictions: npt.NDArray[np.float64] = rows @ self.coef_ + self.intercept_
-        return predictions
+        return self._linear.scores(rows)
 
 
 class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type: ignore[misc]
     """Logistic regression, of two classes or more, by gradient descent on encrypted gradients.
 
     All parties run in this process: it shows what the protocol computes, and how fast, on data at hand. The classes
-    are known to all clients; not every client needs rows of each. There is no regularisation.
+    are known to all clients; not every client needs rows of each.
 
     Parameters
     ----------
@@ -186,6 +241,19 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         Workers for encryption and decryption, as joblib counts them.
     engine : str, default=None
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    scale : {"none", "federated"}, default="none"
+        With "federated" all clients scale by the same means and deviations, of encrypted totals, and count by their
+        rows; every `eta` below 2 then suits, whatever the columns are, and the model is that of the pooled rows.
+    l2 : float, default=0.0
+        Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
+    tol : float, default=None
+        End the run when the mean loss of the clients, encrypted like gradients, is no longer lower by so much.
+    encoding : FixedPoint, default=None
+        How numbers become integers; None is the backend's default. A backend that is no name has its own.
+    max_abs : float, default=None
+        Largest magnitude that is accepted, in place of the encoding's.
+    max_terms : int, default=None
+        How many vectors may be summed, in place of the encoding's: at least the number of clients.
 
     Attributes
     ----------
@@ -229,9 +297,9 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         if len(self.classes_) < 2:
             raise ValueError("y has only one class; at least two classes are needed to tell apart")
         model = partial(LogisticRegression, n_classes=len(self.classes_))
-        weights = np.atleast_2d(self._run(features, numbers.astype(np.float64), groups, model).T)
-        self.coef_: Floats = weights[:, :-1]
-        self.intercept_: Floats = weights[:, -1]
+        self._linear = self._run(features, numbers.astype(np.float64), groups, model)
+        self.coef_: Floats = np.atleast_2d(self._linear.coefficients.T)
+        self.intercept_: Floats = np.atleast_1d(self._linear.intercept)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -243,8 +311,7 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         """Scores of rows: of the second of two classes, shape (rows,), or of all classes, shape (rows, classes)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        scores: Floats = rows @ self.coef_.T + self.intercept_
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        return self._linear.scores(rows)
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
         """Probabilities of the classes, shape (rows, classes)."""

@@ -34,6 +34,7 @@ __all__ = [
     "DecryptionKey",
     "EncryptedVector",
     "EncryptionKey",
+    "Encryptor",
     "decrypt_vector",
     "encrypt_vector",
     "sum_encrypted_vectors",
@@ -223,6 +224,7 @@ class EncryptionKey(ABC):
     backend: str
     n: int
     fingerprint: str
+    wider_range: str = ""  # what who makes the key has to type for a range that takes larger numbers
 
     _readers: ClassVar[dict[str, type[EncryptionKey]]] = {}
 
@@ -292,6 +294,15 @@ class EncryptionKey(ABC):
         """Bits of n."""
         return self.n.bit_length()
 
+    def for_party(self) -> Encryptor:
+        """What one party encrypts its vectors with."""
+        return Encryptor(self)
+
+    @property
+    def exact_integers(self) -> tuple[int, int]:
+        """(bits, scale): all integers v below 2^bits in magnitude are encrypted exactly, as ``v * 2**-scale``."""
+        raise TypeError(f"keys of the backend {self.backend} do not say which integers they encrypt exactly")
+
     @abstractmethod
     def prepare(self, n_vectors: int, length: int) -> None:
         """Do now what the encryption of `n_vectors` vectors of `length` values can have done beforehand."""
@@ -299,6 +310,29 @@ class EncryptionKey(ABC):
     @abstractmethod
     def encrypt(self, values: npt.NDArray[Any]) -> EncryptedVector:
         """Encrypt a vector of numbers; what the key gives is recorded as a contribution of its run."""
+
+
+class Encryptor:
+    """What one party encrypts its vectors with: the key, and randomizers of its own where its backend makes some ahead.
+
+    Parameters
+    ----------
+    key : EncryptionKey
+    """
+
+    def __init__(self, key: EncryptionKey) -> None:
+        self.key = key
+
+    def make_ready(self, n_vectors: int, length: int) -> None:
+        """See that the randomizers of the next vector are there, of `n_vectors` to come of `length` values.
+
+        They are made in batches that use the engine fully, and no more of them than the vectors to come need. With
+        none to come those that are left are dropped.
+        """
+
+    def encrypt(self, values: npt.NDArray[Any]) -> EncryptedVector:
+        """As the key's; which contribution it is the party records."""
+        return self.key.encrypt(values)
 
 
 class DecryptionKey(ABC):

@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ __all__ = [
     "probabilities",
     "real_copy",
 ]
+
+_LEAST_SHARE = 2.0**-60  # that a loss counts: a probability that rounds to 0 has no logarithm
 
 
 class Model(Protocol):
@@ -52,10 +54,15 @@ class Model(Protocol):
         """Learn from the mean of all parties' updates."""
 
 
-def real_copy(owner: str, values: Any, name: str) -> Floats:
-    """An own copy as float64; errors name the owner."""
+def real_copy(owner: str, values: Any, name: str, *, missing: bool = False) -> Floats:
+    """An own copy as float64, in which NaN may stand where values are missing; errors name the owner."""
+    absent = np.isnan(values) if missing and isinstance(values, np.ndarray) and values.dtype.kind == "f" else None
     try:
-        return as_plain_array(values, name).astype(np.float64, copy=False)
+        if absent is None:
+            return as_plain_array(values, name).astype(np.float64, copy=False)
+        copy: Floats = as_plain_array(values, name, absent).astype(np.float64, copy=False)
+        copy[absent] = np.nan
+        return copy
     except (TypeError, InvalidPlaintextError) as error:
         raise type(error)(f"{owner}: {error}") from None
 
@@ -82,8 +89,12 @@ class Rows:
     y: Floats
 
     @classmethod
-    def checked(cls, name: str, X: Any, y: Any, suffix: str = "") -> Rows:
+    def checked(
+        cls, name: str, X: Any, y: Any, suffix: str = "", *, intercept: bool = False, missing: bool = False
+    ) -> Rows:
         """Own copies of a party's rows and targets; errors call them by its name, and ``X`` and ``y`` with the suffix.
+
+        With `intercept` a column of ones follows those of X; with `missing` X may hold NaN where a value is missing.
 
         Raises
         ------
@@ -93,7 +104,8 @@ class Rows:
             If they are empty, of other than two and one dimensions, of different length or (InvalidPlaintextError)
             not finite.
         """
-        rows, targets = real_copy(name, X, f"X{suffix}"), real_copy(name, y, f"y{suffix}")
+        rows = real_copy(name, X, f"X{suffix}", missing=missing)
+        targets = real_copy(name, y, f"y{suffix}")
         if rows.ndim != 2 or targets.shape != rows.shape[:1]:
             raise ValueError(
                 f"{name}: X{suffix} must have shape (rows, features) and y{suffix} shape (rows,), "
@@ -101,7 +113,7 @@ class Rows:
             )
         if not rows.size:
             raise ValueError(f"{name} has no data: X{suffix} has shape {rows.shape}")
-        return cls(rows, targets)
+        return cls(np.column_stack([rows, np.ones(len(rows))]) if intercept else rows, targets)
 
     @property
     def n_features(self) -> int:
@@ -123,10 +135,19 @@ class GradientModel(ABC):
     ----------
     weights : ndarray
         Zeros at first.
+    penalties : ndarray or float
+        What is added to the gradient of the loss, a weight: an L2 penalty. Broadcasts to the weights.
+    share : float
+        What the own loss counts: 1, or rows over the mean of all clients' rows, so that the mean over the clients is
+        that over all rows.
     """
+
+    scales_target: ClassVar[bool] = False  # whether the targets are numbers that scaling centres
 
     def __init__(self, rows: Rows, eta: float = 0.01) -> None:
         self.X, self.y, self.eta = rows.X, rows.y, eta
+        self.penalties: Floats | float = 0.0
+        self.share = 1.0
         self.weights: Floats = np.zeros(self._shape())
 
     def _shape(self) -> tuple[int, ...]:
@@ -139,13 +160,29 @@ class GradientModel(ABC):
     def _targets(self, y: Floats) -> Floats:
         return y
 
+    def _residuals(self) -> Floats:
+        """Predictions for the own rows, less the targets: one pass over X."""
+        return self.predict(self.X) - self._targets(self.y)
+
+    def _slope(self, residuals: Floats) -> Floats:
+        # In this order, and not X.T @ residuals, which reads X across.
+        gradient: Floats = (residuals.T @ self.X).T / len(self.X) + self.penalties * self.weights
+        return gradient * self.share
+
+    def _mean_loss(self, residuals: Floats) -> float:
+        return float(np.mean(residuals**2)) / 2
+
     def gradient(self) -> Floats:
         """Gradient of the mean loss over the own rows, of the shape of the weights; it may not be finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            residuals = self.predict(self.X) - self._targets(self.y)
-            # In this order, and not X.T @ residuals, which reads X across.
-            gradient: Floats = (residuals.T @ self.X).T / len(self.X)
-        return gradient
+            return self._slope(self._residuals())
+
+    def gradient_and_loss(self) -> tuple[Floats, float]:
+        """Both of one look at the rows; the loss has the penalty in it."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            residuals = self._residuals()
+            penalty = float(np.sum(self.penalties * self.weights**2)) / 2
+            return self._slope(residuals), (self._mean_loss(residuals) + penalty) * self.share
 
     def step(self, gradient: Floats, eta: float) -> None:
         """Change the weights by ``-eta * gradient``.
@@ -178,6 +215,8 @@ class GradientModel(ABC):
 
 class LinearRegression(GradientModel):
     """Least squares: half the mean square error is the loss, and weights have shape (features,)."""
+
+    scales_target = True
 
     def predict(self, X: Floats) -> Floats:
         """Predicted targets, shape (rows,)."""
@@ -213,6 +252,18 @@ class LogisticRegression(GradientModel):
         if self.n_classes == 2:
             return y
         return np.asarray(y[:, np.newaxis] == np.arange(self.n_classes), dtype=np.float64)
+
+    def _residuals(self) -> Floats:
+        if self.n_classes == 2:
+            return super()._residuals()
+        residuals = self.predict(self.X)
+        residuals[np.arange(len(self.y)), self.y.astype(np.intp)] -= 1  # no matrix of ones and zeros a round
+        return residuals
+
+    def _mean_loss(self, residuals: Floats) -> float:
+        # What is missing to 1 at the true class, where alone a residual is negative (with two classes: of either sign).
+        missing = np.abs(residuals) if residuals.ndim == 1 else -residuals.min(axis=1)
+        return float(-np.mean(np.log(np.maximum(1 - missing, _LEAST_SHARE))))
 
     def predict(self, X: Floats) -> Floats:
         """Probabilities: of class 1, shape (rows,), or of each of more than 2 classes, shape (rows, n_classes)."""

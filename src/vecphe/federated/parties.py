@@ -6,6 +6,7 @@ import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from vecphe.federated.interface import (
     Backend,
     EncryptedVector,
     EncryptionKey,
+    Encryptor,
     decrypt_vector,
     sum_encrypted_vectors,
 )
@@ -33,7 +35,7 @@ from vecphe.federated.models import (
 )
 from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
-from vecphe.plaintext.encoding import Floats, as_plain_array
+from vecphe.plaintext.encoding import FixedPoint, Floats, as_plain_array
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 
@@ -77,6 +79,11 @@ class Party:
         self.clock = PhaseClock()
         self._party = secrets.token_hex(16)  # which it keeps when it is renamed or copied
         self._shapes: list[tuple[int, ...]] | None = None  # of the arrays it sent last
+        self._to_come = 0
+        self._encryptor: Encryptor | None = None  # for as long as contributions are to come
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_encryptor": None}  # a copy makes randomizers of its own
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, 'name', None)!r})"
@@ -125,6 +132,31 @@ class Party:
         self._shapes = [array.shape for array in arrays]
         return flat
 
+    def expect(self, n_rounds: int) -> None:
+        """Say how many contributions are to come, so that randomizers are made ahead of them, in full batches.
+
+        Parameters
+        ----------
+        n_rounds : int
+            The next contribution included. With 0 the party drops those that it has left.
+        """
+        self._to_come = n_rounds
+        if self._encryptor is not None and (not n_rounds or self._encryptor.key is not self.pubkey):
+            self._encryptor.make_ready(0, 0)
+            self._encryptor = None
+
+    def _encrypted(self, pubkey: EncryptionKey, update: Floats) -> EncryptedVector:
+        """The update encrypted, with the randomizers of coming rounds made beforehand if there are any."""
+        if not self._to_come:
+            with self.clock.measure("encrypt"):
+                return pubkey.encrypt(update)
+        if self._encryptor is None:
+            self._encryptor = pubkey.for_party()
+        with self.clock.measure("randomizers"):
+            self._encryptor.make_ready(self._to_come, update.size)
+        with self.clock.measure("encrypt"):
+            return self._encryptor.encrypt(update)
+
     def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
         """The own update encrypted, added to what the predecessor sent.
 
@@ -154,12 +186,12 @@ class Party:
             check_instance("sum_to", sum_to, EncryptedVector)
         update = self._flat_update()
         try:
-            with self.clock.measure("encrypt"):
-                own = self.pubkey.encrypt(update)._recorded((contribution,))
+            own = self._encrypted(self.pubkey, update)._recorded((contribution,))
         except (InvalidPlaintextError, PlaintextOverflowError) as error:
+            wider = self.pubkey.wider_range or "ask who made the key for one with a larger max_abs"
             raise ProtocolError(
-                f"{self.name}: its {self._sends} cannot be encoded; scale the data or lower eta, or give the backend "
-                "an encoding with a larger max_abs. It sent nothing"
+                f"{self.name}: its {self._sends} cannot be encoded, a magnitude is beyond the range; scale the data, "
+                f"lower eta, or take a wider range: {wider}. It sent nothing"
             ) from error
         if sum_to is None:
             return own
@@ -188,10 +220,10 @@ class Party:
         if self._shapes is None:
             raise ProtocolError(f"{self.name} has sent nothing yet that this could be the mean of")
         with self.clock.measure("step"), self._named():
-            flat = self._received(mean, (sum(math.prod(shape) for shape in self._shapes),))
-            ends = np.cumsum([math.prod(shape) for shape in self._shapes])[:-1]
-            parts = zip(np.split(flat, ends), self._shapes, strict=True)
-            self.model.apply([part.reshape(shape) for part, shape in parts])
+            ends = list(accumulate(map(math.prod, self._shapes)))
+            flat = self._received(mean, (ends[-1],))
+            parts = zip([0, *ends], ends, self._shapes, strict=False)
+            self.model.apply([flat[start:end].reshape(shape) for start, end, shape in parts])
         self.round += 1
 
     def _received(self, values: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
@@ -221,6 +253,8 @@ class Client(Party):
         Makes the model of the checked rows and the step size: a `GradientModel`.
     eta : float
         Step size for the means of a run; `gradient_step` and `fit` take their own.
+    sends_loss : bool
+        Send the loss of the own rows behind the gradient: its mean tells when to stop.
 
     Attributes
     ----------
@@ -241,8 +275,10 @@ class Client(Party):
         *,
         model: Callable[[Rows, float], GradientModel] = LinearRegression,
         eta: float = 0.01,
+        sends_loss: bool = False,
     ) -> None:
         super().__init__(name, model(Rows.checked(name, X, y), eta), pubkey)
+        self.sends_loss = sends_loss
 
     @classmethod
     def of_rows(
@@ -253,10 +289,12 @@ class Client(Party):
         *,
         model: Callable[[Rows, float], GradientModel] = LinearRegression,
         eta: float = 0.01,
+        sends_loss: bool = False,
     ) -> Client:
         """A client of rows that were checked and copied before."""
         client = cls.__new__(cls)
         Party.__init__(client, name, model(rows, eta), pubkey)
+        client.sends_loss = sends_loss
         return client
 
     @property
@@ -296,9 +334,17 @@ class Client(Party):
             self.model.step(flat.reshape(shape), eta)
 
     def _flat_update(self) -> Floats:
-        gradient = self.compute_gradient()  # which checks it
-        self._shapes = [gradient.shape]
-        return gradient.ravel()
+        if not self.sends_loss:
+            gradient = self.compute_gradient()  # which checks it
+            self._shapes = [gradient.shape]
+            return gradient.ravel()
+        with self.clock.measure("gradient"):
+            gradient, loss = self.model.gradient_and_loss()
+            flat = np.append(gradient, loss)
+        if not np.isfinite(flat).all():
+            raise self._not_finite()
+        self._shapes = [gradient.shape, ()]
+        return flat
 
     def compute_gradient(self) -> Floats:
         """Gradient of the model's loss on the own rows; for the linear model ``X.T @ (X @ w - y) / rows``.
@@ -335,6 +381,10 @@ class Server:
         Decrypt sums of fewer than 3 clients too.
     engine : str, optional
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    encoding : FixedPoint, optional
+        How numbers become integers; a backend that is no name has its own.
+    max_abs, max_terms : number, optional
+        Range and number of sums, in place of those of the encoding.
 
     Attributes
     ----------
@@ -357,11 +407,15 @@ class Server:
         *,
         unsafe_few_clients: bool = False,
         engine: str | None = None,
+        encoding: FixedPoint | None = None,
+        max_abs: float | None = None,
+        max_terms: int | None = None,
     ) -> None:
         check_bool("insecure", insecure)
         self.clock = PhaseClock()
+        made = backend_named(backend, engine=engine, encoding=encoding, max_abs=max_abs, max_terms=max_terms)
         with self.clock.measure("keygen"):
-            self.pubkey, self.privkey = backend_named(backend, engine=engine).generate_keys(key_length, insecure)
+            self.pubkey, self.privkey = made.generate_keys(key_length, insecure)
         self.ledger = Ledger(self.pubkey.run, unsafe_few_clients)
 
     def change_members(self, members: Sequence[str] | int) -> None:

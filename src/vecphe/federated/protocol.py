@@ -19,16 +19,17 @@ import numpy.typing as npt
 
 from vecphe.arithmetic import engine_for
 from vecphe.errors import ProtocolError
-from vecphe.federated.backends import backend_named
-from vecphe.federated.checks import check_bool, checked_int
+from vecphe.federated.backends import PackedBackend, backend_named
+from vecphe.federated.checks import check_bool, check_positive, checked_int
 from vecphe.federated.clock import PHASES, PhaseClock
 from vecphe.federated.interface import Backend, EncryptionKey
 from vecphe.federated.models import GradientModel, LinearRegression, Rows
-from vecphe.federated.parties import Client, Server
-from vecphe.federated.ring import ring_pass, run_rounds
+from vecphe.federated.parties import Client, Party, Server
+from vecphe.federated.ring import Record, ring_pass, run_rounds
 from vecphe.federated.rounds import check_client_count, checked_names
+from vecphe.federated.scaling import ColumnTotals, LinearForm, Scaling, check_columns
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
-from vecphe.plaintext.encoding import Floats
+from vecphe.plaintext.encoding import FixedPoint, Floats
 from vecphe.system.parallel import effective_jobs
 
 __all__ = [
@@ -40,6 +41,9 @@ __all__ = [
     "ring_pass",
     "run_rounds",
 ]
+
+SCALES = ("none", "federated")
+_PATIENCE = 5  # rounds without a better loss
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,26 @@ class ProtocolConfig:
         How often a round is started anew, with fresh encryptions and the same members, when a client is lost.
     engine : str or None
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
+    scale : {"none", "federated"}
+        With "federated" a round before the first adds up count, sum and sum of squares of each column, encrypted, and
+        all clients scale by the same mean and deviation; a column of ones is appended for the intercept, and gradients
+        count by rows, so that the model is that of the pooled rows. With "none" columns stay as they are, and every
+        client counts the same.
+    l2 : float
+        Penalty: ``l2 / 2`` times the sum of the squared weights of standardised columns, the intercept apart, is added
+        to the loss. With ``scale="none"`` the weights are those of the columns as they are.
+    fit_intercept : bool
+        Append a column of ones with ``scale="none"`` too.
+    tol : float or None
+        Clients send their loss too, encrypted, and the run ends after 5 rounds without one whose mean loss is
+        lower by `tol` than the best before. None: all rounds are run, and no loss is sent.
+    missing : {"error", "mean"}
+        With "mean" NaN in X stands for a missing value, and the mean of all clients, of the round of the scaling, is
+        filled in: how many values a column has is sent too, encrypted.
+    encoding : FixedPoint or None
+        How numbers become integers; None is the backend's default. A backend that is no name has its own.
+    max_abs, max_terms : number or None
+        Largest magnitude, and how many vectors may be summed, in place of those of the encoding.
     """
 
     n_clients: int = 5
@@ -79,18 +103,54 @@ class ProtocolConfig:
     record_transcript: bool = False
     max_restarts: int = 1
     engine: str | None = None
+    scale: str = "none"
+    l2: float = 0.0
+    fit_intercept: bool = False
+    tol: float | None = None
+    missing: str = "error"
+    encoding: FixedPoint | None = None
+    max_abs: float | None = None
+    max_terms: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in {"n_clients": 1, "key_length": 1, "n_iter": 1, "max_restarts": 0}.items():
             object.__setattr__(self, name, checked_int(name, getattr(self, name), least))
-        for name in ("insecure", "record_transcript"):
+        for name in ("insecure", "record_transcript", "fit_intercept"):
             check_bool(name, getattr(self, name))
-        if isinstance(self.eta, bool) or not isinstance(self.eta, (int, float, np.number)):
-            raise ValueError(f"eta must be a number, not {self.eta!r}")
-        if not (math.isfinite(self.eta) and self.eta > 0):
-            raise ValueError(f"eta must be positive and finite, not {self.eta!r}")
+        check_positive("eta", self.eta)
+        check_positive("l2", self.l2, or_zero=True)
+        if self.tol is not None:
+            check_positive("tol", self.tol, or_zero=True)
+        if self.scale not in SCALES:
+            raise ValueError(f"scale must be {' or '.join(map(repr, SCALES))}, not {self.scale!r}")
+        if self.missing not in ("error", "mean"):
+            raise ValueError(f"missing must be 'error' or 'mean', not {self.missing!r}")
+        if self.missing == "mean" and self.scale != "federated":
+            raise ValueError("missing='mean' fills in the means that scale='federated' finds; set both")
         effective_jobs(self.n_jobs)  # raises for what joblib does not take
         engine_for(1, self.engine)  # raises for one that does not run
+
+    def named_backend(self) -> Backend:
+        """The backend, with room for the sums of all clients.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is none such, or it has no room.
+        """
+        given = {name: getattr(self, name) for name in ("encoding", "max_abs", "max_terms")}
+        backend = backend_named(self.backend, self.n_clients, self.n_jobs, self.engine, **given)
+        if isinstance(backend, PackedBackend) and backend.encoding.max_terms < self.n_clients:
+            raise ValueError(
+                f"max_terms={backend.encoding.max_terms} has no room for {self.n_clients} clients: "
+                f"max_terms={self.n_clients}"
+            )
+        return backend
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether a column of ones follows the columns of the data."""
+        return self.fit_intercept or self.scale != "none"
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any] | None) -> ProtocolConfig:
@@ -111,10 +171,11 @@ class Message:
     round : int
         From 1; 0 is before the first round.
     sender, receiver : str
-    kind : {"public-key", "encrypted-sum", "mean-gradient"}
+    kind : {"public-key", "encrypted-sum", "column-totals", "mean-gradient"}
     payload : bytes
         What there is to learn from it: big-endian modulus, concatenated little-endian ciphertexts, or little-endian
-        float64.
+        float64: of a round of scaling the totals of the columns over all clients, divided by the number of clients,
+        digit by digit; else the mean gradient, followed by the mean loss where that is sent.
     """
 
     round: int
@@ -136,19 +197,24 @@ class ProtocolResult:
     Attributes
     ----------
     mse : list of float
-        Mean square error of each client's model on the test rows.
+        Mean square error of each client's model on the test rows, in the units of the targets.
     weights : ndarray
-        Shape (clients, features).
+        Shape (clients, features): for the columns as they were scaled, that of the intercept last.
     history : ndarray
-        Shape (rounds, features): the shared model after every round; no rounds for local learning.
+        Shape (rounds, features): the shared model after every round; for local learning (rounds, clients, features).
     n_iter : int
-        Rounds that were run.
+        Rounds that were run, that of the scaling apart.
     seconds : dict of str to float
-        Wall-clock time by phase: keygen, setup, gradient, encrypt, add, decrypt, step; all parties together.
+        Wall-clock time by phase: keygen, setup, gradient, randomizers, encrypt, add, decrypt, step; all parties
+        together. The phase randomizers is what a party can do while it waits for others.
     ciphertexts_per_hop, bytes_per_hop : int
         What one client sends to the next in a round.
     transcript : tuple of Message
         Every message, if the run was to record them.
+    scalings : tuple of Scaling
+        What each client scaled its rows by: in a federated run all by the same.
+    losses : tuple of float
+        Mean loss of all clients before the step of each round, if `tol` was set.
     """
 
     mse: list[float]
@@ -159,12 +225,23 @@ class ProtocolResult:
     ciphertexts_per_hop: int = 0
     bytes_per_hop: int = 0
     transcript: tuple[Message, ...] = ()
+    scalings: tuple[Scaling, ...] = ()
+    losses: tuple[float, ...] = ()
+
+    def linear(self, client: int = 0) -> LinearForm:
+        """The model of a client in the units of the data."""
+        return self.scalings[client].linear(self.weights[client])
 
     @property
     def seconds_per_round(self) -> float:
         """Time of one round, without the phases keygen and setup."""
         once = self.seconds["keygen"] + self.seconds["setup"]
         return (sum(self.seconds.values()) - once) / self.n_iter
+
+    @property
+    def online_seconds_per_round(self) -> float:
+        """The same without the randomizers that were made ahead of their rounds."""
+        return self.seconds_per_round - self.seconds["randomizers"] / self.n_iter
 
 
 class _Transcript:
@@ -195,14 +272,21 @@ class _Data:
 
     @classmethod
     def checked(
-        cls, X: Sequence[Any], y: Sequence[Any], X_test: Any, y_test: Any, n_clients: int, names: Sequence[str] | None
+        cls,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        X_test: Any,
+        y_test: Any,
+        options: ProtocolConfig,
+        names: Sequence[str] | None,
     ) -> _Data:
         """Raise for everything that can be wrong with the data."""
-        if not len(X) == len(y) == n_clients:
-            raise ValueError(f"n_clients is {n_clients}, but there are {len(X)} blocks X and {len(y)} blocks y")
+        if not len(X) == len(y) == options.n_clients:
+            raise ValueError(f"n_clients is {options.n_clients}, but there are {len(X)} blocks X and {len(y)} blocks y")
         own = zip(_names(len(X), names), X, y, strict=True)
-        shards = {name: Rows.checked(name, X_own, y_own) for name, X_own, y_own in own}
-        test = Rows.checked("the test data", X_test, y_test, "_test")
+        how: dict[str, Any] = {"intercept": options.has_intercept, "missing": options.missing == "mean"}
+        shards = {name: Rows.checked(name, X_own, y_own, **how) for name, X_own, y_own in own}
+        test = Rows.checked("the test data", X_test, y_test, "_test", **how)
         (first, rows), *others = [*shards.items(), ("X_test", test)]
         for name, other in others:
             if other.n_features != rows.n_features:
@@ -210,19 +294,100 @@ class _Data:
         return cls(shards, test)
 
     def clients(
-        self, model: Callable[[Rows, float], GradientModel], eta: float, pubkey: EncryptionKey | None = None
+        self,
+        model: Callable[[Rows, float], GradientModel],
+        options: ProtocolConfig,
+        pubkey: EncryptionKey | None = None,
     ) -> list[Client]:
-        """One for each shard."""
-        return [Client.of_rows(name, rows, pubkey, model=model, eta=eta) for name, rows in self.shards.items()]
+        """One for each shard, with rows and targets as they came."""
+        sends_loss = options.tol is not None
+        return [
+            Client.of_rows(name, rows, pubkey, model=model, eta=options.eta, sends_loss=sends_loss)
+            for name, rows in self.shards.items()
+        ]
 
 
-def _test_errors(clients: Sequence[Client], test: Rows) -> list[float]:
+def _columns(model: GradientModel) -> tuple[Floats, Floats | None]:
+    """What of a model's rows is to be scaled; the column of ones is not."""
+    return model.X[:, :-1], model.y if model.scales_target else None
+
+
+def _unscaled(client: Client, options: ProtocolConfig) -> Scaling:
+    return Scaling.none(client.X.shape[1] - options.has_intercept, options.has_intercept)
+
+
+def _rescale(client: Client, scaling: Scaling, options: ProtocolConfig, n_clients: int) -> None:
+    """Let a client learn from its rows as they are scaled, in place."""
+    model = client.model
+    scaling.apply(model.X, model.y if model.scales_target else None)
+    model.penalties = scaling.penalties(options.l2, model.weights.ndim) if options.l2 else 0.0
+    if scaling.rows is not None:
+        model.share = len(model.X) * n_clients / scaling.rows
+
+
+def _federated_scaling(
+    server: Server, clients: list[Client], options: ProtocolConfig, unsafe_drop_clients: bool, record: Record
+) -> tuple[list[Client], Scaling]:
+    """The round of the scaling: who is left after it, and what all scale by."""
+    if options.scale == "none":
+        return clients, _unscaled(clients[0], options)
+    grid, missing = server.pubkey.exact_integers, options.missing == "mean"
+    models = [ColumnTotals(*_columns(client.model), len(clients), grid, missing) for client in clients]
+    parties = [Party(client.name, model, server.pubkey) for client, model in zip(clients, models, strict=True)]
+    decrypted = server.clock.seconds["decrypt"]
+    with server.clock.measure("setup"):
+        server.pubkey.prepare(len(parties), models[0].size)
+        (done,) = run_rounds(
+            server,
+            parties,
+            1,
+            max_restarts=options.max_restarts,
+            unsafe_drop_clients=unsafe_drop_clients,
+            record=record,
+            broadcast="column-totals",
+        )
+    server.clock.seconds["decrypt"] = decrypted  # it is in the set-up
+    left = [party.name for party in done.parties]
+    clients = [client for client in clients if client.name in left]
+    for client in clients:
+        client.round = done.parties[0].round
+    return clients, done.parties[0].weights
+
+
+def _test_errors(clients: Sequence[Client], test: Rows, scalings: Sequence[Scaling]) -> list[float]:
+    """In the units of the targets; the test rows are scaled once for all that scale the same way."""
+    errors, last, rows = [], None, test
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = [float(client.model.error(test)) for client in clients]
+        for client, scaling in zip(clients, scalings, strict=True):
+            if scaling is not last and scaling.fitted:
+                rows = Rows(test.X.copy(), test.y.copy())
+                scaling.apply(*((rows.X, rows.y) if client.model.scales_target else (rows.X,)))
+            last = scaling
+            errors.append(float(client.model.error(rows)) * scaling.target_deviation**2)
     for client, error in zip(clients, errors, strict=True):
         if not math.isfinite(error):
             raise ProtocolError(f"{client.name}: its error on the test rows is not finite, the run diverged; lower eta")
     return errors
+
+
+class _Stopping:
+    """When the mean loss has stopped improving."""
+
+    def __init__(self, tol: float | None) -> None:
+        self.tol = tol
+        self.losses: list[float] = []
+        self._best, self._rounds = math.inf, 0
+
+    def is_over(self, mean: Floats) -> bool:
+        """Take note of the mean of a round, the loss of which is last."""
+        if self.tol is None:
+            return False
+        self.losses.append(float(mean[-1]))
+        if self.losses[-1] > 2 * self.losses[0] + self.tol:
+            raise ProtocolError("the mean loss has doubled, the run diverges; lower eta")
+        self._rounds = 0 if self.losses[-1] < self._best - self.tol else self._rounds + 1
+        self._best = min(self._best, self.losses[-1])
+        return self._rounds >= _PATIENCE
 
 
 def _total_seconds(*clocks: PhaseClock) -> dict[str, float]:
@@ -282,16 +447,20 @@ def federated_learning(
     """
     options = ProtocolConfig.from_mapping(config)
     check_client_count(options.n_clients, unsafe_few_clients)
-    data = _Data.checked(X, y, X_test, y_test, options.n_clients, names)
-    backend = backend_named(options.backend, options.n_clients, options.n_jobs, options.engine)
+    data = _Data.checked(X, y, X_test, y_test, options, names)
+    _check_scalable(data, model, options)
+    backend = options.named_backend()
     server = Server(options.key_length, options.insecure, backend, unsafe_few_clients=unsafe_few_clients)
-    clients = data.clients(model, options.eta, server.pubkey)
+    clients = data.clients(model, options, server.pubkey)
     with server.clock.measure("setup"):
-        server.pubkey.prepare(len(clients) * options.n_iter, clients[0].weights.size)
+        server.pubkey.prepare(len(clients) * options.n_iter, clients[0].weights.size + (options.tol is not None))
     transcript = _Transcript(options.record_transcript)
     for client in clients:
         transcript.add(0, server.name, client.name, "public-key", lambda: _modulus_bytes(server.pubkey))
-    history = []
+    clients, scaling = _federated_scaling(server, clients, options, unsafe_drop_clients, transcript.add)
+    for client in clients:
+        _rescale(client, scaling, options, len(clients))
+    history, stopping = [], _Stopping(options.tol)
     for done in run_rounds(
         server,
         clients,
@@ -302,10 +471,11 @@ def federated_learning(
     ):
         clients = [client for client in clients if client in done.parties]
         history.append(clients[0].weights)
-        if on_round is not None and on_round(done.round) is False:
+        if (on_round is not None and on_round(len(history)) is False) | stopping.is_over(done.mean):
             break
+    scalings = (scaling,) * len(clients)
     return ProtocolResult(
-        mse=_test_errors(clients, data.test),
+        mse=_test_errors(clients, data.test, scalings),
         weights=np.array([client.weights for client in clients]),
         history=np.array(history),
         n_iter=len(history),
@@ -313,6 +483,8 @@ def federated_learning(
         ciphertexts_per_hop=done.total.n_ciphertexts,
         bytes_per_hop=done.total.nbytes,
         transcript=tuple(transcript.messages),
+        scalings=scalings,
+        losses=tuple(stopping.losses),
     )
 
 
@@ -343,14 +515,36 @@ def local_learning(
         With one model for each client.
     """
     options = ProtocolConfig.from_mapping(config)
-    data = _Data.checked(X, y, X_test, y_test, options.n_clients, names)
-    clients = data.clients(model, options.eta)
+    data = _Data.checked(X, y, X_test, y_test, options, names)
+    _check_scalable(data, model, options)
+    clients, scalings, histories = data.clients(model, options), [], []
     for client in clients:
-        client.fit(options.n_iter, options.eta)
+        fitted = options.scale != "none"
+        scalings.append(Scaling.of(*_columns(client.model)) if fitted else _unscaled(client, options))
+        _rescale(client, scalings[-1], options, 1)
+        histories.append(_fitted_history(client, options))
     return ProtocolResult(
-        mse=_test_errors(clients, data.test),
+        mse=_test_errors(clients, data.test, scalings),
         weights=np.array([client.weights for client in clients]),
-        history=np.empty((0, *clients[0].weights.shape)),
+        history=np.stack(histories, axis=1),
         n_iter=options.n_iter,
         seconds=_total_seconds(*(client.clock for client in clients)),
+        scalings=tuple(scalings),
     )
+
+
+def _fitted_history(client: Client, options: ProtocolConfig) -> Floats:
+    """Weights after each step on the own data alone."""
+    history = []
+    for _ in range(options.n_iter):
+        client.fit(1, options.eta)
+        history.append(client.weights)
+    return np.array(history)
+
+
+def _check_scalable(data: _Data, model: Callable[[Rows, float], GradientModel], options: ProtocolConfig) -> None:
+    """Raise for columns that the round of the scaling would not take."""
+    if options.scale == "none":
+        return
+    for name, rows in data.shards.items():
+        check_columns(name, *_columns(model(rows, options.eta)))

@@ -125,6 +125,7 @@ def run_rounds(
     max_restarts: int = 1,
     unsafe_drop_clients: bool = False,
     record: Record | None = None,
+    broadcast: str = "mean-gradient",
 ) -> Iterator[RoundDone]:
     """Run rounds of the protocol with any models; each is run when the iterator is asked for it.
 
@@ -140,6 +141,8 @@ def run_rounds(
         Go on without a party that is lost for good: its last update becomes computable.
     record : callable, optional
         Called with (round, sender, receiver, kind, function that makes the payload) for every message.
+    broadcast : str
+        The kind of the messages with the mean.
 
     Yields
     ------
@@ -154,17 +157,24 @@ def run_rounds(
     ProtocolError
         If a guard stops the run.
     """
-    members = list(parties)
-    for _ in range(checked_int("n_iter", n_iter, least=1)):
-        total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record)
-        number = members[0].round
-        with _hop(number, members[-1].name, server.name):
-            mean = server.decrypt_aggregate(total, len(members))
-        for party in members:
-            if record is not None:
-                record(number, server.name, party.name, "mean-gradient", partial(_mean_payload, mean))
-            party.receive(mean)
-        yield RoundDone(number, members, total, mean)
+    rounds, everyone = checked_int("n_iter", n_iter, least=1), list(parties)
+    members = everyone
+    try:
+        for left in range(rounds, 0, -1):
+            for party in members:
+                party.expect(left)
+            total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record)
+            number = members[0].round
+            with _hop(number, members[-1].name, server.name):
+                mean = server.decrypt_aggregate(total, len(members))
+            for party in members:
+                if record is not None:
+                    record(number, server.name, party.name, broadcast, partial(_mean_payload, mean))
+                party.receive(mean)
+            yield RoundDone(number, members, total, mean)
+    finally:
+        for party in everyone:
+            party.expect(0)
 
 
 def _mean_payload(mean: Floats) -> bytes:

@@ -162,9 +162,9 @@ def distinct_contributions(total: RecordedSum) -> tuple[Contribution, ...]:
         [contribution.party for contribution in contributions],
         [contribution.client for contribution in contributions if contribution.client is not None],
     ):
-        twice = [id for id, count in Counter(ids).items() if count > 1]
-        if twice:
-            who = next(str(c) for c in contributions if twice[0] in (c.party, c.client))
+        if len(set(ids)) < len(ids):
+            twice = next(id for id, count in Counter(ids).items() if count > 1)
+            who = next(str(c) for c in contributions if twice in (c.party, c.client))
             raise ProtocolError(f"the contribution of {who} is in the sum twice, or two clients have that name")
     if not contributions or len(contributions) != total.terms:
         raise ProtocolError(

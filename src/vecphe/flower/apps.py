@@ -28,12 +28,12 @@ server_app = ServerApp()
 
 @client_app.train()
 def _train(message: Message, context: Context) -> Message:
-    shards, place = Job.load().shards(), int(context.node_config["partition-id"])
-    model = LinearRegression(Rows.checked(shards.names[place], shards.X[place], shards.y[place]))
+    (X, y, _, _), place = Job.load().shards(), int(context.node_config["partition-id"])
+    model = LinearRegression(Rows.checked(f"Hospital {place + 1}", X[place], y[place]))
     (model.weights,) = message.content["arrays"].to_numpy_ndarrays()
     content = {
         "arrays": ArrayRecord(model.update()),
-        "metrics": MetricRecord({"num-examples": len(shards.y[place])}),
+        "metrics": MetricRecord({"num-examples": len(y[place])}),
     }
     return Message(RecordDict(content), reply_to=message)
 
@@ -42,7 +42,7 @@ def _train(message: Message, context: Context) -> Message:
 def _serve(grid: Grid, context: Context) -> None:
     job = Job.load()
     history, began = [], perf_counter()
-    with encrypted_rounds(grid, context, [np.zeros(job.shards().X[0].shape[1])]) as rounds:
+    with encrypted_rounds(grid, context, [np.zeros(job.shards()[0][0].shape[1])]) as rounds:
         (weights,) = rounds.model.values()
         for number in rounds.left(int(context.run_config["num-server-rounds"])):
             (gradient,) = rounds.average([weights])

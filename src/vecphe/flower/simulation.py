@@ -22,10 +22,10 @@ import numpy as np
 from vecphe.errors import ProtocolError
 from vecphe.federated import ProtocolConfig, ProtocolResult, get_data, mean_square_error
 from vecphe.federated.clock import PHASES
-from vecphe.federated.data import Shards, load_csv, shards_from_table
 from vecphe.flower.parties import make_run
 from vecphe.flower.settings import SIMULATION
 from vecphe.keys import generate_keypair
+from vecphe.plaintext.encoding import Floats
 
 __all__ = ["Job", "environment", "flower_learning", "free_port", "run_app", "stop", "superlink"]
 
@@ -60,23 +60,15 @@ class Job:
     ----------
     n_clients, seed : int
     eta : float
-    data, target, group : str or None
-        A CSV file and its columns; the diabetes data without.
     """
 
     n_clients: int
     seed: int
     eta: float
-    data: str | None = None
-    target: str | None = None
-    group: str | None = None
 
-    def shards(self) -> Shards:
-        """All shards; a party uses its own only."""
-        if self.data is None or self.target is None:
-            X, y, X_test, y_test = get_data(self.n_clients, self.seed)
-            return Shards(tuple(f"Hospital {i}" for i in range(1, self.n_clients + 1)), X, y, X_test, y_test)
-        return shards_from_table(load_csv(self.data, self.target, self.group), self.n_clients, self.seed)
+    def shards(self) -> tuple[list[Floats], list[Floats], Floats, Floats]:
+        """All shards of the diabetes data, and the test rows; a party uses its own only."""
+        return get_data(self.n_clients, self.seed)
 
     def save(self, directory: Path) -> None:
         """For the processes of a simulation."""
@@ -202,8 +194,8 @@ def flower_learning(
         _simulate(home, app, env, len(parties), config.n_iter, on_round)
         content = json.loads((home / "result.json").read_text(encoding="utf-8"))
     history = np.array(content["history"])
-    shards = job.shards()
-    error = mean_square_error(shards.X_test @ history[-1], shards.y_test)
+    _, _, X_test, y_test = job.shards()
+    error = mean_square_error(X_test @ history[-1], y_test)
     seconds = {**dict.fromkeys(PHASES, 0.0), "keygen": keygen, "encrypt": content["cryptography"]}
     result = ProtocolResult(
         mse=[error] * len(names),

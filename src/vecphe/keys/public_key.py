@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,7 @@ from vecphe.plaintext.encoding import FixedPoint, as_plain_array
 from vecphe.plaintext.format import Format, checked_encoding, format_for, is_sprawling
 from vecphe.randomness.freshness import Freshness
 from vecphe.randomness.randomizers import RandomizerScheme, RandomizerSource
+from vecphe.randomness.ready import BackgroundFilling, ReadyRandomizers
 from vecphe.serialization import (
     KEY_FILE_BYTES,
     frame_from_json,
@@ -82,6 +84,7 @@ class PublicKey(ArrayKey):
         self._context = context
         self._engine = engine
         self._source = RandomizerSource(context, randomizers)
+        self._ready = ReadyRandomizers(context.ring)
 
     @classmethod
     def _from_numbers(
@@ -248,6 +251,68 @@ class PublicKey(ArrayKey):
         """Build the tables that `count` encryptions to come pay for (else the first ones do)."""
         self._source.prepare(count)
 
+    @property
+    def ready_randomizers(self) -> int:
+        """How many randomizers are made ahead and not used yet."""
+        return len(self._ready)
+
+    def precompute(self, count: int, *, n_jobs: int | None = None) -> None:
+        """Make randomizers now, for encryptions to come.
+
+        While there are some ready, encrypting with this object, and what re-randomises an array of it, takes one
+        product a ciphertext and fewer. Each is used once and in this process alone: none is pickled, copied with the
+        key or saved, and a forked child has none of them. Ready randomizers are as secret as the plaintexts that they
+        will hide.
+
+        Parameters
+        ----------
+        count : int
+            How many, besides those that are ready. An error or interrupt adds none of them.
+        n_jobs : int, optional
+            As in `encrypt`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `count` is not an int, or negative.
+        BatchTooLargeError
+            If they would not fit into memory, by an estimate.
+        """
+        count = _checked_count("count", count, 0)
+        check_room(self._context.ring, count)
+        self._make_ready(count, self._ready, n_jobs)
+
+    def _make_ready(self, count: int, ready: ReadyRandomizers, n_jobs: int | None = None) -> None:
+        if count:
+            ready.add(*self._source.drawn(count, n_jobs))
+
+    @contextmanager
+    def background_randomizers(self, target: int) -> Iterator[None]:
+        """Keep up to `target` randomizers ready while the body of the ``with`` statement runs, in a thread.
+
+        It pays where the body waits, for the network or a disk, and on a second core where the engine releases the
+        GIL, as the native ones do. Randomizers that are left at the end stay ready; otherwise as `precompute`.
+
+        Parameters
+        ----------
+        target : int
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `target` is not an int, or not positive.
+        BatchTooLargeError
+            If so many would not fit into memory, by an estimate.
+        """
+        target = _checked_count("target", target, 1)
+        check_room(self._context.ring, target)
+        self._source.prepare(target)
+        filling = BackgroundFilling(self._ready, self._source.draw, target, self._context.engine.tuning.full_batch)
+        try:
+            yield
+        finally:
+            filling.stop()
+
     def encrypt(
         self,
         x: npt.ArrayLike,
@@ -286,6 +351,17 @@ class PublicKey(ArrayKey):
         BatchTooLargeError
             If the ciphertexts would not fit into memory, by an estimate made before the work.
         """
+        return self._encrypt(x, packed, encoding, n_jobs, self._ready)
+
+    def _encrypt(
+        self,
+        x: npt.ArrayLike,
+        packed: bool,
+        encoding: FixedPoint | None,
+        n_jobs: int | None,
+        ready: ReadyRandomizers,
+    ) -> EncryptedArray:
+        """Encrypt under randomizers that are ready as far as they go."""
         try:
             values = as_plain_array(x)
             integer = values.dtype.kind != "f"
@@ -295,7 +371,7 @@ class PublicKey(ArrayKey):
             words, offset = format.plaintexts(encoding.encode(values))
             shape = values.shape
             del values  # words take over
-            residues = self._source.encrypt(words, offset, n_jobs)
+            residues = self._source.encrypt(words, offset, n_jobs, ready)
         except BatchTooLargeError:
             raise
         except MemoryError:
@@ -373,6 +449,14 @@ class PublicKey(ArrayKey):
         check_room(ring, len(values))
         residues = ring.checked(ring.load(values))
         return EncryptedArray(self, residues, tuple(shape), format, Freshness.none())
+
+
+def _checked_count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
+    return int(value)
 
 
 def _in_parts(packed: bool) -> str:

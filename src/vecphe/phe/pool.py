@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
-import numpy as np
-
 from vecphe.randomness.randomizers import RandomizerSource
-from vecphe.system.forks import generation
+from vecphe.randomness.ready import ReadyRandomizers
+from vecphe.system.parallel import part_of
 
 __all__ = ["RandomizerPool"]
 
@@ -21,34 +19,25 @@ _SINGLES = 2  # the first are textbook ones, which batches do not make cheaper
 class RandomizerPool:
     """Hands out randomizers of a source one by one, each to one caller only.
 
-    Threads share it without a lock, since deques give an element to one of them only; two that find it empty both
-    fill it. A child process drops what it inherits: its parent uses these randomizers as well.
+    Two threads that find it empty both fill it.
     """
 
     def __init__(self, source: RandomizerSource) -> None:
         self._source = source
         self._drawn = 0
-        self._ready: tuple[int, deque[Any]] = (generation(), deque())
+        self._ready = ReadyRandomizers(source.context.ring)
 
     def take(self) -> Any:
         """A batch of one fresh randomizer."""
-        process, ready = self._ready
-        if process != generation():
-            ready = deque()
-            self._ready = generation(), ready
-        try:
-            return ready.popleft()
-        except IndexError:
-            return self._fill(ready)
+        ready = self._ready.take(1)
+        return self._fill() if ready is None else ready
 
-    def _fill(self, ready: deque[Any]) -> Any:
+    def _fill(self) -> Any:
         """Draw a batch as large as all before it together, up to a limit; keep all but one."""
         count = 1 if self._drawn < _SINGLES else min(max(8, self._drawn), _LARGEST_BATCH)
         self._drawn += count
         batch = self._source.draw(count)
-        if count == 1:
-            return batch
         ring = self._source.context.ring
-        first, *rest = (ring.take(batch, np.array([i])) for i in range(count))
-        ready.extend(rest)
-        return first
+        if count > 1:
+            self._ready.add(part_of(ring, batch, 1, count))
+        return part_of(ring, batch, 0, 1)

@@ -19,6 +19,7 @@ from vecphe.arithmetic import Words, words_from_integers
 from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError
 
 __all__ = [
+    "GREATEST_DIVISOR",
     "PACKED",
     "UNPACKED",
     "FixedPoint",
@@ -37,6 +38,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 FRACTION_STEP = 4  # one digit of phe's base-16 exponents, so that converting needs no arithmetic
 _MAX_FRACTION_BITS = 16384  # far beyond the 1074 of float64: products add up
+GREATEST_DIVISOR = 1 << 64  # that a format has besides its fraction bits
 _MAX_MAX_ABS_BITS = 14000  # Python prints integers of up to 4300 digits
 _INT64_SAFE = 1 << 63
 _FLOAT_SAFE = 2.0**53  # below it every integer is a float
@@ -65,7 +67,8 @@ def as_plain_array(values: Any, name: str = "x", unused: npt.NDArray[np.bool_] |
     InvalidPlaintextError
         For NaN and infinity; the message names the first index. For parts of different shapes.
     """
-    _refuse_containers(values, name)
+    if type(values) is not np.ndarray:
+        _refuse_containers(values, name)
     try:
         array = np.asarray(values)
     except ValueError:
@@ -238,11 +241,28 @@ def integers_at_scale(values: npt.NDArray[Any], fraction_bits: int) -> list[int]
     flat = values.ravel()
     if flat.dtype.kind != "f":
         return [int(value) << fraction_bits for value in flat.tolist()]
-    with np.errstate(over="ignore"):
-        scaled = np.rint(np.ldexp(flat, fraction_bits))
-    if np.isfinite(scaled).all():
-        return [int(value) for value in scaled.tolist()]
-    return [round(Fraction(value) * (1 << fraction_bits)) for value in flat.tolist()]
+    if _floats_as_usual():
+        with np.errstate(over="ignore"):
+            scaled = np.rint(np.ldexp(flat, fraction_bits))
+        if np.isfinite(scaled).all():
+            return [int(value) for value in scaled.tolist()]
+    return [_integer_at_scale(bits, fraction_bits) for bits in flat.view(np.uint64).tolist()]
+
+
+def _integer_at_scale(bits: int, fraction_bits: int) -> int:
+    """``round_half_even(v * 2**fraction_bits)`` of the float64 v of these bits, which integers alone compute."""
+    exponent = bits >> 52 & 0x7FF
+    mantissa = bits & ((1 << 52) - 1) | (exponent > 0) << 52  # |v| = mantissa * 2^(max(exponent, 1) - 1075)
+    magnitude = round(Fraction(mantissa << max(exponent, 1) + fraction_bits, 1 << 1075))
+    return -magnitude if bits >> 63 else magnitude
+
+
+_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))
+
+
+def _floats_as_usual() -> bool:
+    """Whether this thread rounds to nearest and reads denormal numbers; its caller may have set the CPU otherwise."""
+    return _ONE + _HALF_ULP == _ONE == _ONE - _QUARTER_ULP and _DENORMAL > 0.0
 
 
 @lru_cache(maxsize=256)
@@ -334,7 +354,7 @@ class FixedPoint:
         PlaintextOverflowError
             If a magnitude exceeds `max_abs`; the message names the first index, not the value.
         """
-        self._check_range(values, name)
+        self.check_range(values, name)
         flat = values.ravel()
         if len(flat) <= _CHUNK and self.unit < _INT64_SAFE:
             return self._words(flat, negative)
@@ -345,10 +365,9 @@ class FixedPoint:
 
     def _words(self, flat: npt.NDArray[Any], negative: bool) -> Words:
         """Words of some values that are known to be in range."""
-        if self.unit < _INT64_SAFE:
+        if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):
             if flat.dtype.kind == "f":
-                # Exact; so is ldexp in any rounding mode, unlike a power.
-                integers = np.rint(flat * math.ldexp(1.0, self.fraction_bits)).astype(np.int64)
+                integers = np.rint(flat * 2.0**self.fraction_bits).astype(np.int64)  # the product is exact
             else:
                 integers = flat.astype(np.int64) << self.fraction_bits
             words: Words = (-integers if negative else integers).view(np.uint64).reshape(-1, 1)
@@ -372,7 +391,8 @@ class FixedPoint:
             return None
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), values.shape))
 
-    def _check_range(self, values: npt.NDArray[Any], name: str) -> None:
+    def check_range(self, values: npt.NDArray[Any], name: str) -> None:
+        """Raise PlaintextOverflowError, as `encode`, for the first value whose magnitude exceeds `max_abs`."""
         index = self.first_outside(values)
         if index is not None:
             raise PlaintextOverflowError(
@@ -385,7 +405,9 @@ PACKED = FixedPoint()
 UNPACKED = FixedPoint(fraction_bits=112, max_abs=2**64)
 
 
-def decode(integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, integer: bool) -> npt.NDArray[Any]:
+def decode(
+    integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, integer: bool, divisor: int = 1
+) -> npt.NDArray[Any]:
     """Numbers of signed integers at a scale: correctly rounded float64, or integers if `integer`.
 
     Parameters
@@ -394,17 +416,23 @@ def decode(integers: npt.NDArray[np.int64] | list[int], fraction_bits: int, *, i
     fraction_bits : int
     integer : bool
         Return int64, or Python integers (dtype object) where one does not fit.
+    divisor : int
+        Positive; what the numbers are divided by besides. With more than 1 they are no integers.
     """
+    if divisor > 1:
+        integers = integers.tolist() if isinstance(integers, np.ndarray) else integers
     if isinstance(integers, np.ndarray):
         if integer:
             return integers >> fraction_bits
-        # int64 to float64 rounds once, to even; the power of two is exact.
-        return np.ldexp(integers.astype(np.float64), -fraction_bits)
-    if integer:
+        if _floats_as_usual():
+            # int64 to float64 rounds once, to even; the power of two is exact.
+            return np.ldexp(integers.astype(np.float64), -fraction_bits)
+    elif integer:
         shifted = [value >> fraction_bits for value in integers]
         fits = all(-_INT64_SAFE <= value < _INT64_SAFE for value in shifted)
         return np.array(shifted, dtype=np.int64 if fits else object)
     try:
-        return np.array([int(value) / (1 << fraction_bits) for value in integers], dtype=np.float64)
+        # Integers are divided in any rounding mode as in the usual one, where the result is not denormal.
+        return np.array([int(value) / (divisor << fraction_bits) for value in integers], dtype=np.float64)
     except OverflowError:
         raise PlaintextOverflowError("a decrypted value is too large for a float64") from None

@@ -46,6 +46,8 @@ class Format:
         Decrypts to integers.
     terms : int
         How many encryptions were summed. Plain additions and multiples do not count; they enter the bound.
+    divisor : int
+        What the values are divided by besides, from 1 and below 2^64: to divide a packed array changes nothing else.
     """
 
     encoding: FixedPoint
@@ -54,6 +56,7 @@ class Format:
     layout: SlotLayout | None
     integer: bool
     terms: int = 1
+    divisor: int = 1
 
     def plaintexts(self, integers: Words) -> tuple[Words, int]:
         """Unsigned words of plaintexts, and the offset that makes up for it.
@@ -96,7 +99,7 @@ class Format:
             integers = _bounded(self.layout.unpack(words, math.prod(shape)), self.bound)
         else:
             integers = _debiased(words, self.bound)
-        return decode(integers, self.fraction_bits, integer=self.integer).reshape(shape)
+        return decode(integers, self.fraction_bits, integer=self.integer, divisor=self.divisor).reshape(shape)
 
     def limit(self, n: int) -> int:
         """Largest bound that plaintexts modulo n allow: what a slot holds, or n//3 - 1 (phe's band) unpacked."""

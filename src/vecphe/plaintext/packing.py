@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +108,8 @@ class SlotLayout:
             words = np.full(rows * self.slots, _SIGN, dtype=np.uint64)
             words[:count] ^= integers[:, 0]
             return words.reshape(rows, self.slots)
+        if rows == 1 and integers.shape[1] == 1:
+            return self._pack_one(integers)
         step = self._rows_at_once
         if rows <= step:
             return self._pack_rows(integers, rows)
@@ -115,6 +118,23 @@ class SlotLayout:
             part = integers[row * self.slots : (row + step) * self.slots]
             words[row : row + step] = self._pack_rows(part, self.plaintexts(len(part)))
         return words
+
+    # A single plaintext as a Python integer: for so few values each call of numpy costs more than all of that.
+
+    def _pack_one(self, integers: Words) -> Words:
+        total = 0
+        for value in reversed(integers[:, 0].view(np.int64).tolist()):
+            total = (total << self.width) + value
+        data = (total + self.offset).to_bytes(-(-self.width * self.slots // 64) * 8, "little")
+        return np.frombuffer(data, dtype="<u8").reshape(1, -1)
+
+    def _unpack_one(self, words: Words, count: int) -> Words:
+        total, width = int.from_bytes(words.tobytes(), "little"), self.width
+        if total >> width * count != self.offset >> width * count:  # of padding and what is above, all digits are 0
+            raise CorruptedAggregateError
+        mask, half = (1 << width) - 1, 1 << (width - 1)
+        values = [(total >> width * i & mask) - half for i in range(count)]
+        return np.array(values, dtype=np.int64).view(np.uint64).reshape(-1, 1)
 
     @property
     def _rows_at_once(self) -> int:
@@ -128,6 +148,8 @@ class SlotLayout:
             digits[:count] = _sign_extended(integers, self.width)[:, : self.width // 8]
             digits[:, -1] ^= 0x80
             data = digits.reshape(rows, self.slots * self.width // 8)
+        elif self.width < 64:
+            return self._pack_words(integers, rows)
         else:
             bits = np.zeros((rows * self.slots, self.width), dtype=np.uint8)
             extended = _sign_extended(integers, self.width)
@@ -137,6 +159,26 @@ class SlotLayout:
         padded = np.zeros((rows, -(-data.shape[1] // 8) * 8), dtype=np.uint8)
         padded[:, : data.shape[1]] = data
         return padded.view(np.uint64)
+
+    def _pack_words(self, integers: Words, rows: int) -> Words:
+        at, half = _places(self.width, self.slots), 1 << (self.width - 1)
+        digits = np.full(rows * self.slots, half, dtype=np.uint64)
+        digits[: len(integers)] ^= integers[:, 0]
+        digits &= np.uint64(2 * half - 1)
+        by_row: Words = digits.reshape(rows, self.slots)
+        words = np.zeros((rows, -(-self.width * self.slots // 64)), dtype=np.uint64)
+        np.bitwise_or.reduceat(by_row << at.shift, at.first, axis=1, out=words[:, : len(at.first)])
+        words[:, at.word[at.split] + 1] |= by_row[:, at.split] >> at.rest
+        return words
+
+    def _unpack_words(self, words: Words) -> Words:
+        at, half = _places(self.width, self.slots), 1 << (self.width - 1)
+        digits = words[:, at.word] >> at.shift
+        digits[:, at.split] |= words[:, at.word[at.split] + 1] << at.rest
+        digits &= np.uint64(2 * half - 1)
+        digits -= np.uint64(half)
+        integers: Words = digits.reshape(-1, 1)
+        return integers
 
     def unpack(self, words: Words, count: int) -> Words:
         """The signed integers of biased plaintexts.
@@ -158,6 +200,8 @@ class SlotLayout:
         CorruptedAggregateError
             If U has bits above the top slot, or the padding is not 0.
         """
+        if len(words) == 1 and self.width <= 64:
+            return self._unpack_one(words, count)
         step = self._rows_at_once
         parts = [
             self._unpack_rows(words[row : row + step], count - row * self.slots)
@@ -170,6 +214,14 @@ class SlotLayout:
         data = np.ascontiguousarray(words).view(np.uint8)
         if data[:, (used + 7) // 8 :].any() or (used % 8 and (data[:, used // 8] >> (used % 8)).any()):
             raise CorruptedAggregateError
+        in_words = self.width % 8 and self.width < 64
+        integers: npt.NDArray[Any] = self._unpack_words(words) if in_words else self._unpack_bytes(data)
+        if integers[count:].any():
+            raise CorruptedAggregateError
+        return integers[:count].view(np.uint64)
+
+    def _unpack_bytes(self, data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        used = self.width * self.slots
         if self.width % 8 == 0:
             digits = data[:, : used // 8].reshape(-1, self.width // 8).copy()
             negative = digits[:, -1] < 0x80
@@ -183,9 +235,38 @@ class SlotLayout:
         integers = np.zeros((len(digits), -(-self.width // 64) * 8), dtype=np.uint8)
         integers[:, digits.shape[1] :] = np.where(negative, np.uint8(0xFF), np.uint8(0))[:, np.newaxis]
         integers[:, : digits.shape[1]] = digits
-        if integers[count:].any():
-            raise CorruptedAggregateError
-        return integers[:count].view(np.uint64)
+        return integers
+
+
+class _Places(NamedTuple):
+    """Where slots of less than 64 bits lie in words of 64.
+
+    Attributes
+    ----------
+    word, shift : ndarray
+        Of each slot: the word that its lowest bit is in, and at which place.
+    first : ndarray
+        The first slot of each word.
+    split : ndarray
+        The slots that go on in the next word.
+    rest : ndarray
+        Of each of these, how many of its bits are in its first word.
+    """
+
+    word: npt.NDArray[np.intp]
+    shift: Words
+    first: npt.NDArray[np.intp]
+    split: npt.NDArray[np.intp]
+    rest: Words
+
+
+@lru_cache(maxsize=64)
+def _places(width: int, slots: int) -> _Places:
+    start = width * np.arange(slots)
+    word, shift = start // 64, start % 64
+    split = np.flatnonzero(shift + width > 64)
+    first = np.flatnonzero(np.diff(word, prepend=-1))
+    return _Places(word, shift.astype(np.uint64), first, split, (64 - shift[split]).astype(np.uint64))
 
 
 @lru_cache(maxsize=64)

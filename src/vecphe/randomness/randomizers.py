@@ -25,6 +25,7 @@ from vecphe.arithmetic import AnyRing, Engine, FixedBase, Words, random_words
 from vecphe.errors import InvalidKeyError, InvalidPlaintextError
 from vecphe.numbers.context import KeyContext
 from vecphe.numbers.key_numbers import PublicNumbers
+from vecphe.randomness.ready import ReadyRandomizers
 from vecphe.system.forks import ForkSafeLock
 from vecphe.system.parallel import AwayContext, joined, map_chunks, part_of
 
@@ -129,28 +130,54 @@ class RandomizerSource:
             return textbook_randomizers(ring, [_random_root(ring.n) for _ in range(count)])
         return self._table_for(self._drawn).power_secret(random_words(count, self._bits))
 
-    def encrypt(self, words: Words, offset: int, n_jobs: int | None = None) -> Any:
-        """Ciphertexts of the plaintexts ``(words + offset) mod n``."""
-        return self._mapped(_encrypt, lambda start, stop: (words[start:stop], offset), len(words), n_jobs)
+    def encrypt(
+        self, words: Words, offset: int, n_jobs: int | None = None, ready: ReadyRandomizers | None = None
+    ) -> Any:
+        """Ciphertexts of the plaintexts ``(words + offset) mod n``, under those that are ready as far as they go."""
+        return self._hidden(_encrypt, lambda start, stop: (words[start:stop], offset), len(words), n_jobs, ready)
 
-    def rerandomize(self, batch: Any, n_jobs: int | None = None) -> Any:
-        """The same plaintexts under fresh randomizers."""
+    def rerandomize(self, batch: Any, n_jobs: int | None = None, ready: ReadyRandomizers | None = None) -> Any:
+        """The same plaintexts under fresh randomizers; as `encrypt`."""
         ring = self.context.ring
-        return self._mapped(_rerandomize, lambda *edges: (part_of(ring, batch, *edges),), ring.size(batch), n_jobs)
+        cut = partial(part_of, ring, batch)
+        return self._hidden(_rerandomize, lambda *edges: (cut(*edges),), ring.size(batch), n_jobs, ready)
+
+    def drawn(self, count: int, n_jobs: int | None = None) -> list[Any]:
+        """Batches of `count` fresh randomizers together."""
+        return self._mapped(_draw, lambda start, stop: (stop - start,), count, n_jobs)
+
+    def _hidden(
+        self,
+        task: Callable[..., Any],
+        cut: Callable[[int, int], tuple[Any, ...]],
+        count: int,
+        n_jobs: int | None,
+        ready: ReadyRandomizers | None,
+    ) -> Any:
+        """The batches of a task, with the ready randomizers here and with others wherever they are made."""
+        ring, randomizers = self.context.ring, ready.take(count) if ready is not None else None
+        if randomizers is None:
+            return joined(ring, self._mapped(task, cut, count, n_jobs))
+        done = ring.size(randomizers)
+        hidden = task(ring, lambda _: randomizers, *cut(0, done))
+        if done == count:
+            return hidden
+        rest = self._mapped(task, lambda start, stop: cut(done + start, done + stop), count - done, n_jobs)
+        return joined(ring, [hidden, *rest])
 
     def _mapped(
         self, task: Callable[..., Any], cut: Callable[[int, int], tuple[Any, ...]], count: int, n_jobs: int | None
-    ) -> Any:
-        parts = map_chunks(
+    ) -> list[Any]:
+        draw = partial(self.draw_of, count)
+        return map_chunks(
             self.context,
-            lambda _, *chunk: task(self, count, *chunk),
+            lambda context, *chunk: task(context.ring, draw, *chunk),
             cut,
             count,
             n_jobs,
             least=self.context.engine.tuning.encrypt_task,
             away=partial(_with_source, task, self.scheme),
         )
-        return joined(self.context.ring, parts)
 
     def draw_of(self, count: int, chunk: int) -> Any:
         """A batch of `chunk` fresh randomizers, of `count` that are drawn from this source for one operation."""
@@ -194,13 +221,20 @@ def _worker_source(engine: Engine, n: int, scheme: RandomizerScheme) -> Randomiz
 
 def _with_source(task: Callable[..., Any], scheme: RandomizerScheme, context: AwayContext, *chunk: Any) -> Any:
     """A task of another process, which keeps a source of its own for each key: no base is ever sent."""
-    return task(_worker_source(context.engine, context.ring.n, scheme), context.share, *chunk)
+    source = _worker_source(context.engine, context.ring.n, scheme)
+    return task(source.context.ring, partial(source.draw_of, context.share), *chunk)
 
 
-def _encrypt(source: RandomizerSource, count: int, words: Words, offset: int) -> Any:
-    return source.context.ring.multiply_plain(source.draw_of(count, len(words)), words, offset)
+# The tasks: `draw` makes a batch of so many randomizers.
 
 
-def _rerandomize(source: RandomizerSource, count: int, batch: Any) -> Any:
-    ring = source.context.ring
-    return ring.multiply(batch, source.draw_of(count, ring.size(batch)))
+def _encrypt(ring: AnyRing, draw: Callable[[int], Any], words: Words, offset: int) -> Any:
+    return ring.multiply_plain(draw(len(words)), words, offset)
+
+
+def _rerandomize(ring: AnyRing, draw: Callable[[int], Any], batch: Any) -> Any:
+    return ring.multiply(batch, draw(ring.size(batch)))
+
+
+def _draw(ring: AnyRing, draw: Callable[[int], Any], count: int) -> Any:
+    return draw(count)

@@ -7,13 +7,13 @@ must hold is checked in one place.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from vecphe.errors import SerializationError
 from vecphe.numbers.key_numbers import PrivateNumbers, PublicNumbers
 from vecphe.plaintext.format import Format
-from vecphe.serialization.fields import array_fields, array_format
+from vecphe.serialization.fields import array_fields, array_format, check_columns
 from vecphe.serialization.frames import (
     MAGIC,
     Kind,
@@ -36,10 +36,12 @@ __all__ = [
     "KEY_FILE_BYTES",
     "array_from_frame",
     "check_storable",
+    "columns_of_frame",
     "frame_from_json",
     "frame_of_array",
     "frame_of_private_key",
     "frame_of_public_key",
+    "frame_with_columns",
     "json_from_frame",
     "primes_from_frame",
     "public_number_from_frame",
@@ -132,6 +134,36 @@ def array_from_frame(numbers: PublicNumbers, data: bytes) -> tuple[tuple[int, ..
     frame = open_frame(data, Kind.ARRAY)
     fields = array_from_body(frame.fingerprint, frame.body)
     return fields.shape, array_format(fields, numbers), fields.ciphertexts
+
+
+def columns_of_frame(data: bytes) -> tuple[str, ...]:
+    """Names of the columns of an array in the binary form; none if it has none.
+
+    Raises
+    ------
+    SerializationError
+    """
+    frame = open_frame(data, Kind.ARRAY)
+    fields = array_from_body(frame.fingerprint, frame.body)
+    if fields.columns:
+        check_columns(fields.columns, fields.shape)
+    return fields.columns
+
+
+def frame_with_columns(data: bytes, columns: Sequence[str]) -> bytes:
+    """The binary form of an array with names of its columns, which are public; without any, as it is.
+
+    Raises
+    ------
+    SerializationError
+        If the names are none of columns of this array.
+    """
+    if not columns:
+        return data
+    frame = open_frame(data, Kind.ARRAY)
+    fields = replace(array_from_body(frame.fingerprint, frame.body), columns=tuple(columns))
+    check_columns(fields.columns, fields.shape)
+    return build_frame(Kind.ARRAY, frame.fingerprint, *array_body(fields))
 
 
 def save_frame(path: PathLike, made: Callable[[], bytes], *, force: bool, private: bool = False) -> None:

@@ -9,11 +9,11 @@ from fractions import Fraction
 from vecphe.arithmetic import ciphertext_bytes
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PlaintextOverflowError, SerializationError
 from vecphe.numbers.key_numbers import PublicNumbers
-from vecphe.plaintext.encoding import FRACTION_STEP, FixedPoint
+from vecphe.plaintext.encoding import FRACTION_STEP, GREATEST_DIVISOR, FixedPoint
 from vecphe.plaintext.format import Format, is_sprawling
 from vecphe.plaintext.packing import SlotLayout
 
-__all__ = ["ArrayFields", "Number", "array_fields", "array_format"]
+__all__ = ["ArrayFields", "Number", "array_fields", "array_format", "check_columns"]
 
 BOUND_BITS = 128  # room for any product of a 64-bit count and a float64 or 64-bit integer
 MAX_DIMENSIONS = 32  # as in numpy 1
@@ -77,6 +77,8 @@ class ArrayFields:
     width: int
     slots: int
     ciphertexts: bytes = field(repr=False)
+    divisor: int = 1
+    columns: tuple[str, ...] = ()
 
 
 def array_fields(numbers: PublicNumbers, shape: tuple[int, ...], format: Format) -> ArrayFields:
@@ -105,6 +107,7 @@ def array_fields(numbers: PublicNumbers, shape: tuple[int, ...], format: Format)
         width=layout.width if layout else 0,
         slots=layout.slots if layout else 0,
         ciphertexts=b"",
+        divisor=format.divisor,
     )
     _format(fields, numbers)
     return fields
@@ -129,6 +132,8 @@ def array_format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     if fields.key_length != numbers.n.bit_length():
         raise SerializationError(f"key_length is {fields.key_length}, but the key has {numbers.n.bit_length()} bits")
     format = _format(fields, numbers)
+    if fields.columns:
+        check_columns(fields.columns, fields.shape)
     wanted = format.n_ciphertexts(math.prod(fields.shape)) * ciphertext_bytes(fields.key_length)
     if len(fields.ciphertexts) != wanted:
         raise SerializationError(f"{len(fields.ciphertexts)} bytes of ciphertexts where the shape needs {wanted}")
@@ -146,8 +151,20 @@ def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     layout = _layout(fields, encoding)
     _check_scale(fields)
     _check_terms(fields)
-    format = Format(encoding, fields.scale, 0, layout, fields.integer, fields.terms)
+    format = Format(encoding, fields.scale, 0, layout, fields.integer, fields.terms, fields.divisor)
     return replace(format, bound=_bound(fields.bound, format.limit(numbers.n)))
+
+
+def check_columns(columns: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    """Raise SerializationError unless names of columns are those of an array of this shape.
+
+    They are public, as the shape is; and as they are shown, nothing in them is more than a printable character.
+    """
+    wanted = (shape[1:] or (1,))[0] if len(shape) in (1, 2) else 0
+    if len(columns) != wanted or len(set(columns)) < len(columns):
+        raise SerializationError("an array has a name for each of its columns, no name twice, or none at all")
+    if not all(name and name.isprintable() for name in columns):
+        raise SerializationError("the name of a column must be printable, and not be empty")
 
 
 def _encoding(fields: ArrayFields) -> FixedPoint:
@@ -180,8 +197,13 @@ def _check_scale(fields: ArrayFields) -> None:
         raise SerializationError(
             f"the scale must be a multiple of {FRACTION_STEP} fraction bits from 0 to {_MAX_SCALE}, not {fields.scale}"
         )
-    if fields.packed and fields.scale != fields.fraction_bits:
-        raise SerializationError("a packed array must be at the scale of its encoding")
+    finer = fields.scale - fields.fraction_bits
+    if fields.packed and (finer < 0 or (finer and fields.integer)):
+        raise SerializationError("a packed array must be at the scale of its encoding, or of floats at a finer one")
+    if not 1 <= fields.divisor < GREATEST_DIVISOR:
+        raise SerializationError("the divisor must be positive and below 2^64")
+    if fields.divisor > 1 and (fields.integer or not fields.packed):
+        raise SerializationError("only a packed array of floats is divided by a number of its own")
 
 
 def _check_terms(fields: ArrayFields) -> None:

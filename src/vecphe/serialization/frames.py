@@ -40,9 +40,9 @@ _HEAD = struct.Struct("<8sBB16s")
 _LENGTH = struct.Struct("<I")
 _NUMBER = struct.Struct("<Bh")
 _ARRAY = struct.Struct("<IBBHQIQII")
-_DIMENSION = struct.Struct("<Q")
+_DIMENSION = _DIVISOR = struct.Struct("<Q")
 _SEALED = struct.Struct("<BBB16s12s")
-_INTEGER, _PACKED = 1, 2  # flags
+_INTEGER, _PACKED, _NAMED, _DIVIDED = 1, 2, 8, 64  # flags
 
 
 class Kind(IntEnum):
@@ -166,6 +166,13 @@ class _Reader:
             raise SerializationError(f"the mantissa of {name} must be odd")
         return number
 
+    def names(self, name: str) -> tuple[str, ...]:
+        (length,) = self.unpack(_LENGTH, f"the length of {name}")
+        try:
+            return tuple(self.take(length, name).decode().split("\n"))
+        except UnicodeDecodeError:
+            raise SerializationError(f"{name} are not UTF-8") from None
+
     def rest(self) -> bytes:
         return self.take(len(self._rest), "the rest")
 
@@ -251,7 +258,10 @@ def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
     header = _pack(
         _ARRAY,
         fields.key_length,
-        _INTEGER * fields.integer | _PACKED * fields.packed,
+        _INTEGER * fields.integer
+        | _PACKED * fields.packed
+        | _NAMED * bool(fields.columns)
+        | _DIVIDED * (fields.divisor > 1),
         len(fields.shape),
         fields.fraction_bits,
         fields.max_terms,
@@ -261,7 +271,11 @@ def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
         fields.slots,
     )
     shape = b"".join(_pack(_DIMENSION, length) for length in fields.shape)
-    return header + shape + _pack_number(fields.max_abs) + _pack_number(fields.bound), fields.ciphertexts
+    divisor = _pack(_DIVISOR, fields.divisor) if fields.divisor > 1 else b""
+    names = "\n".join(fields.columns).encode()
+    named = _pack(_LENGTH, len(names)) + names if fields.columns else b""
+    numbers = _pack_number(fields.max_abs) + _pack_number(fields.bound)
+    return header + shape + numbers + divisor + named, fields.ciphertexts
 
 
 def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
@@ -270,7 +284,7 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
     key_length, flags, dimensions, fraction_bits, max_terms, scale, terms, width, slots = reader.unpack(
         _ARRAY, "the header"
     )
-    if flags & ~(_INTEGER | _PACKED):
+    if flags & ~(_INTEGER | _PACKED | _NAMED | _DIVIDED):
         raise SerializationError(f"flags {flags:#04x} are unknown")
     if dimensions > MAX_DIMENSIONS:
         raise SerializationError(f"an array has at most {MAX_DIMENSIONS} dimensions, not {dimensions}")
@@ -288,5 +302,14 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
         bound=reader.number("the bound"),
         width=width,
         slots=slots,
+        divisor=_divisor(reader) if flags & _DIVIDED else 1,
+        columns=reader.names("the names of columns") if flags & _NAMED else (),
         ciphertexts=reader.rest(),
     )
+
+
+def _divisor(reader: _Reader) -> int:
+    divisor = int(reader.unpack(_DIVISOR, "the divisor")[0])
+    if divisor < 2:
+        raise SerializationError("a divisor that is written must be 2 or more")
+    return divisor

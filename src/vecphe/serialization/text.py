@@ -40,6 +40,7 @@ __all__ = ["frame_from_json", "json_from_frame"]
 _FORMAT, _VERSION = "vecphe", 1
 _LONGEST_LITERAL = 20  # digits of 2^64
 _MOST_PARTS = 64  # lists, objects and fields; an array has 30
+_MOST_NAMES = 1 << 32  # bytes, as in a frame
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 _HEAD = ("format", "version", "kind", "fingerprint")
 
@@ -225,12 +226,16 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
         "terms": fields.terms,
         "bound": _number_fields(fields.bound),
         "layout": {"width": fields.width, "slots": fields.slots} if fields.packed else None,
+        **({"divisor": fields.divisor} if fields.divisor > 1 else {}),
         "ciphertexts": [integer_to_base64url(ciphertext) for ciphertext in integers_from_bytes(data, width)],
+        **({"columns": bytes_to_base64url("\n".join(fields.columns).encode())} if fields.columns else {}),
     }
 
 
 def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
     names = ("key_length", "integer", "shape", "encoding", "scale", "terms", "bound", "layout", "ciphertexts")
+    columns = _columns(content.pop("columns")) if "columns" in content else ()
+    divisor = _small(content.pop("divisor"), "divisor", 2, (1 << 64) - 1) if "divisor" in content else 1
     key_length, integer, shape, encoding, scale, terms, bound, layout, ciphertexts = _take(
         content, "an encrypted array", *names
     )
@@ -252,8 +257,17 @@ def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
         width=_small(width, "layout.width", 0, (1 << 32) - 1),
         slots=_small(slots, "layout.slots", 0, (1 << 32) - 1),
         ciphertexts=_ciphertexts(_list(ciphertexts, "ciphertexts"), ciphertext_bytes(key_length)),
+        divisor=divisor,
+        columns=columns,
     )
     return array_body(fields)
+
+
+def _columns(value: Any) -> tuple[str, ...]:
+    try:
+        return tuple(_data(value, "columns", _MOST_NAMES).decode().split("\n"))
+    except UnicodeDecodeError:
+        raise SerializationError("columns must be UTF-8") from None
 
 
 def _ciphertexts(values: list[Any], width: int) -> bytes:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -24,6 +26,7 @@ import numpy as np
 
 from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
+from vecphe.system.clusters import cluster_of, jobs_on, register_ray, run_on
 from vecphe.system.lifetime import end_with
 
 __all__ = [
@@ -33,9 +36,11 @@ __all__ = [
     "effective_jobs",
     "joined",
     "map_chunks",
+    "parallel",
     "part_of",
     "place_of",
     "run_tasks",
+    "watched",
 ]
 
 Result = TypeVar("Result")
@@ -45,6 +50,22 @@ _TASKS_A_JOB = 4  # where there is enough work, so that one slow core does not h
 _SECONDS_BETWEEN_LOOKS = 0.2  # at the workers of a pool that does not tell when one of them dies
 _AT_HOME = frozenset({"joblib", "loky", "multiprocessing", "concurrent", "threading", "contextlib", "builtins"})
 _LARGEST_TASK = 16  # times the smallest, which bounds its memory to some megabytes, and the time to an interruption
+
+
+_advance: ContextVar[Callable[[int], object] | None] = ContextVar("advance", default=None)
+
+
+@contextmanager
+def watched(advance: Callable[[int], object]) -> Iterator[None]:
+    """Tell `advance`, from any thread, how many more items of `map_chunks` are done, chunk by chunk.
+
+    Chunks that go to other processes count when all of them are back.
+    """
+    token = _advance.set(advance)
+    try:
+        yield
+    finally:
+        _advance.reset(token)
 
 
 class Context(Protocol):
@@ -75,7 +96,7 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     ----------
     n_jobs : int or None
         None is 1 unless ``joblib.parallel_config`` says otherwise; -1 all cores, -2 all but one. Inside
-        another worker it is 1.
+        another worker it is 1, whatever it says: there the cores have their work.
     count, least : int
         By default, `count` items of which fewer than `least` do not pay for a task have one worker.
 
@@ -85,16 +106,68 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
         If it is neither an int nor None.
     ValueError
         If it is 0.
+    ParallelError
+        If a cluster has no workers.
     """
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
-        raise TypeError(f"n_jobs must be an int or None, not {type(n_jobs).__name__}")
-    if n_jobs == 0:
-        raise ValueError("n_jobs == 0 has no meaning; use 1 for no parallelism or -1 for all cores")
+    _check_jobs(n_jobs)
     if n_jobs == 1 or (n_jobs is None and count <= least):
         return 1
     import joblib
 
+    backend, configured = joblib.parallel.get_active_backend()
+    if getattr(backend, "nesting_level", None):
+        return 1
+    if cluster := cluster_of(backend):
+        given = (jobs for jobs in (n_jobs, configured, backend.default_n_jobs) if jobs is not None)
+        return jobs_on(cluster, int(next(given)))
     return int(joblib.effective_n_jobs(n_jobs))
+
+
+def _check_jobs(n_jobs: int | None) -> None:
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
+        raise TypeError(f"n_jobs must be an int or None, not {type(n_jobs).__name__}")
+    if n_jobs == 0:
+        raise ValueError("n_jobs == 0 has no meaning; use 1 for no parallelism or -1 for all cores")
+
+
+@contextmanager
+def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any) -> Iterator[None]:
+    """Have all that pays for it computed by several workers, as long as the context lasts, in this thread.
+
+    It is ``joblib.parallel_config``, which does as well, and where need be tells joblib of Ray first. What is asked for
+    where a function is called (``encrypt(x, n_jobs=1)``) goes before it. Decryption stays on this machine.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        How many workers; -1 all cores, or all workers of a cluster, -2 all but one.
+    backend : {"threading", "loky", "multiprocessing", "dask", "ray"}, optional
+        Where: in threads, in processes of this machine, or on the cluster that ``dask.distributed.Client`` or
+        ``ray.init`` has connected to. By default what suits the engine, on this machine. Workers see plaintexts.
+    **options
+        Others of ``joblib.parallel_config``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what `n_jobs` or `backend` cannot be, and for Dask without a client.
+    ParallelError
+        If Ray is not installed.
+
+    Examples
+    --------
+    >>> with vecphe.parallel():
+    ...     total = public_key.encrypt(x).sum()
+    """
+    _check_jobs(n_jobs)
+    import joblib
+
+    if backend == "ray":
+        register_ray()
+    if backend is not None:
+        options["backend"] = backend
+    with joblib.parallel_config(n_jobs=n_jobs, **options):
+        yield
 
 
 def chunk_bounds(count: int, jobs: int, least: int, most: int) -> list[tuple[int, int]]:
@@ -167,27 +240,47 @@ def map_chunks(
     ParallelError
         If a worker dies, or if `n_jobs` asks for workers that private numbers do not go to.
     """
-    jobs = effective_jobs(n_jobs, count, least)
+    hint = context.engine.tuning.workers
+    stays = private and n_jobs is None and count > least and place_of(_active_backend(hint)) == "machines"
+    jobs = 1 if stays else effective_jobs(n_jobs, count, least)
     bounds = chunk_bounds(count, jobs, least, _LARGEST_TASK * least)
     if jobs > 1 and len(bounds) > 1:
-        backend = _active_backend(context.engine.tuning.workers)
+        backend = _active_backend(hint)
         place = place_of(backend)
         jobs = min(jobs, len(bounds))
-        if private and place == "machines" and n_jobs is not None:
+        if private and place == "machines":
             raise ParallelError(
                 f"decryption stays on this machine, and tasks of joblib's active backend, {type(backend).__name__}, "
                 "could leave it (a cluster library can change joblib's own backends, too); use "
                 "joblib.parallel_config(backend='loky') or n_jobs=1 for it"
             )
         if place == "threads":
-            return run_tasks(function, ((context, *cut(*edges)) for edges in bounds), backend, place, jobs)
-        if carry and not (private and place == "machines"):
+            tasks = ((stop - start, context, *cut(start, stop)) for start, stop in bounds)
+            return run_tasks(_counted(function), tasks, backend, place, jobs)
+        if carry:
             target = (away or function, context.engine.name, context.ring.n, -(-count // jobs), place)
             forms = ((*target, *(_carried(context.ring, part) for part in cut(*edges))) for edges in bounds)
-            return [_arrived(context.ring, part) for part in run_tasks(_work, forms, backend, place, jobs)]
+            parts = run_tasks(_work, forms, backend, place, jobs)
+            if advance := _advance.get():
+                advance(count)
+            return [_arrived(context.ring, part) for part in parts]
     if whole:
         bounds = [(0, count)]
-    return [function(context, *cut(*edges)) for edges in bounds]
+    counted = _counted(function)
+    return [counted(stop - start, context, *cut(start, stop)) for start, stop in bounds]
+
+
+def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Called with the number of items before the arguments, which is told to who watches once they are done."""
+    advance = _advance.get()
+
+    def call(size: int, *args: Any) -> Any:
+        result = function(*args)
+        if advance is not None:
+            advance(size)
+        return result
+
+    return call
 
 
 def part_of(ring: AnyRing, batch: Any, start: int, stop: int) -> Any:
@@ -318,6 +411,8 @@ def run_tasks(
     """
     import joblib
 
+    if cluster := cluster_of(backend):
+        return run_on(cluster, function, tasks, jobs)
     call = _ThreadCall(function) if place == "threads" else function
     options = _follow_options(backend) if place == "processes" else {}
     if place == "processes" and isinstance(backend, joblib.parallel.MultiprocessingBackend):

@@ -123,7 +123,7 @@ MUTANTS = [
     Mutant(
         (39,),
         "randomness/randomizers.py",
-        "return ring.multiply(batch, source.draw_of(count, ring.size(batch)))",
+        "return ring.multiply(batch, draw(ring.size(batch)))",
         "return ring.multiply(batch, ring.ones(ring.size(batch)))",
         (RERANDOMISED, "array/test_array.py::test_h39_the_array_itself_is_unchanged"),
     ),

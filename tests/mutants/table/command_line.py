@@ -2,16 +2,12 @@
 
 from tests.mutants.model import Mutant
 
-FILES, APP, DATA = "system/files.py", "cli/app.py", "federated/data.py"
+FILES, APP = "system/files.py", "cli/app.py"
 FAILURE = "system/test_files.py::test_h58_a_failure_leaves_the_old_file"
 USAGE = "cli/test_run.py::test_h65_h66_usage_errors"
-TABLES = "federated/test_data.py::test_h63_h66_what_is_no_table_is_refused"
 NO_TABLES = "cli/test_run.py::test_h63_files_that_are_no_tables"
 NOTHING_PRIVATE = "cli/test_run.py::test_h67_no_private_number_in_what_is_printed_or_written"
-CSV, SIGNALS = "serialization/tables.py", "cli/signals.py"
-NO_TABLE = "cli/test_table.py::test_h63_h66_what_is_no_table_of_numbers"
-NO_CELL = "federated/test_data.py::test_h72_no_message_shows_a_cell"
-COSTS_OF_TABLES = "test_reader_costs.py::test_h77_tables"
+SIGNALS = "cli/signals.py"
 COSTS = "test_reader_costs.py::test_h77_keys_arrays_and_results"
 PARTS = "test_reader_costs.py::test_h77_the_parts_that_a_form_has_and_one_more"
 IMPORTED = "cli/test_signals.py::test_h60_h70_a_signal_while_something_is_imported"
@@ -111,15 +107,6 @@ MUTANTS = [
     ),
     Mutant(
         (63,),
-        CSV,
-        'encoding="utf-8-sig"',
-        'encoding="utf-8"',
-        ("federated/test_data.py::test_h63_a_table_is_read", NO_TABLE),
-    ),
-    Mutant((63,), DATA, "        if len(row) != len(places):\n", "        if len(row) < len(places):\n", (TABLES,)),
-    Mutant((63,), DATA, "    if not any(header):\n", "    if False:\n", (TABLES,)),
-    Mutant(
-        (63,),
         APP,
         "with errors_in_one_line(VecpheError, ValueError, OSError), warnings",
         "with errors_in_one_line(VecpheError), warnings",
@@ -160,38 +147,6 @@ MUTANTS = [
         "        print_error(error.format_message())\n        return 2\n",
         "        print_error(error.format_message())\n        return 1\n",
         (USAGE,),
-    ),
-    Mutant((66,), CSV, "if _NUMBER.fullmatch(cell) and len", "if _NUMBER.match(cell) and len", (TABLES, NO_TABLE)),
-    Mutant((66,), CSV, "        if math.isfinite(value):\n", "        if True:\n", (TABLES, NO_TABLE)),
-    Mutant(
-        (66, 72),
-        CSV,
-        'return f"not a number{hint}"',
-        'return f"not a number: {cell}"',
-        ("cli/test_table.py::test_errors_do_not_show_the_values", NO_CELL),
-    ),
-    Mutant(
-        (72,),
-        DATA,
-        "the name of column {column + 1} is not printable",
-        "the name {name!r} is not printable",
-        (NO_CELL,),
-    ),
-    Mutant((72,), DATA, "in columns {places[name] + 1} and {column + 1}", "{name}", (NO_CELL,)),
-    Mutant((77,), DATA, "        if name in places:\n", "        if header.count(name) > 1:\n", (COSTS_OF_TABLES,)),
-    Mutant(
-        (77,),
-        DATA,
-        "        members[table.groups[row]].append(row)\n",
-        "        members[table.groups[row]].append(np.array(table.groups)[:0].size or row)\n",
-        (COSTS_OF_TABLES,),
-    ),
-    Mutant(
-        (77,),
-        DATA,
-        "    if len(name) > _LONGEST_NAME:\n",
-        "    if len(name) > _LONGEST_NAME + 1:\n",
-        ("federated/test_data.py::test_h77_the_longest_name_of_a_group",),
     ),
     Mutant((77,), FILES, "_read_up_to(file, most + 1)", "file.read(most + 1)", (COSTS,)),
     Mutant((77,), "serialization/text.py", "    check_parts(text, _MOST_PARTS,", "    (text, _MOST_PARTS,", (COSTS,)),

@@ -3,6 +3,7 @@
 from tests.mutants.model import Mutant
 
 SELECTION = "arithmetic/selection.py"
+RACE = "arithmetic/test_race.py::"
 TESTS = "numbers/test_context.py::"
 TOGETHER = f"{TESTS}test_h47_arrays_of_two_engines_together"
 REFUSED = f"{TESTS}test_h46_names_that_are_no_engine"
@@ -12,9 +13,65 @@ MUTANTS = [
     Mutant(
         (46,),
         SELECTION,
-        '("ifma512", "ifma256", "fma512", "fma256")',
-        '("ifma512", "ifma256")',
+        '"fma512": _X86, "fma256": _X86, "neon": _ARM}',
+        '"neon": _ARM}',
         ("arithmetic/test_selection.py::test_targets_that_are_compiled_in_are_engines",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "if names and platform.machine() not in names:",
+        "if names:",
+        ("arithmetic/test_selection.py::test_h46_a_target_of_another_kind_of_cpu_says_so",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        '_RACING = ("neon",)',
+        "_RACING = ()",
+        (f"{RACE}test_only_targets_whose_speed_nobody_knows_race",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "_tested(min(seconds,",
+        "_tested(max(seconds,",
+        (f"{RACE}test_the_faster_one_becomes_the_default_and_they_race_once",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "@cache\ndef _race(",
+        "def _race(",
+        (f"{RACE}test_the_faster_one_becomes_the_default_and_they_race_once",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        "race(engines) if len(engines) > 1 else {}",
+        "race(engines)",
+        (f"{RACE}test_h46_an_engine_that_fails_its_self_test_does_not_race",),
+    ),
+    Mutant(
+        (46,),
+        SELECTION,
+        'os.environ.get("VECPHE_ENGINE") or not racing',
+        "not racing",
+        (f"{RACE}test_h46_an_engine_that_is_asked_for_does_not_race",),
+    ),
+    Mutant(
+        (46,),
+        "arithmetic/race.py",
+        "best[name] = min(best[name],",
+        "best[name] = max(0.0,",
+        (f"{RACE}test_the_best_turn_of_each_engine_counts",),
+    ),
+    Mutant(
+        (46,),
+        "bench/environment.py",
+        "(race_result() and used == active_engine().name)",
+        "False",
+        (f"{RACE}test_the_faster_one_becomes_the_default_and_they_race_once",),
     ),
     Mutant(
         (46,),
@@ -81,8 +138,8 @@ MUTANTS = [
     Mutant(
         (47,),
         "array/encrypted_array.py",
-        "other._under(self._key)._scaled(finest)",
-        "other._scaled(finest)",
+        "other._under(self._key)._scaled(finest, divisor)",
+        "other._scaled(finest, divisor)",
         (TOGETHER,),
     ),
     Mutant(

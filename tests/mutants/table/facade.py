@@ -3,7 +3,7 @@
 from tests.mutants.model import Mutant
 
 PUBLIC, PRIVATE, ENCODING, POOL = "phe/public.py", "phe/private.py", "phe/encoded.py", "phe/pool.py"
-COMMANDS = "phe/command_line.py"
+COMMANDS, READY = "phe/command_line.py", "randomness/ready.py"
 DEVIATIONS = "phe/test_deviations.py::"
 ROOT = f"{DEVIATIONS}test_h23_r_value_is_a_root_mod_n"
 UNIFORM = f"{DEVIATIONS}test_h31_h32_what_is_no_ciphertext_is_refused_with_one_text"
@@ -212,11 +212,8 @@ MUTANTS = [
         "_of(self, residue, int(encoding.exponent), encoding.BASE, True)",
         (RANDOM,),
     ),
-    Mutant(
-        (39, 44), POOL, "return ready.popleft()", "return ready[0] if ready else ready.popleft()", (HANDED_OUT, RANDOM)
-    ),
-    Mutant((39,), POOL, "        ready.extend(rest)\n", "        ready.extend([first, *rest])\n", (HANDED_OUT,)),
-    Mutant((57,), POOL, "        if process != generation():\n", "        if False:\n", (FORKED,)),
+    Mutant((39,), POOL, "part_of(ring, batch, 1, count)", "part_of(ring, batch, 0, count)", (HANDED_OUT,)),
+    Mutant((57,), READY, "            self._stocks = deque()\n", "            pass\n", (FORKED,)),
     Mutant((57,), "system/forks.py", "after_in_child=_in_child", "after_in_parent=_in_child", (FORKED,)),
     Mutant(
         (57,),

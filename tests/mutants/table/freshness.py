@@ -102,8 +102,8 @@ MUTANTS = [
     Mutant(
         (39,),
         ARRAY,
-        "return self._derive(powers, freshness=self._freshness.spoiled(), fraction_bits=fraction_bits, bound=bound)",
-        "return self._derive(powers, fraction_bits=fraction_bits, bound=bound)",
+        "return self._derive(powers, None, freshness, fraction_bits=",
+        "return self._derive(powers, None, None, fraction_bits=",
         (PRODUCTS,),
     ),
     Mutant(

@@ -6,6 +6,8 @@ PACKING, FORMAT, ARRAY = "plaintext/packing.py", "plaintext/format.py", "array/e
 TOO_WIDE = "plaintext/test_packing.py::test_h24_the_layout_is_refused_before_anything_is_encrypted"
 EXACTLY = "plaintext/test_packing.py::test_h25_exactly_max_terms_fit"
 SIGNS = "plaintext/test_packing.py::test_h26_signs_in_slots_of_every_width"
+SHIFTED = "plaintext/test_packing.py::test_h26_the_extremes_of_slots_at_every_place_in_a_word"
+BEYOND = "plaintext/test_packing.py::test_h27_h29_plaintexts_with_something_beyond_their_values"
 NEGATIVE = "plaintext/test_packing.py::test_h26_negative_slots"
 CORRUPTED = "plaintext/test_packing.py::test_h27_h29_corrupted_aggregates"
 HOSTILE = "plaintext/test_packing.py::test_h30_hostile_layouts"
@@ -30,6 +32,43 @@ MUTANTS = [
         "",
         ("array/test_array.py::test_h25_the_builtin_sum_takes_exactly_max_terms",),
     ),
+    Mutant((26,), PACKING, "        digits &= np.uint64(2 * half - 1)\n        by_row", "        by_row", (SIGNS,)),
+    Mutant((26,), PACKING, "        digits -= np.uint64(half)\n", "        digits ^= np.uint64(half)\n", (SIGNS,)),
+    Mutant(
+        (26,),
+        PACKING,
+        "+ 1] |= by_row[:, at.split] >> at.rest",
+        "+ 1] |= by_row[:, at.split] >> at.rest >> 1",
+        (SIGNS,),
+    ),
+    Mutant(
+        (26,),
+        PACKING,
+        "split = np.flatnonzero(shift + width > 64)",
+        "split = np.flatnonzero(shift + width > 65)",
+        (SHIFTED,),
+    ),
+    Mutant(
+        (26,),
+        PACKING,
+        "for value in reversed(integers[:, 0].view(np.int64).tolist()):",
+        "for value in reversed(integers[:, 0].tolist()):",
+        (SHIFTED,),
+    ),
+    Mutant(
+        (27, 29),
+        PACKING,
+        "if total >> width * count != self.offset >> width * count:",
+        "if total >> width * self.slots:",
+        (BEYOND,),
+    ),
+    Mutant(
+        (29,),
+        PACKING,
+        "if total >> width * count != self.offset >> width * count:",
+        "if (total ^ self.offset) >> width * count & ((1 << width * (self.slots - count)) - 1):",
+        (BEYOND,),
+    ),
     Mutant((26,), PACKING, "            digits[:, -1] ^= 0x80\n            data", "            data", (SIGNS,)),
     Mutant((26,), PACKING, "            bits[:, -1] ^= 1\n            data", "            data", (SIGNS,)),
     Mutant((26,), PACKING, "digits[negative, -1] |= np.uint8(0xFF << (self.width % 8) & 0xFF)", "pass", (SIGNS,)),
@@ -49,7 +88,7 @@ MUTANTS = [
         PACKING,
         "        if integers[count:].any():\n            raise CorruptedAggregateError\n",
         "",
-        (CORRUPTED,),
+        (BEYOND,),
     ),
     Mutant(
         (27,),
@@ -68,7 +107,7 @@ MUTANTS = [
     Mutant(
         (28,),
         ARRAY,
-        "if self.packed and (self._format.fraction_bits != other._format.fraction_bits):",
+        "if self.packed and self.encoding.fraction_bits != other.encoding.fraction_bits:",
         "if False:",
         ("plaintext/test_packing.py::test_h28_packed_arrays_of_different_layout_scale_or_key_do_not_add",),
     ),
@@ -87,14 +126,14 @@ MUTANTS = [
         PACKING,
         "if data[:, (used + 7) // 8 :].any() or (",
         "if (",
-        ("plaintext/test_packing.py::test_h29_residues_above_the_top_byte_of_aligned_slots",),
+        (BEYOND,),
     ),
     Mutant(
         (29,),
         PACKING,
         "if data[:, (used + 7) // 8 :].any() or (used % 8 and",
         "if data[:, (used + 7) // 8 :].any() or (False and",
-        (CORRUPTED,),
+        (BEYOND,),
     ),
     Mutant(
         (29,),

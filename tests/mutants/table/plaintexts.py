@@ -15,6 +15,10 @@ HINTS = "array/test_array_hints.py::test_what_an_error_says_to_write_works"
 OBJECTS = "array/test_array_operands.py::test_h18_elements_of_object_arrays"
 BIG_INTEGERS = "array/test_array_operands.py::test_h20_big_integers_up_to_max_abs"
 DEFAULT_HOLDS = "array/test_array_operands.py::test_h20_the_default_encoding_holds_big_integers"
+ENVIRONMENT = "plaintext/test_encoding.py::test_h80_the_callers_environment_does_not_matter"
+NOTICED = "plaintext/test_encoding.py::test_h80_a_change_of_the_environment_is_noticed"
+OTHER_WAYS = "plaintext/test_encoding.py::test_h80_the_ways_of_other_environments_give_the_same"
+RINT = "plaintext/test_encoding.py::test_h80_values_are_rounded_by_no_instruction_that_heeds_the_mode"
 ROOTS = "randomness/test_randomizers.py::test_h23_bad_roots"
 
 MUTANTS = [
@@ -75,7 +79,7 @@ MUTANTS = [
     Mutant(
         (19, 20),
         ENCODING,
-        "        self._check_range(values, name)\n",
+        "        self.check_range(values, name)\n",
         "",
         ("plaintext/test_encoding.py::test_h19_huge_values_are_a_range_error", EDGE),
     ),
@@ -125,8 +129,8 @@ MUTANTS = [
     Mutant(
         (21,),
         ARRAY,
-        "        self._check_bound(bound)\n        left, right",
-        "        left, right",
+        "        self._check_bound(self.bound * self._finer",
+        "        (self.bound * self._finer",
         (BOUNDS, MORE_BOUNDS),
     ),
     Mutant((21,), ARRAY, "        self._check_bound(bound)\n        target", "        target", (BOUNDS,)),
@@ -207,8 +211,8 @@ MUTANTS = [
     Mutant(
         (22,),
         "plaintext/format.py",
-        "return decode(integers, self.fraction_bits, integer=self.integer).reshape(shape)",
-        "return decode(integers, self.fraction_bits, integer=self.integer)",
+        "integer=self.integer, divisor=self.divisor).reshape(shape)",
+        "integer=self.integer, divisor=self.divisor)",
         ("array/test_array.py::test_h22_empty_arrays",),
     ),
     Mutant(
@@ -225,4 +229,36 @@ MUTANTS = [
         " for r in roots):",
         (ROOTS,),
     ),
+    Mutant(
+        (80,),
+        ENCODING,
+        "        if _floats_as_usual():\n            # int64",
+        "        if True:\n            # int64",
+        (ENVIRONMENT,),
+    ),
+    Mutant(
+        (80,),
+        ENCODING,
+        "    if _floats_as_usual():\n        with np.errstate",
+        "    if True:\n        with np.errstate",
+        (ENVIRONMENT,),
+    ),
+    Mutant((80,), ENCODING, '(flat.dtype.kind != "f" or _floats_as_usual())', "True", (RINT,)),
+    Mutant(
+        (80,),
+        ENCODING,
+        "_ONE + _HALF_ULP == _ONE == _ONE - _QUARTER_ULP",
+        "_ONE + _HALF_ULP == _ONE",
+        (ENVIRONMENT, NOTICED),
+    ),
+    Mutant(
+        (80,),
+        ENCODING,
+        "_ONE + _HALF_ULP == _ONE == _ONE - _QUARTER_ULP",
+        "_ONE == _ONE - _QUARTER_ULP",
+        (ENVIRONMENT, NOTICED),
+    ),
+    Mutant((80,), ENCODING, " and _DENORMAL > 0.0", "", (ENVIRONMENT, NOTICED)),
+    Mutant((80,), ENCODING, "(exponent > 0) << 52", "1 << 52", (OTHER_WAYS,)),
+    Mutant((80,), ENCODING, "-magnitude if bits >> 63 else magnitude", "magnitude", (OTHER_WAYS,)),
 ]

@@ -170,7 +170,7 @@ MUTANTS = [
         (f"{HOSTILE}test_h35_an_edited_field_shows",),
     ),
     Mutant((36,), FRAMES, "    if version != VERSION:\n", "    if version > VERSION:\n", (HEADS,)),
-    Mutant((36,), FRAMES, "    if flags & ~(_INTEGER | _PACKED):\n", "    if False:\n", (HEADS,)),
+    Mutant((36,), FRAMES, "    if flags & ~(_INTEGER | _PACKED | _NAMED | _DIVIDED):\n", "    if False:\n", (HEADS,)),
     Mutant((36,), FRAMES, "if bytes(view[: len(MAGIC)]) != MAGIC:", "if bytes(view[:7]) != MAGIC[:7]:", (HEADS,)),
     Mutant(
         (36,), TEXT, "if unknown := sorted(content.keys() - set(fields)):", "if unknown := list[str]():", (FIELD_NAMES,)

@@ -71,6 +71,13 @@ MUTANTS = [
     ),
     Mutant(
         (43,),
+        "array/powers.py",
+        "start, stop), exponents[start:stop]",
+        "start, stop), exponents[: stop - start]",
+        (SAME,),
+    ),
+    Mutant(
+        (43,),
         "array/data.py",
         "self._frame(True, n_jobs=1)",
         "self._frame(True)",
@@ -135,10 +142,10 @@ MUTANTS = [
     Mutant(
         (84,),
         PARALLEL,
-        'if private and place == "machines" and n_jobs is not None:',
+        'if private and place == "machines":',
         "if False:",
         (CHANGED, DERIVED, CLUSTER),
     ),
-    Mutant((84,), PARALLEL, 'if carry and not (private and place == "machines"):', "if carry:", (CLUSTER,)),
+    Mutant((84,), PARALLEL, "    jobs = 1 if stays else effective_jobs(", "    jobs = effective_jobs(", (CLUSTER,)),
     Mutant((84,), "keys/private_key.py", "            private=True,\n", "", (CLUSTER,)),
 ]

@@ -1,0 +1,160 @@
+"""Factors and divisors of packed arrays: the scale says them, and only a bound that is left refuses them."""
+
+import hashlib
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vecphe import EncryptedArray, FixedPoint
+from vecphe.errors import LayoutMismatchError, PackedOperationError, PlaintextOverflowError, SerializationError
+from vecphe.federated import EncryptedVector, Server, encrypt_vector
+
+A, B = np.array([1.5, -2.25, 30000.0, 0.0, -(2.0**-40)]), np.array([0.125, 7.0, -30000.0, 1.0, 2.0**15])
+ROOM = FixedPoint(40, 2**15, 2**62)
+
+
+def packed(public_key, values, **options):
+    return public_key.encrypt(values, packed=True, **options)
+
+
+@pytest.mark.parametrize(("n1", "n2"), [(78, 42), (1, 254), (7, 3), (100, 1)])
+def test_weighted_means_are_correctly_rounded(keypair, n1, n2):
+    public_key, private_key = keypair
+    c1, c2 = packed(public_key, A), packed(public_key, B)
+    mean = (c1 * n1 + c2 * n2) / (n1 + n2)
+    exact = [float((Fraction(a) * n1 + Fraction(b) * n2) / (n1 + n2)) for a, b in zip(A, B, strict=True)]
+    assert private_key.decrypt(mean).tolist() == exact
+    assert mean.bound == (n1 + n2) * c1.bound
+    with pytest.raises(PlaintextOverflowError, match=f"max_terms={n1 + 255}"):
+        c1 * n1 + c2 * 255
+
+
+def test_an_integer_divisor_costs_nothing(keypair):
+    public_key, private_key = keypair
+    c = packed(public_key, A)
+    for divisor in (1, 3, -3, np.int8(7), np.array(10), 4.0, 2**63, -(2**63)):
+        quotient = c / divisor
+        assert quotient.bound == c.bound
+        assert private_key.decrypt(quotient).tolist() == [float(Fraction(a) / int(divisor)) for a in A]
+    assert private_key.decrypt(c).tolist() == A.tolist()  # as it was
+    assert private_key.decrypt(c / 3 / 5 / 7).tolist() == [float(Fraction(a) / 105) for a in A]
+    assert (c / 2**63 / 1).bound == c.bound
+    with pytest.raises(PlaintextOverflowError, match="2\\^64"):
+        c / 2**63 / 2
+    with pytest.raises(ZeroDivisionError):
+        c / 0
+    with pytest.raises(PackedOperationError):
+        c / np.array([2, 2, 2, 2, 2])
+
+
+def test_float_factors_take_the_room_that_there_is(keypair):
+    public_key, private_key = keypair
+    c = packed(public_key, A)
+    assert private_key.decrypt(c * 0.5).tolist() == (A / 2).tolist()
+    assert private_key.decrypt(-1.5 * c).tolist() == (A * -1.5).tolist()
+    assert private_key.decrypt(c / 0.25).tolist() == (A * 4).tolist()
+    with pytest.raises(PlaintextOverflowError, match="larger max_terms"):
+        c * 0.3
+    wide = packed(public_key, A[:2], encoding=ROOM)
+    np.testing.assert_allclose(private_key.decrypt(wide * 0.3), A[:2] * 0.3, rtol=1e-15)
+
+
+def test_h21_the_bound_says_exactly_which_factor_is_too_much(keypair):
+    public_key, private_key = keypair
+    c = packed(public_key, A, encoding=FixedPoint(40, 2**15, 24))
+    assert private_key.decrypt(c * 1.5).tolist() == (A * 1.5).tolist()  # 24 sixteenths
+    with pytest.raises(PlaintextOverflowError):
+        c * 1.5625
+
+
+def test_h28_arrays_of_other_scale_add_where_they_were_encrypted_the_same_way(keypair):
+    public_key, private_key = keypair
+    c1, c2 = packed(public_key, A), packed(public_key, B)
+    total = c1 / 3 + c2 / 2
+    assert private_key.decrypt(total).tolist() == [
+        float(Fraction(a) / 3 + Fraction(b) / 2) for a, b in zip(A, B, strict=True)
+    ]
+    assert total.bound == 5 * c1.bound
+    assert private_key.decrypt(c1 * 0.5 - c2).tolist() == (A / 2 - B).tolist()
+    assert private_key.decrypt(c2 - c1 / 3).tolist() == [float(b - Fraction(a) / 3) for a, b in zip(A, B, strict=True)]
+    with pytest.raises(PlaintextOverflowError, match="max_terms=256"):
+        c1 / 255 + c2
+    with pytest.raises(LayoutMismatchError, match="different scale"):
+        c1 / 3 + packed(public_key, A / 64, encoding=FixedPoint(44, 2**11))
+
+
+def test_plain_values_are_added_to_quotients(keypair):
+    public_key, private_key = keypair
+    c = packed(public_key, A)
+    for x in (1.5, B, -7, np.array([1, 2, 3, 4, 5])):
+        assert private_key.decrypt(c / 3 + x) == pytest.approx(A / 3 + x, rel=1e-12)
+        assert private_key.decrypt(x - c / 3) == pytest.approx(x - A / 3, rel=1e-12)
+    with pytest.raises(PlaintextOverflowError, match="exceeds max_abs"):
+        c / 3 + 2.0**15 * 1.001
+    with pytest.raises(PlaintextOverflowError, match="max_terms=256"):
+        c / 255 + 1
+
+
+def test_quotients_of_integers_are_floats(keypair):
+    public_key, private_key = keypair
+    c = packed(public_key, [7, 8, -9])
+    assert private_key.decrypt(c / 4).tolist() == [1.75, 2.0, -2.25]
+    assert private_key.decrypt(c * 0.5).tolist() == [3.5, 4.0, -4.5]
+    assert private_key.decrypt(c / 4 + 1).tolist() == [2.75, 3.0, -1.25]
+    assert private_key.decrypt(c / 4 + 0.25).tolist() == [2.0, 2.25, -2.0]
+    with pytest.raises(LayoutMismatchError, match="encrypt it as floats"):
+        c / 4 + 0.3
+    with pytest.raises(LayoutMismatchError, match="encrypt it as floats"):
+        c * 0.5 + 0.01
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from(["*", "/"]), st.integers(-40, 40).filter(bool)), max_size=6),
+    st.lists(st.integers(-(2**30), 2**30), min_size=1, max_size=6),
+)
+def test_any_chain_of_factors_and_divisors_is_exact(keypair, steps, values):
+    public_key, private_key = keypair
+    c = packed(public_key, np.array(values) / 2**20, encoding=FixedPoint(40, 2**15, 2**40))
+    exact = [Fraction(value, 2**20) for value in values]
+    for sign, number in steps:
+        c = c * number if sign == "*" else c / number
+        exact = [value * number if sign == "*" else value / number for value in exact]
+    again = EncryptedArray.from_json(public_key, EncryptedArray.from_bytes(public_key, c.to_bytes()).to_json())
+    assert private_key.decrypt(again).tolist() == [float(value) for value in exact]
+
+
+def test_h36_a_divisor_that_cannot_be_is_refused(keypair):
+    public_key, _ = keypair
+    c = packed(public_key, A)
+    text = (c / 3).to_json()
+    for wrong in ("0", "1", "-3", "true", "null", "18446744073709551616", '"3"'):
+        with pytest.raises(SerializationError):
+            EncryptedArray.from_json(public_key, text.replace('"divisor": 3', f'"divisor": {wrong}'))
+    for array in (public_key.encrypt(A), packed(public_key, [1, 2])):
+        with pytest.raises(SerializationError, match=r"divisor|divided|checksum"):
+            EncryptedArray.from_json(
+                public_key, array.to_json().replace('"ciphertexts"', '"divisor": 3, "ciphertexts"')
+            )
+
+
+def test_h36_a_divisor_is_written_one_way(keypair):
+    public_key, _ = keypair
+    data = (packed(public_key, A) / 3).to_bytes()
+    place = data.index((3).to_bytes(8, "little"), 62)
+    for divisor in (0, 1):
+        body = data[:place] + divisor.to_bytes(8, "little") + data[place + 8 : -16]
+        with pytest.raises(SerializationError, match="2 or more"):
+            EncryptedArray.from_bytes(public_key, body + hashlib.sha256(body).digest()[:16])
+
+
+def test_h51_vectors_of_a_protocol_have_the_scale_of_their_key():
+    server = Server(256, insecure=True)
+    vector = encrypt_vector(server.pubkey, A)
+    assert len(EncryptedVector.from_bytes(server.pubkey, vector.to_bytes())) == 5
+    for array in (vector.array / 3, vector.array * 0.0625):
+        with pytest.raises(LayoutMismatchError, match="encrypted in another way"):
+            EncryptedVector.from_bytes(server.pubkey, array.to_bytes())

@@ -1,0 +1,326 @@
+"""From data to a model to predictions: what `vecphe run` says that training together bought, and `vecphe predict`."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vecphe.cli.app import app
+from vecphe.cli.comparison import Comparison, load_shards
+from vecphe.data import TableOptions
+from vecphe.federated import TrainedModel
+
+SHORT = ["run", "--key-length", "256", "--insecure", "--backend", "packed", "--iterations", "40"]
+
+
+def invoke(*args):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def write_table(path, kind, n=120):
+    """Four wards of unequal size, columns of very different size and one constant; rows as they were written."""
+    rng = np.random.default_rng(8)
+    big, tiny, dose = rng.normal(1e12, 1e11, n), rng.normal(1e-9, 2e-9, n), rng.normal(0, 1, n)
+    score = (big - 1e12) / 1e11 + tiny * 1e9 + dose + rng.normal(0, 0.5, n)
+    target = {
+        "floats": score * 1e4 + 5e6,
+        "0 and 1": (score > 1).astype(int),
+        "three classes": np.digitize(score, [0.3, 1.7]) + 1,
+    }[kind]
+    wards = np.repeat(["north", "south", "east", "west"], [n - 80, 40, 30, 10])
+    order = rng.permutation(n)
+    lines = ["big,tiny,dose,same,ward,y"]
+    lines += [f"{big[i]},{tiny[i]},{dose[i]},7,{wards[i]},{target[i]}" for i in order]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def shards_of(path):
+    return load_shards([path], TableOptions(target="y", group="ward"), None, 43, print)
+
+
+@pytest.fixture(params=["floats", "0 and 1", "three classes"])
+def outcome(request, tmp_path):
+    """Output, results, model file and data file of a run."""
+    data = write_table(tmp_path / "data.csv", request.param)
+    result = invoke(
+        *SHORT, "--data", data, "--target", "y", "--group", "ward", "--json", tmp_path / "r.json",
+        "--model", tmp_path / "m.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return request.param, result.output, json.loads((tmp_path / "r.json").read_text()), tmp_path
+
+
+def test_what_is_learned_is_told(outcome):
+    kind, text, content, _ = outcome
+    words = {
+        "floats": "regression of 'y'; columns scaled",
+        "0 and 1": "classification of 'y', 2 classes (--task regression if they are numbers); columns scaled",
+        "three classes": "classification of 'y', 3 classes (--task regression if they are numbers); columns scaled",
+    }
+    assert words[kind] in text
+    assert content["task"] == ("regression" if kind == "floats" else "classification")
+    assert content["scale"] == "federated"
+
+
+def test_the_table_compares_with_pooled_training_and_a_constant(outcome):
+    kind, text, content, _ = outcome
+    test = content["test"]
+    figures = ["mse", "r2"] if kind == "floats" else ["log_loss", "accuracy", "auc"]
+    assert [list(test[name]) for name in ("federated", "pooled", "constant")] == [figures] * 3
+    assert all(list(own) == figures for own in test["alone"])
+    for figure in figures:
+        assert test["federated"][figure] == pytest.approx(test["pooled"][figure], rel=1e-6)
+    assert test["federated"][figures[0]] < 0.8 * test["constant"][figures[0]]
+    for label in ("all rows pooled, in the clear", "constant predictor", "against alone"):
+        assert label in text
+    changes = [test["federated"][figures[0]] / own[figures[0]] - 1 for own in test["alone"]]
+    names = content["clients"]
+    assert test["gained"] == [name for name, change in zip(names, changes, strict=True) if change < -1e-6]
+    assert test["lost"] == [name for name, change in zip(names, changes, strict=True) if change > 1e-6]
+    for name, change in zip(names, changes, strict=True):
+        assert re.search(rf"{name} .*{'gained' if change < 0 else 'lost'} {abs(change):.1%}", text)
+    sentence = next(line for line in text.splitlines() if line.startswith("By training together"))
+    assert f"{len(test['gained'])} of 4 hospitals gained" in sentence
+    assert "the same as that of training on pooled data in the clear" in sentence
+
+
+def test_figures_are_those_of_scikit_learn(outcome):
+    from sklearn import metrics
+
+    kind, _, content, path = outcome
+    model = TrainedModel.load(path / "m.json")
+    shards = shards_of(path / "data.csv")
+    X, y = shards.X_test, shards.y_test
+    figures = content["test"]["federated"]
+    plain = model.to_sklearn()
+    if kind == "floats":
+        assert figures["mse"] == pytest.approx(metrics.mean_squared_error(y, plain.predict(X)), rel=1e-9)
+        assert figures["r2"] == pytest.approx(metrics.r2_score(y, plain.predict(X)), rel=1e-9)
+        train = np.concatenate(shards.y)
+        assert content["test"]["constant"]["mse"] == pytest.approx(np.mean((y - train.mean()) ** 2))
+        return
+    shares = plain.predict_proba(X)
+    assert figures["log_loss"] == pytest.approx(metrics.log_loss(y, shares), rel=1e-9)
+    assert figures["accuracy"] == metrics.accuracy_score(y, plain.predict(X))
+    scores = shares[:, 1] if shares.shape[1] == 2 else shares
+    assert figures["auc"] == pytest.approx(metrics.roc_auc_score(y, scores, multi_class="ovr"), rel=1e-12)
+    assert content["test"]["constant"]["auc"] == 0.5
+
+
+def test_predictions_for_the_raw_columns_have_the_reported_error(outcome):
+    """The test rows, as they stand in the file, through `vecphe predict`."""
+    kind, _, content, path = outcome
+    result = invoke("predict", path / "m.json", path / "data.csv", "--out", path / "p.csv")
+    assert result.exit_code == 0, result.output
+    lines = (path / "p.csv").read_text().splitlines()
+    assert lines[0] == "y"
+    rows = list(csv.DictReader((path / "data.csv").read_text().splitlines()))
+    assert len(lines) == len(rows) + 1
+    test_rows = {tuple(row) for row in shards_of(path / "data.csv").X_test.tolist()}
+    raw = [tuple(float(row[name]) for name in ("big", "tiny", "dose", "same")) for row in rows]
+    test = [place for place, row in enumerate(raw) if row in test_rows]
+    predicted, true = np.array(lines[1:], dtype=float)[test], np.array([float(row["y"]) for row in rows])[test]
+    if kind == "floats":
+        assert np.mean((predicted - true) ** 2) == pytest.approx(content["test"]["federated"]["mse"], rel=1e-9)
+        assert np.mean((predicted - true) ** 2) == pytest.approx(content["backends"]["packed"]["mse"][0], rel=1e-9)
+    else:
+        assert np.mean(predicted == true) == content["test"]["federated"]["accuracy"]
+        assert set(lines[1:]) <= {"0", "1", "2", "3"}
+
+
+def test_probabilities_are_written_where_they_are_wanted(outcome):
+    kind, *_, path = outcome
+    result = invoke("predict", path / "m.json", path / "data.csv", "--probabilities")
+    if kind == "floats":
+        assert result.exit_code == 2
+        assert "leave out --probabilities" in result.output
+        return
+    header, *rows = csv.reader(io.StringIO(result.stdout))
+    classes = ["0", "1"] if kind == "0 and 1" else ["1", "2", "3"]
+    assert header == ["y", *(f"y={label}" for label in classes)]
+    shares = np.array([row[1:] for row in rows], dtype=float)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert [classes[i] for i in shares.argmax(axis=1)] == [row[0] for row in rows]
+
+
+def test_columns_are_found_by_name(outcome):
+    _, _, _, path = outcome
+    rows = list(csv.reader((path / "data.csv").read_text().splitlines()))
+    order = [4, 3, 5, 1, 0, 2]
+    (path / "other.csv").write_text("\n".join(",".join(row[i] for i in order) for row in rows))
+    first, second = (invoke("predict", path / "m.json", path / name).stdout for name in ("data.csv", "other.csv"))
+    assert first == second
+    (path / "less.csv").write_text("\n".join(",".join(row[1:]) for row in rows))
+    result = invoke("predict", path / "m.json", path / "less.csv")
+    assert result.exit_code == 2
+    assert "'big'" in result.output
+
+
+def test_texts_are_classes_and_categories_are_columns(tmp_path):
+    """A target of yes and no, a category of which one level is at one hospital alone, missing cells, a semicolon."""
+    rng = np.random.default_rng(2)
+    lines = ["dose;drug;ward;sick"]
+    for i in range(90):
+        dose, ward = rng.normal(), "abc"[i % 3]
+        drug = "z" if ward == "c" and i % 2 else "xy"[int(rng.integers(0, 2))]
+        sick = "yes" if dose + (drug == "x") > 0.5 else "no"
+        cell = "" if i % 9 == 0 else f"{dose}".replace(".", ",")
+        lines.append(f"{cell};{drug};{ward};{sick}")
+    data = tmp_path / "data.csv"
+    data.write_text("\n".join(lines))
+    how = ["--sep", ";", "--decimal", ",", "--missing", "mean"]
+    arguments = ["--data", data, "--target", "sick", "--group", "ward", "--categories", "drug", *how]
+    result = invoke(*SHORT, *arguments, "--model", tmp_path / "m.json")
+    assert result.exit_code == 0, result.output
+    assert "classification of 'sick', 2 classes; columns scaled" in result.output
+    model = TrainedModel.load(tmp_path / "m.json")
+    assert (model.features, model.classes) == (("dose", "drug=y", "drug=z"), ("no", "yes"))
+    header, *predicted = invoke("predict", tmp_path / "m.json", data, *how).stdout.split()
+    assert (header, len(predicted)) == ("sick", 90)
+    assert np.mean([line.endswith(label) for line, label in zip(lines[1:], predicted, strict=True)]) > 0.75
+    dropped = invoke("predict", tmp_path / "m.json", data, *how[:-1], "drop").stdout.splitlines()
+    assert dropped[0] == "line,sick"
+    assert [int(line.split(",")[0]) for line in dropped[1:]] == [i + 2 for i in range(90) if i % 9]
+    assert [line.split(",")[1] for line in dropped[1:]] == [label for i, label in enumerate(predicted) if i % 9]
+    refused = invoke("predict", tmp_path / "m.json", data, *how[:-2])
+    assert refused.exit_code == 2
+    assert "--missing" in refused.output
+    wrong = invoke(*SHORT, *arguments, "--scale", "none").output
+    assert "--missing mean fills in the means that --scale federated finds" in wrong
+
+
+def test_h64_predictions_replace_nothing_unless_forced(outcome):
+    *_, path = outcome
+    (path / "p.csv").write_text("precious")
+    arguments = ["predict", path / "m.json", path / "data.csv", "--out", path / "p.csv"]
+    assert invoke(*arguments).exit_code == 2
+    assert (path / "p.csv").read_text() == "precious"
+    assert invoke(*arguments, "--force").exit_code == 0
+    assert (path / "p.csv").read_text().startswith("y\n")
+
+
+def test_h63_what_is_no_model_is_told_in_one_line(main_here, tmp_path):
+    path = write_table(tmp_path / "data.csv", "floats")
+    for model, word in ((path, "data.csv: not the JSON of a model"), (tmp_path / "none", "No such file")):
+        done = main_here("predict", str(model), str(path))
+        assert done.returncode == 2
+        assert word in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_task_and_scaling_can_be_chosen(tmp_path):
+    data = write_table(tmp_path / "data.csv", "0 and 1")
+    arguments = [*SHORT, "--data", data, "--target", "y", "--group", "ward"]
+    result = invoke(*arguments, "--task", "regression", "--l2", "0.1", "--json", tmp_path / "r.json")
+    assert "regression of 'y'; columns scaled" in result.output
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert (content["task"], content["l2"]) == ("regression", 0.1)
+    result = invoke(*arguments, "--scale", "none")
+    assert result.exit_code == 2  # a column of 10^12
+    assert "lower eta" in result.output
+    numbers = write_table(tmp_path / "numbers.csv", "floats")
+    result = invoke(*SHORT, "--data", numbers, "--target", "y", "--group", "ward", "--task", "classification")
+    assert result.exit_code == 2
+    assert "120 different numbers: leave out --task classification" in result.output
+
+
+def test_a_run_ends_when_the_loss_stops_improving(tmp_path):
+    data = write_table(tmp_path / "data.csv", "floats")
+    result = invoke(*SHORT[:-1], 500, "--data", data, "--target", "y", "--group", "ward", "--tol", "1e-3")
+    assert result.exit_code == 0
+    assert re.search(r"packed ran \d\d of 500 iterations", result.output)
+
+
+def test_our_data_stay_as_they_are_unless_asked_for(tmp_path):
+    result = invoke(*SHORT, "--json", tmp_path / "r.json", "--model", tmp_path / "m.json")
+    assert "regression of 'progression'; columns as they are" in result.output
+    assert json.loads((tmp_path / "r.json").read_text())["scale"] == "none"
+    model = TrainedModel.load(tmp_path / "m.json")
+    assert model.features[:3] == ("age", "sex", "bmi")
+    assert "encrypted means" in invoke(*SHORT, "--scale", "federated").output
+
+
+def test_no_model_is_written_where_backends_differ(monkeypatch, tmp_path):
+    monkeypatch.setattr("vecphe.cli.comparison.TOLERANCE", -1.0)
+    assert invoke(*SHORT, "--model", tmp_path / "m.json").exit_code == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_h64_models_and_pictures_replace_nothing_unless_forced(tmp_path):
+    for option, name in (("--model", "m.json"), ("--plot", "p.png")):
+        (tmp_path / name).write_text("precious")
+        result = invoke(*SHORT, option, tmp_path / name)
+        assert result.exit_code == 2
+        assert "--force" in result.output
+        assert (tmp_path / name).read_text() == "precious"
+    result = invoke(*SHORT, "--model", tmp_path / "x", "--json", tmp_path / "x")
+    assert result.exit_code == 2
+    assert "--json and --model write to the same place" in result.output
+
+
+@pytest.mark.parametrize(("name", "magic"), [("e.png", b"\x89PNG"), ("e.svg", b"<?xml"), ("e.PDF", b"%PDF")])
+def test_pictures_come_in_three_forms(tmp_path, name, magic):
+    assert invoke(*SHORT, "--plot", tmp_path / name).exit_code == 0
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+@pytest.mark.parametrize("name", ["e.gif", "e", "e.png.txt"])
+def test_other_forms_are_refused_before_anything_runs(monkeypatch, tmp_path, name):
+    monkeypatch.setattr(Comparison, "run", None)
+    result = invoke(*SHORT, "--plot", tmp_path / name)
+    assert result.exit_code == 2
+    assert "must end in .png, .svg, .pdf" in result.output
+
+
+def test_a_report_is_a_page_with_its_picture(tmp_path):
+    data = write_table(tmp_path / "data.csv", "three classes")
+    arguments = [*SHORT, "--data", data, "--target", "y", "--group", "ward", "--report", tmp_path / "report"]
+    assert invoke(*arguments).exit_code == 0
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"index.html", "errors.png"}
+    page = (tmp_path / "report" / "index.html").read_text()
+    for text in (
+        "By training together",
+        "north alone",
+        "pooled in the clear",
+        "constant predictor",
+        "AUC",
+        "data:image/png",
+    ):
+        assert text in page
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "--force" in result.output
+    assert invoke(*arguments, "--force").exit_code == 0
+
+
+def test_names_are_drawn_as_they_are(tmp_path):
+    data = write_table(tmp_path / "data.csv", "floats")
+    text = data.read_text().replace("north", "$x^{$").replace("south", "_south").replace(",y\n", ",$\\frac{$\n", 1)
+    data.write_text(text)
+    arguments = [*SHORT, "--data", data, "--target", "$\\frac{$", "--group", "ward", "--plot", tmp_path / "e.svg"]
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "e.svg").read_text().count("<!--") > 10
+    assert all(f"<!-- {name} -->" in (tmp_path / "e.svg").read_text() for name in ("$x^{$ alone", " _south alone"))
+
+
+def test_curves_end_at_the_reported_errors(tmp_path):
+    data = write_table(tmp_path / "data.csv", "floats")
+    comparison = Comparison(
+        shards_of(data), "packed", {}, key_length=256, insecure=True, n_iter=5,
+        scale="federated",
+    )  # fmt: skip
+    from contextlib import nullcontext
+
+    comparison.run(lambda name, rounds: nullcontext(lambda number: None))
+    curves, outcome = comparison.curves(), comparison.outcome()
+    assert list(curves) == [*(f"{name} alone" for name in outcome.names), "pooled in the clear", "federated"]
+    ends = [errors[-1] for errors in curves.values()]
+    expected = [own["mse"] for own in (*outcome.alone, outcome.pooled, outcome.federated)]
+    assert ends == pytest.approx(expected, rel=1e-12)
+    assert {len(errors) for errors in curves.values()} == {5}

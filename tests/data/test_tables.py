@@ -1,0 +1,517 @@
+"""Files to tables: what is read, what is left out, and one message for all that is wrong."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vecphe.data import (
+    Column,
+    MissingLibraryError,
+    ReadOptions,
+    Schema,
+    Table,
+    TableError,
+    TableOptions,
+    read_rows,
+    read_table,
+)
+from vecphe.errors import BatchTooLargeError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def read(*texts: str | bytes, target: str = "y", **options: Any) -> Table:
+    """The table of files a.csv, b.csv and so on."""
+    names = [f"{letter}.csv" for letter, _ in zip("abcdef", texts, strict=False)]
+    for name, text in zip(names, texts, strict=True):
+        Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_table(names, TableOptions(target=target, **options))
+
+
+def refused(*texts: str | bytes, **options: Any) -> list[str]:
+    """The lines of the message."""
+    with pytest.raises(TableError) as caught:
+        read(*texts, **options)
+    return str(caught.value).splitlines()
+
+
+CLEAN = "a,b,y\n1,2.5,3\n4,-5,6\n"
+
+
+def is_clean(table: Table) -> bool:
+    return (table.features, table.X.tolist(), table.y.tolist()) == (("a", "b"), [[1, 2.5], [4, -5]], [3, 6])
+
+
+def test_a_clean_table() -> None:
+    table = read(CLEAN)
+    assert is_clean(table)
+    assert (table.groups, table.notes, table.has_labels, table.target) == (None, (), False, "y")
+    assert table.X.dtype == table.y.dtype == np.float64
+    assert not table.missing.any()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "utf-16-le"])
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_h63_semicolons_decimal_commas_and_encodings(encoding: str, separator: str) -> None:
+    text = "Größe;b;y\n1;2,5;3\n4;-5,0;6\n".replace(";", separator)
+    named = {"encoding": encoding} if encoding in ("latin-1", "cp1252", "utf-16-le") else {}
+    table = read(text.encode(encoding), decimal=",", **named)
+    assert (table.features, table.X.tolist()) == (("Größe", "b"), [[1, 2.5], [4, -5]])
+    assert read(text.encode(encoding), decimal=",", separator=separator, **named).X.tolist() == table.X.tolist()
+    if named:
+        with pytest.raises(ValueError, match=r"^a\.csv: not UTF-8 text.*--encoding"):
+            read(text.encode(encoding), decimal=",")
+    assert refused(text.encode(encoding), **named) == [
+        "a.csv: column 'b', lines 2 and 3: a decimal comma; give --decimal ,"
+    ]
+
+
+MESSY = """id,visit,sex,weight,empty,note,y
+1,2024-01-02,m,,,x1,3
+2,2024-01-03,f,heavy,,x2,4
+3,2024-01-04,f,"7,5",,x3,5
+
+1,2
+4,2024-01-05,m,1e999,,x4,oops
+5,2024-01-05,,inf,,,8
+"""
+
+
+def test_one_message_lists_every_problem_with_lines_and_options() -> None:
+    text = "text, not numbers; --categories"
+    assert refused(MESSY, drop=("nothing",)) == [
+        "a.csv: 14 problems",
+        "  line 6 has 2 cells, but the header has 7",
+        "  --drop names 'nothing', and there is no such column",
+        "  column 'visit' holds dates, from line 2 on; --drop visit",
+        f"  column 'sex', from line 2 on: {text} sex (all parties see its 2 values) or --drop sex",
+        "  column 'weight', line 8: NaN and infinity are not finite numbers; correct it, or --drop weight",
+        "  column 'weight', line 7: a number beyond the range of float64; correct it, or --drop weight",
+        "  column 'weight', line 4: a decimal comma; give --decimal ,",
+        "  column 'weight', line 3: not a number; correct it, or --drop weight",
+        "  column 'empty' is empty; --drop empty",
+        f"  column 'note', from line 2 on: {text} note (all parties see its 4 values) or --drop note",
+        "  column 'y', line 7: not a number; correct it",
+        "  column 'sex', line 8: a cell is missing; --missing drop or mean",
+        "  column 'weight', line 2: a cell is missing; --missing drop or mean",
+        "  column 'note', line 8: a cell is missing; --missing drop or mean",
+    ]
+
+
+def test_what_the_message_says_mends_the_table() -> None:
+    lines = MESSY.splitlines(keepends=True)
+    mended = "".join([*lines[:5], lines[7].replace("inf", "1e2")]).replace("heavy", "9").replace('"7,5"', "7.5")
+    table = read(mended, drop=("visit", "empty", "note"), categories=("sex",), missing="drop")
+    assert table.features == ("id", "sex=m", "weight")
+    assert table.X.tolist() == [[2, 0, 9], [3, 0, 7.5]]
+    assert table.y.tolist() == [4, 5]
+    assert table.notes == (
+        "all parties come to know the 2 values of the column 'sex'",
+        "a.csv: 2 rows of 4 are left out for missing cells",
+    )
+
+
+def test_missing_cells() -> None:
+    text = "a,b,y\n1,,3\nNA,2,4\n5,6,7\n8,9,\n"
+    assert refused(text) == [
+        "a.csv: 3 problems",
+        "  column 'a', line 3: a cell is missing; --missing drop or mean",
+        "  column 'b', line 2: a cell is missing; --missing drop or mean",
+        "  column 'y', line 5: a cell is missing; --missing drop",
+    ]
+    table = read(text, missing="drop")
+    assert (table.X.tolist(), table.y.tolist()) == ([[5, 6]], [7])
+    assert refused(text, missing="mean") == ["a.csv: column 'y', line 5: a cell is missing; --missing drop"]
+    table = read(text.replace("8,9,", "8,9,1"), missing="mean")
+    assert table.missing.tolist() == [[False, True], [True, False], [False, False], [False, False]]
+    assert table.X[~table.missing].tolist() == [1, 2, 5, 6, 8, 9]
+    assert refused("a,b,y\n1,,1\n,2,1\n", missing="drop") == [
+        "a.csv: no row is left, for a cell is missing in each of them"
+    ]
+    assert refused("a,b,y\n1,,1\n2,,1\n", missing="mean") == ["a.csv: column 'b' is empty; --drop b"]
+
+
+def test_a_column_that_one_hospital_has_empty_can_be_filled_in() -> None:
+    files = ("a,b,y\n1,,3\n", "a,b,y\n1,2,3\n")
+    assert read(*files, missing="mean").missing.tolist() == [[False, True], [False, False]]
+    assert refused(*files)[0] == "a.csv: column 'b', line 2: a cell is missing; --missing drop or mean"
+
+
+def test_one_file_a_hospital_with_columns_in_any_order() -> None:
+    table = read("a,b,y\n1,2,3\n4,5,6\n", "y,b,a\n9,8,7\n", "b,a,y,\n11,10,12,\n")
+    assert table.features == ("a", "b")
+    assert table.X.tolist() == [[1, 2], [4, 5], [7, 8], [10, 11]]
+    assert table.y.tolist() == [3, 6, 9, 12]
+    assert table.groups == ("a", "a", "b", "c")
+    assert table.notes == ("c.csv: column 4 has no name and no value and is left out",)
+
+
+def test_files_whose_columns_differ() -> None:
+    assert refused("a,b,y\n1,2,3\n", "a,y\n1,x\n", "a,b,b c,y\n,2,3,4\n") == [
+        "b.csv: 2 problems",
+        "  column 'b' is missing, which a.csv has; --drop b",
+        "  column 'y', from line 2 on: text, not numbers; it can only be predicted as classes",
+        "c.csv: 2 problems",
+        "  column 'b c' is in it, and not in a.csv; --drop 'b c'",
+        "  column 'a', line 2: a cell is missing; --missing drop or mean",
+    ]
+    table = read("a,b,y\n1,2,3\n", "a,y\n1,5\n", "a,b c,y\n0,2,4\n", drop=("b", "b c"))
+    assert table.X.tolist() == [[1], [1], [0]]
+    table = read("a,b,y\n1,2,3\n", "a,y\n1,5\n", "a,b c,y\n0,2,4\n", features=("a",))
+    assert table.X.tolist() == [[1], [1], [0]]
+
+
+def test_hospitals_are_called_as_their_files_where_these_differ(tmp_path: Path) -> None:
+    for folder in ("north", "south"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.csv").write_text(CLEAN)
+    (tmp_path / "Server.csv").write_text(CLEAN)
+    options = TableOptions(target="y", reserved=("Server",))
+    assert read_table(["north/x.csv", "south/x.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
+    assert read_table(["north/x.csv", "Server.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
+
+
+def test_a_level_that_only_one_hospital_has() -> None:
+    files = ("ward,a,y\nnorth,1,1\nsouth,2,2\n", "a,ward,y\n3,south,3\n", "a,y,ward\n4,4,east\n")
+    table = read(*files, categories=("ward",))
+    assert table.schema == Schema((Column("ward", ("east", "north", "south")), Column("a")))
+    assert table.features == ("ward=north", "ward=south", "a")
+    assert table.X.tolist() == [[1, 0, 1], [0, 1, 2], [0, 1, 3], [0, 0, 4]]
+    assert table.notes == ("all parties come to know the 3 values of the column 'ward'",)
+
+
+def test_a_missing_category_is_missing_in_each_of_its_features() -> None:
+    text = "ward,y\nn,1\n,2\ns,3\ne,4\n"
+    assert read(text, categories=("ward",), missing="mean").missing.tolist() == [
+        [False, False], [True, True], [False, False], [False, False],
+    ]  # fmt: skip
+    assert read(text, categories=("ward",), missing="drop").X.tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert refused(text, categories=("ward",)) == [
+        "a.csv: column 'ward', line 3: a cell is missing; --missing drop or mean"
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 100, 101])
+def test_the_number_of_values_of_a_category(count: int) -> None:
+    text = "id,y\n" + "".join(f"n{number % count},1\n" for number in range(204))
+    if count in (2, 100):
+        assert read(text, categories=("id",)).X.shape == (204, count - 1)
+        assert f"--categories id (all parties see its {count} values)" in refused(text)[0]
+    else:
+        assert refused(text, categories=("id",))[0].startswith(f"a.csv: column 'id' has {count} values; a category ")
+        assert refused(text) == ["a.csv: column 'id', from line 2 on: text, not numbers; --drop id"]
+
+
+def test_h77_labels_that_cannot_be_shown() -> None:
+    for label, why in (("k" * 81, "is longer than 80 characters"), ("k\x1b[2J", "is not printable")):
+        text = f"g,y\nx,p\n{label},q\nz,p\n{label},p\n"
+        assert refused(text, categories=("g",)) == [f"a.csv: column 'g', lines 3 and 5: a value {why}"]
+        text = f"a,y\n1,p\n2,{label}\n3,r\n"
+        assert refused(text) == [f"a.csv: column 'y', line 3: a class {why}"]
+    assert read(f"g,y\nx,1\n{'k' * 80},2\n", categories=("g",)).X.tolist() == [[1], [0]]
+
+
+@pytest.mark.parametrize(
+    ("targets", "values"),
+    [
+        (("0", "1"), [0.0, 1.0]),
+        (("1.5", "-2e3"), [1.5, -2000.0]),
+        (("yes", "no"), ["yes", "no"]),
+        (("a", "b", "c"), ["a", "b", "c"]),
+        (("2024-01-01", "2024-01-02", "x"), ["2024-01-01", "2024-01-02", "x"]),
+    ],
+)
+def test_targets(targets: tuple[str, ...], values: list[Any]) -> None:
+    text = "a,y\n" + "".join(f"{number},{target}\n" for number, target in enumerate(targets))
+    table = read(text)
+    assert table.y.tolist() == values
+    assert table.has_labels == isinstance(values[0], str)
+    assert read(text, labels=True).y.tolist() == values
+    if table.has_labels:
+        assert "column 'y'" in refused(text, labels=False)[0]
+
+
+def test_targets_of_numbers_and_text() -> None:
+    assert refused("a,y\n1,2\n2,yes\n3,no\n") == ["a.csv: column 'y', lines 3 and 4: not a number; correct it"]
+    assert read("a,y\n1,2\n2,yes\n3,no\n", labels=True).y.tolist() == ["2", "yes", "no"]
+    assert refused("a,y\n1,x\n", "a,y\n1,2\n", "a,y\n1,2\n") == [
+        "a.csv: column 'y', from line 2 on: text, not numbers; it can only be predicted as classes"
+    ]
+    assert "holds 101 texts; classes can be 100" in refused("a,y\n" + "".join(f"1,c{n}\n" for n in range(101)))[0]
+
+
+def test_quoted_names_cells_and_line_ends() -> None:
+    text = '"a ""x"", m",g,y\r\n1,"two, of",3\r\n2,"p ""q""",4\r\n"5","two, of",6\r\n'
+    table = read(text, categories=("g",))
+    assert table.schema == Schema((Column('a "x", m'), Column("g", ('p "q"', "two, of"))))
+    assert table.X.tolist() == [[1, 1], [2, 0], [5, 1]]
+    noted = 'note,a,y\n"two\nlines",1,2\n"x\n\ny",3,4\n'
+    assert read(noted, drop=("note",)).X.tolist() == [[1], [3]]
+    assert refused(noted + "z,u,5\n", drop=("note",)) == [
+        "a.csv: column 'a', line 7: not a number; correct it, or --drop a"
+    ]
+
+
+def test_names_are_given_by_commas_or_one_by_one() -> None:
+    text = '"a,b",c,d,y\n1,2,3,4\n'
+    assert read(text, features=("c,d",)).features == ("c", "d")
+    assert read(text, features=("a,b", "d")).features == ("a,b", "d")
+    assert read(text, drop=("a,b", "c")).features == ("d",)
+    assert refused(text, features=("c,e", "y")) == [
+        "a.csv: 2 problems",
+        "  --features names 'e', and there is no such column",
+        "  --features names 'y', which is the target or the group",
+    ]
+
+
+def test_sizes_that_differ_by_many_orders() -> None:
+    table = read("large,small,constant,y\n1e12,1e-9,7,1\n2e12,3e-9,7,2\n")
+    assert table.X.tolist() == [[1e12, 1e-9, 7], [2e12, 3e-9, 7]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"separator": ",,"}, {"separator": '"'}, {"separator": "1"}, {"separator": "."}, {"decimal": ";"},
+     {"decimal": ",", "separator": ","}, {"missing": "zero"}, {"group": "y"}],
+    ids=str,
+)  # fmt: skip
+def test_h65_options_that_make_no_sense(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"--sep|--decimal|--missing|both target and group"):
+        TableOptions(**{"target": "y", **options})
+
+
+def test_many_problems_are_cut_short() -> None:
+    names = [f"c{number}" for number in range(50)]
+    lines = refused(",".join([*names, "y"]) + "\n" + ",".join(["x"] * 50 + ["1"]) + "\n")
+    assert len(lines) == 22
+    assert lines[-1] == "  and 30 problems more"
+
+
+# Parquet and .npz -------------------------------------------------------------------------------------------------
+
+
+def parquet(columns: dict[str, Any], name: str = "t.parquet") -> str:
+    pyarrow.parquet.write_table(pa.table(columns), name)
+    return name
+
+
+def test_parquet() -> None:
+    path = parquet(
+        {
+            "n": pa.array([1, None, 3], pa.int32()),
+            "f": pa.array([0.5, 1.5, float("nan")], pa.float32()),
+            "b": [True, False, True],
+            "d": pa.array(["1.25", "2.50", "3.75"]).cast(pa.decimal128(10, 2)),
+            "s": pa.array(["1", " 2 ", "3"], pa.large_string()),
+            "c": pa.array(["p", "q", None]).dictionary_encode(),
+            "y": [1.0, 2.0, 3.0],
+            "__index_level_0__": [7, 8, 9],
+        }
+    )
+    table = read_table([path], TableOptions(target="y", categories=("c",), missing="mean"))
+    nan = np.nan
+    expected = [[1, 0.5, 1, 1.25, 1, 0], [nan, 1.5, 0, 2.5, 2, 1], [3, nan, 1, 3.75, 3, nan]]
+    np.testing.assert_array_equal(table.X, expected)
+    assert table.features == ("n", "f", "b", "d", "s", "c=q")
+    with pytest.raises(TableError, match="column 'n', row 2: a cell is missing"):
+        read_table([path], TableOptions(target="y", categories=("c",)))
+    groups = read_table([path], TableOptions(target="y", group="n", features=("b",), missing="drop")).groups
+    assert groups == ("1", "3")
+    labels = read_table([path], TableOptions(target="s", group="b", features=("d",), labels=True)).y
+    assert labels.tolist() == [1, 2, 3]
+
+
+def test_h63_parquet_columns_that_are_no_numbers() -> None:
+    path = parquet({"t": pa.array([0, 1], pa.timestamp("s")), "l": [[1], [2]], "i": [1.0, float("inf")], "y": [1, 2]})
+    with pytest.raises(TableError) as caught:
+        read_table([path], TableOptions(target="y"))
+    assert str(caught.value).splitlines()[1:3] == [
+        "  column 't' holds dates, from row 1 on; --drop t",
+        "  column 'l', from row 1 on: text, not numbers; --drop l",
+    ]
+    with pytest.raises(TableError, match="column 'l' has 0 values; a category has two or more"):
+        read_table([path], TableOptions(target="y", categories=("l",)))
+
+
+def test_h63_damaged_parquet() -> None:
+    path = Path(parquet({"a": list(range(100)), "y": [0.5] * 100}))
+    good = path.read_bytes()
+    for size in (4, 5, 20, len(good) // 2, len(good) - 1):
+        path.write_bytes(good[:size])
+        with pytest.raises(ValueError, match=r"t\.parquet: not a whole Parquet file"):
+            read_table([str(path)], TableOptions(target="y"))
+
+
+def test_h61_parquet_that_claims_more_rows_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = parquet({"a": pa.array(np.zeros(10**6)), "y": pa.array(np.zeros(10**6))})
+    assert Path(path).stat().st_size < 10_000
+    monkeypatch.setattr("vecphe.system.memory.fits_in_memory", lambda needed: needed < 16 * 10**6)
+    with pytest.raises(BatchTooLargeError, match=r"what t\.parquet holds takes about 0\.0 GB"):
+        read_table([path], TableOptions(target="y"))
+
+
+def test_npz() -> None:
+    np.savez("t.npz", X=np.arange(6.0).reshape(3, 2), y=np.array([1, 0, 1]), ward=np.array(["a", "b", "a"]))
+    table = read_table(["t.npz"], TableOptions(target="y", group="ward"))
+    assert (table.features, table.X.tolist(), table.y.tolist()) == (("X0", "X1"), [[0, 1], [2, 3], [4, 5]], [1, 0, 1])
+    assert table.groups == ("a", "b", "a")
+    np.savez_compressed(
+        "t.npz", data=np.ones((3, 2), ">f4"), feature_names=np.array(["p", "q"]), y=np.array([b"x", b"z", b"x"])
+    )
+    table = read_table(["t.npz"], TableOptions(target="y"))
+    assert (table.features, table.X.tolist(), table.y.tolist()) == (("p", "q"), [[1, 1]] * 3, ["x", "z", "x"])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"X": np.ones((2, 2, 2)), "y": np.ones(2)}, "the array 'X' has 3 dimensions"),
+        ({"X": np.ones((2, 2)), "y": np.ones(3)}, "different numbers of rows"),
+        ({"X": np.ones((0, 2)), "y": np.ones(0)}, "there is no row"),
+        ({"X": np.array([1j, 2]), "y": np.ones(2)}, "column 'X', from row 1 on"),
+        ({"X": np.array([{}, 1], object), "y": np.ones(2)}, "not a whole .npz file of plain arrays"),
+        ({"X": np.array([0, 1], "M8[s]"), "y": np.ones(2)}, "column 'X' holds dates"),
+    ],
+)
+def test_h63_npz_that_is_no_table(arrays: dict[str, Any], told: str) -> None:
+    np.savez("t.npz", **arrays)
+    with pytest.raises(ValueError, match=told):
+        read_table(["t.npz"], TableOptions(target="y"))
+
+
+def test_h63_damaged_npz() -> None:
+    np.savez_compressed("t.npz", X=np.ones((100, 3)), y=np.ones(100))
+    good = Path("t.npz").read_bytes()
+    for bad in (good[:4], good[: len(good) // 2], good[:60] + b"\xff" * 8 + good[68:]):
+        Path("t.npz").write_bytes(bad)
+        with pytest.raises(ValueError, match=r"t\.npz: not a whole \.npz file"):
+            read_table(["t.npz"], TableOptions(target="y"))
+
+
+# Rows to predict for ----------------------------------------------------------------------------------------------
+
+MODEL = Schema((Column("a"), Column("sex", ("f", "m", "x"))))
+
+
+def test_rows_to_predict_for() -> None:
+    Path("p.csv").write_text("note,sex,a\nhello,m,1\nyou,f,2\n\nthere,x,3\n")
+    X, lines = read_rows("p.csv", MODEL)
+    assert X.tolist() == [[1, 1, 0], [2, 0, 0], [3, 0, 1]]
+    assert lines.tolist() == [2, 3, 5]
+    Path("p.csv").write_text("sex;a\nm;1,5\n;2\n")
+    X, lines = read_rows("p.csv", MODEL, ReadOptions(decimal=","), missing="drop")
+    assert (X.tolist(), lines.tolist()) == ([[1.5, 1, 0]], [2])
+    X, _ = read_rows("p.csv", MODEL, ReadOptions(decimal=","), missing="mean")
+    np.testing.assert_array_equal(X, [[1.5, 1, 0], [2, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a,b\n1,2\n", "the model's column 'sex' is missing"),
+        ("b\n2\n", "the model's columns 'a' and 'sex' are missing"),
+        ("a,sex\n1,d\n2,m\n", "column 'sex', line 2: a value that the model does not know"),
+        ("a,sex\n1,\n2,m\nx,f\n", "column 'a', line 4: not a number"),
+        ("a,sex\n1,\n2,m\nx,f\n", "column 'sex', line 2: a cell is missing"),
+        ("", "the file is empty"),
+    ],
+)
+def test_h63_rows_that_the_model_cannot_take(text: str, told: str) -> None:
+    Path("p.csv").write_text(text)
+    with pytest.raises(TableError, match=told):
+        read_rows("p.csv", MODEL)
+
+
+def test_a_schema_as_json() -> None:
+    content = json.loads(json.dumps(MODEL.as_json()))
+    assert content == [{"name": "a"}, {"name": "sex", "levels": ["f", "m", "x"]}]
+    assert Schema.from_json(content) == MODEL
+    bad: list[Any] = [
+        None, [], "a", [{}], [{"name": 1}], [{"name": "a"}, {"name": "a"}], [{"name": "a", "levels": ["x"]}],
+        [{"name": "a", "levels": ["y", "x"]}], [{"name": "a", "levels": ["x", "x"]}], [{"name": "a", "more": 1}],
+        [{"name": "a", "levels": "xy"}], [{"name": "a", "levels": [1, 2]}], [["name", "a"]],
+    ]  # fmt: skip
+    for content in bad:
+        with pytest.raises(ValueError, match=r"column|levels"):
+            Schema.from_json(content)
+
+
+# Without the library ----------------------------------------------------------------------------------------------
+
+
+def test_without_pyarrow_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vecphe.cli.table import parse_values
+
+    for name in [name for name in sys.modules if name.startswith(("pyarrow", "vecphe.data."))]:
+        monkeypatch.delitem(sys.modules, name)
+    real = builtins.__import__
+
+    def without(name: str, *args: Any, **options: Any) -> Any:
+        if name.partition(".")[0] == "pyarrow":
+            raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow")
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    for call in (
+        lambda: read(CLEAN),
+        lambda: read_rows("a.csv", MODEL),
+        lambda: parse_values(b"1,2\n", "x"),
+    ):
+        with pytest.raises(MissingLibraryError, match=r"pip install 'vecphe\[data\]'"):
+            call()
+    np.save("x.npy", [1, 2])
+    assert parse_values(Path("x.npy").read_bytes(), "x").values.tolist() == [1, 2]
+
+
+# Random tables ----------------------------------------------------------------------------------------------------
+
+CELLS = st.one_of(
+    st.integers(-(2**60), 2**60).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.sampled_from(["", "NA", "x", "1,5", "inf", "1e999", "2024-01-01", "a\nb", 'q"q', ";", " 7 ", "ä"]),
+)
+
+
+def quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in ',;"\n') else cell
+
+
+@pytest.mark.fuzz
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=8),
+    st.sampled_from(["error", "drop", "mean"]),
+    st.sampled_from([",", ";", "\t"]),
+)
+def test_random_tables_are_read_exactly_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], missing: str, separator: str
+) -> None:
+    path = tmp_path_factory.mktemp("t") / "t.csv"
+    lines = [["a", "b", "y"], *rows]
+    path.write_text("\n".join(separator.join(map(quoted, line)) for line in lines) + "\n", encoding="utf-8")
+    try:
+        table = read_table([str(path)], TableOptions(target="y", missing=missing))
+    except TableError:
+        bad = {"x", "1,5", "inf", "1e999", "2024-01-01", "a\nb", 'q"q', ";", "ä", "", "NA"}
+        assert any(cell in bad for row in rows for cell in row)
+        return
+    kept = [row for row in rows if set(row) != {""}]
+    if missing == "drop":
+        kept = [row for row in kept if not {"", "NA"} & set(row)]
+    expected = [[np.nan if cell in ("", "NA") else float(cell) for cell in row[:2]] for row in kept]
+    np.testing.assert_array_equal(table.X, expected)
+    assert len(table.y) == len(kept)

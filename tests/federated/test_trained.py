@@ -1,0 +1,298 @@
+"""Models that leave: files, and scikit-learn's estimators with the same predictions."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from vecphe.data.schema import Column, Schema
+from vecphe.errors import SerializationError
+from vecphe.federated import FederatedLinearRegression, FederatedLogisticRegression, LinearForm, TrainedModel
+
+SHORT = {"key_length": 256, "insecure": True, "n_clients": 3}
+SCALED = {**SHORT, "scale": "federated", "n_iter": 30}
+
+
+def data(n=60):
+    """Columns far from zero and of different size."""
+    rng = np.random.default_rng(4)
+    X = np.column_stack([rng.normal(500, 20, n), rng.normal(-1e6, 300, n), rng.normal(1e-9, 1e-10, n)])
+    return X, 3 * X[:, 0] + 0.01 * X[:, 1] + 1e9 * X[:, 2] + rng.normal(0, 1, n)
+
+
+def labels(kind):
+    X, y = data()
+    numbers = np.digitize(y, np.quantile(y, [1 / 3, 2 / 3]))
+    kinds = {
+        "yes or no": np.array(["no", "yes"])[(numbers > 0).astype(int)],
+        "booleans": numbers > 0,
+        "0 and 1": (numbers > 0).astype(int),
+        "floats": np.array([-1.0, 2.0])[(numbers > 1).astype(int)],
+        "three texts": np.array(["a", "b", "ü"])[numbers],
+        "three integers": numbers - 7,
+    }
+    return X, kinds[kind]
+
+
+KINDS = ["yes or no", "booleans", "0 and 1", "floats", "three texts", "three integers"]
+
+
+@pytest.mark.parametrize("scale", ["federated", "none"])
+def test_a_regression_in_a_file_predicts_what_the_estimator_does(tmp_path, scale):
+    X, y = data()
+    eta = 1.5 if scale == "federated" else 1e-14
+    model = FederatedLinearRegression(**{**SCALED, "scale": scale, "eta": eta, "backend": "vectorized"}).fit(X, y)
+    model.save(tmp_path / "m.json")
+    again = TrainedModel.load(tmp_path / "m.json")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_allclose(X @ model.coef_ + model.intercept_, model.predict(X), rtol=1e-9)
+    assert (again.features, again.target, again.classes) == (("x0", "x1", "x2"), "y", None)
+    assert again.rows == (60 if scale == "federated" else None)
+    for plain in (model.to_sklearn(), again.to_sklearn()):
+        assert type(plain) is LinearRegression
+        np.testing.assert_allclose(plain.predict(X), model.predict(X), rtol=1e-9)
+        assert clone(plain).fit(X, y).score(X, y) > 0.99
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_classes_in_a_file_are_those_of_the_estimator(tmp_path, kind):
+    X, y = labels(kind)
+    model = FederatedLogisticRegression(**SCALED).fit(X, y)
+    model.save(tmp_path / "m.json")
+    again = TrainedModel.load(tmp_path / "m.json")
+    assert again.classes == tuple(np.unique(y).tolist())
+    assert [type(label) for label in again.classes] == [type(label) for label in np.unique(y).tolist()]
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert model.score(X, y) > 0.6
+    for plain in (model.to_sklearn(), again.to_sklearn()):
+        assert type(plain) is LogisticRegression
+        np.testing.assert_array_equal(plain.predict(X), model.predict(X))
+        np.testing.assert_allclose(plain.predict_proba(X), model.predict_proba(X), rtol=1e-7)
+        np.testing.assert_allclose(plain.decision_function(X), model.decision_function(X), rtol=1e-7, atol=1e-9)
+
+
+def test_names_of_a_data_frame_are_those_of_the_columns():
+    model = FederatedLinearRegression(**SCALED).fit(*data())
+    model.feature_names_in_ = np.array(["age", "dose", "é"], dtype=object)
+    content = json.loads(model._trained().to_json())
+    assert [feature["name"] for feature in content["features"]] == ["age", "dose", "é"]
+    assert content["columns"] == [{"name": "age"}, {"name": "dose"}, {"name": "é"}]
+
+
+def test_h64_files_are_not_replaced_unless_asked_for(tmp_path):
+    model = FederatedLinearRegression(**{**SCALED, "n_iter": 1}).fit(*data())
+    path = tmp_path / "m.json"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError):
+        model.save(path)
+    assert path.read_text() == "precious"
+    model.save(path, force=True)
+    assert TrainedModel.load(path).rows == 60
+
+
+def test_labels_without_a_form_are_refused(tmp_path):
+    X, _ = data()
+    model = FederatedLogisticRegression(**{**SCALED, "n_iter": 1}).fit(X, np.array([1, 2] * 30))
+    for classes in ([1, "a"], [None, None], [np.nan, 1.0], [1j, 2j], [2, 1], [1, 1], [1], [0, 2**63]):
+        model.classes_ = np.array(classes, dtype=object)
+        with pytest.raises((TypeError, ValueError)):
+            model.save(tmp_path / "m.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_estimator_without_fit_has_no_file(tmp_path):
+    with pytest.raises(AttributeError, match="not fitted"):
+        FederatedLinearRegression().save(tmp_path / "m.json")
+
+
+def test_estimators_work_in_pipelines_and_searches():
+    X, y = labels("yes or no")
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), FederatedLogisticRegression(**SCALED)),
+        {"federatedlogisticregression__l2": [0.0, 1.0]},
+        cv=2,
+    ).fit(X, y)
+    assert search.best_params_ == {"federatedlogisticregression__l2": 0.0}
+    assert search.predict_proba(X).shape == (60, 2)
+
+
+def test_breast_cancer_with_four_biased_hospitals_equals_pooled_descent():
+    X, y = load_breast_cancer(return_X_y=True)
+    order = np.argsort(X[:, 0])  # by the size of the nucleus: the first hospital has hardly a malignant one
+    X, y = X[order], y[order]
+    test = np.arange(len(y)) % 5 == 2
+    groups = np.repeat(["A", "B", "C", "D"], [40, 200, 130, 85])[: (~test).sum()]
+    assert len(groups) == (~test).sum()
+    train, targets = X[~test], y[~test]
+    model = FederatedLogisticRegression(**SHORT, scale="federated", n_iter=200).fit(train, targets, groups=groups)
+    mean, deviation = train.mean(axis=0), train.std(axis=0)
+    root = np.sqrt(X.shape[1])
+    rows = np.column_stack([(train - mean) / deviation / root, np.ones(len(train))])
+    weights = np.zeros(31)
+    for _ in range(200):
+        weights -= 1.5 * rows.T @ (1 / (1 + np.exp(-rows @ weights)) - targets) / len(rows)
+    np.testing.assert_allclose(model.result_.weights[0], weights, rtol=0, atol=1e-9)
+    coefficients = weights[:-1] / deviation / root
+    np.testing.assert_allclose(model.coef_[0], coefficients, rtol=1e-9, atol=1e-9)
+    scores = X[test] @ coefficients + weights[-1] - mean @ coefficients
+    assert accuracy_score(y[test], model.predict(X[test])) == accuracy_score(y[test], scores > 0) > 0.93
+    assert roc_auc_score(y[test], model.decision_function(X[test])) == roc_auc_score(y[test], scores) > 0.98
+
+
+def test_scores_keep_their_digits_far_from_zero():
+    X = 1e12 + np.arange(5.0)[:, np.newaxis]
+    form = LinearForm(np.array([1e12 + 2]), np.array([1e-3]), np.array(7.0))
+    np.testing.assert_allclose(form.scores(X) - 7, (np.arange(5) - 2) * 1e-3, rtol=1e-12)
+    assert form.intercept == pytest.approx(7 - (1e12 + 2) * 1e-3, rel=1e-15)
+
+
+# Hostile files -----------------------------------------------------------------------------------------------------
+
+
+def content(kind="three texts"):
+    X, y = data() if kind is None else labels(kind)
+    estimator = FederatedLinearRegression if kind is None else FederatedLogisticRegression
+    return json.loads(estimator(**{**SCALED, "n_iter": 2}).fit(X, y)._trained().to_json())
+
+
+@pytest.fixture(scope="module")
+def good():
+    """The JSON of a model of three classes."""
+    return content()
+
+
+def changed(good, change):
+    copy = json.loads(json.dumps(good))
+    change(copy)
+    return json.dumps(copy)
+
+
+CHANGES = {
+    "format": (lambda c: c.update(format="vecphe"), 'with "format": "vecphe model"'),
+    "version": (lambda c: c.update(version=2), "version 1"),
+    "version as text": (lambda c: c.update(version="1"), "version 1"),
+    "version as boolean": (lambda c: c.update(version=True), "version 1"),
+    "task": (lambda c: c.update(task="clustering"), "task must be"),
+    "task as list": (lambda c: c.update(task=["regression"]), "task must be"),
+    "classes of a regression": (lambda c: c.update(task="regression"), "unknown field 'classes'"),
+    "no classes": (lambda c: c.pop("classes"), "lacks the field 'classes'"),
+    "one class": (lambda c: c.update(classes=["a"]), "two labels or more"),
+    "mixed classes": (lambda c: c.update(classes=["a", 1, "c"]), "all be texts"),
+    "unsorted classes": (lambda c: c.update(classes=["b", "a", "c"]), "sorted"),
+    "a class twice": (lambda c: c.update(classes=["a", "a", "c"]), "sorted"),
+    "classes as text": (lambda c: c.update(classes="abc"), "list of two"),
+    "two classes for three": (lambda c: c.update(classes=["a", "b"]), "list of 1 numbers"),
+    "target": (lambda c: c.update(target=""), "target must be"),
+    "target as number": (lambda c: c.update(target=5), "target must be"),
+    "scale": (lambda c: c.update(scale="none"), "scale must be"),
+    "rows": (lambda c: c.update(rows=0), "rows must be"),
+    "rows as boolean": (lambda c: c.update(rows=True), "rows must be"),
+    "rows as float": (lambda c: c.update(rows=60.0), "rows must be"),
+    "no rows": (lambda c: c.update(rows=None, scale="none"), "1 without scaling"),
+    "unknown field": (lambda c: c.update(secret=1), "unknown field 'secret'"),
+    "missing field": (lambda c: c.pop("at_mean"), "lacks the field 'at_mean'"),
+    "columns": (lambda c: c.update(columns=[]), "columns must be a list"),
+    "column twice": (lambda c: c["columns"].__setitem__(1, {"name": "x0"}), "twice"),
+    "too few columns": (lambda c: c["columns"].pop(), "features must be a list of 2"),
+    "too few features": (lambda c: c["features"].pop(), "features must be a list of 3"),
+    "features as object": (lambda c: c.update(features={}), "features must be a list of 3"),
+    "other names": (lambda c: c["features"].reverse(), "names of the features"),
+    "feature as list": (lambda c: c["features"].__setitem__(0, []), "a feature must be an object"),
+    "field of a feature": (lambda c: c["features"][0].update(unit="mg"), "unknown field 'unit'"),
+    "deviation of 0": (lambda c: c["features"][0].update(deviation=0), "must be positive"),
+    "negative deviation": (lambda c: c["features"][0].update(deviation=-1.0), "must be positive"),
+    "mean as text": (lambda c: c["features"][0].update(mean="5"), "list of 2 numbers"),
+    "mean as boolean": (lambda c: c["features"][0].update(mean=True), "list of 2 numbers"),
+    "coefficient missing": (lambda c: c["features"][0]["coefficients"].pop(), "list of 3 numbers"),
+    "coefficients as number": (lambda c: c["features"][0].update(coefficients=1.0), "list of 3 numbers"),
+    "at_mean": (lambda c: c["at_mean"].append(1.0), "list of 3 numbers"),
+    "intercept": (lambda c: c["intercept"].__setitem__(1, c["intercept"][1] * (1 + 1e-6)), "intercept is not"),
+    "coefficient": (lambda c: c["features"][0]["coefficients"].__setitem__(0, 0.5), "intercept is not"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_h36_what_is_no_model_is_refused(good, change):
+    assert TrainedModel.from_json(json.dumps(good)).classes == ("a", "b", "ü")
+    with pytest.raises(SerializationError, match=change[1]):
+        TrainedModel.from_json(changed(good, change[0]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "5",
+        "[]",
+        "null",
+        b"\xff\xfe",
+        '{"format": "vecphe model", "version": 1',
+        "[" * 100000,
+        '{"format": "vecphe model", "format": "vecphe model"}',
+        '{"format": "vecphe model", "version": 1, "task": "regression", "rows": ' + "9" * 10**6 + "}",
+        '{"format": "vecphe model", "version": 1, "rows": 1' + "0" * 100 + ".5}",
+        '{"format": "vecphe model", "version": 1, "rows": NaN}',
+        '{"format": "vecphe model", "version": 1, "rows": -Infinity}',
+        '{"format": "vecphe model", "version": 1, "rows": 1e999}',
+    ],
+)
+def test_h37_hostile_json_is_refused(text):
+    with pytest.raises(SerializationError):
+        TrainedModel.from_json(text)
+
+
+def test_h37_a_field_that_stands_twice_is_refused(good):
+    text = json.dumps(good)
+    with pytest.raises(SerializationError, match="a field stands twice"):
+        TrainedModel.from_json(text.replace('"target": "y"', '"target": "y", "target": "y"'))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "0." + "1" * 60])
+def test_h37_numbers_are_finite(good, number):
+    text = changed(good, lambda c: c["features"][0].update(mean="here"))
+    with pytest.raises(SerializationError, match="a number is not finite"):
+        TrainedModel.from_json(text.replace('"here"', number))
+
+
+def test_h35_a_truncated_model_is_refused_everywhere(tmp_path):
+    text = json.dumps(content(None))
+    path = tmp_path / "m.json"
+    for length in range(0, len(text), 7):
+        path.write_text(text[:length])
+        with pytest.raises(SerializationError, match=r"m\.json: "):
+            TrainedModel.load(path)
+
+
+def test_h35_a_file_without_end_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("vecphe.federated.trained._LONGEST_FILE", 1000)
+    (tmp_path / "m.json").write_text(json.dumps(content()) + " " * 1000)
+    with pytest.raises(OSError, match="longer than"):
+        TrainedModel.load(tmp_path / "m.json")
+
+
+def test_names_have_to_be_as_many_as_features():
+    model = FederatedLinearRegression(**{**SCALED, "n_iter": 1}).fit(*data())
+    with pytest.raises(ValueError, match="2 names for 3 features"):
+        TrainedModel.of(
+            Schema((Column("a"), Column("b"))), "y", None, model.result_.scalings[0], model.result_.linear()
+        )
+
+
+def test_iris_in_all_backends_has_the_same_file():
+    X, y = load_iris(return_X_y=True)
+    texts = [
+        FederatedLogisticRegression(**{**SCALED, "n_iter": 3, "backend": backend}).fit(X, y)._trained().to_json()
+        for backend in ("packed", "vectorized", "naive")
+    ]
+    models = [TrainedModel.from_json(text) for text in texts]
+    for model in models[1:]:
+        np.testing.assert_allclose(model.linear.coefficients, models[0].linear.coefficients, rtol=1e-9)
+        np.testing.assert_array_equal(model.linear.mean, models[0].linear.mean)

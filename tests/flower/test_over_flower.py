@@ -166,6 +166,7 @@ class TestFlower:
         content = json.loads(path.read_text())
         assert (content["transport"], content["topology"]) == ("flower", topology)
         np.testing.assert_allclose(content["backends"]["packed"]["mse"], 3775.497, rtol=1e-6)
+        assert content["backends"]["packed"]["ciphertexts_per_hop"] == 1
         rounds = 50 * (5 if topology == "ring" else 6)
         assert content["messages"] == 2 * (3 * nodes + rounds)  # hello, plan and end of each; asked and answered
 

@@ -351,7 +351,7 @@ def test_pieces_and_mean_are_inverse(roster: Roster, keypair: Any) -> None:
     plan = plan_for(roster, keypair[0], [(2, 3), (4,)], weights="encrypted", max_weight=5, chunk_bytes=1)
     arrays = [np.arange(6.0).reshape(2, 3), np.ones(4)]
     pieces = plan.pieces(arrays, 5)
-    assert len(pieces) == plan.chunks == 2
+    assert len(pieces) == plan.chunks == plan.n_ciphertexts(3, keypair[0].key_length) == 2
     for one, other in zip(plan.mean(np.concatenate(pieces), 0), arrays, strict=True):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ProtocolError, match="add up to 0"):

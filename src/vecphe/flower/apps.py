@@ -17,6 +17,7 @@ from vecphe.flower.client import paillier_mod
 from vecphe.flower.server import FlowerRelay, encrypted_rounds
 from vecphe.flower.settings import SIMULATION
 from vecphe.flower.simulation import Job
+from vecphe.keys import PublicKey
 from vecphe.system.files import replace_file
 
 __all__ = ["client_app", "server_app"]
@@ -58,6 +59,8 @@ def _serve(grid: Grid, context: Context) -> None:
         "nbytes": relay.nbytes,
         "seconds": perf_counter() - began,
         "cryptography": relay.seconds,
-        "values": plan.length,
+        "ciphertexts": plan.n_ciphertexts(
+            job.n_clients, PublicKey.from_bytes(plan.public_key, insecure=True).key_length
+        ),
     }
     replace_file(Path(os.environ[SIMULATION]) / "result.json", json.dumps(result).encode(), private=True)

@@ -103,6 +103,10 @@ class Plan:
         """How values become integers: every weighted one has room, and so has the sum of all clients'."""
         return FixedPoint(self.fraction_bits, max(self.clip, 1.0) * self.max_weight, n_clients)
 
+    def n_ciphertexts(self, n_clients: int, key_length: int) -> int:
+        """How many an update takes, all chunks together."""
+        return -(-self.length // SlotLayout.for_key(self.encoding(n_clients), key_length).slots)
+
     def key(self, roster: Roster, *, insecure: bool = False, n_jobs: int | None = None) -> EncryptionKey:
         """The run's key to encrypt with, which must be the one of the roster.
 

@@ -203,7 +203,7 @@ def flower_learning(
         history=history,
         n_iter=len(history),
         seconds=seconds,
-        ciphertexts_per_hop=0,
+        ciphertexts_per_hop=content["ciphertexts"],
         bytes_per_hop=content["nbytes"] // max(1, len(names) * len(history)),
     )
     return result, {"messages": content["messages"], "seconds_of_rounds": content["seconds"]}

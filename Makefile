@@ -23,7 +23,7 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-pythons test-lowest test-cluster cluster-environment fuzz lint lock mutants mutants-random format bench targets check-gpu \
+.PHONY: help run test test-all test-pythons test-lowest test-cluster cluster-environment test-flower flower-environment fuzz lint lock mutants mutants-random format bench targets check-gpu \
 	results documents docs gate gate-baseline gate-regressions wheels clean
 
 help: ## Show this list
@@ -96,6 +96,17 @@ lock: $(UV) ## Renew the locks: the newest packages that pyproject.toml allows, 
 	$(COMPILE) --extra build --extra dask --extra ray --extra test --universal --python-version 3.10 \
 		--output-file $(CLUSTER_LOCK)
 	$(COMPILE) --extra docs --universal --python-version 3.11 --constraint $(LOCK) --output-file $(DOCS_LOCK)
+	$(COMPILE) --extra flower --extra test --extra build --universal --python-version 3.11 --output-file $(FLOWER_LOCK)
+
+# Flower's own bounds would hold back the packages of all others: it has an environment and a lock of its own.
+FLOWER := build/flower
+FLOWER_LOCK := requirements-flower.lock
+FLOWER_STAMP := $(FLOWER)/$(notdir $(STAMP))
+flower-environment: ## Install what make test-flower needs into build/flower (Python 3.11 or later)
+	@$(MAKE) --no-print-directory $(FLOWER_STAMP) VENV=$(FLOWER) LOCK=$(FLOWER_LOCK)
+
+test-flower: flower-environment ## Run the tests of vecphe.flower with Flower itself: simulations and deployments, some minutes
+	@$(MAKE) --no-print-directory test-all VENV=$(FLOWER) LOCK=$(FLOWER_LOCK) ARGS="tests/flower $(ARGS)"
 
 PYTHON_VERSIONS ?= 3.10 3.11 3.12 3.13 3.14
 test-pythons wheels: export UV := $(UV)

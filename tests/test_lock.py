@@ -17,8 +17,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCK, CLUSTER_LOCK, DOCS_LOCK = (
-    (ROOT / f"requirements{name}.lock").read_text(encoding="utf-8") for name in ("", "-cluster", "-docs")
+LOCK, CLUSTER_LOCK, DOCS_LOCK, FLOWER_LOCK = (
+    (ROOT / f"requirements{name}.lock").read_text(encoding="utf-8") for name in ("", "-cluster", "-docs", "-flower")
 )
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = [
@@ -69,6 +69,12 @@ def test_what_clusters_need_has_a_lock_of_its_own(python: str) -> None:
     assert not {"dask", "distributed", "ray"} & locked(python).keys()
 
 
+@pytest.mark.parametrize("python", PYTHONS[1:])  # Flower wants 3.11
+def test_so_has_what_flower_needs(python: str) -> None:
+    check_locked(asked_for(("flower", "build", "test")), locked(python, FLOWER_LOCK))
+    assert not {"flwr", "ray"} & locked(python).keys()
+
+
 def test_ray_may_be_the_one_that_federated_simulations_want() -> None:
     (ray,) = asked_for(("ray",))[-1:]
     assert ray.name == "ray"
@@ -85,7 +91,9 @@ def test_what_builds_the_site_is_locked_and_changes_nothing_that_is_installed(py
 
 
 @pytest.mark.parametrize(
-    ("lock", "least"), [(LOCK, 50), (CLUSTER_LOCK, 50), (DOCS_LOCK, 40)], ids=["main", "cluster", "docs"]
+    ("lock", "least"),
+    [(LOCK, 50), (CLUSTER_LOCK, 50), (DOCS_LOCK, 40), (FLOWER_LOCK, 50)],
+    ids=["main", "cluster", "docs", "flower"],
 )
 def test_the_lock_names_versions_and_hashes_and_no_address(lock: str, least: int) -> None:
     entries = "".join(match.group() for match in ENTRY.finditer(lock))

@@ -7,6 +7,7 @@ import sys
 import warnings
 from dataclasses import asdict, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from vecphe import __version__
 from vecphe.cli import crypt, data_options
 from vecphe.cli.bench import bench
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
+from vecphe.cli.roster import roster
 from vecphe.errors import InsecureKeyWarning, VecpheError
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH, check_key_length
 
@@ -30,6 +32,19 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+
+
+class Transport(str, Enum):
+    """What else than this process `vecphe run` can run over."""
+
+    FLOWER = "flower"
+
+
+class Topology(str, Enum):
+    """Ways of the encrypted updates over Flower."""
+
+    RING = "ring"
+    STAR = "star"
 
 
 class BackendChoice(str, Enum):
@@ -156,6 +171,10 @@ def run(
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow keys below 2048 bits.")] = False,
     jobs: crypt.Jobs = None,
     engine: crypt.EngineName = None,
+    over: Annotated[
+        Transport | None, typer.Option(help="Run the hospitals as nodes of Flower's simulation, packed only.")
+    ] = None,
+    topology: Annotated[Topology | None, typer.Option(help="Over Flower: ring (the default) or star.")] = None,
 ) -> None:
     """Train hospitals on encrypted gradients, and compare naive with vectorized encryption."""
     from vecphe.cli.comparison import Comparison, load_shards
@@ -175,7 +194,15 @@ def run(
         if options is not None and task is not None:
             options = replace(options, labels=task is TaskChoice.CLASSIFICATION)
         shards = load_shards(data or [], options, clients, seed, data_options.say)
-        comparison = Comparison(
+        if topology is not None and over is None:
+            raise ValueError("--topology is one of a run over Flower: give --over flower too")
+        make: Any = Comparison
+        if over is not None:
+            from vecphe.cli.over_flower import FlowerComparison
+
+            way = (topology or Topology.RING).value
+            make = partial(FlowerComparison, way, bool(data), backend not in (BackendChoice.ALL, BackendChoice.PACKED))
+        comparison: Comparison = make(
             shards,
             backend.value,
             {"data": ", ".join(map(str, data)) if data else "diabetes", "seed": seed},
@@ -234,6 +261,7 @@ def predict(
 
 
 app.add_typer(bench)
+app.add_typer(roster)
 
 
 @app.command()

@@ -4,9 +4,11 @@ Parties are honest but curious and the membership of a run is fixed; :mod:`vecph
 coalitions can do.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from vecphe.federated.backends import NaiveBackend, PackedBackend, VectorizedBackend
 from vecphe.federated.data import get_data
-from vecphe.federated.estimator import FederatedLinearRegression, FederatedLogisticRegression
 from vecphe.federated.interface import (
     Backend,
     DecryptionKey,
@@ -31,6 +33,9 @@ from vecphe.federated.ring import RoundDone, run_rounds
 from vecphe.federated.rounds import Contribution, Ledger, RingRound, Run
 from vecphe.federated.scaling import ColumnTotals, LinearForm, Scaling
 from vecphe.federated.trained import TrainedModel
+
+if TYPE_CHECKING:
+    from vecphe.federated.estimator import FederatedLinearRegression, FederatedLogisticRegression
 
 __all__ = [
     "Backend",
@@ -72,3 +77,16 @@ __all__ = [
     "run_rounds",
     "sum_encrypted_vectors",
 ]
+
+_ESTIMATORS = ("FederatedLinearRegression", "FederatedLogisticRegression")
+
+
+def __getattr__(name: str) -> Any:
+    """Import scikit-learn when an estimator is used: its import takes longer than a round, and a hop is a process."""
+    if name not in _ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("vecphe.federated.estimator"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ESTIMATORS})

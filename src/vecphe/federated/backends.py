@@ -312,10 +312,18 @@ class _ArrayBackend(Backend):
         self._by_name = False  # which is how a range is given, too
 
     def generate_keys(self, key_length: int, insecure: bool = False) -> tuple[EncryptionKey, DecryptionKey]:
-        public_key, private_key = generate_keypair(key_length, insecure=insecure, engine=self.engine)
+        _, private_key = generate_keypair(key_length, insecure=insecure, engine=self.engine)
+        return self.keys_of(private_key)
+
+    def key_of(self, public_key: PublicKey) -> EncryptionKey:
+        """A public key that was made or read elsewhere, with this way to encrypt."""
         key = _ArrayKey(self.name, public_key, self.encoding, self.packed, self.n_jobs)
         key.wider_range = self._wider_range()
-        return key, _ArrayPrivateKey(private_key, self.n_jobs)
+        return key
+
+    def keys_of(self, private_key: PrivateKey) -> tuple[EncryptionKey, DecryptionKey]:
+        """The pair of a private key that was made or read elsewhere."""
+        return self.key_of(private_key.public_key), _ArrayPrivateKey(private_key, self.n_jobs)
 
     def _wider_range(self) -> str:
         """What to type for a range that is 32 times as wide."""

@@ -300,6 +300,8 @@ class Ledger:
     run : Run
     unsafe_few_clients : bool
         Allow sums of fewer than 3 clients.
+    decided : int
+        The last round that was decided before, where a process goes on with what another has recorded.
 
     Examples
     --------
@@ -309,10 +311,10 @@ class Ledger:
     0
     """
 
-    def __init__(self, run: Run, unsafe_few_clients: bool = False) -> None:
+    def __init__(self, run: Run, unsafe_few_clients: bool = False, decided: int = 0) -> None:
         self.run = run
         self.unsafe_few_clients = unsafe_few_clients
-        self._decided = 0
+        self._decided = decided
         self._names: frozenset[str] | None = None
         self._n_clients: int | None = None
         self._lock = ForkSafeLock()

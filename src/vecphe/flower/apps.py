@@ -1,0 +1,66 @@
+"""The job of ``vecphe run`` as a ServerApp and a ClientApp: hospitals train a linear model, in Flower's simulation."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid, ServerApp
+
+from vecphe.federated import LinearRegression, Rows
+from vecphe.flower.client import paillier_mod
+from vecphe.flower.server import FlowerRelay, encrypted_rounds
+from vecphe.flower.settings import SIMULATION
+from vecphe.flower.simulation import Job
+from vecphe.keys import PublicKey
+from vecphe.system.files import replace_file
+
+__all__ = ["client_app", "server_app"]
+
+
+client_app = ClientApp(mods=[paillier_mod])
+server_app = ServerApp()
+
+
+@client_app.train()
+def _train(message: Message, context: Context) -> Message:
+    (X, y, _, _), place = Job.load().shards(), int(context.node_config["partition-id"])
+    model = LinearRegression(Rows.checked(f"Hospital {place + 1}", X[place], y[place]))
+    (model.weights,) = message.content["arrays"].to_numpy_ndarrays()
+    content = {
+        "arrays": ArrayRecord(model.update()),
+        "metrics": MetricRecord({"num-examples": len(y[place])}),
+    }
+    return Message(RecordDict(content), reply_to=message)
+
+
+@server_app.main()
+def _serve(grid: Grid, context: Context) -> None:
+    job = Job.load()
+    history, began = [], perf_counter()
+    with encrypted_rounds(grid, context, [np.zeros(job.shards()[0][0].shape[1])]) as rounds:
+        (weights,) = rounds.model.values()
+        for number in rounds.left(int(context.run_config["num-server-rounds"])):
+            (gradient,) = rounds.average([weights])
+            weights = weights - job.eta * gradient
+            rounds.save([weights])
+            history.append(weights.tolist())
+            print(f"vecphe round {number}", flush=True)
+        relay, plan = rounds.relay, rounds.plan
+    assert isinstance(relay, FlowerRelay)
+    result = {
+        "history": history,
+        "messages": relay.messages,
+        "nbytes": relay.nbytes,
+        "seconds": perf_counter() - began,
+        "cryptography": relay.seconds,
+        "ciphertexts": plan.n_ciphertexts(
+            job.n_clients, PublicKey.from_bytes(plan.public_key, insecure=True).key_length
+        ),
+    }
+    replace_file(Path(os.environ[SIMULATION]) / "result.json", json.dumps(result).encode(), private=True)

@@ -1,0 +1,173 @@
+"""The server's side in Flower: a relay over its grid, and the rounds of a run as its configuration says."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from flwr.app import Context, Message
+from flwr.serverapp import Grid
+
+from vecphe.errors import ProtocolError
+from vecphe.flower.coordinator import Rounds
+from vecphe.flower.messages import Arrays, Reply, Request
+from vecphe.flower.plan import Plan, plan_for
+from vecphe.flower.records import reply_from, request_to_record
+from vecphe.flower.roster import Roster
+from vecphe.flower.settings import NODE_CONFIG, SIMULATION, Settings
+from vecphe.keys import PrivateKey, PublicKey
+
+__all__ = ["FlowerRelay", "encrypted_rounds", "plan_of"]
+
+_POLL = 0.05  # seconds; Flower's own send_and_receive waits 3 between looks
+
+# What a run's configuration may set, and what stands there otherwise.
+DEFAULTS: dict[str, Any] = {
+    "vecphe-model": "model",
+    "vecphe-clip": 2.0**15,
+    "vecphe-fraction-bits": 40,
+    "vecphe-weights": "none",
+    "vecphe-max-weight": 1,
+    "vecphe-timeout": 600.0,
+    "vecphe-max-restarts": 1,
+}
+
+
+class FlowerRelay:
+    """Moves requests and replies through a grid, and counts them.
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Attributes
+    ----------
+    messages : int
+        How many Flower has carried, both ways.
+    nbytes : int
+        Bytes of their envelopes, models apart.
+    seconds : float
+        That the parties say they took, training apart.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self.messages = self.nbytes = 0
+        self.seconds = 0.0
+
+    def nodes(self) -> list[int]:
+        """The nodes that are connected now."""
+        return sorted(self._grid.get_node_ids())
+
+    def exchange(self, requests: Mapping[int, Request], timeout: float) -> Mapping[int, Reply]:
+        """Send each node its request; the replies that came in time."""
+        messages = [
+            Message(request_to_record(request), dst_node_id=node, message_type="train", ttl=timeout)
+            for node, request in requests.items()
+        ]
+        waiting = set(self._grid.push_messages(messages)) if messages else set()
+        self._count(len(waiting), *(part for request in requests.values() for part in request.parts))
+        replies: dict[int, Reply] = {}
+        deadline = time.monotonic() + timeout
+        while waiting and time.monotonic() < deadline:
+            for message in self._grid.pull_messages(waiting):
+                waiting.discard(message.metadata.reply_to_message_id)
+                reply = Reply(error=message.error.reason) if message.has_error() else reply_from(message.content)
+                self._count(1, *reply.parts)
+                self.seconds += reply.seconds
+                replies[message.metadata.src_node_id] = reply
+            time.sleep(_POLL)
+        return replies
+
+    def _count(self, messages: int, *parts: bytes) -> None:
+        self.messages += messages
+        self.nbytes += sum(map(len, parts))
+
+
+def _server_settings(run_config: Mapping[str, Any]) -> Settings:
+    if run_config.get(NODE_CONFIG):
+        return Settings.load(Path(str(run_config[NODE_CONFIG])))
+    directory = os.environ.get(SIMULATION)
+    if not directory:
+        raise ProtocolError(f"the server has no settings: give their path with --run-config \"{NODE_CONFIG}='...'\"")
+    return Settings.load(Path(directory) / "server" / "settings.json")
+
+
+def plan_of(run_config: Mapping[str, Any], settings: Settings, arrays: Arrays | Sequence[npt.ArrayLike]) -> Plan:
+    """The plan of a run: shapes of the model, and the rest from the run's configuration.
+
+    Raises
+    ------
+    ProtocolError
+        If a key that begins with "vecphe-" is unknown, or the settings name no key.
+    """
+    unknown = [name for name in run_config if name.startswith("vecphe-") and name not in DEFAULTS]
+    if unknown:
+        raise ProtocolError(f"the run configuration has no key {unknown[0]!r}; they are {', '.join(DEFAULTS)}")
+    values = list(arrays.values() if isinstance(arrays, dict) else arrays)
+    return plan_for(
+        Roster.load(settings.roster),
+        _public_key(settings),
+        [np.shape(array) for array in values],
+        model=_option(run_config, "vecphe-model"),
+        rounds=2 * int(run_config["num-server-rounds"]),  # a round that is lost takes a number
+        clip=_option(run_config, "vecphe-clip"),
+        fraction_bits=_option(run_config, "vecphe-fraction-bits"),
+        weights=_option(run_config, "vecphe-weights"),
+        max_weight=_option(run_config, "vecphe-max-weight"),
+    )
+
+
+def _option(run_config: Mapping[str, Any], name: str) -> Any:
+    return run_config.get(name, DEFAULTS[name])
+
+
+def _public_key(settings: Settings) -> PublicKey:
+    if settings.public_key is not None:
+        return PublicKey.load(settings.public_key, insecure=settings.insecure)
+    if settings.key is None:
+        raise ProtocolError("the settings of the server need key in a ring, or public_key in a star: a file")
+    return PrivateKey.load(settings.key, insecure=settings.insecure).public_key
+
+
+@contextmanager
+def encrypted_rounds(grid: Grid, context: Context, arrays: Arrays | Sequence[npt.ArrayLike]) -> Iterator[Rounds]:
+    """The rounds of a run; use it in the app's main function.
+
+    Parameters
+    ----------
+    grid : Grid
+    context : Context
+        Of the ServerApp. Its run configuration has the server's settings ("vecphe", a path), "num-server-rounds" and
+        what `DEFAULTS` names.
+    arrays : list or dict of array_like
+        The model to begin with; of a run that goes on, the saved one takes its place in ``rounds.model``.
+
+    Yields
+    ------
+    Rounds
+        When the body ends well the run ends, and the private key is destroyed. After an error it can go on: the model
+        of the last step is saved.
+    """
+    config = context.run_config
+    settings = _server_settings(config)
+    relay = FlowerRelay(grid)
+    rounds = Rounds(
+        settings,
+        plan_of(config, settings, arrays),
+        relay,
+        timeout=float(_option(config, "vecphe-timeout")),
+        max_restarts=int(_option(config, "vecphe-max-restarts")),
+    )
+    try:
+        rounds.start(arrays)
+        yield rounds
+        rounds.end()
+    finally:
+        rounds.close()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +27,19 @@ from vecphe.flower.messages import content_digest
 from vecphe.flower.supernode import pin
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def first_of_free_ports(count: int) -> int:
+    """Of neighbours that nothing listens on, below those that systems give to connections."""
+    for first in random.sample(range(15_000, 30_000, count), 100):
+        with ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no free ports")
 
 
 def test_h54_only_the_pinned_bundle_is_run() -> None:
@@ -197,13 +213,11 @@ class TestFlower:
         assert not marker.exists()
 
     def _deploy(self, directory: Path, app: Path, topology: str, config: str, **more: str) -> str:
-        from vecphe.flower.simulation import free_port
-
         env = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "W": str(directory / "w"),
-            "PORT": str(free_port()),
+            "PORT": str(first_of_free_ports(6)),
             "RUN_CONFIG": config,
             **more,
         }

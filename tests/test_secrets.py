@@ -231,7 +231,7 @@ def main(backend):
         assert private_key.decrypt(public_key.from_ciphertexts(total.ciphertexts())) == 600 * 22
         assert (private_key.decrypt(c) == 1).all()
         (c * 2).to_bytes()
-    assert places == ["processes"] * 6, places
+    assert places == ["processes"] * 7, places
 
 if __name__ == "__main__":
     main(sys.argv[1])

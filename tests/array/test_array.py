@@ -227,7 +227,7 @@ def test_h45_the_input_may_change_while_it_is_encrypted(
 ) -> None:
     """As another thread could: after the checks, and again after the encoding."""
     public_key, private_key = keypair
-    source, check, draw = public_key._source, FixedPoint.check_range, public_key._source.draw
+    source, check, draw = public_key._source, FixedPoint._check_range, public_key._source.draw
     for x in (np.arange(5.0), np.arange(5), np.arange(5, dtype=np.uint64)):
         expected = x.tolist()
 
@@ -240,7 +240,7 @@ def test_h45_the_input_may_change_while_it_is_encrypted(
             return draw(count)
 
         with monkeypatch.context() as patched:
-            patched.setattr(FixedPoint, "check_range", checked)
+            patched.setattr(FixedPoint, "_check_range", checked)
             patched.setattr(source, "draw", drawn)
             c = public_key.encrypt(x, packed=packed)
         assert x.tolist() == [77] * 5

@@ -56,18 +56,20 @@ def without_kernel(copy: Path) -> None:
 
 
 # 1.5k^2 more multiply-adds, 15 % of the 10k^2 of a product, that no counter sees.
-PRODUCT = "        carry(o + k * kLanes, s.t + k * kLanes, k);\n    }\n\n    static void square("
+PRODUCT = "        carry_reduced(o + k * kLanes, s, 2, k);\n    }\n\n    static void square("
 SLOW_PRODUCT = """\
-        carry(o + k * kLanes, s.t + k * kLanes, k);
+        carry_reduced(o + k * kLanes, s, 2, k);
         waste(x, y, k);
     }
 
     static __attribute__((noinline)) void waste(ConstLimbs x, ConstLimbs y, int k) {
         const Tally before = tally;
         Double d;
+        const Factors<V> a(x, k), c(y, k);
         clear(d, 0, k);
         for_blocks<V, Whole>(k, [&](auto b, int i) {
-            if (4 * i < 3 * k) Columns<V, b.value, Whole>::rows(d.t + i * kLanes, x, k, y + i * kLanes);
+            if (Whole) open<b.value>(d, i, k);
+            if (4 * i < 3 * k) row_block<false, b.value>(d, a, c, i, k);
         });
         __asm__ __volatile__("" : : "r"(&d) : "memory");
         tally = before;

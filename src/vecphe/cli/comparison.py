@@ -156,6 +156,11 @@ class Comparison:
         self.local = local_learning(s.X, self._y, *test, config, names=s.names, model=model)
         rows = [np.concatenate(s.X)], [np.concatenate(self._y)]
         self.pooled = local_learning(*rows, *test, {**config, "n_clients": 1}, names=["pooled"], model=model)
+        self._train_encrypted(watching)
+
+    def _train_encrypted(self, watching: Watching) -> None:
+        s, config, model = self.shards, vars(self.config), self.task.model
+        test = (s.X_test, self._y_test)
         for name in self.backends:
             own = {**config, "backend": name, **(_NOT_FOR_NAIVE if name == "naive" else {})}
             with watching(name, self.config.n_iter) as advanced:

@@ -6,10 +6,7 @@ import importlib.util
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from vecphe.cli.comparison import Comparison, Watching
-from vecphe.federated import local_learning
 from vecphe.federated.data import Shards
 from vecphe.flower.simulation import Job, flower_learning
 
@@ -73,14 +70,9 @@ class FlowerComparison(Comparison):
         seconds = super().estimates()
         return {**seconds, "packed": seconds["packed"] + _START_SECONDS}
 
-    def run(self, watching: Watching) -> None:
-        """Run everything."""
-        s, config, model = self.shards, vars(self.config), self.task.model
-        test = (s.X_test, self._y_test)
-        self.local = local_learning(s.X, self._y, *test, config, names=s.names, model=model)
-        rows = [np.concatenate(s.X)], [np.concatenate(self._y)]
-        self.pooled = local_learning(*rows, *test, {**config, "n_clients": 1}, names=["pooled"], model=model)
+    def _train_encrypted(self, watching: Watching) -> None:
+        names = self.shards.names
         with watching("packed", self.config.n_iter) as advanced:
-            result, facts = flower_learning(self._job, s.names, self.config, self._topology, advanced)
-        self.results["packed"] = replace(result, scalings=self.pooled.scalings * len(s.names))
+            result, facts = flower_learning(self._job, names, self.config, self._topology, advanced)
+        self.results["packed"] = replace(result, scalings=self.pooled.scalings * len(names))
         self.facts |= facts

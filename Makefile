@@ -167,7 +167,8 @@ gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS=
 
 RESULTS := benchmarks/results
 results: $(STAMP) ## Measure again what the documents' tables are made of: about half an hour, on a quiet machine
-	-$(BIN)/python -m benchmarks.targets --save $(RESULTS)/targets.json
+	-for engine in ifma fma512 fma256 neon gmp; do \
+		VECPHE_ENGINE=$$engine $(BIN)/python -m benchmarks.targets --save $(RESULTS)/targets/$$engine.json; done
 	$(BIN)/vecphe bench run --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
 	$(BIN)/python -m benchmarks.time_profile --save $(RESULTS)/profile.json
 	$(BIN)/python -m benchmarks.operation_counts --save $(RESULTS)/operation_counts.json

@@ -49,7 +49,7 @@ def csv_numbers(data: bytes, name: str, options: ReadOptions, not_text: str) -> 
     first = [cell.strip(SPACES) for cell in records.row(0)]
     skipped = index_columns(first)
     names = tuple(first[skipped:]) if all(map(_is_name, first[skipped:])) else None
-    if names is None and skipped:
+    if names is None and len(first) > 1 and (skipped or not first[0]):
         raise ValueError(
             f"{name}, line 1, column 1: no {'number' if first[0] else 'value'}; pandas writes an index so: "
             "to_csv(index=False, header=False)"

@@ -53,24 +53,25 @@ def _is_spare(name: str, options: TableOptions) -> bool:
 
 def _way_of_marks(parts: Sequence[Part], names: Sequence[str]) -> str:
     """Options with which all files are numbers as far as decimal marks and marks of thousands go, if there are such."""
-    in_numbers = (Fault.NONE, Fault.MARKS)
-    numeric = [
-        (part, name, wanted)
-        for part in parts
-        for name in names
-        if name not in part.truths and (wanted := np.isin(part.faults(name), in_numbers)).any()
-    ]
-    marked = [(part.faults(name) == Fault.MARKS).any() for part, name, _ in numeric]
-    if not any(marked):
+    if not any((part.cells.faults == Fault.MARKS).any() for part in parts):
         return ""
-    ordered = [column for column, _ in sorted(zip(numeric, marked, strict=True), key=lambda pair: not pair[1])]
+    has_marks = {name for part in parts for name in names if (part.faults(name) == Fault.MARKS).any()}
+    in_order = [[name for name in names if (name in has_marks) is first] for first in (True, False)]
 
     def reads(marks: Marks) -> bool:
-        return all(
-            (part.sheet.numbers([name], marks).faults[0][wanted] == Fault.NONE).all() for part, name, wanted in ordered
-        )
+        return all(_reads(part, some, marks) for some in in_order for part in parts)
 
     return told_readings(readings(reads), parts[0].sheet.marks)
+
+
+def _reads(part: Part, names: Sequence[str], marks: Marks) -> bool:
+    """Whether other marks make numbers of what is one, or is none for its marks."""
+    names = [name for name in names if name not in part.truths]
+    if not names:
+        return True
+    now = part.cells.faults[[part.row_of[name] for name in names]]
+    wanted = (now == Fault.NONE) | (now == Fault.MARKS)
+    return bool((part.sheet.numbers(names, marks).faults[wanted] == Fault.NONE).all())
 
 
 def _tell_faults(part: Part, name: str, marks: str, options: TableOptions, problems: Problems) -> None:

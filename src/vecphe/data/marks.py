@@ -18,7 +18,7 @@ Text: TypeAlias = Any  # an array, or a chunked array, of strings
 _EXPONENT = r"([eE][+-]?[0-9]+)?"
 _BETWEEN = re.escape("".join(GROUPINGS.values()))
 MARKED = re.compile(
-    rf"[+-]?([0-9]*[.,][0-9]+|[0-9]+[.,]|[1-9][0-9]{{0,2}}([{_BETWEEN}])[0-9]{{3}}(\2[0-9]{{3}})*([.,][0-9]*)?){_EXPONENT}"
+    rf"[+-]?([0-9]*[.,][0-9]+|[0-9]+[.,]|[1-9][0-9]{{0,2}}([{_BETWEEN}])[0-9]{{3}}(\2[0-9]{{3}})*((?!\2)[.,][0-9]*)?){_EXPONENT}"
 )
 
 

@@ -84,7 +84,6 @@ def test_marks_of_thousands_stand_between_groups_of_three(marks: Marks, cells: d
         f"1{mark}23",
         f"0{mark}123",
         f"1{mark}{mark}234",
-       
         f"1234{mark}567",
         f"1{marks.decimal}5{mark}000",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ import pyarrow.csv
 from vecphe.data.cells import SPACES
 from vecphe.data.marks import POINT, Marks, Text
 
-__all__ = ["Records", "index_columns", "read_records", "separator_with"]
+__all__ = ["Records", "index_columns", "read_records", "separator_option", "separator_with"]
 
 _BLOCK = 1 << 26  # bytes that a row may have
 _SEPARATORS = (",", ";", "\t", "|")  # in this order
@@ -111,16 +112,21 @@ def index_columns(header: Sequence[str]) -> int:
     return next((place for place, name in enumerate(header) if not _INDEX.fullmatch(name)), 0)
 
 
-def separator_with(name: str, text: bytes) -> str | None:
-    """A separator that makes this the name of one of several columns in the first row of CSV."""
+def separator_with(text: bytes, name: str | None = None) -> str | None:
+    """A separator that divides the first row of CSV, so that it has this name, if one is given."""
     for mark in (*_SEPARATORS, " "):
         try:
             cells: list[str] = next(_strictly(text, mark), [])
         except (csv.Error, UnicodeDecodeError):  # cut in the middle
             continue
-        if len(cells) > 1 and name in (cell.strip(SPACES) for cell in cells):
+        if len(cells) > 1 and (name is None or name in (cell.strip(SPACES) for cell in cells)):
             return mark
     return None
+
+
+def separator_option(mark: str) -> str:
+    """What to type for a separator."""
+    return f"--sep {'tab' if mark == chr(9) else shlex.quote(mark)}"
 
 
 def read_records(text: bytes, name: str, separator: str | None = None, marks: Marks = POINT) -> Records:
@@ -184,7 +190,9 @@ def _divided(body: bytes, name: str, separators: Sequence[str], before: int) -> 
         except csv.Error as error:  # another mark may divide it well
             wrong = wrong or error
     if not widths:
-        raise ValueError(f"{name}, line {before + 1}: {wrong}")
+        other = separator_with(body)
+        way = f"; {separator_option(other)} divides this line" if other else ""
+        raise ValueError(f"{name}, line {before + 1}: {wrong}{way}")
     return next(((mark, width) for mark, width in widths.items() if width > 1), next(iter(widths.items())))
 
 

@@ -139,7 +139,7 @@ class CsvSheet(Sheet):
 
     def separator_with(self, name: str) -> str | None:
         """In the first row."""
-        return separator_with(name, self._first_row)
+        return separator_with(self._first_row, name)
 
 
 class TypedSheet(Sheet):

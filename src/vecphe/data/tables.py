@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.data.cells import SPACES, Fault, Labels
+from vecphe.data.csv_records import separator_option
 from vecphe.data.faults import MOST_LEVELS, check_numbers, drop
 from vecphe.data.options import ReadOptions, TableOptions
 from vecphe.data.parts import Part, levels_of, part_of
@@ -156,7 +156,7 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
             if name not in sheet.names:
                 whole = False
                 other = sheet.separator_with(name)
-                way = f"; with --sep {_quoted_separator(other)} there is one" if other else ""
+                way = f"; with {separator_option(other)} there is one" if other else ""
                 problems.add(sheet.name, f"there is no column {name!r} among the {len(sheet.names)} that it names{way}")
     if not whole:
         return None
@@ -211,10 +211,6 @@ def _check_features(columns: Sequence[Column], file: str, problems: Problems) ->
                     f"the columns {other!r} and {column.name!r} both become a feature {feature!r}; rename one, or "
                     f"{drop([other])} or {drop([column.name])}",
                 )
-
-
-def _quoted_separator(mark: str) -> str:
-    return "tab" if mark == "\t" else shlex.quote(mark)
 
 
 # What they hold ---------------------------------------------------------------------------------------------------
@@ -282,12 +278,12 @@ def _check_target(parts: Sequence[Part], options: TableOptions, problems: Proble
     if len(levels) > MOST_LEVELS:
         problems.add(
             parts[0].sheet.name,
-            f"the target {name!r} holds {len(levels)} texts; classes can be {MOST_LEVELS}: --target names another",
+            f"the target {name!r} holds {len(levels)} texts; classes can be {MOST_LEVELS}: name another with --target",
         )
         return
     if len(levels) == 1:
         problems.add(
-            parts[0].sheet.name, f"the target {name!r} is of one class in every row; --target names another column"
+            parts[0].sheet.name, f"the target {name!r} is of one class in every row; name another column with --target"
         )
     for part in parts:
         _check_labels(part, name, "a class", problems)

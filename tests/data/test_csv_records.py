@@ -96,6 +96,7 @@ def test_marks_of_thousands_stand_between_groups_of_three(marks: Marks, cells: d
         (["1,573", "20"], [Marks(".", ","), Marks(",")]),  # nobody can tell
         (["1,573", "2.5"], [Marks(".", ",")]),
         (["1,573", "0,5"], [Marks(",")]),
+        (["1,573", "0,573"], [Marks(",")]),
         (["1,573", "1234,567"], [Marks(",")]),
         (["1,234,567", "7,654"], [Marks(".", ",")]),
         (["1.030,5", "1.030"], [Marks(",", ".")]),

@@ -23,7 +23,10 @@ EXAMPLES = {
     "bench baseline": "vecphe bench baseline benchmarks/baseline.json",
     "bench check": "vecphe bench check benchmarks/baseline.json --counts-only",
     "roster keys": 'vecphe roster keys "Hospital 1" --out h1.party',
-    "roster collect": "vecphe roster collect h1.party.pub h2.party.pub h3.party.pub --server s.party.pub --key run.key.pub --out roster.json",
+    "roster collect": (
+        "vecphe roster collect h1.party.pub h2.party.pub h3.party.pub --server s.party.pub --key run.key.pub "
+        "--out roster.json"
+    ),
     "roster show": "vecphe roster show roster.json",
     "roster verify": "vecphe roster verify roster.json --party h1.party",
 }

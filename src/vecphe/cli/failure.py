@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -26,6 +26,11 @@ _OPTIONS = {
 
 
 _RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
+# Where an error names an argument that is to be changed; names of columns and parties stand elsewhere.
+_ARGUMENT = (
+    r"(?:(?<=lower )|(?<=larger )|(?<=smaller )|(?<=fewer )|(?<=more )|(?<![\w'])(?=\w+(?:=-?[\d.]+\b| must )))"
+    r"({})\b=?"
+)
 
 
 def one_line(text: object) -> str:
@@ -33,10 +38,13 @@ def one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def print_error(error: object) -> None:
-    """Tell an error, or a text, on stderr, in the words of the command line; a line each of several problems."""
+def print_error(error: object, options: Mapping[str, str] | None = None) -> None:
+    """Tell an error, or a text, on stderr, in the words of the command line; a line each of several problems.
+
+    The arguments that are keys of `options` are called by the options that they come from.
+    """
     lines = error.lines() if isinstance(error, TableError) else [_text(error)]
-    told = [_in_options(one_line(line)) for line in lines]
+    told = [_in_options(one_line(line), options or {}) for line in lines]
     print("error: " + "\n  ".join(told), file=sys.stderr)
 
 
@@ -48,25 +56,31 @@ def _text(error: object) -> object:
     return error
 
 
-def _in_options(text: str) -> str:
+def _in_options(text: str, options: Mapping[str, str]) -> str:
     for words, option in _OPTIONS.items():
         text = text.replace(words, option)
+    if options:
+        named = re.compile(_ARGUMENT.format("|".join(options)))
+        text = named.sub(lambda found: options[found[1]] + " " * found[0].endswith("="), text)
     return _RANGE.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
 
 
-def fail(text: object) -> NoReturn:
-    """Tell an error and end the command."""
-    print_error(text)
+def fail(text: object, options: Mapping[str, str] | None = None) -> NoReturn:
+    """Tell an error and end the command; `options` as for `print_error`."""
+    print_error(text, options)
     raise typer.Exit(2)
 
 
 @contextmanager
-def errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
-    """End the command where an error of these kinds is raised, or memory is short; `main` answers a broken pipe."""
+def errors_in_one_line(*kinds: type[Exception], options: Mapping[str, str] | None = None) -> Iterator[None]:
+    """End the command where an error of these kinds is raised, or memory is short; `main` answers a broken pipe.
+
+    `options` as for `print_error`.
+    """
     caught: tuple[type[Exception], ...] = (*kinds, MemoryError)
     try:
         yield
     except BrokenPipeError:
         raise
     except caught as error:
-        fail(error)
+        fail(error, options)

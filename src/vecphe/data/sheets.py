@@ -6,7 +6,7 @@ import io
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -177,8 +177,10 @@ def _numbers(column: Any) -> Cells:
     return Cells(values, faults.astype(np.uint8))
 
 
-def open_sheet(path: str, options: ReadOptions, problems: Problems) -> Sheet | None:
-    """The sheet in a file, or none and a problem more.
+def open_sheet(
+    path: str, options: ReadOptions, problems: Problems, used: Collection[str] | None = None
+) -> Sheet | None:
+    """The sheet in a file, or none and a problem more; names that are not among those `used`, if given, may be wrong.
 
     Raises
     ------
@@ -191,10 +193,10 @@ def open_sheet(path: str, options: ReadOptions, problems: Problems) -> Sheet | N
     """
     data = read_file(path, check=partial(_check_start, name=path, encoding=options.encoding))
     if data.startswith(_PARQUET):
-        return _parquet(data, path, problems)
+        return _parquet(data, path, problems, used)
     if data.startswith(_ZIP):
-        return _npz(data, path, problems)
-    return _csv(data, path, options, problems)
+        return _npz(data, path, problems, used)
+    return _csv(data, path, options, problems, used)
 
 
 def _check_start(start: bytes, name: str, encoding: str | None) -> None:
@@ -202,7 +204,9 @@ def _check_start(start: bytes, name: str, encoding: str | None) -> None:
         check_text_start(start, name, encoding=encoding)
 
 
-def _csv(data: bytes, name: str, options: ReadOptions, problems: Problems) -> Sheet | None:
+def _csv(
+    data: bytes, name: str, options: ReadOptions, problems: Problems, used: Collection[str] | None
+) -> Sheet | None:
     records = read_records(utf8_of(data, name, options.encoding), name, options.separator)
     header = [cell.strip(SPACES) for cell in records.row(0)] if len(records) else []
     if not any(header):
@@ -210,7 +214,7 @@ def _csv(data: bytes, name: str, options: ReadOptions, problems: Problems) -> Sh
         return None
     rows, notes = records.cut(1, len(records)), list[str]()
     empty = rows.is_empty
-    places_of = _named(header, name, notes, problems, np.asarray(empty.all(axis=1)))
+    places_of = _named(header, name, notes, problems, np.asarray(empty.all(axis=1)), used)
     blank: Rows = np.asarray(empty.all(axis=0))
     if rows.ragged:
         _tell_ragged(rows, name, problems)
@@ -228,7 +232,12 @@ def _tell_ragged(rows: Records, name: str, problems: Problems) -> None:
 
 
 def _named(
-    header: Sequence[str], name: str, notes: list[str], problems: Problems, empty: Rows | None = None
+    header: Sequence[str],
+    name: str,
+    notes: list[str],
+    problems: Problems,
+    empty: Rows | None = None,
+    used: Collection[str] | None = None,
 ) -> dict[str, int]:
     """The place of each column by its name. Where a header is missing, the names are values: none is shown."""
     places_of: dict[str, int] = {}
@@ -246,13 +255,16 @@ def _named(
             wrong.setdefault(_TWICE, []).append(number + 1)
         else:
             places_of[column] = number
-    for why, numbers in wrong.items():
+    for why, places_wrong in wrong.items():
+        numbers = [number for number in places_wrong if used is None or header[number - 1] in used]
+        if not numbers:
+            continue
         told = why[len(numbers) > 1].format(places("column", numbers))
         notes.append(f"{name}: {told}") if why is _EMPTY else problems.add(name, told)
     return places_of
 
 
-def _parquet(data: bytes, name: str, problems: Problems) -> Sheet | None:
+def _parquet(data: bytes, name: str, problems: Problems, used: Collection[str] | None) -> Sheet | None:
     import pyarrow.parquet
 
     try:
@@ -262,7 +274,7 @@ def _parquet(data: bytes, name: str, problems: Problems) -> Sheet | None:
     except (pa.ArrowException, OSError):  # whose text may show what it holds
         raise ValueError(f"{name}: not a whole Parquet file") from None
     notes: list[str] = []
-    places_of = _named(table.column_names, name, notes, problems)
+    places_of = _named(table.column_names, name, notes, problems, used=used)
     return _typed(name, {column: table.column(number) for column, number in places_of.items()}, notes, problems)
 
 
@@ -273,7 +285,7 @@ def _typed(name: str, columns: dict[str, Any], notes: Sequence[str], problems: P
     return TypedSheet(name, columns, notes)
 
 
-def _npz(data: bytes, name: str, problems: Problems) -> Sheet | None:
+def _npz(data: bytes, name: str, problems: Problems, used: Collection[str] | None) -> Sheet | None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_memory(
@@ -298,7 +310,7 @@ def _npz(data: bytes, name: str, problems: Problems) -> Sheet | None:
         problems.add(name, "its arrays have different numbers of rows")
         return None
     notes: list[str] = []
-    kept = _named(list(columns), name, notes, problems)
+    kept = _named(list(columns), name, notes, problems, used=used)
     return _typed(name, {column: pa.chunked_array([_arrow(columns[column])]) for column in kept}, notes, problems)
 
 

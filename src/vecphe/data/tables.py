@@ -54,7 +54,7 @@ class _Part:
     def missing(self, name: str) -> Rows:
         """Rows in which a column has no value."""
         if name in self.labels:
-            return self.labels[name].codes < 0
+            return self.labels[name].codes == -1
         return np.asarray(self.faults(name) == Fault.MISSING)
 
 
@@ -94,7 +94,7 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
 
 
 def read_rows(
-    path: str, schema: Schema, options: ReadOptions | None = None, *, missing: str = "error"
+    path: str, schema: Schema, options: ReadOptions | None = None, *, missing: str = "error", has_means: bool = True
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Rows to predict for: the columns of a model, found by their names, from a file that may have others too.
 
@@ -106,6 +106,8 @@ def read_rows(
     options : ReadOptions, optional
     missing : str
         "error" refuses cells that are missing, "drop" leaves out their rows, "mean" leaves NaN in X.
+    has_means : bool
+        Whether the model knows means to fill in, so that "mean" can be a way out.
 
     Returns
     -------
@@ -122,11 +124,11 @@ def read_rows(
     reading = options or ReadOptions()
     wanted = TableOptions(
         reading.separator, reading.decimal, reading.encoding, target="", missing=missing,
-        categories=tuple(column.name for column in schema.columns if column.levels),
+        categories=tuple(column.name for column in schema.columns if column.levels), has_means=has_means,
     )  # fmt: skip
     problems = Problems()
-    sheet = open_sheet(path, wanted, problems)
     names = [column.name for column in schema.columns]
+    sheet = open_sheet(path, wanted, problems, used=names)
     if sheet is not None and (absent := sorted(set(names) - set(sheet.names))):
         problems.add(path, f"the model's {_columns(absent)} missing")
         sheet = None
@@ -309,7 +311,10 @@ def _check_numbers(
     empty = set[str]()
     for name in dict.fromkeys(name for part in parts for name in part.faulty(names)):
         if all(part.missing(name).all() for part in parts):
-            way = "" if name == options.target else f"; {_drop([name])}"
+            if not options.target and options.missing == "mean":
+                continue  # the model has the mean
+            way = _drop([name]) if options.target else "--missing mean" if options.has_means else "the model needs it"
+            way = "" if name == options.target else f"; {way}"
             problems.add(parts[0].sheet.name, f"column {name!r} is empty{way}")
             empty.add(name)
             continue
@@ -322,10 +327,10 @@ def _check_numbers(
 def _tell_faults(part: _Part, name: str, options: TableOptions, problems: Problems) -> None:
     """What is wrong with a column of numbers, by kinds."""
     faults = part.faults(name)
-    is_target = name == options.target
+    is_target = name == options.target or not options.target  # which can both not be left out
     kinds = np.bincount(faults, minlength=len(Fault))
     if not kinds[Fault.NONE] and not kinds[Fault.COMMA] and kinds[Fault.DATE] + kinds[Fault.TEXT]:
-        _tell_words(part, name, kinds, is_target, problems)
+        _tell_words(part, name, kinds, options, problems)
         return
     leave = "correct it" if is_target else f"correct it, or {_drop([name])}"
     ways = {
@@ -341,16 +346,23 @@ def _tell_faults(part: _Part, name: str, options: TableOptions, problems: Proble
             problems.add(part.sheet.name, f"{_at(part, name, np.flatnonzero(faults == fault))}: {way}")
 
 
-def _tell_words(part: _Part, name: str, kinds: Any, is_target: bool, problems: Problems) -> None:
+def _tell_words(part: _Part, name: str, kinds: Any, options: TableOptions, problems: Problems) -> None:
     """A column without a number."""
     file, start = part.sheet.name, f"column {name!r}"
-    if kinds[Fault.DATE] > kinds[Fault.TEXT]:
-        way = "which cannot be predicted" if is_target else _drop([name])
+    dates = kinds[Fault.DATE] > kinds[Fault.TEXT]
+    if not options.target:
+        words = "dates" if dates else "text"
+        problems.add(
+            file, f"{start}, from {part.sheet.unit} {_first(part, name)} on: {words}, where the model has numbers"
+        )
+        return
+    if dates:
+        way = "which cannot be predicted" if name == options.target else _drop([name])
         problems.add(file, f"{start} holds dates, from {part.sheet.unit} {_first(part, name)} on; {way}")
         return
     count = len(part.sheet.labels(name).levels)
     words = f"{start}, from {part.sheet.unit} {_first(part, name)} on: text, not numbers"
-    if is_target:
+    if name == options.target:
         problems.add(file, f"{words}; it can only be predicted as classes")
         return
     encode = f"--categories {_quoted(name)} (all parties see its {count} values) or "
@@ -383,7 +395,9 @@ def _kept(part: _Part, names: Sequence[str], options: TableOptions, problems: Pr
 def _tell_missing(
     part: _Part, name: str, rows: npt.NDArray[np.int64], options: TableOptions, problems: Problems
 ) -> None:
-    ways = "--missing drop" if name in _ends(options) else "--missing drop or mean"
+    empty = len(rows) == part.n_rows  # of a category, in a file to predict for: no row would be left
+    only_drop = name in _ends(options) or not options.has_means
+    ways = "--missing drop" if only_drop else "--missing mean" if empty else "--missing drop or mean"
     count = "a cell is" if len(rows) == 1 else f"{len(rows)} cells are"
     problems.add(part.sheet.name, f"{_at(part, name, rows)}: {count} missing; {ways}")
 

@@ -32,7 +32,7 @@ __all__ = ["EncryptedArray", "concatenate"]
 
 Axis = int | tuple[int, ...] | None
 
-_SPARE_BITS = 8  # of the room that errors tell to give, for what follows the operation that had too little
+_SPARE_BITS = (8, 4, 2, 1)  # of the room that errors tell to give, for what follows: as many as the key has
 
 
 class EncryptedArray(ArrayData):
@@ -116,7 +116,7 @@ class EncryptedArray(ArrayData):
     def _wider(self, bound: int) -> str:
         """What to type for slots that hold such a bound, with room for what may follow; or that none do."""
         e, terms = self.encoding, -(-bound // self.encoding.unit)
-        for enough in ((1 << (terms - 1).bit_length()) << _SPARE_BITS, terms):
+        for enough in [*(1 << (terms - 1).bit_length() + spare for spare in _SPARE_BITS), terms]:
             try:
                 wider = replace(e, max_terms=enough)
                 SlotLayout.for_key(wider, self._key._context.numbers.n.bit_length())

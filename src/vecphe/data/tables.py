@@ -54,7 +54,7 @@ class _Part:
     def missing(self, name: str) -> Rows:
         """Rows in which a column has no value."""
         if name in self.labels:
-            return self.labels[name].codes == -1
+            return np.asarray(self.labels[name].codes == -1)
         return np.asarray(self.faults(name) == Fault.MISSING)
 
 
@@ -395,7 +395,9 @@ def _kept(part: _Part, names: Sequence[str], options: TableOptions, problems: Pr
 def _tell_missing(
     part: _Part, name: str, rows: npt.NDArray[np.int64], options: TableOptions, problems: Problems
 ) -> None:
-    empty = len(rows) == part.n_rows  # of a category, in a file to predict for: no row would be left
+    empty = (
+        not options.target and len(rows) == part.n_rows
+    )  # of a category, in a file to predict for: no row would be left
     only_drop = name in _ends(options) or not options.has_means
     ways = "--missing drop" if only_drop else "--missing mean" if empty else "--missing drop or mean"
     count = "a cell is" if len(rows) == 1 else f"{len(rows)} cells are"

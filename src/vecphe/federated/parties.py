@@ -383,6 +383,13 @@ class Client(Party):
             self._first = float(np.max(np.abs(update), initial=0.0))
         return update
 
+    def _not_finite(self) -> ProtocolError:
+        if math.isinf(self._first):
+            return super()._not_finite()
+        return ProtocolError(
+            f"{self.name}: its {self._sends} grew beyond all floats: the run diverges; {self.slower}. It sent nothing"
+        )
+
     def _out_of_range(self, pubkey: EncryptionKey, update: Floats) -> ProtocolError:
         # Steps that lead to a minimum end at smaller gradients: no range is wide enough for those that grow.
         if float(np.max(np.abs(update))) <= _GROWN * self._first:

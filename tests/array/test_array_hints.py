@@ -135,7 +135,7 @@ CASES = [
          [0.3]),
     Case("p * 300.5", f"encoding=FixedPoint(40, max_abs=32768, max_terms={2**21})",
          "sum(public_key.encrypt([1.0], packed=True, "
-         f"encoding=FixedPoint(40, max_abs=32768, max_terms={2**21})) * 300.5 for _ in range(9)) / 9", [300.5]),
+         f"encoding=FixedPoint(40, max_abs=32768, max_terms={2**21})) * 300.5 for _ in range(9)) / 9", [[300.5]]),
     Case("p * 10**30", "no max_terms is enough for this key; encrypt with packed=False, or multiply by integers and "
          "divide once, as (c1 * n1 + c2 * n2) / (n1 + n2)",
          ["public_key.encrypt([1.0]) * 10**30", "(p * 3 + p * 7) / (3 + 7)"], [1e30], [1.0, 2.0]),

@@ -347,7 +347,7 @@ def write_wards(path, lacking="east", n=90, extra=""):
         age, dose, drug, ward = (
             rng.normal(50, 9),
             rng.normal(3, 1),
-            "xyz"[i % 3 if i % 5 else 1],
+            "xyz"[i // 3 % 3],
             ["east", "west", "north"][i % 3],
         )
         y = age / 9 + dose + (drug == "y")
@@ -548,7 +548,11 @@ def test_missing_values_are_not_filled_in_where_no_mean_is_known(tmp_path):
         ("age,dose,drug\n2020-01-01,1,x\n", "column 'age', from line 2 on: dates, where the model has numbers", ...),
         ("age,dose,drug\n50,1,x\n60,b,y\n", "column 'dose', line 3: not a number; correct it", ...),
         ("age,dose,drug\n50,1,x\n60,1e999,y\n", "line 3: a number beyond the range of float64; correct it", ...),
-        ("age,dose,drug\n50,1,x\n60,1,q\n", "line 3: a value that the model does not know; leave such rows out", ...),
+        (
+            "age,dose,drug\n50,1,x\n60,1,q\n",
+            "column 'drug', line 3: a value that the model does not know; leave such rows out",
+            ...,
+        ),
         ("age,dose,dose,drug\n50,1,1,x\n", "column 3 has a name that stands in the header before", ...),
     ],
 )

@@ -290,7 +290,7 @@ def test_h50_numbers_beyond_all_bounds_are_one_line(main_here, eta, iterations, 
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert errors[0] == done.stderr.splitlines()[-1]
-    assert "lower eta" in errors[0]
+    assert "lower --eta" in errors[0]
     assert not re.search("Traceback|warning: ", done.stderr)
 
 

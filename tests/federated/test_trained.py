@@ -221,7 +221,10 @@ CHANGES = {
     "coefficients as number": (lambda c: c["features"][0].update(coefficients=1.0), "list of 3 numbers"),
     "at_mean": (lambda c: c["at_mean"].append(1.0), "list of 3 numbers"),
     "intercept": (lambda c: c["intercept"].__setitem__(1, c["intercept"][1] * (1 + 1e-6)), "intercept is not"),
-    "mean and coefficient that overflow": (lambda c: c["features"][0].update(mean=1e308), "more than a float holds"),
+    "mean and coefficient that overflow": (
+        lambda c: c["features"][0].update(mean=1e308, coefficients=[1e9] * 3),
+        "more than a float holds",
+    ),
     "target of two lines": (lambda c: c.update(target="y\n=cmd"), "printable"),
     "target with an escape": (lambda c: c.update(target="\x1b[31my"), "printable"),
     "empty name": (lambda c: rename(c, ""), "printable"),
@@ -357,7 +360,7 @@ def test_without_means_no_missing_value_is_filled_in(estimator):
 @pytest.mark.parametrize("classes", [0, 2, 3])
 def test_what_scikit_learn_loses_is_told(recwarn, far, lost, classes):
     rng = np.random.default_rng(6)
-    X = rng.normal(0, 1, (60, 2)) + [far, 3]
+    X = rng.normal(0, 1, (60, 2)) + np.array([far, 3])
     score = X[:, 0] - far + X[:, 1]
     y = np.digitize(score, np.quantile(score, np.arange(1, classes) / classes)) if classes else score
     estimator = FederatedLogisticRegression if classes else FederatedLinearRegression
@@ -374,7 +377,13 @@ def test_what_scikit_learn_loses_is_told(recwarn, far, lost, classes):
         assert 10.0 ** (lost - 18) < error < 10.0 ** (lost - 14)
     else:
         assert error < 1e-10
-    exact = [[sum(Fraction(float(c)) * (Fraction(x) - Fraction(float(m))) for c, x, m in zip(column, row, trained.linear.mean, strict=True))
-              for column in np.atleast_2d(trained.linear.coefficients.T)] for row in X[:5].tolist()]  # fmt: skip
+    columns, mean = np.atleast_2d(trained.linear.coefficients.T).tolist(), trained.linear.mean.tolist()
+    exact = [
+        [
+            sum(Fraction(c) * (Fraction(x) - Fraction(m)) for c, x, m in zip(own, row, mean, strict=True))
+            for own in columns
+        ]
+        for row in X[:5].tolist()
+    ]
     expected = np.array(exact, dtype=float) + np.atleast_1d(trained.linear.at_mean)
-    np.testing.assert_allclose(trained.scores(X[:5]).reshape(5, -1), expected, rtol=0, atol=1e-14 * 100)
+    np.testing.assert_allclose(trained.scores(X[:5]).reshape(5, -1), expected, rtol=0, atol=1e-12)

@@ -28,7 +28,8 @@ _OPTIONS = {
 _RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
 # Where an error names an argument that is to be changed; names of columns and parties stand elsewhere.
 _ARGUMENT = (
-    r"(?:(?<=lower )|(?<=larger )|(?<=smaller )|(?<=fewer )|(?<=more )|(?<![\w'])(?=\w+(?:=-?[\d.]+\b| must )))"
+    r"(?:(?<=lower )|(?<=larger )|(?<=smaller )|(?<=fewer )|(?<=more )|(?<= \* )"
+    r"|(?<![\w'])(?=\w+(?:=-?[\d.]+\b| must | \* )))"
     r"({})\b=?"
 )
 

@@ -110,7 +110,7 @@ def _drawn(comparison: Comparison, outcome: Outcome) -> Plot:
         highest = max(max(errors) for errors in curves.values())
         if highest > _SPREAD * min(min(errors) for errors in curves.values()) > 0:
             axis.set_yscale("log")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.set_xlabel("round")
         axis.set_ylabel(f"{label} on the test rows")
         title = f"{label[0].upper()}{label[1:]} of {_short(comparison.shards.target)} on the test rows"

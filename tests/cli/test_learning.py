@@ -408,7 +408,7 @@ def test_who_diverges_alone_is_told_where_the_federation_does_not(tmp_path):
     assert steady["failures"] == {}
     result = invoke(*SHORT[:-1], 3000, *arguments, "--eta", "0.035", "--json", tmp_path / "r.json", "--force")
     assert result.exit_code == 0, result.output
-    assert re.search(r"\neast: not trained in the clear, .*lower eta, or take scale='federated'", result.output)
+    assert re.search(r"\neast: not trained in the clear, .*lower --eta, or take --scale federated", result.output)
     assert list(json.loads((tmp_path / "r.json").read_text())["failures"]) == ["east"]
 
 

@@ -17,6 +17,7 @@ from vecphe.arithmetic import engine_for
 from vecphe.bench.estimate import Plan, learning_seconds, rough_seconds
 from vecphe.bench.records import BACKENDS
 from vecphe.bench.workloads import naive_module
+from vecphe.cli.failure import RUN_OPTIONS, in_options
 from vecphe.cli.outcome import ERRORS, Figures, Outcome, constant_form, error_of, least_error, quality
 from vecphe.data import Column, Schema, TableOptions
 from vecphe.data.problems import listed
@@ -179,7 +180,7 @@ class Comparison:
         try:
             return local_learning([X], [y], *test, config, names=[name], model=self.task.model)
         except ProtocolError as error:
-            return str(error).removeprefix(f"{name}: ")
+            return in_options(str(error).removeprefix(f"{name}: "), RUN_OPTIONS)
 
     def _train_encrypted(self, watching: Watching) -> None:
         s, config, model = self.shards, vars(self.config), self.task.model

@@ -12,7 +12,7 @@ import typer
 
 from vecphe.errors import TableError
 
-__all__ = ["errors_in_one_line", "fail", "one_line", "print_error"]
+__all__ = ["RUN_OPTIONS", "errors_in_one_line", "fail", "in_options", "one_line", "print_error"]
 
 # What the library tells callers in Python to pass, and the option that is meant.
 _OPTIONS = {
@@ -26,6 +26,15 @@ _OPTIONS = {
 
 
 _RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
+# Arguments that errors name, and the options of `vecphe run` that they come from.
+RUN_OPTIONS = {
+    "n_clients": "--clients",
+    "n_iter": "--iterations",
+    "key_length": "--key-length",
+    "fraction_bits": "--fraction-bits",
+    **{name: f"--{name.replace('_', '-')}" for name in ("eta", "l2", "tol", "max_abs", "max_terms")},
+}
+
 # Where an error names an argument that is to be changed; names of columns and parties stand elsewhere.
 _ARGUMENT = (
     r"(?:(?<=lower )|(?<=larger )|(?<=smaller )|(?<=fewer )|(?<=more )|(?<= \* )"
@@ -45,7 +54,7 @@ def print_error(error: object, options: Mapping[str, str] | None = None) -> None
     The arguments that are keys of `options` are called by the options that they come from.
     """
     lines = error.lines() if isinstance(error, TableError) else [_text(error)]
-    told = [_in_options(one_line(line), options or {}) for line in lines]
+    told = [in_options(one_line(line), options or {}) for line in lines]
     print("error: " + "\n  ".join(told), file=sys.stderr)
 
 
@@ -57,7 +66,8 @@ def _text(error: object) -> object:
     return error
 
 
-def _in_options(text: str, options: Mapping[str, str]) -> str:
+def in_options(text: str, options: Mapping[str, str]) -> str:
+    """A message of the library in the words of the command line; `options` as for `print_error`."""
     for words, option in _OPTIONS.items():
         text = text.replace(words, option)
     if options:

@@ -330,7 +330,7 @@ def test_h28_h34_sums_that_make_no_sense(main_here, tmp_path, key_files, other_k
     for name, array in arrays.items():
         array.save(tmp_path / name)
     good, out = str(tmp_path / "good"), str(tmp_path / "out")
-    for name, word in [("packed", "layout"), ("row", "shape"), ("other", "another key")]:
+    for name, word in [("packed", "one is packed and the other is not"), ("row", "shape"), ("other", "another key")]:
         bad = str(tmp_path / name)
         fails(main_here("add", good, bad, "-k", pub, "-o", out, "--insecure"), bad, word)
     fails(main_here("add", good, "-k", pub, "-o", out, "--insecure"), "two or more")

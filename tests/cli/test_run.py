@@ -174,12 +174,12 @@ def fails(result, word, *words):
 @pytest.mark.parametrize(
     ("args", "word"),
     [
-        (["--key-length", "65"], "key_length"),
+        (["--key-length", "65"], "--key-length"),
         (["--key-length", "abc"], "--key-length"),
-        (["--key-length", "-1"], "key_length"),
+        (["--key-length", "-1"], "--key-length"),
         (["--key-length", "1024"], "insecure"),
         (["--clients", "2"], "--clients"),
-        (["--clients", "400"], "n_clients=400"),
+        (["--clients", "400"], "--clients 400"),
         (["--jobs", "0"], "--jobs 0"),
         (["--iterations", "0"], "--iterations"),
         (["--eta", "nan"], "eta"),

@@ -544,8 +544,16 @@ def test_missing_values_are_not_filled_in_where_no_mean_is_known(tmp_path):
         ("age,dose,drug\n50,,x\n60,,y\n", "column 'dose' is empty; --missing mean", None),
         ("age,dose,drug\n50,1,\n60,2,\n", "column 'drug', lines 2 and 3: 2 cells are missing; --missing mean", None),
         ("age,dose,drug\n50,1,x\n60,,y\n", "line 3: a cell is missing; --missing drop or mean", None),
-        ("age,dose,drug\n50,a,x\n60,b,y\n", "column 'dose', from line 2 on: text, where the model has numbers", ...),
-        ("age,dose,drug\n2020-01-01,1,x\n", "column 'age', from line 2 on: dates, where the model has numbers", ...),
+        (
+            "age,dose,drug\n50,a,x\n60,b,y\n",
+            "column 'dose', from line 2 on: text, not numbers; the model takes numbers there",
+            ...,
+        ),
+        (
+            "age,dose,drug\n2020-01-01,1,x\n",
+            "column 'age' holds dates, from line 2 on; the model takes numbers there",
+            ...,
+        ),
         ("age,dose,drug\n50,1,x\n60,b,y\n", "column 'dose', line 3: not a number; correct it", ...),
         ("age,dose,drug\n50,1,x\n60,1e999,y\n", "line 3: a number beyond the range of float64; correct it", ...),
         (

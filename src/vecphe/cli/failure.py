@@ -25,6 +25,7 @@ _OPTIONS = {
 }
 
 
+_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
 # Arguments that errors name, and the options of `vecphe run` that they come from.
 RUN_OPTIONS = {
@@ -44,8 +45,8 @@ _ARGUMENT = (
 
 
 def one_line(text: object) -> str:
-    """Text without line breaks."""
-    return " ".join(str(text).split())
+    """Text without line breaks; other spaces stay, for names in it may have them."""
+    return _BREAKS.sub(" ", str(text)).strip()
 
 
 def print_error(error: object, options: Mapping[str, str] | None = None) -> None:
@@ -53,8 +54,10 @@ def print_error(error: object, options: Mapping[str, str] | None = None) -> None
 
     The arguments that are keys of `options` are called by the options that they come from.
     """
-    lines = error.lines() if isinstance(error, TableError) else [_text(error)]
-    told = [in_options(one_line(line), options or {}) for line in lines]
+    if isinstance(error, TableError):  # which knows no words but those of the command line
+        told = [one_line(line) for line in error.lines()]
+    else:
+        told = [in_options(one_line(_text(error)), options or {})]
     print("error: " + "\n  ".join(told), file=sys.stderr)
 
 

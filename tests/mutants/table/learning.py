@@ -119,7 +119,7 @@ MUTANTS = [
     Mutant(
         (63,),
         "data/sheets.py",
-        "if used is None or header[number - 1] in used]",
+        "if problems.used is None or header[number - 1] in problems.used]",
         "]",
         (f"{CLI}::test_columns_that_the_model_does_not_use_may_be_anything",),
     ),

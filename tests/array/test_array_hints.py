@@ -121,16 +121,25 @@ CASES = [
     *(Case(failing, "encrypt with packed=False", failing.replace("p", "c", 1), expected)
       for failing, expected in (("p[0]", 1.0), ("p * [0.5, 2.0]", [0.5, 4.0]), ("p.sum()", 3.0), ("p @ [1, 2]", 5.0))),
     Case("p + c", "encrypt both the same way", "c + c", [2.0, 4.0]),
-    Case("public_key.encrypt([1], packed=True) + public_key.encrypt([0.5], packed=True)", "encrypt both the same way",
-         "public_key.encrypt([1.0], packed=True) + public_key.encrypt([0.5], packed=True)", [1.5]),
+    Case("public_key.encrypt(x, packed=True) + public_key.encrypt([0.5], packed=True)",
+         "encrypt both the same way: the integers as floats, x.astype(float)",
+         "public_key.encrypt(x.astype(float), packed=True) + public_key.encrypt([0.5], packed=True)", [1.5],
+         x=numpy.array([1])),
     Case("public_key.encrypt([1], packed=True) + 0.5", "encrypt it as floats, or with packed=False",
          ["public_key.encrypt([1.0], packed=True) + 0.5", "public_key.encrypt([1]) + 0.5"], [1.5], [1.5]),
-    Case("p * 300", "encrypt with a larger max_terms: encoding=FixedPoint(40, max_abs=32768, max_terms=300)",
-         "public_key.encrypt([1.0], packed=True, encoding=FixedPoint(40, max_abs=32768, max_terms=300)) * 300",
+    Case("p * 300", "encrypt with a larger max_terms: encoding=FixedPoint(40, max_abs=32768, max_terms=131072)",
+         "public_key.encrypt([1.0], packed=True, encoding=FixedPoint(40, max_abs=32768, max_terms=131072)) * 300",
          [300.0]),
-    Case("p * 0.3", "encoding=FixedPoint(40, max_abs=32768, max_terms=21617278211378380)",
-         "public_key.encrypt([1.0], packed=True, "
-         "encoding=FixedPoint(40, max_abs=32768, max_terms=21617278211378380)) * 0.3", [0.3]),
+    Case("p * 0.3", f"encoding=FixedPoint(40, max_abs=32768, max_terms={2**59})",
+         f"public_key.encrypt([1.0], packed=True, encoding=FixedPoint(40, max_abs=32768, max_terms={2**59})) * 0.3",
+         [0.3]),
+    Case("p * 300.5", f"encoding=FixedPoint(40, max_abs=32768, max_terms={2**21})",
+         "sum(public_key.encrypt([1.0], packed=True, "
+         f"encoding=FixedPoint(40, max_abs=32768, max_terms={2**21})) * 300.5 for _ in range(9)) / 9", [[300.5]]),
+    Case("p * 10**30", "no max_terms is enough for this key; encrypt with packed=False, or multiply by integers and "
+         "divide once, as (c1 * n1 + c2 * n2) / (n1 + n2)",
+         ["public_key.encrypt([1.0]) * 10**30", "(p * 3 + p * 7) / (3 + 7)"], [1e30], [1.0, 2.0]),
+    Case("p / 1e-30", "no max_terms is enough for this key", "public_key.encrypt([2.0]) / 2**-100", [2.0**101]),
     # Range
     Case("public_key.encrypt([1.0], encoding=FixedPoint(300, 2**200)) * 2**20",
          "use a longer key, an encoding with fewer fraction_bits, a smaller max_abs, or fewer products",

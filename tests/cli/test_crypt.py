@@ -330,7 +330,7 @@ def test_h28_h34_sums_that_make_no_sense(main_here, tmp_path, key_files, other_k
     for name, array in arrays.items():
         array.save(tmp_path / name)
     good, out = str(tmp_path / "good"), str(tmp_path / "out")
-    for name, word in [("packed", "layout"), ("row", "shape"), ("other", "another key")]:
+    for name, word in [("packed", "one is packed and the other is not"), ("row", "shape"), ("other", "another key")]:
         bad = str(tmp_path / name)
         fails(main_here("add", good, bad, "-k", pub, "-o", out, "--insecure"), bad, word)
     fails(main_here("add", good, "-k", pub, "-o", out, "--insecure"), "two or more")
@@ -755,3 +755,29 @@ def test_commands_compute_on_the_engine_that_is_named(main_here, tmp_path, monke
         assert "no engine is called 'warp'; choose one of ifma" in refused.stderr
         assert "k.pub" not in refused.stderr
     assert (tmp_path / "sum.csv").read_text() == "3.0\n-4.0\n"
+
+
+def test_packed_files_that_do_not_add_say_how_they_would(main_here, tmp_path, key_files):
+    key, pub = key_files
+
+    def encrypted(name, text, *options):
+        (tmp_path / f"{name}.csv").write_text(text)
+        out = str(tmp_path / name)
+        succeeds(main_here("encrypt", str(tmp_path / f"{name}.csv"), "-k", pub, "-o", out, "--insecure", *options))
+        return out
+
+    floats = encrypted("floats", "1.5\n2\n", "--packed")
+    integers = encrypted("integers", "1\n2\n", "--packed")
+    out = str(tmp_path / "out")
+    add = ("add", "-k", pub, "-o", out, "--insecure", "--force")
+    fails(main_here(*add, integers, floats), "one of them with a decimal point (1.0 for 1), or all with --unpacked")
+    fails(main_here(*add, floats, integers), "one of them with a decimal point (1.0 for 1), or all with --unpacked")
+    succeeds(main_here(*add, encrypted("again", "1.0\n2\n", "--packed"), floats))
+    assert succeeds(main_here("decrypt", out, "-k", key, "--insecure")).split() == ["2.5", "4.0"]
+    exact = [encrypted(f"u{name}", text, "--unpacked") for name, text in (("i", "1\n2\n"), ("f", "1.5\n2\n"))]
+    succeeds(main_here(*add, *exact))
+    assert succeeds(main_here("decrypt", out, "-k", key, "--insecure")).split() == ["2.5", "4.0"]
+    fails(main_here(*add, exact[1], floats), "one is packed and the other is not")
+    fails(main_here(*add, encrypted("wide", "1.5\n2\n", "--packed", "--max-abs", "99"), floats), "another --max-abs")
+    fails(main_here(*add, *[floats] * 256), "packed files hold sums of 255; encrypt with --unpacked")
+    succeeds(main_here(*add, *[floats] * 255))

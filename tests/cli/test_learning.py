@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from vecphe.cli.app import app
 from vecphe.cli.comparison import Comparison, load_shards
+from vecphe.cli.outcome import Outcome
 from vecphe.data import TableOptions
 from vecphe.federated import TrainedModel
 
@@ -222,7 +224,7 @@ def test_task_and_scaling_can_be_chosen(tmp_path):
     assert (content["task"], content["l2"]) == ("regression", 0.1)
     result = invoke(*arguments, "--scale", "none")
     assert result.exit_code == 2  # a column of 10^12
-    assert "lower eta" in result.output
+    assert "cannot be encoded, a magnitude is beyond the range; lower --eta, or take --scale federated" in result.output
     numbers = write_table(tmp_path / "numbers.csv", "floats")
     result = invoke(*SHORT, "--data", numbers, "--target", "y", "--group", "ward", "--task", "classification")
     assert result.exit_code == 2
@@ -332,3 +334,258 @@ def test_curves_end_at_the_reported_errors(tmp_path):
     expected = [own["mse"] for own in (*outcome.alone, outcome.pooled, outcome.federated)]
     assert ends == pytest.approx(expected, rel=1e-12)
     assert {len(errors) for errors in curves.values()} == {5}
+
+
+# Hospitals and columns that are special ------------------------------------------------------------------------------
+
+
+def write_wards(path, lacking="east", n=90, extra=""):
+    """Three wards; one of them has no value of `dose`, and none of the category `drug` where it is called so."""
+    rng = np.random.default_rng(12)
+    lines = ["age,dose,drug,ward,y"]
+    for i in range(n):
+        age, dose, drug, ward = (
+            rng.normal(50, 9),
+            rng.normal(3, 1),
+            "xyz"[i // 3 % 3],
+            ["east", "west", "north"][i % 3],
+        )
+        y = age / 9 + dose + (drug == "y")
+        lines.append(f"{age},{'' if ward == lacking else dose},{'' if ward == lacking else drug},{ward},{y}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+WARDS = ["--target", "y", "--group", "ward", "--categories", "drug", "--missing", "mean"]
+
+
+def test_a_hospital_without_a_column_learns_with_the_others_and_not_alone(tmp_path):
+    data = write_wards(tmp_path / "data.csv")
+    files = ["--json", tmp_path / "r.json", "--plot", tmp_path / "p.svg", "--report", tmp_path / "report"]
+    result = invoke(*SHORT, "--data", data, *WARDS, *files)
+    assert result.exit_code == 0, result.output
+    assert "\neast: not trained in the clear, no value of 'dose' and 'drug'\n" in result.output
+    assert re.search(r"│ east +│ +- │ +[\d.]+ │ +- │ +[-\d.]+ │ +- │", result.output)
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["failures"] == {"east": "no value of 'dose' and 'drug'"}
+    assert content["local_iterations"] == [None, 40, 40]
+    assert content["local_mse"][0] is None
+    assert content["test"]["alone"][0] == {"mse": None, "r2": None}
+    assert content["test"]["federated"]["mse"] == pytest.approx(content["test"]["pooled"]["mse"], rel=1e-6)
+    assert "east" not in content["test"]["gained"] + content["test"]["lost"]
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert '<td class="text">east alone</td><td>-</td><td>-</td>' in page
+    assert "not trained, no value of &#x27;dose&#x27;" in page
+    picture = (tmp_path / "p.svg").read_text()
+    assert "<!-- west alone -->" in picture
+    assert "<!-- east alone -->" not in picture
+
+
+def test_a_column_without_a_value_to_train_on_is_named_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(Comparison, "run", None)
+    data = write_wards(tmp_path / "data.csv", lacking="none")
+    shards = load_shards(
+        [data], TableOptions(target="y", group="ward", categories=("drug",), missing="mean"), None, 43, print
+    )
+    for rows in shards.X:
+        rows[:, 1] = np.nan
+    with pytest.raises(ValueError, match=r"no hospital has a value of 'dose'.*--drop 'dose'"):
+        Comparison(shards, "packed", {}, key_length=256, insecure=True, scale="federated", missing="mean")
+
+
+def test_who_diverges_alone_is_told_where_the_federation_does_not(tmp_path):
+    lines = ["a,ward,y"]
+    for i in range(60):
+        ward = ["east", "west", "north"][i % 3]
+        a = (i % 7 - 3) * (4 if ward == "east" else 0.5)
+        lines.append(f"{a},{ward},{a + i % 2}")
+    data = tmp_path / "data.csv"
+    data.write_text("\n".join(lines))
+    arguments = ["--data", data, "--target", "y", "--group", "ward", "--task", "regression", "--scale", "none"]
+    result = invoke(*SHORT[:-1], 300, *arguments, "--eta", "0.025", "--json", tmp_path / "r.json")
+    assert result.exit_code == 0, result.output
+    steady = json.loads((tmp_path / "r.json").read_text())
+    assert steady["failures"] == {}
+    result = invoke(*SHORT[:-1], 3000, *arguments, "--eta", "0.035", "--json", tmp_path / "r.json", "--force")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"\neast: not trained in the clear, .*lower --eta, or take --scale federated", result.output)
+    assert list(json.loads((tmp_path / "r.json").read_text())["failures"]) == ["east"]
+
+
+def test_all_stop_by_the_same_rule(tmp_path):
+    data = write_table(tmp_path / "data.csv", "floats")
+    arguments = ["--data", data, "--target", "y", "--group", "ward", "--json", tmp_path / "r.json", "--force"]
+    result = invoke(*SHORT[:-1], 500, *arguments, "--tol", "1e-3", "--plot", tmp_path / "p.png")
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "r.json").read_text())
+    rounds = content["backends"]["packed"]["iterations"]
+    assert content["pooled_iterations"] == rounds < 100  # the same losses: the mean over all rows
+    assert all(6 < own < 100 for own in content["local_iterations"])
+    assert f"training in the clear stopped by the same rule: {min(content['local_iterations'])} to" in result.output
+    assert content["test"]["federated"]["mse"] == pytest.approx(content["test"]["pooled"]["mse"], rel=1e-6)
+    result = invoke(*SHORT, *arguments)
+    assert "same rule" not in result.output
+    assert json.loads((tmp_path / "r.json").read_text())["local_iterations"] == [40] * 4
+
+
+@pytest.mark.parametrize(("rows", "clients"), [(59, 3), (60, 5), (61, 7)])
+def test_no_row_of_a_file_is_left_out(tmp_path, rows, clients):
+    data = tmp_path / "data.csv"
+    data.write_text("a,y\n" + "".join(f"{i},{i * 1.5 + i % 3}\n" for i in range(rows)))
+    result = invoke(
+        *SHORT, "--data", data, "--target", "y", "--clients", clients, "--json", tmp_path / "r.json", "--model",
+        tmp_path / "m.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert f"{clients} hospitals with {rows - rows // 5} rows, {rows // 5} test rows" in result.output
+    assert "left out" not in result.output
+    assert json.loads((tmp_path / "r.json").read_text())["rows_left_out"] == 0
+    assert TrainedModel.load(tmp_path / "m.json").rows == rows - rows // 5
+
+
+@pytest.mark.parametrize(("clients", "left_out"), [(5, 2), (4, 0), (3, 2), (7, 0), (391, 1)])
+def test_rows_of_our_data_that_are_left_out_are_told(tmp_path, clients, left_out, monkeypatch):
+    shards = load_shards([], None, clients, 43, print)
+    assert shards.left_out == left_out == 442 - 50 - sum(map(len, shards.y))
+    if clients > 7:
+        return
+    result = invoke(*SHORT, "--clients", clients, "--json", tmp_path / "r.json", "--report", tmp_path / "report")
+    assert json.loads((tmp_path / "r.json").read_text())["rows_left_out"] == left_out
+    assert ("2 rows are left out, with hospitals of one size" in result.output) == (left_out == 2)
+    assert (", 2 left out" in (tmp_path / "report" / "index.html").read_text()) == (left_out == 2)
+
+
+def outcome_of(federated, alone, pooled, constant, least=0.0):
+    figures = [None if error is None else {"mse": error} for error in (federated, *alone, pooled, constant)]
+    figures = [{"mse": None} if own is None else own for own in figures]
+    return Outcome("mse", ("A", "B"), figures[1:3], figures[0], figures[3], figures[4], least)
+
+
+def test_errors_that_are_rounding_are_all_the_same():
+    sentence = outcome_of(3e-25, [1e-26, 7e-24], 2e-25, 2.0, least=2e-12).sentence()
+    assert "no hospital gained or lost" in sentence
+    assert "is the same as that of training on pooled data in the clear, and 100.00% lower than that" in sentence
+    assert "hospitals gained (mean square error 99.00% lower than alone) and" not in sentence
+    gained = outcome_of(3e-25, [1e-3, 7e-24], 2e-25, 2.0, least=2e-12)
+    assert (gained.of(-1), gained.of(1)) == (["A"], [])
+    assert (
+        outcome_of(5.0, [1.0, 1.0], 5.0, 1.0)
+        .sentence()
+        .endswith("and 400.00% higher than that of a constant predictor.")
+    )
+    assert outcome_of(500.0, [1.0, 1.0], 5.0, 1.0).sentence().endswith(
+        "the federated error is 100 times that of training on pooled data in the clear, and 500 times that of a "
+        "constant predictor."
+    )  # fmt: skip
+    assert outcome_of(1.0, [1.0, 2.0], 1.0, 1.0).sentence().endswith("and the same as that of a constant predictor.")
+
+
+def test_a_sentence_leaves_out_who_could_not_train():
+    assert "By training together 1 of 2 hospitals gained" in outcome_of(1.0, [None, 2.0], 1.0, 4.0).sentence()
+    text = outcome_of(1.0, [None, None], None, 4.0).sentence()
+    assert text == (
+        "By training together there is a model, where no hospital could train alone; the federated error is 75.00% "
+        "lower than that of a constant predictor."
+    )
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e12])
+def test_a_target_without_noise_says_nothing_by_its_rounding(tmp_path, shift):
+    data = tmp_path / "data.csv"
+    data.write_text("a,ward,y\n" + "".join(f"{i % 11},{'ABC'[i % 3]},{shift + 2.5 * (i % 11)}\n" for i in range(60)))
+    result = invoke(*SHORT[:-1], 400, "--data", data, "--target", "y", "--group", "ward", "--json", tmp_path / "r.json")
+    assert result.exit_code == 0, result.output
+    test = json.loads((tmp_path / "r.json").read_text())["test"]
+    assert test["federated"]["mse"] < 1e-8 * test["constant"]["mse"]
+    assert (test["gained"], test["lost"]) == ([], [])
+    assert "no hospital gained or lost" in result.output
+
+
+def test_rounds_are_counted_in_whole_numbers(tmp_path, monkeypatch):
+    from vecphe.cli import learning
+
+    drawn = []
+    monkeypatch.setattr(learning, "replace_file", lambda *_, **__: None)
+    monkeypatch.setattr(
+        learning, "Plot", lambda *parts: drawn.append(parts[-1]) or SimpleNamespace(picture=lambda _: b"")
+    )
+    for iterations in (1, 2, 3, 4, 7, 50):
+        assert invoke(*SHORT[:-1], iterations, "--plot", tmp_path / "p.png").exit_code == 0
+        (axis,) = drawn[-1].axes
+        drawn[-1].canvas.draw()
+        assert all(float(tick).is_integer() for tick in axis.get_xticks())
+
+
+# Predictions ---------------------------------------------------------------------------------------------------------
+
+
+def test_missing_values_are_not_filled_in_where_no_mean_is_known(tmp_path):
+    data = write_wards(tmp_path / "data.csv", lacking="none")
+    columns = ["--target", "y", "--group", "ward", "--drop", "drug"]
+    arguments = [*SHORT, "--data", data, *columns, "--eta", "1e-4", "--model", tmp_path / "m.json", "--force"]
+    (tmp_path / "new.csv").write_text("age,dose\n50,\n50,3\n")
+    new = ["predict", tmp_path / "m.json", tmp_path / "new.csv"]
+    assert invoke(*arguments, "--scale", "none").exit_code == 0
+    result = invoke(*new, "--missing", "mean")
+    assert result.exit_code == 2
+    assert re.search(r"m\.json: the model has no means .* --scale none: --missing drop, or train one", result.output)
+    assert invoke(*new).output == f"error: {new[2]}: column 'dose', line 2: a cell is missing; --missing drop\n"
+    assert invoke(*new, "--missing", "drop").stdout.splitlines()[1].startswith("3,")
+    assert invoke(*arguments).exit_code == 0
+    assert "--missing drop or mean" in invoke(*new).output
+    filled, whole = map(float, invoke(*new, "--missing", "mean").stdout.split()[1:])
+    model = TrainedModel.load(tmp_path / "m.json")
+    assert filled - whole == pytest.approx((model.linear.mean[1] - 3) * model.linear.coefficients[1], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "mean"),
+    [
+        ("age,dose,drug\n50,,x\n60,,y\n", "column 'dose' is empty; --missing mean", None),
+        ("age,dose,drug\n50,1,\n60,2,\n", "column 'drug', lines 2 and 3: 2 cells are missing; --missing mean", None),
+        ("age,dose,drug\n50,1,x\n60,,y\n", "line 3: a cell is missing; --missing drop or mean", None),
+        (
+            "age,dose,drug\n50,a,x\n60,b,y\n",
+            "column 'dose', from line 2 on: text, not numbers; the model takes numbers there",
+            ...,
+        ),
+        (
+            "age,dose,drug\n2020-01-01,1,x\n",
+            "column 'age' holds dates, from line 2 on; the model takes numbers there",
+            ...,
+        ),
+        ("age,dose,drug\n50,1,x\n60,b,y\n", "column 'dose', line 3: not a number; correct it", ...),
+        ("age,dose,drug\n50,1,x\n60,1e999,y\n", "line 3: a number beyond the range of float64; correct it", ...),
+        (
+            "age,dose,drug\n50,1,x\n60,1,q\n",
+            "column 'drug', line 3: a value that the model does not know; leave such rows out",
+            ...,
+        ),
+        ("age,dose,dose,drug\n50,1,1,x\n", "column 3 has a name that stands in the header before", ...),
+    ],
+)
+def test_problems_of_rows_to_predict_name_options_of_predict(tmp_path, text, error, mean):
+    data = write_wards(tmp_path / "data.csv")
+    assert invoke(*SHORT, "--data", data, *WARDS, "--model", tmp_path / "m.json").exit_code == 0
+    (tmp_path / "new.csv").write_text(text)
+    result = invoke("predict", tmp_path / "m.json", tmp_path / "new.csv")
+    assert result.output == f"error: {tmp_path / 'new.csv'}: {error}\n" or error in result.output
+    assert result.output.count("\n") == 1
+    assert not re.search("--drop|--categories", result.output)
+    filled = invoke("predict", tmp_path / "m.json", tmp_path / "new.csv", "--missing", "mean")
+    assert (filled.exit_code == 0) == (mean is None), filled.output
+
+
+def test_columns_that_the_model_does_not_use_may_be_anything(tmp_path):
+    data = write_wards(tmp_path / "data.csv")
+    assert invoke(*SHORT, "--data", data, *WARDS, "--model", tmp_path / "m.json").exit_code == 0
+    lines = ["age,dose,drug", "50,1,x", "60,2,z"]
+    (tmp_path / "plain.csv").write_text("\n".join(lines))
+    more = [",a,a,,b\x07", ",1,2,3,4", ",q,,5,6"]
+    (tmp_path / "more.csv").write_text("\n".join(own + rest for own, rest in zip(lines, more, strict=True)))
+    plain, other = (invoke("predict", tmp_path / "m.json", tmp_path / f"{name}.csv") for name in ("plain", "more"))
+    assert other.exit_code == 0, other.output
+    assert plain.stdout == other.stdout
+    (tmp_path / "none.csv").write_text("a,a\n1,2\n")
+    missing = invoke("predict", tmp_path / "m.json", tmp_path / "none.csv").output
+    assert "the model's columns 'age', 'dose' and 'drug' are missing" in missing

@@ -12,8 +12,15 @@ def write(tmp_path, data):
     return path
 
 
-def test_blocks_are_equal_and_in_order():
-    assert equal_blocks(11, 3) == [slice(0, 3), slice(3, 6), slice(6, 9)]
+def test_blocks_hold_all_rows_in_order():
+    assert equal_blocks(9, 3) == [slice(0, 3), slice(3, 6), slice(6, 9)]
+    assert equal_blocks(11, 3) == [slice(0, 4), slice(4, 8), slice(8, 11)]
+    for n_rows, n_clients in [(10, 3), (11, 7), (7, 7), (100, 1)]:
+        blocks = equal_blocks(n_rows, n_clients)
+        assert np.concatenate([np.arange(n_rows)[rows] for rows in blocks]).tolist() == list(range(n_rows))
+        sizes = [rows.stop - rows.start for rows in blocks]
+        assert sizes == sorted(sizes, reverse=True)
+        assert max(sizes) - min(sizes) <= 1
     assert equal_blocks(11, np.int64(3)) == equal_blocks(11, 3)
     for n_rows, n_clients in [(2, 3), (0, 1), (5, 0), (5, -1)]:
         with pytest.raises(ValueError, match="n_clients"):

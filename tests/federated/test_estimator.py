@@ -1,6 +1,7 @@
 """The estimator follows scikit-learn's conventions and computes what the protocol computes."""
 
 import pickle
+import re
 
 import numpy as np
 import phe
@@ -10,7 +11,14 @@ from sklearn.datasets import load_diabetes, load_iris, make_regression
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from vecphe.federated import FederatedLinearRegression, FederatedLogisticRegression, NaiveBackend, federated_learning
+from vecphe.errors import ProtocolError
+from vecphe.federated import (
+    FederatedLinearRegression,
+    FederatedLogisticRegression,
+    NaiveBackend,
+    PackedBackend,
+    federated_learning,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::vecphe.errors.InsecureKeyWarning"),
@@ -41,7 +49,7 @@ def data():
 def test_it_learns_what_the_protocol_learns(data):
     X, y = data
     model = FederatedLinearRegression(n_clients=4, key_length=512, insecure=True).fit(X, y)
-    blocks = [slice(start, start + 110) for start in range(0, 440, 110)]
+    blocks = [slice(0, 111), slice(111, 222), slice(222, 332), slice(332, 442)]  # all 442 rows
     rows = np.column_stack([X, np.ones(len(X))])
     config = {"n_clients": 4, "key_length": 512, "insecure": True}
     expected = federated_learning([rows[b] for b in blocks], [y[b] for b in blocks], rows, y, config).weights[0]
@@ -230,3 +238,30 @@ def test_one_class_is_refused(iris):
         short_key_classification().fit(iris[0], ["a"] * 150)
     with pytest.raises(TypeError, match="y is a masked array"):
         short_key_classification().fit(iris[0], np.ma.array(np.arange(150) % 2, mask=np.zeros(150)))
+
+
+@pytest.mark.parametrize("estimator", [FederatedLinearRegression, FederatedLogisticRegression])
+def test_errors_name_parameters_that_estimators_have(estimator):
+    X, y = np.arange(12.0).reshape(6, 2), [0, 1, 0, 1, 0, 1]
+    short = {"key_length": 256, "insecure": True, "n_iter": 1}
+    cases = {
+        "2 clients are too few": {"n_clients": 2},
+        "1 clients are too few": {"n_clients": 1},
+        "6 samples cannot be shared out to n_clients=7": {"n_clients": 7},
+        "n_clients=3: make the backend with max_terms=3 or more": {"n_clients": 3, "backend": PackedBackend(2)},
+        "has no room for 3 clients: max_terms=3": {"n_clients": 3, "max_terms": 2},
+    }
+    for message, options in cases.items():
+        with pytest.raises((ValueError, ProtocolError)) as caught:
+            estimator(**short, **options).fit(X, y)
+        assert message.removeprefix("n_clients=3: ") in str(caught.value)
+        named = set(re.findall(r"\b([a-z]+_[a-z_]+)=", str(caught.value)))
+        assert named <= {*estimator().get_params()}, named
+    with pytest.raises(ProtocolError, match=r"^2 clients are too few: below 3 each learns [^;]*$"):
+        estimator(**short).fit(X, y, groups=["a", "b"] * 3)
+
+
+def test_rows_that_do_not_come_out_even_are_all_learned_from(data):
+    X, y = (part[:101] for part in data)
+    model = FederatedLinearRegression(n_clients=3, key_length=256, insecure=True, scale="federated", n_iter=5).fit(X, y)
+    assert model.result_.scalings[0].rows == 101

@@ -104,8 +104,23 @@ def test_h50_it_stops_before_anything_is_encrypted(monkeypatch, backend):
 
 
 def test_h50_divergence_is_told_with_the_way_out(diabetes):
-    with pytest.raises(ProtocolError, match=r"Hospital \d: its gradient cannot be encoded.*lower eta"):
-        federated_learning(*diabetes, {**INSECURE, "eta": 20.0, "n_iter": 50})
+    grows = r"Hospital \d: its gradient (grows|grew) .*: the run diverges; lower eta"
+    for options, way_out in (({}, r", or take scale='federated'\."), ({"scale": "federated"}, r"\.")):
+        for backend in ("packed", "vectorized", "naive"):
+            with pytest.raises(ProtocolError, match=grows + way_out) as caught:
+                federated_learning(*diabetes, {**INSECURE, "eta": 50.0, "n_iter": 400, "backend": backend, **options})
+            assert "max_abs" not in str(caught.value)
+    with pytest.raises(ProtocolError, match=r"cannot be encoded.*max_abs=64"):  # from the first round on: no divergence
+        federated_learning(*diabetes, {**INSECURE, "max_abs": 2.0, "n_iter": 3})
+
+
+def test_h50_a_client_alone_that_diverges_is_named(diabetes):
+    X, y, *test = diabetes
+    for tol in (None, 1e-3):
+        with pytest.raises(ProtocolError, match=r"^far: .*lower eta, or take scale='federated'"):
+            local_learning(
+                [X[0], X[1] * 1e3], y[:2], *test, {"n_clients": 2, "n_iter": 400, "tol": tol}, names=["near", "far"]
+            )
 
 
 def test_h50_a_broadcast_that_is_not_finite_changes_nothing():

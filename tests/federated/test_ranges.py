@@ -118,4 +118,33 @@ def test_the_command_line_has_them_too():
     assert "cannot be encoded" in result.output
     assert "--max-abs 32" in result.output
     assert "--max-terms 5" in run("--max-terms", 4).output
-    assert "fraction_bits must be a multiple of 4" in run("--fraction-bits", 7).output
+    assert "--fraction-bits must be a multiple of 4" in run("--fraction-bits", 7).output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--eta", -1], "--eta must be positive and finite"),
+        (["--l2", -1], "--l2 must be at least 0"),
+        (["--tol", -1], "--tol must be at least 0"),
+        (["--fraction-bits", 7], "--fraction-bits must be a multiple of 4"),
+        (["--max-terms", 0], "--max-terms must be at least 1"),
+        (["--max-abs", -1], "--max-abs must be positive"),
+        (["--max-abs", 1e300], "use fewer --fraction-bits, a smaller --max-abs or a smaller --max-terms"),
+        (["--clients", 400], "cannot be shared out to --clients 400"),
+        (["--scale", "federated", "--max-abs", 1e-11], "a larger --max-abs or more --fraction-bits, or leave columns"),
+    ],
+)
+def test_the_command_line_names_its_own_options(options, told):
+    result = run(*options)
+    assert result.exit_code == 2
+    error = result.output.splitlines()[-1]
+    assert told in error
+    assert not re.search(r"(?<![\w-])(n_clients|n_samples|max_abs|max_terms|fraction_bits|eta|tol|l2)\b", error)
+
+
+def test_columns_that_are_called_like_arguments_keep_their_names(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("eta,max_abs\n" + "".join(f"{i}e25,{i}\n" for i in range(1, 30)))
+    result = run("--data", path, "--target", "max_abs")
+    assert "'eta' is too large to be scaled" in result.output

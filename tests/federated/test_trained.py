@@ -1,6 +1,8 @@
 """Models that leave: files, and scikit-learn's estimators with the same predictions."""
 
 import json
+import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -169,6 +171,10 @@ def good():
     return content()
 
 
+def rename(model, name):
+    model["columns"][0]["name"] = model["features"][0]["name"] = name
+
+
 def changed(good, change):
     copy = json.loads(json.dumps(good))
     change(copy)
@@ -215,6 +221,20 @@ CHANGES = {
     "coefficients as number": (lambda c: c["features"][0].update(coefficients=1.0), "list of 3 numbers"),
     "at_mean": (lambda c: c["at_mean"].append(1.0), "list of 3 numbers"),
     "intercept": (lambda c: c["intercept"].__setitem__(1, c["intercept"][1] * (1 + 1e-6)), "intercept is not"),
+    "mean and coefficient that overflow": (
+        lambda c: c["features"][0].update(mean=1e308, coefficients=[1e9] * 3),
+        "more than a float holds",
+    ),
+    "target of two lines": (lambda c: c.update(target="y\n=cmd"), "printable"),
+    "target with an escape": (lambda c: c.update(target="\x1b[31my"), "printable"),
+    "empty name": (lambda c: rename(c, ""), "printable"),
+    "name with an escape": (lambda c: rename(c, "x\x1b[2J"), "printable"),
+    "name with a line break": (lambda c: rename(c, "x\r"), "printable"),
+    "name with a surrogate": (lambda c: rename(c, "\ud800"), "printable"),
+    "class with a line break": (lambda c: c.update(classes=["a", "b", "c\n"]), "printable"),
+    "empty class": (lambda c: c.update(classes=["", "b", "c"]), "printable"),
+    "level with an escape": (lambda c: c["columns"][0].update(levels=["\x1b[31m", "f"]), "printable"),
+    "empty level": (lambda c: c["columns"][0].update(levels=["", "f"]), "printable"),
     "coefficient": (lambda c: c["features"][0]["coefficients"].__setitem__(0, 0.5), "intercept is not"),
 }
 
@@ -296,3 +316,74 @@ def test_iris_in_all_backends_has_the_same_file():
     for model in models[1:]:
         np.testing.assert_allclose(model.linear.coefficients, models[0].linear.coefficients, rtol=1e-9)
         np.testing.assert_array_equal(model.linear.mean, models[0].linear.mean)
+
+
+@pytest.mark.parametrize("data", ["\ufeff{}", b"\xef\xbb\xbf{}"])
+def test_h36_a_byte_order_mark_is_told(data):
+    with pytest.raises(SerializationError, match="begins with a byte order mark; save it as UTF-8 without one"):
+        TrainedModel.from_json(data)
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[31m", "\ud800"])
+def test_what_no_reader_takes_is_not_saved(tmp_path, name):
+    X, y = data()
+    model = FederatedLinearRegression(**{**SCALED, "n_iter": 1}).fit(X, y)
+    model.feature_names_in_ = np.array(["age", name, "dose"], dtype=object)
+    with pytest.raises(ValueError, match="printable"):
+        model.save(tmp_path / "m.json")
+    classes = FederatedLogisticRegression(**{**SCALED, "n_iter": 1}).fit(X, np.array([name, "~"] * 30))
+    with pytest.raises(ValueError, match="printable"):
+        classes.save(tmp_path / "m.json")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("estimator", [FederatedLinearRegression, FederatedLogisticRegression])
+def test_without_means_no_missing_value_is_filled_in(estimator):
+    X, y = data()
+    X, y = X / X.std(axis=0) - X.mean(axis=0) / X.std(axis=0), y > np.median(y)
+    holes = X.copy()
+    holes[3, 1] = np.nan
+    plain, scaled = (
+        TrainedModel.from_json(estimator(**{**SCALED, "scale": scale, "eta": 0.1}).fit(X, y)._trained().to_json())
+        for scale in ("none", "federated")
+    )
+    assert (plain.has_means, scaled.has_means) == (False, True)
+    for predict in (plain.predict, plain.scores) if plain.classes is None else (plain.predict, plain.predict_proba):
+        predict(X)
+        with pytest.raises(ValueError, match="no means to fill in"):
+            predict(holes)
+    filled = np.where(np.isnan(holes), scaled.linear.mean, holes)
+    np.testing.assert_array_equal(scaled.predict(holes), scaled.predict(filled))
+
+
+@pytest.mark.parametrize(("far", "lost"), [(0.0, 0), (1e4, 0), (1e7, 7), (-1e7, 7), (1e12, 12)])
+@pytest.mark.parametrize("classes", [0, 2, 3])
+def test_what_scikit_learn_loses_is_told(recwarn, far, lost, classes):
+    rng = np.random.default_rng(6)
+    X = rng.normal(0, 1, (60, 2)) + np.array([far, 3])
+    score = X[:, 0] - far + X[:, 1]
+    y = np.digitize(score, np.quantile(score, np.arange(1, classes) / classes)) if classes else score
+    estimator = FederatedLogisticRegression if classes else FederatedLinearRegression
+    model = estimator(**SCALED).fit(X, y)
+    recwarn.clear()
+    plain = model.to_sklearn()
+    told = [str(warning.message) for warning in recwarn]
+    assert len(told) == (lost > 0)
+    trained = model._trained()
+    scores = plain.decision_function(X) if classes else plain.predict(X)
+    error = np.abs(scores - trained.scores(X)).max() / np.abs(trained.scores(X)).max()
+    if lost:
+        assert re.search(rf"lose about {lost} of 16 digits", told[0])
+        assert 10.0 ** (lost - 18) < error < 10.0 ** (lost - 14)
+    else:
+        assert error < 1e-10
+    columns, mean = np.atleast_2d(trained.linear.coefficients.T).tolist(), trained.linear.mean.tolist()
+    exact = [
+        [
+            sum(Fraction(c) * (Fraction(x) - Fraction(m)) for c, x, m in zip(own, row, mean, strict=True))
+            for own in columns
+        ]
+        for row in X[:5].tolist()
+    ]
+    expected = np.array(exact, dtype=float) + np.atleast_1d(trained.linear.at_mean)
+    np.testing.assert_allclose(trained.scores(X[:5]).reshape(5, -1), expected, rtol=0, atol=1e-12)

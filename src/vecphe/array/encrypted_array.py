@@ -25,11 +25,14 @@ from vecphe.plaintext.encoding import (
     is_sparse,
     unit_at_scale,
 )
+from vecphe.plaintext.packing import SlotLayout
 from vecphe.randomness.freshness import Freshness
 
 __all__ = ["EncryptedArray", "concatenate"]
 
 Axis = int | tuple[int, ...] | None
+
+_SPARE_BITS = (8, 4, 2, 1)  # of the room that errors tell to give, for what follows: as many as the key has
 
 
 class EncryptedArray(ArrayData):
@@ -104,16 +107,27 @@ class EncryptedArray(ArrayData):
                 "the result could leave the plaintext's range: "
                 + (
                     f"the slots hold max_terms = {self.encoding.max_terms} times the largest value; "
-                    f"encrypt with a larger max_terms: encoding={self._wider(bound)}"
+                    + self._wider(bound)
                     if self.packed
                     else "use a longer key, an encoding with fewer fraction_bits, a smaller max_abs, or fewer products"
                 )
             )
 
     def _wider(self, bound: int) -> str:
-        """The encoding to type for slots that hold such a bound."""
-        e = self.encoding
-        return f"FixedPoint({e.fraction_bits}, max_abs={e.max_abs!r}, max_terms={-(-bound // e.unit)})"
+        """What to type for slots that hold such a bound, with room for what may follow; or that none do."""
+        e, terms = self.encoding, -(-bound // self.encoding.unit)
+        for enough in [*(1 << (terms - 1).bit_length() + spare for spare in _SPARE_BITS), terms]:
+            try:
+                wider = replace(e, max_terms=enough)
+                SlotLayout.for_key(wider, self._key._context.numbers.n.bit_length())
+            except ValueError:
+                continue
+            encoding = f"FixedPoint({e.fraction_bits}, max_abs={e.max_abs!r}, max_terms={enough})"
+            return f"encrypt with a larger max_terms: encoding={encoding}"
+        return (
+            "no max_terms is enough for this key; encrypt with packed=False, or multiply by integers and divide once, "
+            "as (c1 * n1 + c2 * n2) / (n1 + n2)"
+        )
 
     def _unpacked_only(self, operation: str) -> None:
         if self.packed:
@@ -128,6 +142,12 @@ class EncryptedArray(ArrayData):
             return self
         self._unpacked_only(f"broadcasting from {self._shape} to {shape}")
         return self._select(lambda indices: np.broadcast_to(indices, shape))
+
+    def _same_way(self, other: EncryptedArray) -> str:
+        """What to do with arrays that cannot be added."""
+        if self.packed and other.packed and self._is_of_integers != other._is_of_integers:
+            return "encrypt both the same way: the integers as floats, x.astype(float)"
+        return "encrypt both the same way"
 
     @property
     def _is_of_integers(self) -> bool:
@@ -169,9 +189,9 @@ class EncryptedArray(ArrayData):
                 f"arrays of different keys cannot be added: {self.fingerprint[:8]} and {other.fingerprint[:8]}"
             )
         if self._format.layout != other._format.layout:
-            raise LayoutMismatchError("arrays of different slot layouts cannot be added; encrypt both the same way")
+            raise LayoutMismatchError(f"arrays of different slot layouts cannot be added; {self._same_way(other)}")
         if self.packed and self.encoding.fraction_bits != other.encoding.fraction_bits:
-            raise LayoutMismatchError("packed arrays of different scale cannot be added; encrypt both the same way")
+            raise LayoutMismatchError(f"packed arrays of different scale cannot be added; {self._same_way(other)}")
         finest = max(self._format.fraction_bits, other._format.fraction_bits)
         divisor = math.lcm(self._format.divisor, other._format.divisor)
         shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)

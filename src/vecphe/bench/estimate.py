@@ -225,6 +225,8 @@ def learning_seconds(
     0 where the rows cannot be learned from; the run itself says why.
     """
     some = slice(0, _ROWS_TRIED)
+    X = X[some].copy()
+    X[0] = np.nan_to_num(X[0])  # so that every column has a value, in the shortest run too
 
     def learn(rounds: int, rows: slice = some) -> None:
         options = {**config, "n_clients": 1, "n_iter": rounds, "tol": None}

@@ -18,7 +18,7 @@ from vecphe import __version__
 from vecphe.cli import crypt, data_options
 from vecphe.cli.bench import bench
 from vecphe.cli.examples import show_examples
-from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
+from vecphe.cli.failure import RUN_OPTIONS, errors_in_one_line, fail, one_line, print_error
 from vecphe.cli.roster import roster
 from vecphe.errors import InsecureKeyWarning, VecpheError
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH, check_key_length
@@ -185,7 +185,7 @@ def run(
     from vecphe.cli.report import Reporter
     from vecphe.plaintext.encoding import FixedPoint
 
-    with errors_in_one_line(VecpheError, ValueError, OSError), warnings.catch_warnings():
+    with errors_in_one_line(VecpheError, ValueError, OSError, options=RUN_OPTIONS), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         check_key_length(key_length, insecure=insecure)
         pictures = LearningFiles(plot, report, force)
@@ -233,7 +233,7 @@ def run(
             engine=engine,
         )
     reporter = Reporter(to_stderr="-" in map(str, (json_file, model_file)))
-    with errors_in_one_line(VecpheError, ValueError), warnings.catch_warnings():
+    with errors_in_one_line(VecpheError, ValueError, options=RUN_OPTIONS), warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureKeyWarning)
         reporter.print_start(comparison)
         comparison.run(reporter.watching)

@@ -17,8 +17,11 @@ from vecphe.arithmetic import engine_for
 from vecphe.bench.estimate import Plan, learning_seconds, rough_seconds
 from vecphe.bench.records import BACKENDS
 from vecphe.bench.workloads import naive_module
-from vecphe.cli.outcome import ERRORS, Outcome, constant_form, error_of, quality
+from vecphe.cli.failure import RUN_OPTIONS, in_options
+from vecphe.cli.outcome import ERRORS, Figures, Outcome, constant_form, error_of, least_error, quality
 from vecphe.data import Column, Schema, TableOptions
+from vecphe.data.problems import listed
+from vecphe.errors import ProtocolError
 from vecphe.federated import (
     ProtocolConfig,
     ProtocolResult,
@@ -30,14 +33,18 @@ from vecphe.federated import (
 from vecphe.federated.data import Shards, load_tables, shards_from_table
 from vecphe.federated.scaling import check_columns
 from vecphe.federated.tasks import task_of
+from vecphe.plaintext.encoding import Floats
 
-__all__ = ["Comparison", "load_shards"]
+__all__ = ["POOLED", "Comparison", "load_shards"]
 
 NAIVE_SECONDS = 10.0  # in a comparison the naive side stops after the round that passes this
 _NOT_FOR_NAIVE = dict.fromkeys(("engine", "encoding", "max_abs", "max_terms"))  # phe has its own
 TOLERANCE = 1e-9  # of the largest weight
 
+_DIABETES_ROWS = 442
 _DIABETES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
+
+POOLED = "all rows pooled"
 
 # Shows that a backend runs for so many rounds, and is told the number of each that is done.
 Watching = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -52,9 +59,10 @@ def load_shards(
         if options is not None:
             raise ValueError("options about columns and files need a file: give it with --data")
         X, y, X_test, y_test = get_data(n_clients, seed)
+        left_out = _DIABETES_ROWS - len(y_test) - sum(map(len, y))
         names = tuple(f"Hospital {i}" for i in range(1, n_clients + 1))
         schema = Schema(tuple(map(Column, _DIABETES)))
-        return Shards(names, [rows[:, :-1] for rows in X], y, X_test[:, :-1], y_test, schema, "progression")
+        return Shards(names, [rows[:, :-1] for rows in X], y, X_test[:, :-1], y_test, schema, "progression", left_out)
     if options is None or not options.target:
         raise ValueError("--data needs --target, the name of the column to predict")
     if options.group is not None and len(paths) > 1:
@@ -91,14 +99,14 @@ class Comparison:
     Attributes
     ----------
     task : Task
-    local : ProtocolResult
-        Every client trained alone.
-    pooled : ProtocolResult
-        All rows together, in the clear.
+    alone : list of ProtocolResult or str
+        Every client trained alone, or why it could not.
+    pooled : ProtocolResult or str
+        The rows of all clients together, in the clear; or why that failed.
     """
 
-    local: ProtocolResult
-    pooled: ProtocolResult
+    alone: list[ProtocolResult | str]
+    pooled: ProtocolResult | str
 
     def __init__(
         self, shards: Shards, backend: str, facts: dict[str, Any], task: str | None = None, **config: Any
@@ -114,6 +122,13 @@ class Comparison:
         if self.config.scale != "none":  # here, where columns have names
             for name, X, y in zip(shards.names, shards.X, self._y, strict=True):
                 check_columns(name, X, y if self.task.classes is None else None, shards.schema.features)
+        absent = set.intersection(*(set(_absent(shards.schema, X)) for X in shards.X))
+        for column in shards.schema.columns:
+            if column.name in absent:
+                raise ValueError(
+                    f"no hospital has a value of {column.name!r} in the rows that it trains on; "
+                    f"leave it out with --drop '{column.name}'"
+                )
         if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")
         for name in self.backends:  # raises for what does not go together, before anything runs
@@ -151,12 +166,21 @@ class Comparison:
 
     def run(self, watching: Watching) -> None:
         """Run everything."""
-        s, config, model = self.shards, vars(self.config), self.task.model
-        test = (s.X_test, self._y_test)
-        self.local = local_learning(s.X, self._y, *test, config, names=s.names, model=model)
-        rows = [np.concatenate(s.X)], [np.concatenate(self._y)]
-        self.pooled = local_learning(*rows, *test, {**config, "n_clients": 1}, names=["pooled"], model=model)
+        s = self.shards
+        self.alone = [self._in_the_clear(*own) for own in zip(s.X, self._y, strict=True)]
+        self.pooled = self._in_the_clear(np.concatenate(s.X), np.concatenate(self._y))
         self._train_encrypted(watching)
+
+    def _in_the_clear(self, X: Floats, y: Floats) -> ProtocolResult | str:
+        """What these rows alone teach, by the same steps and the same rule when to stop; or why nothing."""
+        if absent := _absent(self.shards.schema, X):
+            return f"no value of {listed([repr(name) for name in absent])}"
+        name, config = "training", {**vars(self.config), "n_clients": 1}
+        test = (self.shards.X_test, self._y_test)
+        try:
+            return local_learning([X], [y], *test, config, names=[name], model=self.task.model)
+        except ProtocolError as error:
+            return in_options(str(error).removeprefix(f"{name}: "), RUN_OPTIONS)
 
     def _train_encrypted(self, watching: Watching) -> None:
         s, config, model = self.shards, vars(self.config), self.task.model
@@ -197,25 +221,40 @@ class Comparison:
         """Figures on the test rows, of all models."""
         test = (self.shards.X_test, self._y_test)
         constant = constant_form(self.task, np.concatenate(self._y), self.shards.X_test.shape[1])
-        forms = [self.longest.linear(), self.pooled.linear(), constant]
+        figures = quality(self.task, constant, *test)
+
+        def figures_of(result: ProtocolResult | str) -> Figures:
+            return dict.fromkeys(figures) if isinstance(result, str) else quality(self.task, result.linear(), *test)
+
         return Outcome(
             ERRORS[self.task.name],
             self.shards.names,
-            [quality(self.task, self.local.linear(client), *test) for client in range(len(self.shards.names))],
-            *(quality(self.task, form, *test) for form in forms),
+            alone=[figures_of(own) for own in self.alone],
+            federated=figures_of(self.longest),
+            pooled=figures_of(self.pooled),
+            constant=figures,
+            least=least_error(self.task, figures, self._y_test),
         )
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Who did not learn in the clear, and why."""
+        results = {**dict(zip(self.shards.names, self.alone, strict=True)), POOLED: self.pooled}
+        return {name: result for name, result in results.items() if isinstance(result, str)}
 
     def curves(self) -> dict[str, list[float]]:
         """Error on the test rows after each round: of each hospital alone, pooled, and federated."""
-        alone = np.moveaxis(self.local.history, 1, 0)
-        names = [f"{name} alone" for name in self.shards.names]
-        lines = [*zip(names, alone, self.local.scalings, strict=True)]
-        lines.append(("pooled in the clear", self.pooled.history[:, 0], self.pooled.scalings[0]))
-        lines.append(("federated", self.longest.history, self.longest.scalings[0]))
+        results = {f"{name} alone": own for name, own in zip(self.shards.names, self.alone, strict=True)}
+        lines = {
+            name: (result.history[:, 0], result.scalings[0])
+            for name, result in {**results, "pooled in the clear": self.pooled}.items()
+            if not isinstance(result, str)
+        }
+        lines["federated"] = self.longest.history, self.longest.scalings[0]
         test = (self.shards.X_test, self._y_test)
         return {
             name: [error_of(self.task, scaling.linear(weights), *test) for weights in history]
-            for name, history, scaling in lines
+            for name, (history, scaling) in lines.items()
         }
 
     @property
@@ -255,7 +294,11 @@ class Comparison:
             "task": self.task.name,
             "scale": c.scale,
             "l2": c.l2,
-            **({"local_mse": self.local.mse} if self.task.classes is None else {}),
+            "rows_left_out": self.shards.left_out,
+            "local_iterations": [None if isinstance(own, str) else own.n_iter for own in self.alone],
+            "pooled_iterations": None if isinstance(self.pooled, str) else self.pooled.n_iter,
+            **({"local_mse": [figures["mse"] for figures in outcome.alone]} if self.task.classes is None else {}),
+            "failures": self.failures,
             "test": {
                 "alone": outcome.alone,
                 **{name: getattr(outcome, name) for name in ("federated", "pooled", "constant")},
@@ -284,3 +327,10 @@ class Comparison:
             "ciphertexts_per_hop": result.ciphertexts_per_hop,
             "bytes_per_hop": result.bytes_per_hop,
         }
+
+
+def _absent(schema: Schema, X: Floats) -> list[str]:
+    """Names of the columns that have no value in these rows."""
+    empty = np.asarray(np.isnan(X).all(axis=0))
+    is_absent = dict(zip(schema.features, empty.tolist(), strict=True))
+    return [column.name for column in schema.columns if any(is_absent[feature] for feature in column.features)]

@@ -18,6 +18,7 @@ from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, VecpheErr
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 
 if TYPE_CHECKING:
+    from vecphe.array import EncryptedArray
     from vecphe.plaintext.encoding import FixedPoint
 
 __all__ = ["add", "decrypt", "encrypt", "inspect", "keygen", "pubkey"]
@@ -305,11 +306,30 @@ def add(
                 try:
                     total = total + array
                 except VecpheError as error:
-                    raise ValueError(f"{_shown(source)}: {error}") from None
+                    raise ValueError(f"{_shown(source)}: {_why_not(error, total, array)}") from None
                 advance(1)
         with ciphertexts_bar("re-randomising", total.n_ciphertexts):
             data = frame_with_columns(total.to_bytes(), columns)
         write_output(out, data, force)
+
+
+def _why_not(error: VecpheError, total: EncryptedArray, array: EncryptedArray) -> str:
+    """Why encrypted files cannot be added, and how `encrypt` makes some that can."""
+    if isinstance(error, PlaintextOverflowError) and total.packed:
+        return (
+            f"it would be one too many: packed files hold sums of {total.encoding.max_terms}; "
+            "encrypt with --unpacked what is to be added more often"
+        )
+    if not isinstance(error, LayoutMismatchError):
+        return str(error)
+    if total.packed != array.packed:
+        return "one is packed and the other is not; encrypt all with --packed, or all with --unpacked"
+    if (not total.encoding.fraction_bits) != (not array.encoding.fraction_bits):
+        return (
+            "packed integers and packed floats do not add; encrypt the integers as floats, one of them with a decimal "
+            "point (1.0 for 1), or all with --unpacked"
+        )
+    return "it was encrypted with another --max-abs; encrypt all with the same"
 
 
 def decrypt(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ import typer
 
 from vecphe.errors import TableError
 
-__all__ = ["errors_in_one_line", "fail", "one_line", "print_error"]
+__all__ = ["RUN_OPTIONS", "errors_in_one_line", "fail", "in_options", "one_line", "print_error"]
 
 # What the library tells callers in Python to pass, and the option that is meant.
 _OPTIONS = {
@@ -27,6 +27,21 @@ _OPTIONS = {
 
 _BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
+# Arguments that errors name, and the options of `vecphe run` that they come from.
+RUN_OPTIONS = {
+    "n_clients": "--clients",
+    "n_iter": "--iterations",
+    "key_length": "--key-length",
+    "fraction_bits": "--fraction-bits",
+    **{name: f"--{name.replace('_', '-')}" for name in ("eta", "l2", "tol", "max_abs", "max_terms")},
+}
+
+# Where an error names an argument that is to be changed; names of columns and parties stand elsewhere.
+_ARGUMENT = (
+    r"(?:(?<=lower )|(?<=larger )|(?<=smaller )|(?<=fewer )|(?<=more )|(?<= \* )"
+    r"|(?<![\w'])(?=\w+(?:=-?[\d.]+\b| must | \* )))"
+    r"({})\b=?"
+)
 
 
 def one_line(text: object) -> str:
@@ -34,12 +49,15 @@ def one_line(text: object) -> str:
     return _BREAKS.sub(" ", str(text)).strip()
 
 
-def print_error(error: object) -> None:
-    """Tell an error, or a text, on stderr, in the words of the command line; a line each of several problems."""
+def print_error(error: object, options: Mapping[str, str] | None = None) -> None:
+    """Tell an error, or a text, on stderr, in the words of the command line; a line each of several problems.
+
+    The arguments that are keys of `options` are called by the options that they come from.
+    """
     if isinstance(error, TableError):  # which knows no words but those of the command line
         told = [one_line(line) for line in error.lines()]
     else:
-        told = [_in_options(one_line(_text(error)))]
+        told = [in_options(one_line(_text(error)), options or {})]
     print("error: " + "\n  ".join(told), file=sys.stderr)
 
 
@@ -51,25 +69,32 @@ def _text(error: object) -> object:
     return error
 
 
-def _in_options(text: str) -> str:
+def in_options(text: str, options: Mapping[str, str]) -> str:
+    """A message of the library in the words of the command line; `options` as for `print_error`."""
     for words, option in _OPTIONS.items():
         text = text.replace(words, option)
+    if options:
+        named = re.compile(_ARGUMENT.format("|".join(options)))
+        text = named.sub(lambda found: options[found[1]] + " " * found[0].endswith("="), text)
     return _RANGE.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
 
 
-def fail(text: object) -> NoReturn:
-    """Tell an error and end the command."""
-    print_error(text)
+def fail(text: object, options: Mapping[str, str] | None = None) -> NoReturn:
+    """Tell an error and end the command; `options` as for `print_error`."""
+    print_error(text, options)
     raise typer.Exit(2)
 
 
 @contextmanager
-def errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
-    """End the command where an error of these kinds is raised, or memory is short; `main` answers a broken pipe."""
+def errors_in_one_line(*kinds: type[Exception], options: Mapping[str, str] | None = None) -> Iterator[None]:
+    """End the command where an error of these kinds is raised, or memory is short; `main` answers a broken pipe.
+
+    `options` as for `print_error`.
+    """
     caught: tuple[type[Exception], ...] = (*kinds, MemoryError)
     try:
         yield
     except BrokenPipeError:
         raise
     except caught as error:
-        fail(error)
+        fail(error, options)

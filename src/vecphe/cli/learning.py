@@ -87,9 +87,11 @@ class LearningFiles:
 
 def _drawn(comparison: Comparison, outcome: Outcome) -> Plot:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     curves = comparison.curves()
-    *alone, pooled, federated = curves.items()
+    federated, pooled = curves["federated"], curves.get("pooled in the clear")
+    alone = [(name, errors) for name, errors in curves.items() if name.endswith(" alone")]
     label = LABELS[outcome.error]
     with plot_style():
         lines = min(len(alone), _NAMED) + 3
@@ -99,14 +101,16 @@ def _drawn(comparison: Comparison, outcome: Outcome) -> Plot:
             color, style = _ALONE[place] if len(alone) <= _NAMED else ("#56B4E9", "--")
             shown = _short(name) if len(alone) <= _NAMED else None if place else "each hospital alone"
             axis.plot(*_points(errors), color=color, linestyle=style, linewidth=1.3, label=shown, **_marked(errors))
-        axis.plot(*_points(federated[1]), label="federated", **_FEDERATED, **_marked(federated[1]))
-        step = max(len(pooled[1]) // _MARKERS, 1)
-        axis.plot(*_points(pooled[1]), markevery=(step - 1, step), label="pooled in the clear", **_POOLED)
+        axis.plot(*_points(federated), label="federated", **_FEDERATED, **_marked(federated))
+        if pooled is not None:
+            step = max(len(pooled) // _MARKERS, 1)
+            axis.plot(*_points(pooled), markevery=(step - 1, step), label="pooled in the clear", **_POOLED)
         constant = outcome.constant[outcome.error]
         axis.axhline(constant or 0.0, label="constant predictor", **_CONSTANT)
         highest = max(max(errors) for errors in curves.values())
         if highest > _SPREAD * min(min(errors) for errors in curves.values()) > 0:
             axis.set_yscale("log")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.set_xlabel("round")
         axis.set_ylabel(f"{label} on the test rows")
         title = f"{label[0].upper()}{label[1:]} of {_short(comparison.shards.target)} on the test rows"
@@ -152,7 +156,10 @@ def _page(comparison: Comparison, outcome: Outcome, drawn: Plot, picture: bytes)
         "Training": f"{comparison.longest.n_iter} rounds, eta {config.eta:g}, scale {config.scale}, l2 {config.l2:g}",
         "Encryption": f"Paillier, {config.key_length} bits",
     }
-    terms = "\n".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
+    facts |= {f"{name}, in the clear": f"not trained, {why}" for name, why in comparison.failures.items()}
+    if comparison.shards.left_out:
+        facts["Rows"] += f", {comparison.shards.left_out} left out"
+    terms = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
     body = f"""<p>{escape(outcome.sentence())}</p>
 <dl>
 {terms}

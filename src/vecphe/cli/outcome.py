@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.federated import LinearForm, TrainedModel
+from vecphe.federated import LinearForm
+from vecphe.federated.models import class_probabilities
 from vecphe.federated.tasks import Task
 from vecphe.plaintext.encoding import Floats
 
-__all__ = ["ERRORS", "LABELS", "Outcome", "constant_form", "error_of", "quality"]
+__all__ = ["ERRORS", "LABELS", "Figures", "Outcome", "constant_form", "error_of", "least_error", "quality"]
 
 ERRORS = {"regression": "mse", "classification": "log_loss"}  # what is less for a better model
 LABELS = {"mse": "mean square error", "r2": "R^2", "log_loss": "log loss", "accuracy": "accuracy", "auc": "AUC"}
 
+_ALL_FAILED = "there is a model, where no hospital could train alone"
+_TIMES = 10  # from which on an error is told as a multiple of another, not in percent
 _NOTICED = 1e-6  # share of an error: what differs by less is the same
 _LEAST_SHARE = 1e-15  # that a constant predictor gives a class
+_LEAST_ERROR = 1e-12  # of that of a constant predictor: what is less is rounding
+_ROUNDINGS = 8  # of a target: errors within so many of them are rounding too
+
+Figures: TypeAlias = dict[str, float | None]
 
 
-def quality(task: Task, form: LinearForm, X: Floats, y: npt.NDArray[np.float64]) -> dict[str, float | None]:
+def quality(task: Task, form: LinearForm, X: Floats, y: npt.NDArray[np.float64]) -> Figures:
     """Figures of a model on rows whose targets are numbers, or numbers of classes; None where one is not defined.
 
     `mse` and `r2` of a regression; `log_loss`, `accuracy` and `auc` of a classification, the last of one class against
@@ -34,7 +42,7 @@ def quality(task: Task, form: LinearForm, X: Floats, y: npt.NDArray[np.float64])
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score  # here: they take a second to import
 
     numbers = np.arange(len(task.classes))
-    shares = _model(task, form).predict_proba(X)
+    shares = class_probabilities(form.scores(X))
     is_defined = set(numbers) == set(y.astype(int).tolist())
     scores = shares[:, 1] if len(numbers) == 2 else shares
     return {
@@ -49,7 +57,7 @@ def error_of(task: Task, form: LinearForm, X: Floats, y: npt.NDArray[np.float64]
     if task.classes is None:
         with np.errstate(over="ignore"):
             return float(np.mean((form.scores(X) - y) ** 2))
-    shares = _model(task, form).predict_proba(X)
+    shares = class_probabilities(form.scores(X))
     return float(-np.mean(np.log(np.maximum(shares[np.arange(len(y)), y.astype(np.intp)], np.finfo(float).eps))))
 
 
@@ -63,11 +71,12 @@ def constant_form(task: Task, y: npt.NDArray[np.float64], n_features: int) -> Li
     return LinearForm(np.zeros(n_features), np.zeros((n_features, *np.shape(scores))), np.asarray(scores))
 
 
-def _model(task: Task, form: LinearForm) -> TrainedModel:
-    from vecphe.data.schema import Schema
-
-    classes = tuple(range(len(task.classes))) if task.classes is not None else None
-    return TrainedModel(Schema(()), "", classes, form, np.ones(len(form.mean)))
+def least_error(task: Task, constant: Figures, y: npt.NDArray[np.float64]) -> float:
+    """The error that says no more than 0 does, for what a constant predictor has on these targets."""
+    share = _LEAST_ERROR * float(constant[ERRORS[task.name]] or 0.0)
+    if task.classes is not None:
+        return share
+    return max(share, (_ROUNDINGS * float(np.spacing(np.max(np.abs(y))))) ** 2)
 
 
 @dataclass(frozen=True)
@@ -81,52 +90,61 @@ class Outcome:
     names : tuple of str
         Of the hospitals.
     alone : list of dict
-        Of each hospital that trained on its own rows.
+        Of each hospital that trained on its own rows; None for each figure where that was not possible.
     federated, pooled, constant : dict
         Of the federated model, of the same training on all rows in the clear, and of a constant predictor.
+    least : float
+        What errors count at least when they are compared: smaller ones are all the same.
     """
 
     error: str
     names: tuple[str, ...]
-    alone: list[dict[str, float | None]]
-    federated: dict[str, float | None]
-    pooled: dict[str, float | None]
-    constant: dict[str, float | None]
+    alone: list[Figures]
+    federated: Figures
+    pooled: Figures
+    constant: Figures
+    least: float = 0.0
 
-    def changes(self) -> list[float]:
+    def changes(self) -> list[float | None]:
         """Error of the federated model over that of each hospital alone, less 1: below 0 it gained."""
-        return [_change(self._error(self.federated), self._error(own)) for own in self.alone]
+        return [self._change(own) for own in self.alone]
 
-    def _error(self, figures: dict[str, float | None]) -> float:
-        return float(figures[self.error] or 0.0)
+    def _change(self, before: Figures) -> float | None:
+        """None where there is nothing to compare with."""
+        if before[self.error] is None:
+            return None
+        error, other = (max(float(figures[self.error] or 0.0), self.least) for figures in (self.federated, before))
+        return 0.0 if error == other else error / other - 1 if other else np.inf
 
     def of(self, sign: int) -> list[str]:
         """Who gained (-1) or lost (1)."""
         pairs = zip(self.names, self.changes(), strict=True)
-        return [name for name, change in pairs if sign * change > _NOTICED]
+        return [name for name, change in pairs if change is not None and sign * change > _NOTICED]
 
     def sentence(self) -> str:
         """What the federation bought."""
-        changes, n = self.changes(), len(self.names)
+        changes, n = [change for change in self.changes() if change is not None], len(self.names)
         label = LABELS[self.error]
         parts = [
             f"{len(who)} of {n} hospitals {verb} ({label} {_range(changes, sign)} than alone{_listed(who, n)})"
             for sign, verb in ((-1, "gained"), (1, "lost"))
             if (who := self.of(sign))
-        ] or [f"no hospital gained or lost against training alone ({label})"]
-        pooled = _change(self._error(self.federated), self._error(self.pooled))
-        against = "the same as" if abs(pooled) <= _NOTICED else f"{_percent(pooled)} than"
-        constant = _percent(_change(self._error(self.federated), self._error(self.constant)))
-        return (
-            f"By training together {' and '.join(parts)}; the federated error is {against} that of training on pooled "
-            f"data in the clear, and {constant} than that of a constant predictor."
-        )
+        ] or [f"no hospital gained or lost against training alone ({label})" if changes else _ALL_FAILED]
+        others = [
+            f"{_against(change)} {what}"
+            for figures, what in (
+                (self.pooled, "that of training on pooled data in the clear"),
+                (self.constant, "that of a constant predictor"),
+            )
+            if (change := self._change(figures)) is not None
+        ]
+        return f"By training together {' and '.join(parts)}; the federated error is {', and '.join(others)}."
 
 
-def _change(error: float, before: float) -> float:
-    if error == before:
-        return 0.0
-    return error / before - 1 if before else np.inf
+def _against(change: float) -> str:
+    if abs(change) <= _NOTICED:
+        return "the same as"
+    return f"{change + 1:.3g} times" if change > _TIMES - 1 else f"{_percent(change)} than"
 
 
 def _percent(change: float) -> str:
@@ -136,7 +154,7 @@ def _percent(change: float) -> str:
 def _range(changes: Sequence[float], sign: int) -> str:
     sizes = sorted(abs(change) for change in changes if sign * change > _NOTICED)
     word = "lower" if sign < 0 else "higher"
-    ends = f"{sizes[0]:.2%}" if len(sizes) == 1 else f"{sizes[0]:.2%} to {sizes[-1]:.2%}"
+    ends = " to ".join(dict.fromkeys(f"{size:.2%}" for size in (sizes[0], sizes[-1])))
     return f"{ends} {word}"
 
 

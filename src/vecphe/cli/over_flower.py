@@ -8,6 +8,7 @@ from typing import Any
 
 from vecphe.cli.comparison import Comparison, Watching
 from vecphe.federated.data import Shards
+from vecphe.federated.scaling import Scaling
 from vecphe.flower.simulation import Job, flower_learning
 
 __all__ = ["FlowerComparison"]
@@ -74,5 +75,6 @@ class FlowerComparison(Comparison):
         names = self.shards.names
         with watching("packed", self.config.n_iter) as advanced:
             result, facts = flower_learning(self._job, names, self.config, self._topology, advanced)
-        self.results["packed"] = replace(result, scalings=self.pooled.scalings * len(names))
+        scaling = Scaling.none(self.shards.X[0].shape[1], intercept=True)
+        self.results["packed"] = replace(result, scalings=(scaling,) * len(names))
         self.facts |= facts

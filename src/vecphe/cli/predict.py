@@ -30,7 +30,7 @@ def predict_file(
     """Write a line for each row of `data`, below a header.
 
     With ``missing="drop"`` rows with a missing cell have none, and a first column says which line each is of; with
-    "mean" the mean of the training rows stands for it.
+    "mean" the mean of the training rows stands for it, if the model was scaled and has it.
 
     Raises
     ------
@@ -41,7 +41,12 @@ def predict_file(
     model = TrainedModel.load(model_path)
     if probabilities and model.classes is None:
         raise ValueError(f"{model_path}: a model of a regression has no probabilities: leave out --probabilities")
-    X, places = read_rows(str(data), model.schema, options, missing=missing)
+    if missing == "mean" and not model.has_means:
+        raise ValueError(
+            f"{model_path}: the model has no means to fill in, for it was trained with --scale none: --missing drop, "
+            "or train one with --scale federated"
+        )
+    X, places = read_rows(str(data), model.schema, options, missing=missing, has_means=model.has_means)
     write_text(out, _table(model, X, places if missing == "drop" else None, probabilities), force)
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 
 from vecphe.bench.tables import duration
-from vecphe.cli.comparison import Comparison
+from vecphe.cli.comparison import POOLED, Comparison
 from vecphe.cli.outcome import LABELS, Outcome
 from vecphe.federated.clock import PHASES
 
@@ -94,7 +94,7 @@ class Reporter(Terminal):
         outcome = comparison.outcome()
         self._console.print()
         self._console.print(self._error_table(comparison, outcome))
-        self._say(outcome.sentence())
+        self._say(*self._remarks(comparison), outcome.sentence())
         self._console.print(self._time_table(comparison))
         self._print_agreement(comparison)
 
@@ -109,13 +109,28 @@ class Reporter(Terminal):
             pairs = [(figure, model[figure]) for figure in (error, *others) for model in (alone, outcome.federated)]
             cells = [_FIGURES.get(figure, _share)(value) for figure, value in pairs]
             verdict = "gained" if name in outcome.of(-1) else "lost" if name in outcome.of(1) else "same"
-            table.add_row(name, *cells, f"{verdict} {abs(change):.1%}")
+            table.add_row(name, *cells, "-" if change is None else f"{verdict} {abs(change):.1%}")
         table.add_section()
-        rows = {"all rows pooled, in the clear": outcome.pooled, "constant predictor": outcome.constant}
+        rows = {f"{POOLED}, in the clear": outcome.pooled, "constant predictor": outcome.constant}
         for name, model in rows.items():
             shares = [cell for figure in others for cell in ("", _share(model[figure]))]
             table.add_row(name, "", _FIGURES[error](model[error]), *shares, "")
         return table
+
+    @staticmethod
+    def _remarks(comparison: Comparison) -> list[str]:
+        """What the table leaves open."""
+        lines = [f"{name}: not trained in the clear, {why}" for name, why in comparison.failures.items()]
+        if left_out := comparison.shards.left_out:
+            rows = "1 row is" if left_out == 1 else f"{left_out} rows are"
+            lines.append(f"{rows} left out, with hospitals of one size: pooled are the rows of all hospitals")
+        if comparison.config.tol is not None:
+            rounds = [own.n_iter for own in comparison.alone if not isinstance(own, str)]
+            pooled = comparison.pooled
+            alone = [f"{min(rounds)} to {max(rounds)} steps alone"] if rounds else []
+            alone += [] if isinstance(pooled, str) else [f"{pooled.n_iter} pooled"]
+            lines.append(f"training in the clear stopped by the same rule: {', '.join(alone)}")
+        return lines
 
     def _time_table(self, comparison: Comparison) -> Table:
         results = comparison.results
@@ -160,7 +175,7 @@ def _figure(value: float | None) -> str:
 
 
 def _log_loss(value: float | None) -> str:
-    return f"{value:.4f}"
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _share(value: float | None) -> str:

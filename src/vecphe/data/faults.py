@@ -32,7 +32,10 @@ def check_numbers(parts: Sequence[Part], wanted: Sequence[str], options: TableOp
     empty = set[str]()
     for name in dict.fromkeys(name for part in parts for name in part.faulty(names)):
         if all(part.missing(name).all() for part in parts):
-            way = f"; {drop([name])}" if _is_spare(name, options) else ""
+            if not options.target and options.missing == "mean":
+                continue  # the model has the mean
+            fill = "; --missing mean" if not options.target and options.has_means else ""
+            way = f"; {drop([name])}" if _is_spare(name, options) else fill
             problems.add(parts[0].sheet.name, f"column {name!r} is empty{way}")
             empty.add(name)
             continue

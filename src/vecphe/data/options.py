@@ -84,6 +84,8 @@ class TableOptions(ReadOptions):
         Whether targets may be names of classes: True where one is no number, False never, None where none is a number.
     reserved : tuple of str
         Names that no hospital may have.
+    has_means : bool
+        Whether there are, or will be, means to fill in.
     """
 
     target: str = ""
@@ -94,6 +96,7 @@ class TableOptions(ReadOptions):
     missing: str = "error"
     labels: bool | None = None
     reserved: tuple[str, ...] = ()
+    has_means: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -18,7 +18,8 @@ _MOST_PLACES = 5  # lines of a problem
 class Problems:
     """What was found so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, used: Collection[str] | None = None) -> None:
+        self.used = used  # names of the columns that matter, if not all do
         self._found: list[tuple[str, str]] = []
         self._more = 0
 

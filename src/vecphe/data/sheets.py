@@ -286,7 +286,10 @@ def _named(
             places_of[column] = number
     if indices:
         notes.append(f"{name}: {told_indices(indices)}")
-    for why, numbers in wrong.items():
+    for why, places_wrong in wrong.items():
+        numbers = [number for number in places_wrong if problems.used is None or header[number - 1] in problems.used]
+        if not numbers:
+            continue
         told = why[len(numbers) > 1].format(places("column", numbers))
         notes.append(f"{name}: {told}") if why is _EMPTY else problems.add(name, told)
     return places_of

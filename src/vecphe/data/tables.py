@@ -69,7 +69,7 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
 
 
 def read_rows(
-    path: str, schema: Schema, options: ReadOptions | None = None, *, missing: str = "error"
+    path: str, schema: Schema, options: ReadOptions | None = None, *, missing: str = "error", has_means: bool = True
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Rows to predict for: the columns of a model, found by their names, from a file that may have others too.
 
@@ -81,6 +81,8 @@ def read_rows(
     options : ReadOptions, optional
     missing : str
         "error" refuses cells that are missing, "drop" leaves out their rows, "mean" leaves NaN in X.
+    has_means : bool
+        Whether the model knows means to fill in, so that "mean" can be a way out.
 
     Returns
     -------
@@ -97,9 +99,9 @@ def read_rows(
     reading = options or ReadOptions()
     wanted = TableOptions(
         reading.separator, reading.decimal, reading.encoding, reading.thousands, target="", missing=missing,
-        categories=tuple(column.name for column in schema.columns if column.levels),
+        categories=tuple(column.name for column in schema.columns if column.levels), has_means=has_means,
     )  # fmt: skip
-    problems = Problems()
+    problems = Problems(used=[column.name for column in schema.columns])
     sheet = open_sheet(path, wanted, problems)
     names = [column.name for column in schema.columns]
     if sheet is not None and (absent := sorted(set(names) - set(sheet.names))):
@@ -304,7 +306,7 @@ def _kept(part: Part, names: Sequence[str], options: TableOptions, problems: Pro
         return whole
     for name, rows in missing.items():
         if options.missing == "error" or name in _ends(options):
-            means = [] if name in _ends(options) else ["mean"]
+            means = [] if name in _ends(options) or not options.has_means else ["mean"]
             ways = " or ".join([*(["drop"] if whole.any() else []), *means])
             count = "a cell is" if rows.sum() == 1 else f"{rows.sum()} cells are"
             told = f"{part.at(name, np.flatnonzero(rows))}: {count} missing; "

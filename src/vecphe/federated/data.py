@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ Rows = npt.NDArray[np.int64]
 
 
 def equal_blocks(n_rows: int, n_clients: int) -> list[slice]:
-    """Cut `n_rows` rows, in order, into `n_clients` blocks of equal size; the remainder is dropped.
+    """Cut `n_rows` rows, in order, into `n_clients` blocks of one size, or of one row more for the first ones.
 
     Parameters
     ----------
@@ -50,12 +51,12 @@ def equal_blocks(n_rows: int, n_clients: int) -> list[slice]:
     n_clients = checked_int("n_clients", n_clients)
     if n_clients < 1:
         raise ValueError(f"n_clients={n_clients}: at least 1 client is needed")
-    block = n_rows // n_clients
+    block, more = divmod(n_rows, n_clients)
     if not block:
-        raise ValueError(
-            f"n_samples={n_rows} rows cannot be shared out to n_clients={n_clients}: a client would get none"
-        )
-    return [slice(start, start + block) for start in range(0, block * n_clients, block)]
+        samples = "1 sample" if n_rows == 1 else f"{n_rows} samples"
+        raise ValueError(f"{samples} cannot be shared out to n_clients={n_clients}: a client would get none")
+    ends = [number * block + min(number, more) for number in range(n_clients + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats], Floats, Floats]:
@@ -64,7 +65,7 @@ def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats]
     Parameters
     ----------
     n_clients : int
-        Number of equal blocks.
+        Number of blocks, all of one size: what is left of the 392 rows is in none of them.
     seed : int
         Seed of the permutation and of the choice of 50 test rows.
 
@@ -92,7 +93,9 @@ def get_data(n_clients: int, seed: int = 43) -> tuple[list[Floats], list[Floats]
     test_rows = random.choice(len(X), size=_TEST_ROWS, replace=False)
     kept = np.ones(len(X), dtype=bool)
     kept[test_rows] = False
-    blocks = equal_blocks(int(kept.sum()), n_clients)
+    n_rows, n_clients = int(kept.sum()), checked_int("n_clients", n_clients)
+    n_rows -= n_rows % n_clients if 0 < n_clients <= n_rows else 0
+    blocks = equal_blocks(n_rows, n_clients)
     X_train, y_train = X[kept], y[kept]
     return [X_train[rows] for rows in blocks], [y_train[rows] for rows in blocks], X[test_rows], y[test_rows]
 
@@ -112,6 +115,8 @@ class Shards:
     schema : Schema
         Names of the columns of X.
     target : str
+    left_out : int
+        How many rows are neither.
     """
 
     names: tuple[str, ...]
@@ -121,6 +126,7 @@ class Shards:
     y_test: npt.NDArray[Any]
     schema: Schema
     target: str
+    left_out: int = 0
 
 
 def load_csv(path: str | Path, target: str, group: str | None = None, **options: Any) -> Table:
@@ -165,8 +171,8 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43, target: str 
     ----------
     table : Table
     n_clients : int
-        Number of equal blocks; not used if the table has groups, which then are the clients, and each of which holds
-        out a fifth of its own rows.
+        Number of blocks, whose sizes differ by one row at most; not used if the table has groups, which then are the
+        clients, and each of which holds out a fifth of its own rows.
     seed : int
         Seed of the permutation of the rows.
     target : str

@@ -18,9 +18,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from vecphe.data.schema import Column, Schema
 from vecphe.federated.data import equal_blocks
 from vecphe.federated.interface import Backend
-from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, probabilities
+from vecphe.federated.models import GradientModel, LinearRegression, LogisticRegression, Rows, class_probabilities
 from vecphe.federated.protocol import ProtocolResult, federated_learning
-from vecphe.federated.rounds import SERVER_NAME
+from vecphe.federated.rounds import SERVER_NAME, check_client_count
 from vecphe.federated.scaling import LinearForm
 from vecphe.federated.trained import TrainedModel
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
@@ -70,6 +70,7 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
     ) -> LinearForm:
         """Run the protocol; the model in the units of the data."""
         members = self._members(X, groups)
+        check_client_count(len(members))
         config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members), "fit_intercept": True}
         self.result_: ProtocolResult = federated_learning(
             [X[own] for own in members.values()],
@@ -199,7 +200,7 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
             Shape (rows,).
         groups : array_like, optional
             Labels each row's client, shape (rows,), none missing; labels of other type, such as 1 and "1", differ.
-            Without it, the rows are cut in order into equal blocks, and the remainder is dropped.
+            Without it, the rows are cut in order into blocks whose sizes differ by one row at most.
 
         Returns
         -------
@@ -300,7 +301,7 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         y : array_like
             Labels of the classes, shape (rows,).
         groups : array_like, optional
-            As for `FederatedLinearRegression.fit`. Without it, the rows are cut in order into equal blocks; where they
+            As for `FederatedLinearRegression.fit`. Without it, the rows are cut in order into blocks; where they
             are sorted by class, shuffle them first.
 
         Returns
@@ -333,8 +334,7 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
         """Probabilities of the classes, shape (rows, classes)."""
-        shares = probabilities(self.decision_function(X))
-        return np.column_stack([1 - shares, shares]) if shares.ndim == 1 else shares
+        return class_probabilities(self.decision_function(X))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """The most probable class of each row, shape (rows,)."""

@@ -27,6 +27,7 @@ __all__ = [
     "LogisticRegression",
     "Model",
     "Rows",
+    "class_probabilities",
     "mean_square_error",
     "probabilities",
     "real_copy",
@@ -207,7 +208,8 @@ class GradientModel(ABC):
         return self.predict(self.X) - self._targets(self.y)
 
     def _slope(self, residuals: Floats) -> Floats:
-        # In this order, and not X.T @ residuals, which reads X across.
+        # In this order, and not X.T @ residuals, which reads X across. A round reads X twice, once for the predictions
+        # and once here, where the residuals are known; neither product copies it.
         gradient: Floats = (residuals.T @ self.X).T / len(self.X) + self.penalties * self.weights
         return gradient * self.share
 
@@ -340,6 +342,12 @@ def probabilities(scores: Floats) -> Floats:
         return shares
     exponentials: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def class_probabilities(scores: Floats) -> Floats:
+    """Of each of two classes or more, shape (rows, classes), of scores as `probabilities` takes them."""
+    shares = probabilities(scores)
+    return np.column_stack([1 - shares, shares]) if shares.ndim == 1 else shares
 
 
 class CallableModel:

@@ -40,6 +40,9 @@ from vecphe.plaintext.encoding import FixedPoint, Floats, as_plain_array
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 
 
+_GROWN = 2  # times its first gradient, from which on a client's run is one that diverges
+
+
 class Party:
     """Encrypts the updates of a model, whatever that is, and adds them to the sum of the round.
 
@@ -93,6 +96,7 @@ class Party:
         self._shapes: list[tuple[int, ...]] | None = None  # of the arrays it sent last
         self._to_come = 0
         self._encryptor: Encryptor | None = None  # for as long as contributions are to come
+        self.slower = "lower eta, or scale the data"  # what ends a divergence, for errors
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_encryptor": None}  # a copy makes randomizers of its own
@@ -132,7 +136,14 @@ class Party:
 
     def _not_finite(self) -> ProtocolError:
         return ProtocolError(
-            f"{self.name}: its {self._sends} is not finite; check its data for NaN, or lower eta. It sent nothing"
+            f"{self.name}: its {self._sends} is not finite; check its data for NaN, or {self.slower}. It sent nothing"
+        )
+
+    def _out_of_range(self, pubkey: EncryptionKey, update: Floats) -> ProtocolError:
+        wider = pubkey.wider_range or "ask who made the key for one with a larger max_abs"
+        return ProtocolError(
+            f"{self.name}: its {self._sends} cannot be encoded, a magnitude is beyond the range; {self.slower}, "
+            f"or take a wider range: {wider}. It sent nothing"
         )
 
     def _flat_update(self) -> Floats:
@@ -200,11 +211,7 @@ class Party:
         try:
             own = self._encrypted(self.pubkey, update)._recorded((contribution,))
         except (InvalidPlaintextError, PlaintextOverflowError) as error:
-            wider = self.pubkey.wider_range or "ask who made the key for one with a larger max_abs"
-            raise ProtocolError(
-                f"{self.name}: its {self._sends} cannot be encoded, a magnitude is beyond the range; scale the data, "
-                f"lower eta, or take a wider range: {wider}. It sent nothing"
-            ) from error
+            raise self._out_of_range(self.pubkey, update) from error
         if sum_to is None:
             return own
         with self.clock.measure("add"):
@@ -301,6 +308,7 @@ class Client(Party):
     ) -> None:
         super().__init__(name, model(Rows.checked(name, X, y), eta), pubkey)
         self.sends_loss = sends_loss
+        self._first = math.inf
 
     @classmethod
     def of_rows(
@@ -317,6 +325,7 @@ class Client(Party):
         client = cls.__new__(cls)
         Party.__init__(client, name, model(rows, eta), pubkey)
         client.sends_loss = sends_loss
+        client._first = math.inf
         return client
 
     @property
@@ -359,14 +368,36 @@ class Client(Party):
         if not self.sends_loss:
             gradient = self.compute_gradient()  # which checks it
             self._shapes = [gradient.shape]
-            return gradient.ravel()
+            return self._noted(gradient.ravel())
         with self.clock.measure("gradient"):
             gradient, loss = self.model.gradient_and_loss()
             flat = np.append(gradient, loss)
         if not np.isfinite(flat).all():
             raise self._not_finite()
         self._shapes = [gradient.shape, ()]
-        return flat
+        return self._noted(flat)
+
+    def _noted(self, update: Floats) -> Floats:
+        """Keep how large the first update is."""
+        if math.isinf(self._first):
+            self._first = float(np.max(np.abs(update), initial=0.0))
+        return update
+
+    def _not_finite(self) -> ProtocolError:
+        if math.isinf(self._first):
+            return super()._not_finite()
+        return ProtocolError(
+            f"{self.name}: its {self._sends} grew beyond all floats: the run diverges; {self.slower}. It sent nothing"
+        )
+
+    def _out_of_range(self, pubkey: EncryptionKey, update: Floats) -> ProtocolError:
+        # Steps that lead to a minimum end at smaller gradients: no range is wide enough for those that grow.
+        if float(np.max(np.abs(update))) <= _GROWN * self._first:
+            return super()._out_of_range(pubkey, update)
+        return ProtocolError(
+            f"{self.name}: its {self._sends} grows from round to round, beyond the range: the run diverges; "
+            f"{self.slower}. It sent nothing"
+        )
 
     def compute_gradient(self) -> Floats:
         """Gradient of the model's loss on the own rows; for the linear model ``X.T @ (X @ w - y) / rows``.

@@ -83,7 +83,8 @@ class ProtocolConfig:
         Append a column of ones with ``scale="none"`` too.
     tol : float or None
         Clients send their loss too, encrypted, and the run ends after 5 rounds without one whose mean loss is
-        lower by `tol` than the best before. None: all rounds are run, and no loss is sent.
+        lower by `tol` than the best before. None: all rounds are run, and no loss is sent. Who trains alone stops by
+        the same rule, applied to the own loss.
     missing : {"error", "mean"}
         With "mean" NaN in X stands for a missing value, and the mean of all clients, of the round of the scaling, is
         filled in: how many values a column has is sent too, encrypted.
@@ -151,11 +152,17 @@ class ProtocolConfig:
         given = {name: getattr(self, name) for name in ("encoding", "max_abs", "max_terms")}
         backend = backend_named(self.backend, self.n_clients, self.n_jobs, self.engine, **given)
         if isinstance(backend, PackedBackend) and backend.encoding.max_terms < self.n_clients:
+            enough = f"max_terms={self.n_clients}"
             raise ValueError(
                 f"max_terms={backend.encoding.max_terms} has no room for {self.n_clients} clients: "
-                f"max_terms={self.n_clients}"
+                + (f"make the backend with {enough} or more" if backend is self.backend else enough)
             )
         return backend
+
+    @property
+    def slower(self) -> str:
+        """What to change in a run that diverges, for errors."""
+        return "lower eta" if self.scale != "none" else "lower eta, or take scale='federated'"
 
     @property
     def has_intercept(self) -> bool:
@@ -217,9 +224,10 @@ class ProtocolResult:
     weights : ndarray
         Shape (clients, features): for the columns as they were scaled, that of the intercept last.
     history : ndarray
-        Shape (rounds, features): the shared model after every round; for local learning (rounds, clients, features).
+        Shape (rounds, features): the shared model after every round; for local learning (rounds, clients, features),
+        where the last weights of a client that stopped before others are repeated.
     n_iter : int
-        Rounds that were run, that of the scaling apart.
+        Rounds that were run, that of the scaling apart; for local learning those of the client that took most.
     seconds : dict of str to float
         Wall-clock time by phase: keygen, setup, gradient, randomizers, encrypt, add, decrypt, step; all parties
         together. The phase randomizers is what a party can do while it waits for others.
@@ -328,10 +336,13 @@ class _Data:
     ) -> list[Client]:
         """One for each shard, with rows and targets as they came."""
         sends_loss = options.tol is not None
-        return [
+        clients = [
             Client.of_rows(name, rows, pubkey, model=model, eta=options.eta, sends_loss=sends_loss)
             for name, rows in self.shards.items()
         ]
+        for client in clients:
+            client.slower = options.slower
+        return clients
 
 
 def _columns(model: GradientModel) -> tuple[Floats, Floats | None]:
@@ -393,15 +404,17 @@ def _test_errors(clients: Sequence[Client], test: Rows, scalings: Sequence[Scali
             errors.append(float(client.model.error(rows)) * scaling.target_deviation**2)
     for client, error in zip(clients, errors, strict=True):
         if not math.isfinite(error):
-            raise ProtocolError(f"{client.name}: its error on the test rows is not finite, the run diverged; lower eta")
+            raise ProtocolError(
+                f"{client.name}: its error on the test rows is not finite, the run diverged; {client.slower}"
+            )
     return errors
 
 
 class _Stopping:
     """When the mean loss has stopped improving."""
 
-    def __init__(self, tol: float | None) -> None:
-        self.tol = tol
+    def __init__(self, options: ProtocolConfig) -> None:
+        self.tol, self._slower = options.tol, options.slower
         self.losses: list[float] = []
         self._best, self._rounds = math.inf, 0
 
@@ -411,7 +424,7 @@ class _Stopping:
             return False
         self.losses.append(float(mean[-1]))
         if self.losses[-1] > 2 * self.losses[0] + self.tol:
-            raise ProtocolError("the mean loss has doubled, the run diverges; lower eta")
+            raise ProtocolError(f"the mean loss has doubled, the run diverges; {self._slower}")
         self._rounds = 0 if self.losses[-1] < self._best - self.tol else self._rounds + 1
         self._best = min(self._best, self.losses[-1])
         return self._rounds >= _PATIENCE
@@ -498,7 +511,7 @@ def federated_learning(
     clients, scaling = _federated_scaling(server, clients, options, unsafe_drop_clients, transcript.add)
     for client in clients:
         _rescale(client, scaling, options, len(clients))
-    history, stopping = [], _Stopping(options.tol)
+    history, stopping = [], _Stopping(options)
     for done in run_rounds(
         server,
         clients,
@@ -552,6 +565,13 @@ def local_learning(
     ProtocolResult
         With one model for each client.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the data or the options are wrong.
+    ProtocolError
+        If a client's training diverges, or one of its columns has no value at all; it names the client.
+
     Examples
     --------
     >>> from vecphe.federated import get_data, local_learning
@@ -564,25 +584,39 @@ def local_learning(
     clients, scalings, histories = data.clients(model, options), [], []
     for client in clients:
         fitted = options.scale != "none"
-        scalings.append(Scaling.of(*_columns(client.model)) if fitted else _unscaled(client, options))
+        scalings.append(_own_scaling(client) if fitted else _unscaled(client, options))
         _rescale(client, scalings[-1], options, 1)
         histories.append(_fitted_history(client, options))
+    n_iter = max(map(len, histories))
     return ProtocolResult(
         mse=_test_errors(clients, data.test, scalings),
         weights=np.array([client.weights for client in clients]),
-        history=np.stack(histories, axis=1),
-        n_iter=options.n_iter,
+        history=np.stack([np.concatenate([own, own[-1:].repeat(n_iter - len(own), 0)]) for own in histories], axis=1),
+        n_iter=n_iter,
         seconds=_total_seconds(*(client.clock for client in clients)),
         scalings=tuple(scalings),
     )
 
 
+def _own_scaling(client: Client) -> Scaling:
+    """Fitted on the rows of one client."""
+    try:
+        return Scaling.of(*_columns(client.model))
+    except ProtocolError as error:
+        raise ProtocolError(f"{client.name}: {error}") from None
+
+
 def _fitted_history(client: Client, options: ProtocolConfig) -> Floats:
-    """Weights after each step on the own data alone."""
-    history = []
-    for _ in range(options.n_iter):
-        client.fit(1, options.eta)
+    """Weights after each step on the own data alone: each update is its own mean."""
+    history: list[Floats] = []
+    stopping = _Stopping(options)
+    while len(history) < options.n_iter:
+        update = client._flat_update()
+        client.receive(update)
         history.append(client.weights)
+        with client._named():
+            if stopping.is_over(update):
+                break
     return np.array(history)
 
 

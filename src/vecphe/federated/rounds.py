@@ -130,8 +130,10 @@ class RecordedSum(Protocol):
     def contributions(self) -> tuple[Contribution, ...] | None: ...  # noqa: D102
 
 
-def check_client_count(n_clients: int, unsafe_few_clients: bool = False) -> None:
+def check_client_count(n_clients: int, unsafe_few_clients: bool | None = None) -> None:
     """Refuse fewer than 3 clients: one of two gets the other's gradient by a subtraction.
+
+    `unsafe_few_clients` is None where there is no such argument, which then is not offered.
 
     Raises
     ------
@@ -142,9 +144,10 @@ def check_client_count(n_clients: int, unsafe_few_clients: bool = False) -> None
     """
     n_clients = checked_int("n_clients", n_clients)
     if n_clients < 1 or (n_clients < _LEAST_CLIENTS and not unsafe_few_clients):
+        way_out = "; unsafe_few_clients=True allows it for benchmarks" if unsafe_few_clients is False else ""
         raise ProtocolError(
-            f"{n_clients} clients are too few: below {_LEAST_CLIENTS} each learns the other's gradient by subtraction; "
-            "unsafe_few_clients=True allows it for benchmarks"
+            f"{n_clients} clients are too few: below {_LEAST_CLIENTS} each learns the other's gradient by subtraction"
+            + way_out
         )
 
 

@@ -137,7 +137,7 @@ class Scaling:
             raise ProtocolError("got totals that are those of no rows")
         for place, count in enumerate(counts, 1):
             if not count:
-                raise ProtocolError(f"column {place} of X has no value at any client; leave it out")
+                raise ProtocolError(f"column {place} of X has no value; leave it out")
         variances = counts * squares - sums * sums  # times counts * n * 2^200
         if min(variances) < 0:
             raise ProtocolError("got totals that are those of no rows")

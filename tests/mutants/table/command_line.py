@@ -108,8 +108,8 @@ MUTANTS = [
     Mutant(
         (63,),
         APP,
-        "with errors_in_one_line(VecpheError, ValueError, OSError), warnings",
-        "with errors_in_one_line(VecpheError), warnings",
+        "with errors_in_one_line(VecpheError, ValueError, OSError, options=RUN_OPTIONS), warnings",
+        "with errors_in_one_line(VecpheError, options=RUN_OPTIONS), warnings",
         (NO_TABLES,),
     ),
     Mutant(

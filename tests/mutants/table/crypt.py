@@ -24,8 +24,8 @@ MUTANTS = [
     Mutant(
         (28, 34),
         CRYPT,
-        '                raise ValueError(f"{_shown(source)}: {error}") from None\n',
-        '                raise ValueError(f"{error}") from None\n',
+        '                raise ValueError(f"{_shown(source)}: {_why_not(error, total, array)}") from None\n',
+        "                raise ValueError(_why_not(error, total, array)) from None\n",
         (SUMS,),
     ),
     Mutant(

@@ -5,6 +5,7 @@ from tests.mutants.model import Mutant
 PROTOCOL, SCALING, TRAINED = "federated/protocol.py", "federated/scaling.py", "federated/trained.py"
 SCALED, MODELS = "federated/test_scaling.py", "federated/test_trained.py"
 ARRAY, SCALE = "array/encrypted_array.py", "array/test_packed_scale.py"
+COMPARISON, CLI = "cli/comparison.py", "cli/test_learning.py"
 HOSTILE = f"{MODELS}::test_h36_what_is_no_model_is_refused"
 JSON = f"{MODELS}::test_h37_hostile_json_is_refused"
 DIGITS = f"{SCALED}::test_digits_of_any_width_add_up_exactly"
@@ -59,6 +60,82 @@ MUTANTS = [
         "    if unknown := sorted(content.keys() - set(fields)):\n",
         "    if unknown := []:\n",
         (HOSTILE,),
+    ),
+    Mutant((36,), TRAINED, "if not all(name and name.isprintable() for name in names):", "if False:", (HOSTILE,)),
+    Mutant((36,), TRAINED, "if not np.isfinite(sizes).all():", "if False:", (HOSTILE,)),
+    Mutant(
+        (36,), TRAINED, "if text.startswith(mark):", "if False:", (f"{MODELS}::test_h36_a_byte_order_mark_is_told",)
+    ),
+    Mutant(
+        (16,),
+        TRAINED,
+        "if not self.has_means and np.isnan(X).any():",
+        "if False:",
+        (f"{MODELS}::test_without_means_no_missing_value_is_filled_in",),
+    ),
+    Mutant(
+        (16,),
+        "cli/predict.py",
+        'if missing == "mean" and not model.has_means:',
+        "if False:",
+        (f"{CLI}::test_missing_values_are_not_filled_in_where_no_mean_is_known",),
+    ),
+    Mutant(
+        (20,),
+        TRAINED,
+        "(lost := self._lost_digits()) > _MOST_LOST",
+        "(lost := self._lost_digits()) > 99",
+        (f"{MODELS}::test_what_scikit_learn_loses_is_told",),
+    ),
+    Mutant(
+        (50,),
+        "federated/parties.py",
+        "<= _GROWN * self._first:",
+        "<= np.inf:",
+        ("federated/test_guards.py::test_h50_divergence_is_told_with_the_way_out",),
+    ),
+    Mutant(
+        (50,),
+        COMPARISON,
+        "if absent := _absent(self.shards.schema, X):",
+        "if absent := []:",
+        (f"{CLI}::test_a_hospital_without_a_column_learns_with_the_others_and_not_alone",),
+    ),
+    Mutant(
+        (50,),
+        COMPARISON,
+        "except ProtocolError as error:",
+        "except ZeroDivisionError as error:",
+        (f"{CLI}::test_who_diverges_alone_is_told_where_the_federation_does_not",),
+    ),
+    Mutant((50,), PROTOCOL, "if stopping.is_over(update):", "if False:", (f"{CLI}::test_all_stop_by_the_same_rule",)),
+    Mutant(
+        (63,),
+        "federated/data.py",
+        "number * block + min(number, more)",
+        "number * block",
+        (f"{CLI}::test_no_row_of_a_file_is_left_out", "federated/test_data.py::test_blocks_hold_all_rows_in_order"),
+    ),
+    Mutant(
+        (63,),
+        "data/sheets.py",
+        "if problems.used is None or header[number - 1] in problems.used]",
+        "]",
+        (f"{CLI}::test_columns_that_the_model_does_not_use_may_be_anything",),
+    ),
+    Mutant(
+        (63,),
+        "cli/outcome.py",
+        "float(figures[self.error] or 0.0), self.least)",
+        "float(figures[self.error] or 0.0), 0.0)",
+        (f"{CLI}::test_errors_that_are_rounding_are_all_the_same",),
+    ),
+    Mutant(
+        (21,),
+        ARRAY,
+        "_SPARE_BITS = (8, 4, 2, 1)",
+        "_SPARE_BITS = ()",
+        ("array/test_array_hints.py::test_what_an_error_says_to_write_works",),
     ),
     Mutant((36,), TRAINED, "<= _ROUNDING * sizes).all():\n", "<= np.inf).all():\n", (HOSTILE,)),
     Mutant((36,), TRAINED, '    if type(content.get("version")) is not int or', "    if", (HOSTILE,)),

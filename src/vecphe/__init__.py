@@ -37,6 +37,7 @@ __all__ = [
     "concatenate",
     "from_phe",
     "generate_keypair",
+    "group_sum",
     "parallel",
     "to_phe",
 ]

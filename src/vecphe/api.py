@@ -1,6 +1,6 @@
 """The names that `import vecphe` gives, in one module; the package imports it when the first of them is used."""
 
-from vecphe.array import EncryptedArray, concatenate
+from vecphe.array import EncryptedArray, concatenate, group_sum
 from vecphe.errors import (
     BatchTooLargeError,
     CorruptedAggregateError,
@@ -52,6 +52,7 @@ __all__ = [
     "concatenate",
     "from_phe",
     "generate_keypair",
+    "group_sum",
     "parallel",
     "to_phe",
 ]

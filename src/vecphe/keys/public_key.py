@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import Engine, active_engine, engine_or_default
 from vecphe.array import EncryptedArray
 from vecphe.array.data import ArrayKey
-from vecphe.array.functions import check_room
+from vecphe.array.functions import check_room, checked_count
 from vecphe.errors import (
     BatchTooLargeError,
     InvalidCiphertextError,
@@ -25,7 +25,7 @@ from vecphe.numbers.key_numbers import (
     check_public_number,
 )
 from vecphe.plaintext.encoding import FixedPoint, as_plain_array
-from vecphe.plaintext.format import Format, checked_encoding, format_for, is_sprawling
+from vecphe.plaintext.format import Format, Packing, checked_encoding, format_for, is_sprawling, slots_for
 from vecphe.randomness.freshness import Freshness
 from vecphe.randomness.randomizers import RandomizerScheme, RandomizerSource
 from vecphe.randomness.ready import BackgroundFilling, ReadyRandomizers
@@ -286,7 +286,7 @@ class PublicKey(ArrayKey):
         BatchTooLargeError
             If they would not fit into memory, by an estimate.
         """
-        count = _checked_count("count", count, 0)
+        count = checked_count("count", count, 0)
         check_room(self._context.ring, count)
         self._make_ready(count, self._ready, n_jobs)
 
@@ -312,7 +312,7 @@ class PublicKey(ArrayKey):
         BatchTooLargeError
             If so many would not fit into memory, by an estimate.
         """
-        target = _checked_count("target", target, 1)
+        target = checked_count("target", target, 1)
         check_room(self._context.ring, target)
         self._source.prepare(target)
         filling = BackgroundFilling(self._ready, self._source.draw, target, self._context.engine.tuning.full_batch)
@@ -325,7 +325,7 @@ class PublicKey(ArrayKey):
         self,
         x: npt.ArrayLike,
         *,
-        packed: bool = False,
+        packed: Packing = False,
         encoding: FixedPoint | None = None,
         n_jobs: int | None = None,
     ) -> EncryptedArray:
@@ -335,8 +335,9 @@ class PublicKey(ArrayKey):
         ----------
         x : array_like of real numbers
             Any shape; floats up to 64 bits, integers and booleans.
-        packed : bool
-            Several values a ciphertext: fewer, but no products, sums or indexing inside.
+        packed : bool or "rows"
+            Several values a ciphertext: fewer, but no products, sums or indexing inside. With "rows" each row, all
+            values of one index of the first axis, has a ciphertext of its own, and `vecphe.group_sum` sums rows.
         encoding : FixedPoint, optional
             Default: exact for floats from 2^-60 to 2^64 and for all integers unpacked, 40 fraction bits and
             magnitudes up to 2^15 (for integers: up to 2^55) packed.
@@ -356,6 +357,8 @@ class PublicKey(ArrayKey):
             For NaN and infinity.
         PlaintextOverflowError
             For magnitudes beyond ``encoding.max_abs``, and encodings that do not fit the key.
+        LayoutMismatchError
+            If not one slot, or not a whole row where these are packed, fits a ciphertext.
         BatchTooLargeError
             If the ciphertexts would not fit into memory, by an estimate made before the work.
         """
@@ -364,7 +367,7 @@ class PublicKey(ArrayKey):
     def _encrypt(
         self,
         x: npt.ArrayLike,
-        packed: bool,
+        packed: Packing,
         encoding: FixedPoint | None,
         n_jobs: int | None,
         ready: ReadyRandomizers,
@@ -373,9 +376,10 @@ class PublicKey(ArrayKey):
         try:
             values = as_plain_array(x)
             integer = values.dtype.kind != "f"
-            encoding = checked_encoding(encoding, packed=packed, integer=integer)
-            format = format_for(self.n, encoding, packed, integer, 1)
-            self._check_memory(values.size, format)
+            slots = slots_for(packed, values.shape)
+            encoding = checked_encoding(encoding, packed=bool(packed), integer=integer)
+            format = format_for(self.n, encoding, packed, integer, 1, slots)
+            self._check_memory(values.size, format, packed)
             words, offset = format.plaintexts(encoding.encode(values))
             shape = values.shape
             del values  # words take over
@@ -386,13 +390,13 @@ class PublicKey(ArrayKey):
             raise BatchTooLargeError(f"there is no memory to encrypt so much at once; {_in_parts(packed)}") from None
         return EncryptedArray(self, residues, shape, format, Freshness.new())
 
-    def _check_memory(self, count: int, format: Format) -> None:
+    def _check_memory(self, count: int, format: Format, packed: Packing) -> None:
         """Refuse at once what would fail, or have the process killed, after minutes."""
         ciphertexts = format.n_ciphertexts(count) * self._context.ring.ciphertext_bytes
         words = count * (format.encoding.unit.bit_length() // 64 + 1) * 8
         # Resident ciphertexts take up to a quarter more than canonical ones, and twice that while they are joined.
         needed = ciphertexts * 5 // 2 + words * (2 if format.layout else 1)
-        check_memory(needed, f"encrypting {count} values", _in_parts(format.layout is not None))
+        check_memory(needed, f"encrypting {count} values", _in_parts(packed))
 
     def from_ciphertexts(
         self,
@@ -400,7 +404,7 @@ class PublicKey(ArrayKey):
         *,
         shape: tuple[int, ...] | None = None,
         encoding: FixedPoint | None = None,
-        packed: bool = False,
+        packed: Packing = False,
         integer: bool = False,
         terms: int = 1,
     ) -> EncryptedArray:
@@ -414,7 +418,8 @@ class PublicKey(ArrayKey):
             Shape of the plaintexts; default one value a ciphertext in one dimension.
         encoding : FixedPoint, optional
             How the values were encoded; the defaults are those of `encrypt`.
-        packed, integer : bool
+        packed : bool or "rows"
+        integer : bool
             As they were when encrypted.
         terms : int
             How many encoded values each slot sums at most.
@@ -440,12 +445,13 @@ class PublicKey(ArrayKey):
             raise InvalidCiphertextError
         if isinstance(terms, bool) or not isinstance(terms, int) or terms < 1:
             raise ValueError(f"terms must be a positive int, not {terms!r}")
-        encoding = checked_encoding(encoding, packed=packed, integer=integer)
-        format = format_for(self.n, encoding, packed, integer, terms)
+        encoding = checked_encoding(encoding, packed=bool(packed), integer=integer)
         if shape is not None and not (
             isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
         ):
             raise LayoutMismatchError(f"shape must be a tuple of non-negative ints, not {shape!r}")
+        slots = slots_for(packed, (1,) if shape is None else shape)
+        format = format_for(self.n, encoding, packed, integer, terms, slots)
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
         if is_sprawling(shape):
@@ -459,19 +465,11 @@ class PublicKey(ArrayKey):
         return EncryptedArray(self, residues, tuple(shape), format, Freshness.none())
 
 
-def _checked_count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
-    return int(value)
-
-
-def _in_parts(packed: bool) -> str:
+def _in_parts(packed: Packing) -> str:
     """What to do where a batch is too large."""
     return ("" if packed else "use packed=True, or ") + (
         "encrypt and save it in parts: for i, part in enumerate(numpy.array_split(x, 100)): "
-        f"public_key.encrypt(part{', packed=True' if packed else ''}).save(f'{{i}}.enc')"
+        f"public_key.encrypt(part{f', packed={packed!r}' if packed else ''}).save(f'{{i}}.enc')"
     )
 
 

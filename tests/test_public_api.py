@@ -17,6 +17,7 @@ def test_public_names() -> None:
         "BatchTooLargeError",
         "CorruptedAggregateError",
         "EncryptedArray",
+        "EncryptedArrays",
         "EngineFallbackWarning",
         "EngineUnavailableError",
         "FixedPoint",
@@ -39,6 +40,7 @@ def test_public_names() -> None:
         "concatenate",
         "from_phe",
         "generate_keypair",
+        "group_sum",
         "parallel",
         "to_phe",
     ]

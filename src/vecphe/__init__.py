@@ -15,6 +15,7 @@ __all__ = [
     "BatchTooLargeError",
     "CorruptedAggregateError",
     "EncryptedArray",
+    "EncryptedArrays",
     "EngineFallbackWarning",
     "EngineUnavailableError",
     "FixedPoint",

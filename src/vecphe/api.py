@@ -1,6 +1,6 @@
 """The names that `import vecphe` gives, in one module; the package imports it when the first of them is used."""
 
-from vecphe.array import EncryptedArray, concatenate, group_sum
+from vecphe.array import EncryptedArray, EncryptedArrays, concatenate, group_sum
 from vecphe.errors import (
     BatchTooLargeError,
     CorruptedAggregateError,
@@ -31,6 +31,7 @@ __all__ = [
     "BatchTooLargeError",
     "CorruptedAggregateError",
     "EncryptedArray",
+    "EncryptedArrays",
     "EngineFallbackWarning",
     "EngineUnavailableError",
     "FixedPoint",

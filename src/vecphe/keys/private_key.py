@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import Words
-from vecphe.array import EncryptedArray
+from vecphe.array import EncryptedArray, EncryptedArrays
 from vecphe.errors import InsecureKeyWarning, KeyMismatchError
 from vecphe.keys.public_key import PublicKey, phe_attribute
 from vecphe.numbers.key_numbers import (
@@ -281,6 +281,8 @@ class PrivateKey:
         ParallelError
             If `n_jobs` could send the key to another machine, or a worker dies.
         """
+        if isinstance(array, EncryptedArrays):
+            raise TypeError("decrypt takes one EncryptedArray; for EncryptedArrays write decrypt_many(c)")
         if not isinstance(array, EncryptedArray):
             raise TypeError(
                 f"decrypt takes an EncryptedArray, not {type(array).__name__}; "
@@ -289,6 +291,31 @@ class PrivateKey:
         if array.fingerprint != self._public_key.fingerprint:
             raise KeyMismatchError("the array belongs to another key; decrypt it with the private key it was made for")
         return array.format.values(self._decrypt_words(array, array.format.bias, n_jobs), array.shape)
+
+    @keeps_locals
+    def decrypt_many(self, arrays: EncryptedArrays, n_jobs: int | None = None) -> Any:
+        """Decrypt what `PublicKey.encrypt_many` encrypted, and sums of it.
+
+        Parameters
+        ----------
+        arrays : EncryptedArrays
+        n_jobs : int, optional
+            As in `decrypt`.
+
+        Returns
+        -------
+        list of ndarray, or dict of str to ndarray
+            What was encrypted, in its order and shapes; each a part of one array. They are float64, or of integers if
+            all of them were.
+
+        Raises
+        ------
+        TypeError, KeyMismatchError, InvalidCiphertextError, CorruptedAggregateError, ParallelError
+            As in `decrypt`.
+        """
+        if not isinstance(arrays, EncryptedArrays):
+            raise TypeError(f"decrypt_many takes EncryptedArrays, not {type(arrays).__name__}; there is decrypt, too")
+        return arrays._structure.split(self.decrypt(arrays.array, n_jobs))
 
     def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
         context, residues = self._public_key._context, array._under(self._public_key).residues

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import Engine, active_engine, engine_or_default
-from vecphe.array import EncryptedArray
+from vecphe.array import EncryptedArray, EncryptedArrays
 from vecphe.array.data import ArrayKey
 from vecphe.array.functions import check_room, checked_count
 from vecphe.errors import (
@@ -26,6 +26,7 @@ from vecphe.numbers.key_numbers import (
 )
 from vecphe.plaintext.encoding import FixedPoint, as_plain_array
 from vecphe.plaintext.format import Format, Packing, checked_encoding, format_for, is_sprawling, slots_for
+from vecphe.plaintext.structure import Structure, in_a_row
 from vecphe.randomness.freshness import Freshness
 from vecphe.randomness.randomizers import RandomizerScheme, RandomizerSource
 from vecphe.randomness.ready import BackgroundFilling, ReadyRandomizers
@@ -363,6 +364,52 @@ class PublicKey(ArrayKey):
             If the ciphertexts would not fit into memory, by an estimate made before the work.
         """
         return self._encrypt(x, packed, encoding, n_jobs, self._ready)
+
+    def encrypt_many(
+        self,
+        arrays: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike],
+        *,
+        encoding: FixedPoint | None = None,
+        n_jobs: int | None = None,
+    ) -> EncryptedArrays:
+        """Encrypt several arrays as one packed run: a model's layers, such as a ``state_dict``.
+
+        Parameters
+        ----------
+        arrays : list, tuple or dict of array_like
+            Of any shapes: arrays, or whatever numpy.asarray makes one of, as tensors of torch. The keys of a dict are
+            text, and public.
+        encoding : FixedPoint, optional
+            For all numbers; by default as in `encrypt`. If one of the arrays has fractions, all decrypt to floats.
+        n_jobs : int, optional
+            As in `encrypt`.
+
+        Returns
+        -------
+        EncryptedArrays
+            Which `PrivateKey.decrypt_many` decrypts.
+
+        Raises
+        ------
+        TypeError, InvalidPlaintextError, PlaintextOverflowError, LayoutMismatchError, BatchTooLargeError
+            As in `encrypt`; where an array is at fault the message names it.
+        ValueError
+            If there are no arrays.
+
+        Examples
+        --------
+        >>> import vecphe
+        >>> public_key, private_key = vecphe.generate_keypair(2048)
+        >>> private_key.decrypt_many(public_key.encrypt_many([[[1.5, 2.0]], 3.0]))
+        [array([[1.5, 2. ]]), array(3.)]
+        """
+        structure, taken = Structure.taken_apart(arrays)
+        row = in_a_row(taken)
+        checked = checked_encoding(encoding, packed=True, integer=row.dtype.kind != "f")
+        for name, array in taken.items():
+            checked._check_range(array, name)
+        taken.clear()
+        return EncryptedArrays(self._encrypt(row, True, checked, n_jobs, self._ready), structure)
 
     def _encrypt(
         self,

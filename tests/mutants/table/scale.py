@@ -8,6 +8,11 @@ REFUSED = OWN + "h41_what_groups_cannot_be"
 MOST = OWN + "h25_exactly_max_terms_rows_a_group"
 BY_KEYS = "arithmetic/test_engines.py::test_h47_products_by_keys_equal_python"
 
+MANY, STRUCTURE, PARTIES = "array/many.py", "plaintext/structure.py", "federated/parties.py"
+SEVERAL = "array/test_many.py::test_"
+ROUNDED = SEVERAL + "h74_integers_that_no_float_holds_are_refused_beside_fractions"
+OTHERS = SEVERAL + "h28_other_names_or_shapes_are_not_added"
+
 MUTANTS = [
     Mutant(
         (21, 25),
@@ -72,5 +77,51 @@ MUTANTS = [
         "_as_words(keys[inside] - start)",
         "_as_words(keys[inside])",
         (OWN + "what_grouped_sums_are_cut_into",),
+    ),
+    Mutant(
+        (74,),
+        STRUCTURE,
+        "        return np.concatenate([_as_floats(array, name).ravel() for name, array in arrays.items()])\n",
+        "        return np.concatenate([array.ravel().astype(np.float64) for array in arrays.values()])\n",
+        (ROUNDED,),
+    ),
+    Mutant((74,), STRUCTURE, "array.max(initial=0) <= _FLOAT_SAFE", "True", (ROUNDED,)),
+    Mutant((74,), STRUCTURE, "array.min(initial=0) >= -_FLOAT_SAFE", "True", (ROUNDED,)),
+    Mutant(
+        (74,),
+        STRUCTURE,
+        "return as_plain_array(np.concatenate([array.ravel().astype(object) for array in arrays.values()]))",
+        "return np.concatenate([array.ravel() for array in arrays.values()])",
+        (SEVERAL + "h74_integers_of_several_types_are_exact",),
+    ),
+    Mutant(
+        (28,),
+        STRUCTURE,
+        "return sorted(range(len(self.shapes)), key=self.names.__getitem__)",
+        "return range(len(self.shapes))",
+        (SEVERAL + "dicts_in_another_order_are_added_by_name",),
+    ),
+    Mutant((28,), STRUCTURE, "for name in (*mine, *theirs):", "for name in mine:", (OTHERS,)),
+    Mutant((28,), STRUCTURE, "for name in (*mine, *theirs):", "for name in theirs:", (OTHERS,)),
+    Mutant(
+        (28,),
+        MANY,
+        "        self._structure.check_fits(other._structure)\n        return self.like(self.array - other.array)",
+        "        return self.like(self.array - other.array)",
+        (OTHERS,),
+    ),
+    Mutant(
+        (20,),
+        "keys/public_key.py",
+        "            checked._check_range(array, name)\n",
+        "            pass\n",
+        (SEVERAL + "h16_h18_h20_what_is_refused_is_named",),
+    ),
+    Mutant(
+        (42,),
+        MANY,
+        "        if type(other) is int and other == 0:  # what the builtin sum() starts from\n",
+        "        if type(other) is int:\n",
+        (SEVERAL + "h42_operands_that_are_none",),
     ),
 ]

@@ -20,7 +20,7 @@ from vecphe.errors import (
     VecpheError,
 )
 from vecphe.interop import from_phe, to_phe
-from vecphe.keys import PrivateKey, PublicKey, generate_keypair
+from vecphe.keys import DecryptedChunks, EncryptedChunks, PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 from vecphe.plaintext.encoding import FixedPoint
 from vecphe.plaintext.packing import SlotLayout
@@ -30,8 +30,10 @@ __all__ = [
     "DEFAULT_KEY_LENGTH",
     "BatchTooLargeError",
     "CorruptedAggregateError",
+    "DecryptedChunks",
     "EncryptedArray",
     "EncryptedArrays",
+    "EncryptedChunks",
     "EngineFallbackWarning",
     "EngineUnavailableError",
     "FixedPoint",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from vecphe.errors import (
     InvalidCiphertextError,
     LayoutMismatchError,
 )
+from vecphe.keys.chunks import EncryptedChunks, aligned_values, rows_at_once
 from vecphe.numbers.context import KeyContext
 from vecphe.numbers.key_numbers import (
     PublicNumbers,
@@ -35,6 +37,7 @@ from vecphe.serialization import (
     frame_from_json,
     frame_of_public_key,
     json_from_frame,
+    pieces_of_array,
     public_number_from_frame,
     read_frame,
     save_frame,
@@ -44,6 +47,8 @@ from vecphe.system.files import PathLike
 from vecphe.system.memory import check_memory
 
 __all__ = ["PublicKey", "phe_attribute"]
+
+_CIPHERTEXTS_AT_ONCE = 1 << 13  # of an array that is encrypted part by part: 4 MB of 2048 bits
 
 
 class PublicKey(ArrayKey):
@@ -411,6 +416,62 @@ class PublicKey(ArrayKey):
         taken.clear()
         return EncryptedArrays(self._encrypt(row, True, checked, n_jobs, self._ready), structure)
 
+    def encrypt_chunks(
+        self,
+        array: npt.ArrayLike,
+        *,
+        chunk: int | None = None,
+        packed: Packing = False,
+        encoding: FixedPoint | None = None,
+        n_jobs: int | None = None,
+    ) -> EncryptedChunks:
+        """Encrypt an array part by part, with the memory of a part.
+
+        Parameters
+        ----------
+        array : array_like of real numbers
+            As in `encrypt`; ``numpy.load(path, mmap_mode="r")`` reads a .npy file part by part, too. What is changed
+            in it meanwhile may or may not be encrypted.
+        chunk : int, optional
+            Rows in a part, along the first axis; by default as many as make about 8192 ciphertexts.
+        packed, encoding, n_jobs
+            As in `encrypt`.
+
+        Returns
+        -------
+        EncryptedChunks
+            An iterator over the encrypted parts, which can also write the whole to a file or socket.
+
+        Raises
+        ------
+        TypeError, ValueError, LayoutMismatchError, PlaintextOverflowError
+            As in `encrypt`; for what is wrong with values when their part is asked for.
+        """
+        values = array if isinstance(array, np.ndarray) and array.dtype.kind in "biuf" else as_plain_array(array)
+        kind = as_plain_array(values[:0] if values.ndim else values).dtype.kind
+        format = self._format_of(values.shape, kind != "f", packed, encoding)
+        slots = format.layout.slots if format.layout else 1
+        if chunk is None:
+            rows = rows_at_once(values.shape, _CIPHERTEXTS_AT_ONCE * slots)
+            aligned = _CIPHERTEXTS_AT_ONCE * slots
+        else:
+            rows = checked_count("chunk", chunk, 1)
+            aligned = aligned_values(rows * math.prod(values.shape[1:]), slots)
+
+        def encrypted(part: npt.NDArray[Any], name: str) -> EncryptedArray:
+            return self._encrypt(part, packed, format.encoding, n_jobs, self._ready, name)
+
+        def ciphertexts(part: npt.NDArray[Any], name: str) -> bytes:
+            words, offset = format.plaintexts(format.encoding.encode(as_plain_array(part, name), name))
+            return self._context.ring.store_bytes(self._source.encrypt(words, offset, n_jobs, self._ready))
+
+        framed = partial(pieces_of_array, self._numbers, values.shape, format)
+        return EncryptedChunks(values, rows, aligned, encrypted, ciphertexts, framed)
+
+    def _format_of(self, shape: tuple[int, ...], integer: bool, packed: Packing, encoding: FixedPoint | None) -> Format:
+        encoding = checked_encoding(encoding, packed=bool(packed), integer=integer)
+        return format_for(self.n, encoding, packed, integer, 1, slots_for(packed, shape))
+
     def _encrypt(
         self,
         x: npt.ArrayLike,
@@ -418,16 +479,14 @@ class PublicKey(ArrayKey):
         encoding: FixedPoint | None,
         n_jobs: int | None,
         ready: ReadyRandomizers,
+        name: str = "x",
     ) -> EncryptedArray:
         """Encrypt under randomizers that are ready as far as they go."""
         try:
-            values = as_plain_array(x)
-            integer = values.dtype.kind != "f"
-            slots = slots_for(packed, values.shape)
-            encoding = checked_encoding(encoding, packed=bool(packed), integer=integer)
-            format = format_for(self.n, encoding, packed, integer, 1, slots)
+            values = as_plain_array(x, name)
+            format = self._format_of(values.shape, values.dtype.kind != "f", packed, encoding)
             self._check_memory(values.size, format, packed)
-            words, offset = format.plaintexts(encoding.encode(values))
+            words, offset = format.plaintexts(format.encoding.encode(values, name))
             shape = values.shape
             del values  # words take over
             residues = self._source.encrypt(words, offset, n_jobs, ready)
@@ -514,9 +573,9 @@ class PublicKey(ArrayKey):
 
 def _in_parts(packed: Packing) -> str:
     """What to do where a batch is too large."""
+    option = f", packed={packed!r}" if packed else ""
     return ("" if packed else "use packed=True, or ") + (
-        "encrypt and save it in parts: for i, part in enumerate(numpy.array_split(x, 100)): "
-        f"public_key.encrypt(part{f', packed={packed!r}' if packed else ''}).save(f'{{i}}.enc')"
+        f"encrypt it part by part into a file: public_key.encrypt_chunks(x{option}).save('x.enc')"
     )
 
 

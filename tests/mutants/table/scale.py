@@ -13,6 +13,13 @@ SEVERAL = "array/test_many.py::test_"
 ROUNDED = SEVERAL + "h74_integers_that_no_float_holds_are_refused_beside_fractions"
 OTHERS = SEVERAL + "h28_other_names_or_shapes_are_not_added"
 
+DATA, STREAM, CHUNKS, KEY = "array/data.py", "serialization/stream.py", "keys/chunks.py", "keys/public_key.py"
+PIECES = "serialization/test_stream.py::test_"
+FLIPPED = PIECES + "h35_one_bit_flipped_anywhere"
+CUT_OFF = PIECES + "h35_truncated_at_every_byte_and_bytes_too_many"
+PARTS = "keys/test_chunks.py::test_"
+ONE_BY_ONE = PARTS + "the_parts_are_the_array"
+
 MUTANTS = [
     Mutant(
         (21, 25),
@@ -124,4 +131,98 @@ MUTANTS = [
         "        if type(other) is int:\n",
         (SEVERAL + "h42_operands_that_are_none",),
     ),
+    Mutant(
+        (31,),
+        DATA,
+        "parts = [ring.checked(ring.load_bytes(part))",
+        "parts = [ring.load_bytes(part)",
+        (PIECES + "h31_a_ciphertext_that_is_none_in_a_later_piece",),
+    ),
+    Mutant(
+        (35,),
+        STREAM,
+        "        if self._take(CHECKSUM_BYTES) != self._checksum.value:\n",
+        '        if self._take(CHECKSUM_BYTES) == b"":\n',
+        (FLIPPED,),
+    ),
+    Mutant(
+        (35,),
+        STREAM,
+        "yield self._checksum.passed(self._take(part))",
+        "yield self._take(part)",
+        (PIECES + "pieces_of_any_length_make_the_array",),
+    ),
+    Mutant((35,), STREAM, "        self._hold(1)\n        if self._held:\n", "        if False:\n", (CUT_OFF,)),
+    Mutant((35,), STREAM, "        if len(self._held) < count:\n", "        if False:\n", (CUT_OFF,)),
+    Mutant(
+        (35,),
+        STREAM,
+        "                if self._ended:\n                    raise\n",
+        "                if len(held) > 4096:\n                    raise\n",
+        (PIECES + "h35_a_long_header_in_short_pieces_takes_linear_time",),
+    ),
+    Mutant(
+        (35,),
+        STREAM,
+        "wanted = 2 * len(held)",
+        "wanted = len(held) + 1",
+        (PIECES + "h35_a_long_header_in_short_pieces_takes_linear_time",),
+    ),
+    Mutant(
+        (61,),
+        DATA,
+        "        check_room(ring, stream.n_ciphertexts)\n",
+        "",
+        (PIECES + "h35_h61_a_header_that_promises_too_much",),
+    ),
+    Mutant(
+        (36,),
+        STREAM,
+        "checked_head(memoryview(held), Kind.ARRAY)",
+        "checked_head(memoryview(held), *Kind)",
+        (PIECES + "h34_h36_of_another_key_or_kind",),
+    ),
+    Mutant(
+        (39,),
+        DATA,
+        "        outgoing = self._outgoing(rerandomize, n_jobs)\n        edges",
+        "        outgoing = self._residues\n        edges",
+        (PIECES + "h39_what_is_not_fresh_leaves_re_randomised",),
+    ),
+    Mutant(
+        (61,),
+        CHUNKS,
+        "part = self._values[start : self._next] if self._values.ndim else self._values",
+        "part = self._values",
+        (ONE_BY_ONE,),
+    ),
+    Mutant(
+        (61,),
+        KEY,
+        "aligned = aligned_values(rows * math.prod(values.shape[1:]), slots)",
+        "aligned = values.size",
+        (PARTS + "h16_h20_what_is_wrong_is_named_where_it_is",),
+    ),
+    Mutant(
+        (27,),
+        CHUNKS,
+        "return max(values // slots, 1) * slots",
+        "return max(values, 1)",
+        (PARTS + "h27_parts_of_a_packed_stream_fill_their_ciphertexts",),
+    ),
+    Mutant(
+        (58,),
+        "system/files.py",
+        "    pieces = [data] if isinstance(data, bytes) else data\n",
+        '    pieces = [data if isinstance(data, bytes) else b"".join(data)]\n    open(path, "wb").close()\n',
+        (PARTS + "h58_a_file_beyond_its_limit_leaves_the_old_one",),
+    ),
+    Mutant(
+        (67,),
+        CHUNKS,
+        "replace_file(path, self._npy(), force=force, mode=0o600)",
+        "replace_file(path, self._npy(), force=force)",
+        (PARTS + "h17_a_file_that_is_mapped",),
+    ),
+    Mutant((29,), "keys/private_key.py", "left -= size\n", "pass\n", (ONE_BY_ONE,)),
 ]

@@ -166,6 +166,12 @@ def test_each_goes_through_once(keypair: Keypair, tmp_path: Path) -> None:
         chunks.iter_bytes()
     with pytest.raises(ValueError, match="encrypt_chunks anew"):
         chunks.save(tmp_path / "x.enc")
+    (tmp_path / "old").write_bytes(b"")
+    whole = public_key.encrypt_chunks(np.arange(9.0), chunk=4)
+    with pytest.raises(FileExistsError):
+        whole.save(tmp_path / "old")
+    whole.save(tmp_path / "old", force=True)  # nothing was used up
+    (tmp_path / "old").unlink()
     decrypted = private_key.decrypt_chunks(public_key.encrypt(np.arange(9.0)).iter_bytes())
     next(decrypted)
     with pytest.raises(ValueError, match="decrypt_chunks anew"):

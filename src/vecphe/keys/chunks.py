@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vecphe.array import EncryptedArray
 from vecphe.plaintext.format import Format
-from vecphe.system.files import PathLike, replace_file
+from vecphe.system.files import PathLike, check_writable, replace_file
 
 __all__ = ["DecryptedChunks", "EncryptedChunks", "aligned_values", "rows_at_once"]
 
@@ -97,6 +97,7 @@ class EncryptedChunks(Iterator[EncryptedArray]):
         force : bool
             Replace a file that exists.
         """
+        check_writable(path, force=force)
         replace_file(path, self.iter_bytes(), force=force)
 
 

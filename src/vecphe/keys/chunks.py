@@ -112,6 +112,8 @@ class DecryptedChunks(Iterator[npt.NDArray[Any]]):
         Of the whole array.
     dtype : numpy.dtype
         Of the parts: float64 or int64, object where an integer is too wide for that.
+    n_ciphertexts : int
+        How many there are to decrypt.
 
     Examples
     --------
@@ -126,6 +128,7 @@ class DecryptedChunks(Iterator[npt.NDArray[Any]]):
 
     def __init__(self, shape: tuple[int, ...], format: Format, parts: Iterator[npt.NDArray[Any]]) -> None:
         self.shape, self._parts = shape, parts
+        self.n_ciphertexts = format.n_ciphertexts(math.prod(shape))
         self.dtype = np.dtype(np.int64 if format.integer else np.float64)
         self._begun = False
 
@@ -150,9 +153,7 @@ class DecryptedChunks(Iterator[npt.NDArray[Any]]):
         Raises
         ------
         ValueError
-            If a part was taken before.
-        TypeError
-            If there are integers of more than 64 bits, which the file has no room for.
+            If a part was taken before, or there are integers of more than 64 bits, which the file has no room for.
         OSError
             If it cannot be written; what was there before stays.
         """
@@ -167,7 +168,7 @@ class DecryptedChunks(Iterator[npt.NDArray[Any]]):
         yield head.getvalue()
         for part in self:
             if part.dtype != self.dtype:
-                raise TypeError("there are integers of more than 64 bits, which .npy has no room for; take the parts")
+                raise ValueError("some integers are beyond 64 bits, which .npy does not have; take the parts")
             yield part.tobytes()
 
 

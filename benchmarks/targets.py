@@ -2,7 +2,7 @@
 
 Prints one line a target with what was measured, engine and CPU first, and exits with status 1 if one was missed.
 Both sides of a ratio run interleaved in this process on one core; figures are medians. ``--save FILE`` writes
-them as JSON; ``make documents`` makes the README's table of those in `benchmarks/results`.
+them as JSON; ``make documents`` makes tables, one column an engine, of those in `benchmarks/results/targets`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -33,10 +33,20 @@ def measured_lines(groups: list[str]) -> Iterator[Figure]:
     return (line for group in groups for line in known_groups()[group]())
 
 
-def as_table(content: dict[str, Any]) -> list[str]:
-    """Markdown lines of a saved run."""
-    rows = [Figure(**line).cells() for line in content["lines"]]
-    return [provenance(content, "make targets"), "", *table(["what", "measured", "target", "per item"], *rows)]
+# What the README shows; docs/performance.md has every line.
+FIRST = ("encrypt-2048", "encrypt-3072", "decrypt", "add", "multiply", "protocol-1024", "protocol-2048", "peak-2048")
+
+
+def as_columns(contents: list[dict[str, Any]], keys: Sequence[str] = ()) -> list[str]:
+    """Markdown lines of saved runs, one column an engine; with `keys` only these lines, without notes on each run."""
+    runs = [{line["key"]: Figure(**line) for line in content["lines"]} for content in contents]
+    names = {key: figure.name for run in runs for key, figure in run.items()}
+    rows = [
+        [names[key], *(run[key].cell() if key in run else "" for run in runs)] for key in keys or names if key in names
+    ]
+    engines = [content["environment"]["engine"] for content in contents]
+    notes = [] if keys else [f"- {provenance(content, 'make targets')}" for content in contents] + [""]
+    return [*notes, *table(["what", *engines], *rows)]
 
 
 def main() -> int:

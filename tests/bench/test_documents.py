@@ -26,13 +26,17 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "argv", ["targets", "--save", str(saved)])
     assert targets.main() == 1  # one target is missed
     content = load_file(saved, "vecphe-targets", "make results")
-    text = "\n".join(targets.as_table(content))
-    assert text.startswith("Measured by `make targets` on ")
-    assert "| encrypt something | 163 x | >= 150 | 1 us against 2 us |" in text
-    assert "| set-up | 0.5 s | <= 0.3 (missed) |  |" in text
-    assert "| two workers | 1.8 x | - |  |" in text
+    other = {**content, "lines": content["lines"][::2], "environment": {**content["environment"], "engine": "other"}}
+    text = "\n".join(targets.as_columns([content, other]))
+    assert text.count("Measured by `make targets` on ") == 2
+    assert f"| what | {content['environment']['engine']} | other |" in text
+    assert "| encrypt something | 163 x (1 us) | 163 x (1 us) |" in text
+    assert "| set-up | 0.5 s, missed 0.3 |  |" in text
+    assert "| two workers | 1.8 x | 1.8 x |" in text
     assert content["machine"] in text
     assert content["environment"]["versions"]["vecphe"] in text
+    short = targets.as_columns([content, other], ("jobs", "not there"))
+    assert short == ["| what |" + short[0][8:], "|---|---|---|", "| two workers | 1.8 x | 1.8 x |"]
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

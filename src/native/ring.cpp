@@ -315,7 +315,9 @@ Batch Ring::grouped_product(const Batch& batch, const std::int64_t* keys, std::s
     std::memcpy(running.data(), one_, batch.stride() * kWordBytes);
     for (std::size_t g = 0; g < batch.groups(); g++) {
         const std::size_t lanes = std::min(kGroup, batch.count() - kGroup * g);
-        auto part = [&](std::size_t lane) { return parts.group(static_cast<std::size_t>(keys[kGroup * g + lane])) + lane; };
+        auto part = [&](std::size_t lane) {
+            return parts.group(static_cast<std::size_t>(keys[kGroup * g + lane])) + lane;
+        };
         for (std::size_t lane = 0; lane < lanes; lane++) copy_lane(running.data() + lane, part(lane), 2 * k());
         kernels_->product(modulus_, running.data(), running.data(), batch.group(g));
         for (std::size_t lane = 0; lane < lanes; lane++) copy_lane(part(lane), running.data() + lane, 2 * k());

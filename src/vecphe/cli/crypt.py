@@ -215,14 +215,14 @@ def encrypt(
                 f"{name}, {numbers.place(outside)}: a magnitude beyond {form.max_abs}; "
                 "give the largest one with --max-abs"
             )
+        how: dict[str, Any] = {"packed": packed, "encoding": form, "n_jobs": jobs}
         try:
             count = format_for(public_key.n, form, packed, integer, 1).n_ciphertexts(values.size)
             with ciphertexts_bar("encrypting", count):
                 if out != "-" and not columns:  # as many bytes as it takes to encrypt a part, whatever the file has
-                    chunks = public_key.encrypt_chunks(values, packed=packed, encoding=form, n_jobs=jobs)
-                    chunks.save(out, force=force)
+                    public_key.encrypt_chunks(values, **how).save(out, force=force)
                     return
-                array = public_key.encrypt(values, packed=packed, encoding=form, n_jobs=jobs)
+                array = public_key.encrypt(values, **how)
         except (PlaintextOverflowError, LayoutMismatchError):
             raise ValueError(
                 f"magnitudes up to {form.max_abs} do not fit this key of {public_key.key_length} bits; "

@@ -121,7 +121,7 @@ MUTANTS = [
         "        replace_file(path, data, mode=mode)\n",
         (OUTPUTS,),
     ),
-    Mutant((65,), CRYPT, "encoding=form, n_jobs=jobs)", "encoding=form)", (f"{TESTS}test_h65_jobs",)),
+    Mutant((65,), CRYPT, '"encoding": form, "n_jobs": jobs}', '"encoding": form}', (f"{TESTS}test_h65_jobs",)),
     Mutant(
         (67,),
         STREAMS,

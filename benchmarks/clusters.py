@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import vecphe
+from vecphe.arithmetic import active_engine
 
 WORKERS = 2
 
@@ -77,25 +78,32 @@ def measured(work: Callable[[], object]) -> tuple[float, float]:
     return wall, own + away / WORKERS
 
 
+def rounds(kind: str, values: int, count: int) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """What so many rounds took this process alone, and the workers; each as `measured` says."""
+    public_key, private_key = vecphe.generate_keypair(2048)
+    x = np.random.default_rng(0).normal(size=values)
+    started = {"dask": dask, "ray": ray}.get(kind, nullcontext)
+    with started(), vecphe.parallel(WORKERS, kind):
+        small = public_key.encrypt(x[:10_000], packed=True)
+        np.testing.assert_allclose(private_key.decrypt(small, n_jobs=1), x[:10_000], atol=2.0**-40)
+        sides = [
+            measured(lambda n_jobs=n_jobs: public_key.encrypt(x, packed=True, n_jobs=n_jobs))
+            for _ in range(count + 1)
+            for n_jobs in (1, None)
+        ][2:]  # the first round makes the tables
+    return list(zip(sides[::2], sides[1::2], strict=True))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=__doc__)
     parser.add_argument("kind", choices=["dask", "ray", "loky", "threading"])
     parser.add_argument("--values", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    public_key, _ = vecphe.generate_keypair(2048)
-    x = np.random.default_rng(0).normal(size=arguments.values)
-    started = {"dask": dask, "ray": ray}.get(arguments.kind, nullcontext)
-    with started(), vecphe.parallel(WORKERS, arguments.kind):
-        sides = [
-            measured(lambda n_jobs=n_jobs: public_key.encrypt(x, packed=True, n_jobs=n_jobs))
-            for _ in range(arguments.rounds + 1)
-            for n_jobs in (1, None)
-        ][2:]  # the first round makes the tables
-    alone, shared = sides[::2], sides[1::2]
+    alone, shared = zip(*rounds(arguments.kind, arguments.values, arguments.rounds), strict=True)
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    print(f"{arguments.kind}: {arguments.values} values, 2048 bits, packed, engine {public_key.engine}, {cpu}")
+    print(f"{arguments.kind}: {arguments.values} values, 2048 bits, packed, engine {active_engine().name}, {cpu}")
     print(f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores; {arguments.rounds} rounds, medians:")
     for name, number in (("wall clock", 0), ("CPU time, two workers side by side", 1)):
         ratios = [one[number] / two[number] for one, two in zip(alone, shared, strict=True)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -23,10 +23,14 @@ from vecphe.bench.environment import machine_line
 from vecphe.bench.results_file import save_file
 
 
-def measured_lines(groups: list[str]) -> Iterator[Figure]:
-    from benchmarks.lines import GROUPS
+def known_groups() -> dict[str, Callable[[], Iterator[Figure]]]:
+    from benchmarks import lines, scale
 
-    return (line for group in groups for line in GROUPS[group]())
+    return {**lines.GROUPS, **scale.GROUPS, "scale": scale.scale}
+
+
+def measured_lines(groups: list[str]) -> Iterator[Figure]:
+    return (line for group in groups for line in known_groups()[group]())
 
 
 # What the README shows; docs/performance.md has every line.
@@ -49,10 +53,11 @@ def main() -> int:
     from benchmarks.lines import GROUPS
 
     parser = parser_with_save(__doc__)
-    parser.add_argument("groups", nargs="*", help=f"which of {', '.join(GROUPS)} (default: all)")
+    known = ", ".join(known_groups())
+    parser.add_argument("groups", nargs="*", help=f"which of {known} (default: {', '.join(GROUPS)})")
     arguments = parser.parse_args()
-    if unknown := set(arguments.groups) - set(GROUPS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    if unknown := set(arguments.groups) - set(known_groups()):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {known}")
     warnings.simplefilter("ignore", vecphe.InsecureKeyWarning)
     print(machine_line(), flush=True)
     lines, status = hold(measured_lines(arguments.groups or list(GROUPS)))

@@ -16,7 +16,10 @@ def test_public_names() -> None:
         "DEFAULT_KEY_LENGTH",
         "BatchTooLargeError",
         "CorruptedAggregateError",
+        "DecryptedChunks",
         "EncryptedArray",
+        "EncryptedArrays",
+        "EncryptedChunks",
         "EngineFallbackWarning",
         "EngineUnavailableError",
         "FixedPoint",
@@ -39,6 +42,7 @@ def test_public_names() -> None:
         "concatenate",
         "from_phe",
         "generate_keypair",
+        "group_sum",
         "parallel",
         "to_phe",
     ]

@@ -76,7 +76,7 @@ def lightphe_loop(key_length):
     )
 
 
-def tenseal_ckks(key_length):
+def tenseal_ckks(key_length, degree=8192):
     """CKKS: another scheme, which rounds, and packs thousands of values into a ciphertext.
 
     It stands here because people choose between the two. Its parameters have 128 bits of strength whatever the key
@@ -84,14 +84,16 @@ def tenseal_ckks(key_length):
     """
     import tenseal
 
-    modulus = {"poly_modulus_degree": 8192, "coeff_mod_bit_sizes": [60, 40, 60]}
-    context = tenseal.context(tenseal.SCHEME_TYPE.CKKS, **modulus)
-    context.global_scale = 2**40
+    sizes, scale, error = {8192: ([60, 40, 60], 40, 1e-6), 4096: ([40, 20, 40], 20, 0.1)}[degree]
+    modulus = {"poly_modulus_degree": degree, "coeff_mod_bit_sizes": sizes}
+    context = tenseal.context(tenseal.SCHEME_TYPE.CKKS, n_threads=1, **modulus)
+    context.global_scale = 2**scale
     return SimpleNamespace(
         encrypt=lambda values: tenseal.ckks_vector(context, values),
         add=operator.add,
         decrypt=lambda vector: vector.decrypt(),
-        error=1e-6,
+        serialise=lambda vector: vector.serialize(),
+        error=error,
     )
 
 

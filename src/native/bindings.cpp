@@ -254,6 +254,13 @@ NB_MODULE(_native, m) {
             "batch"_a, "words"_a, "offset"_a)
         .def("product", &Ring::product, WithoutGil(), "batch"_a, "outer"_a, "terms"_a, "inner"_a)
         .def(
+            "grouped_product",
+            [](const Ring& self, const Batch& batch, const Indices& keys, std::size_t groups) {
+                require_rows(keys.shape(0), batch.count());
+                return without_gil([&] { return self.grouped_product(batch, keys.data(), groups); });
+            },
+            "batch"_a, "keys"_a, "groups"_a)
+        .def(
             "unit_witness",
             [](const Ring& self, const Batch& batch) {
                 return to_bytes(without_gil([&] { return self.unit_witness(batch); }));

@@ -93,6 +93,8 @@ public:
     Batch multiply_plain(const Batch& batch, const std::uint64_t* plaintexts, std::size_t words,
                          const std::vector<std::uint8_t>& offset) const;
     Batch product(const Batch& batch, std::size_t outer, std::size_t terms, std::size_t inner) const;
+    // Product g is that of the residues with key g, 1 where there is none; keys: batch.count() of them, below `groups`.
+    Batch grouped_product(const Batch& batch, const std::int64_t* keys, std::size_t groups) const;
 
     // x0 of eight products that together cover the batch, as bytes of ceil(52k/8) each: units if all are.
     std::vector<std::uint8_t> unit_witness(const Batch& batch) const;

@@ -14,7 +14,10 @@ __all__ = [
     "DEFAULT_KEY_LENGTH",
     "BatchTooLargeError",
     "CorruptedAggregateError",
+    "DecryptedChunks",
     "EncryptedArray",
+    "EncryptedArrays",
+    "EncryptedChunks",
     "EngineFallbackWarning",
     "EngineUnavailableError",
     "FixedPoint",
@@ -37,6 +40,7 @@ __all__ = [
     "concatenate",
     "from_phe",
     "generate_keypair",
+    "group_sum",
     "parallel",
     "to_phe",
 ]

@@ -1,6 +1,6 @@
 """The names that `import vecphe` gives, in one module; the package imports it when the first of them is used."""
 
-from vecphe.array import EncryptedArray, concatenate
+from vecphe.array import EncryptedArray, EncryptedArrays, concatenate, group_sum
 from vecphe.errors import (
     BatchTooLargeError,
     CorruptedAggregateError,
@@ -20,7 +20,7 @@ from vecphe.errors import (
     VecpheError,
 )
 from vecphe.interop import from_phe, to_phe
-from vecphe.keys import PrivateKey, PublicKey, generate_keypair
+from vecphe.keys import DecryptedChunks, EncryptedChunks, PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 from vecphe.plaintext.encoding import FixedPoint
 from vecphe.plaintext.packing import SlotLayout
@@ -30,7 +30,10 @@ __all__ = [
     "DEFAULT_KEY_LENGTH",
     "BatchTooLargeError",
     "CorruptedAggregateError",
+    "DecryptedChunks",
     "EncryptedArray",
+    "EncryptedArrays",
+    "EncryptedChunks",
     "EngineFallbackWarning",
     "EngineUnavailableError",
     "FixedPoint",
@@ -52,6 +55,7 @@ __all__ = [
     "concatenate",
     "from_phe",
     "generate_keypair",
+    "group_sum",
     "parallel",
     "to_phe",
 ]

@@ -64,6 +64,9 @@ def native_work(engine: Engine, name: str) -> Work:
         "multiply_plain": lambda: over(1 << 17, lambda batch: ring.multiply_plain(batch, words[: len(batch)], 5)),
         "sum": lambda: over(1 << 17, lambda batch: ring.product(batch, 1, len(batch), 1), 64),
         "sum of columns": lambda: over(1 << 17, lambda batch: ring.product(batch, 1, len(batch) // 64, 64), 1024),
+        "grouped sum": lambda: over(
+            1 << 17, lambda batch: ring.grouped_product(batch, np.arange(len(batch)) % 32, 32), 1024
+        ),
         "times": lambda: over(1 << 12, lambda batch: ring.power_vartime(batch, [2**53 - 1] * len(batch))),
         "secret power": lambda: over(64, lambda batch: ring.power_secret(batch, words[: len(batch)])),
         "long power": lambda: over(8, lambda batch: ring.power_vartime(batch, [2**4000 - 1] * 8)),

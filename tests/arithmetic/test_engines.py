@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import secrets
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from vecphe.arithmetic import (
     words_from_integers,
 )
 from vecphe.arithmetic.cuda import CudaEngine
+from vecphe.arithmetic.engine import Ring
 from vecphe.arithmetic.gmp import GmpFixedBase, GmpRing, _straus_window
 from vecphe.errors import InvalidCiphertextError
 from vecphe.numbers.primes import random_prime_pair
@@ -136,6 +137,34 @@ def test_take_concatenate_and_products_along_an_axis(engine: Engine, primes: tup
     expected = [math.prod(grid[o, :, i]) % n**2 for o in range(2) for i in range(3)]
     assert ring.store(ring.product(batch, 2, 5, 3)) == expected
     assert ring.store(ring.product(ring.load([]), 2, 0, 3)) == [1] * 6
+
+
+GROUPED: dict[str, tuple[list[int], int]] = {
+    "none": ([], 3),
+    "no groups": ([], 0),
+    "one": ([2], 3),
+    "each its own": ([*range(17)][::-1], 17),
+    "one of all": ([0] * 41, 1),
+    "as many as lanes": ([0] * 8 + [1] * 8, 2),
+    "one more than lanes": ([1] * 9, 3),
+    "a long run among short ones": ([5] * 100 + [0, 1, 1, 3, 3, 3] + [5] * 3, 7),
+    "of every length": ([i for i in range(20) for _ in range(i)], 20),
+    "every residue of a vector in another": ([i % 8 for i in range(160)], 8),
+    "shuffled": (random.Random(3).choices(range(5), k=203), 5),
+    "one residue less than pays for parts": ([i % 3 for i in range(23)], 3),
+    "just as many": ([i % 3 for i in range(24)], 3),
+}
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_h47_products_by_keys_equal_python(engine: Engine, primes: tuple[int, int], case: str) -> None:
+    n, (keys, groups) = math.prod(primes), GROUPED[case]
+    ring, values = engine.ring(n), edge_operands(n, len(keys))
+    expected = [math.prod(v for v, k in zip(values, keys, strict=True) if k == g) % n**2 for g in range(groups)]
+    batch = ring.load(values)
+    for way in (ring.grouped_product, partial(Ring.grouped_product, ring)):
+        assert ring.store(way(batch, np.array(keys, dtype=np.int64), groups)) == expected
+    assert ring.store(batch) == values
 
 
 @pytest.mark.parametrize(

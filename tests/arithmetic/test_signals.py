@@ -27,7 +27,7 @@ NATIVE_WORK = [
         pytest.param(name, marks=pytest.mark.slow)
         for name in ("multiply", "multiply_plain", "sum of columns", "times", "secret power", "invert", "all_units")
     ),
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("store", "matrix", "row")),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("store", "matrix", "row", "grouped sum")),
 ]
 
 

@@ -1,7 +1,8 @@
-"""Two worker processes of Dask and of Ray: HAZARDS rows 43, 44, 56, 60, 62 and 84. The clusters are real."""
+"""Two worker processes of Dask and of Ray: HAZARDS rows 43 to 45, 56, 57, 60 to 62 and 84. The clusters are real."""
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from tests.engines import kinds_of_engines
 from tests.system.test_clusters import leaks
 
 import vecphe
-from vecphe import InvalidCiphertextError, ParallelError, PrivateKey, PublicKey
+from vecphe import BatchTooLargeError, InvalidCiphertextError, ParallelError, PrivateKey, PublicKey
 from vecphe.arithmetic import active_engine, engine_named
 from vecphe.system import parallel
 from vecphe.system.clusters import DaskCluster, RayCluster
@@ -82,12 +83,17 @@ def test_h43_every_operation_gives_the_same(
     with cluster.active(2):
         c = public_key.encrypt(x)
         counts = [0, len(sent)]
+        places = np.arange(130) % 60
+        many, many_labels = c.ravel()[places], np.zeros(130, dtype=int)
         for value, expected in (
             (lambda: c.sum(axis=0), x.sum(axis=0)),
+            (lambda: vecphe.group_sum(c.T, np.arange(20) % 7, 7), [[*x.T[i::7].sum(axis=0)] for i in range(7)]),
+            (lambda: vecphe.group_sum(many, many_labels, 1), [x.ravel()[places].sum()]),
+            (lambda: next(public_key.encrypt_chunks(x.T, chunk=15)), x.T[:15]),
             (lambda: c @ matrix, x @ matrix),
             (lambda: vecphe.EncryptedArray.from_bytes(public_key, (c * 2).to_bytes()), 2 * x),
         ):
-            assert private_key.decrypt(value()).tolist() == expected.tolist()
+            assert private_key.decrypt(value()).tolist() == np.asarray(expected).tolist()
             counts.append(len(sent))
         assert sorted(set(counts)) == counts  # each of them went there
         assert private_key.decrypt(c).tolist() == x.tolist()
@@ -158,6 +164,80 @@ def test_h44_two_threads_share_a_key_and_a_cluster(
     for thread in threads:
         thread.join(100)
     assert [private_key.decrypt(arrays[number]).tolist() for number in range(3)] == [[n] * 600 for n in range(3)]
+
+
+def test_h45_what_changes_while_the_cluster_works_is_not_what_it_encrypts(
+    cluster: LocalCluster, keypair: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public_key, private_key = keypair
+    x = np.arange(3000.0)
+
+    def changing(start: Any) -> Any:
+        def changed(self: Any, parcel: Any) -> Any:
+            x[:] = -1
+            return start(self, parcel)
+
+        return changed
+
+    for kind in (DaskCluster, RayCluster):
+        monkeypatch.setattr(kind, "start", changing(kind.start))
+    with cluster.active(2):
+        c = public_key.encrypt(x)
+        stream = b"".join(public_key.encrypt_chunks(np.arange(3000.0), packed=True).iter_bytes())
+    assert set(x) == {-1}
+    assert private_key.decrypt(c).tolist() == list(range(3000))
+    back = vecphe.EncryptedArray.from_bytes(public_key, stream)
+    assert private_key.decrypt(back).tolist() == list(range(3000))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_h57_a_child_forked_beside_a_cluster_works_and_repeats_nothing(
+    cluster: LocalCluster, keypair: tuple[PublicKey, PrivateKey]
+) -> None:
+    """In threads of the child's own: connections to the cluster are its parent's."""
+    public_key, private_key = keypair
+    public_key.precompute(4)
+    with cluster.active(2):
+        public_key.encrypt(np.arange(600.0))
+        here, there = os.pipe()
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                c = public_key.encrypt(np.arange(4.0), n_jobs=1)
+                os.write(there, repr((private_key.decrypt(c, n_jobs=1).tolist(), c.ciphertexts())).encode())
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(there)
+        own = public_key.encrypt(np.arange(4.0), n_jobs=1).ciphertexts()
+        with os.fdopen(here) as pipe:
+            values, ciphertexts = ast.literal_eval(pipe.read())
+        assert os.waitpid(child, 0)[1] == 0
+        assert private_key.decrypt(public_key.encrypt(np.arange(600.0))).tolist() == list(range(600))
+    assert values == [0.0, 1.0, 2.0, 3.0]
+    assert set(own).isdisjoint(ciphertexts)
+
+
+def test_h61_what_is_beyond_memory_is_refused_before_anything_travels(
+    cluster: LocalCluster, keypair: tuple[PublicKey, PrivateKey], sent: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one call; part by part it goes."""
+    public_key, private_key = keypair
+    x = np.arange(20_000.0)
+    monkeypatch.setattr("vecphe.system.memory._SMALL", 1 << 20)
+    monkeypatch.setattr("vecphe.system.memory._available", lambda: 3 << 20)
+    with cluster.active(2):
+        with pytest.raises(BatchTooLargeError, match="encrypt_chunks"):
+            public_key.encrypt(x)
+        assert sent == []
+        stream = public_key.encrypt_chunks(x, chunk=4000).iter_bytes()
+        parts = list(stream)
+        assert len(sent) > 5
+    assert max(map(len, parts)) <= 4000 * 128
+    monkeypatch.undo()
+    back = vecphe.EncryptedArray.from_chunks(public_key, parts)
+    assert private_key.decrypt(back[-5:]).tolist() == x[-5:].tolist()
 
 
 def test_h43_nothing_is_handed_on_in_a_worker_nor_do_numeric_libraries_start_threads(

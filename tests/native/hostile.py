@@ -136,6 +136,8 @@ class Hostile:
             lambda: ring.multiply_plain(batch, self.words(len(batch)), self.some(b"", b"\1", b"\xff" * 10**4)),
             lambda: ring.product(batch, self.number(), self.number(), self.number()),
             lambda: ring.product(batch, *self.source.sample([len(batch), 1, self.number()], 3)),
+            lambda: ring.grouped_product(batch, indices, self.number()),
+            lambda: ring.grouped_product(batch, np.zeros(len(batch), dtype=np.int64), self.number()),
             lambda: ring.unit_witness(batch),
             lambda: ring.invert_from(batch, ring.prefix_products(other), ring.ones(self.some(7, 8, 9))),
             lambda: ring.power(batch, self.words(len(batch)), self.some(1, 64, self.number())),

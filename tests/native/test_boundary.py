@@ -186,6 +186,7 @@ def test_h79_counts_whose_memory_wraps(ring: _native.Ring, count: int) -> None:
         lambda: ring.product(ring.ones(0), 8, 0, count),
         lambda: ring.product(ring.ones(8), count, 8, count),
         lambda: ring.product(ring.ones(2**4), count // 2 + 1, 2**4, 2),
+        lambda: ring.grouped_product(ring.ones(0), np.zeros(0, dtype=np.int64), count),
         lambda: ring.matrix_power_vartime(ring.ones(0), no_exponents, count, 5),
         lambda: ring.matrix_power_vartime(ring.ones(16), no_exponents, count, 5),
     ):
@@ -197,6 +198,17 @@ def test_h79_counts_whose_memory_wraps(ring: _native.Ring, count: int) -> None:
 def test_h79_indices_outside_a_batch(ring: _native.Ring, index: int) -> None:
     with pytest.raises(IndexError, match="outside"):
         ring.take(ring.ones(3), np.array([0, index]))
+
+
+@pytest.mark.parametrize("key", [3, -1, 2**61, 2**63 - 1, -(2**63)])
+def test_h79_keys_of_no_group(ring: _native.Ring, key: int) -> None:
+    with pytest.raises(IndexError, match="no group"):
+        ring.grouped_product(ring.ones(2), np.array([0, key]), 3)
+    with pytest.raises(IndexError, match="no group"):
+        ring.grouped_product(ring.ones(1), np.array([0]), 0)
+    for count in (1, 3):
+        with pytest.raises(ValueError, match="a residue"):
+            ring.grouped_product(ring.ones(2), np.zeros(count, dtype=np.int64), 3)
 
 
 def test_h79_the_longest_moduli_of_the_engine() -> None:
@@ -222,6 +234,7 @@ def test_h79_batches_of_another_ring(ring: _native.Ring) -> None:
         lambda: ring.multiply(foreign, own),
         lambda: ring.multiply_plain(foreign, words, b""),
         lambda: ring.product(foreign, 1, 8, 1),
+        lambda: ring.grouped_product(foreign, np.zeros(8, dtype=np.int64), 1),
         lambda: ring.unit_witness(foreign),
         lambda: ring.prefix_products(foreign),
         lambda: ring.invert_from(own, foreign, own),

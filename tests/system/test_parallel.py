@@ -286,6 +286,12 @@ def places(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
+def grouped(x: np.ndarray, labels: np.ndarray, groups: int) -> np.ndarray:
+    sums = np.zeros((groups, *x.shape[1:]), dtype=x.dtype)
+    np.add.at(sums, labels, x)
+    return sums
+
+
 def check_operations(public_key: PublicKey, private_key: PrivateKey, places: list[str], expected: set[str]) -> None:
     """Each operation gives what numpy gives, and went where it should."""
     x = np.arange(-30.0, 30.0).reshape(3, 20)
@@ -297,6 +303,9 @@ def check_operations(public_key: PublicKey, private_key: PrivateKey, places: lis
     c = public_key.encrypt(x, n_jobs=2)
     tall = public_key.encrypt(x.reshape(20, 3))
     sparse = scipy.sparse.csr_matrix(m[:, :3])
+    labels = np.arange(20) % 7 * 2  # every other group is empty
+    many = np.arange(130) % 60
+    repeated = c.reshape(-1)[many]
     fine = public_key.encrypt(x * 0 + 2.0**-70, encoding=vecphe.FixedPoint(120, 2**10))
     with joblib.parallel_config(n_jobs=2):
         operations: list[tuple[Callable[[], Any], Any]] = [
@@ -305,6 +314,8 @@ def check_operations(public_key: PublicKey, private_key: PrivateKey, places: lis
             (lambda: value(c.sum(axis=0)), x.sum(axis=0).tolist()),
             (lambda: value(c.sum(axis=1)), x.sum(axis=1).tolist()),
             (lambda: value(tall.sum(axis=1)), x.reshape(20, 3).sum(axis=1).tolist()),
+            (lambda: value(vecphe.group_sum(tall, labels, 14)), grouped(x.reshape(20, 3), labels, 14).tolist()),
+            (lambda: value(vecphe.group_sum(repeated, many * 0, 1)), [x.ravel()[many].sum()]),
             (lambda: value(m[:, :3] @ c), (m[:, :3] @ x).tolist()),
             (lambda: value(c @ m), (x @ m).tolist()),
             (lambda: value(sparse @ c), (m[:, :3] @ x).tolist()),

@@ -86,6 +86,8 @@ void exercise_ring(const Target& target, const Integer& n, std::size_t count, Ge
     const std::vector<Integer> powers = store(ring, power(ring, a, exponents.data(), 1, 64));
     const std::vector<Integer> rows = store(ring, matrix_power_vartime(ring, a, exponents.data(), count, 1, 64));
     const std::vector<Integer> total = store(ring, ring.product(a, 1, count, 1));
+    const std::vector<std::int64_t> keys(count, 1);
+    const std::vector<Integer> grouped = store(ring, ring.grouped_product(a, keys.data(), 2));
     Integer all(1);
     for (std::size_t i = 0; i < count; i++) {
         const Integer m = from_words(plain.data() + i * words, words) + Integer(1);
@@ -99,6 +101,7 @@ void exercise_ring(const Target& target, const Integer& n, std::size_t count, Ge
         all = all * x[i] % n2;
     }
     require(total[0] == all % n2, "product along an axis");
+    require(grouped[0] == Integer(1) && grouped[1] == all % n2, "product by keys");
     ring.unit_witness(a);
     ring.take(ring.concatenate({&a, &b, &a}), std::vector<std::int64_t>{0, static_cast<std::int64_t>(count)}.data(), 2);
     ring.prefix_products(a);

@@ -110,6 +110,30 @@ class Ring(ABC, Generic[Batch]):
     def product(self, batch: Batch, outer: int, terms: int, inner: int) -> Batch:
         """Products along the middle axis of a batch of shape (outer, terms, inner), in C order."""
 
+    def grouped_product(self, batch: Batch, keys: npt.NDArray[np.int64], groups: int) -> Batch:
+        """Products of the residues with the same key, a number in [0, groups); 1 for a key that none has.
+
+        This way to it sorts, and folds the runs of a key to a fraction of their length until each is of one residue.
+        """
+        if not len(keys):
+            return self.ones(groups)
+        order = np.argsort(keys, kind="stable")  # where the residues of the first run are, of the second, ...
+        starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
+        found, sizes = keys[order[starts]], np.diff(starts, append=len(order))
+        runs = np.arange(len(sizes))
+        while (longest := int(sizes.max())) > 1:
+            terms = _terms_of_fold(sizes, longest)
+            folds, rest = np.divmod(sizes, terms)
+            place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            whole = place < np.repeat(folds * terms, sizes)
+            folded = self.product(self.take(batch, order[whole]), int(folds.sum()), terms, 1)
+            batch = self.concatenate([folded, self.take(batch, order[~whole])])
+            order = np.argsort(np.concatenate([np.repeat(runs, folds), np.repeat(runs, rest)]), kind="stable")
+            sizes = folds + rest
+        where = np.full(groups, len(order))  # the 1 that comes last
+        where[found] = order
+        return self.take(self.concatenate([batch, self.ones(1)]), where)
+
     @abstractmethod
     def invert(self, batch: Batch) -> Batch:
         """Element-wise inverse; raise InvalidCiphertextError where there is none."""
@@ -129,6 +153,13 @@ class Ring(ABC, Generic[Batch]):
     @abstractmethod
     def fixed_base(self, base: int, bits: int, window: int) -> FixedBase[Batch]:
         """Precompute the powers of a unit `base` for exponents of up to `bits` bits, `window` bits a row."""
+
+
+def _terms_of_fold(sizes: npt.NDArray[np.intp], longest: int) -> int:
+    """The most terms of products that take in three quarters of what is left to multiply, at least 2."""
+    least = 3 * sizes[sizes > 1].sum()
+    fitting = (terms for terms in (16, 8, 4) if terms <= longest and 4 * (sizes // terms * terms).sum() >= least)
+    return next(fitting, 2)
 
 
 class FixedBase(ABC, Generic[Batch]):

@@ -156,6 +156,12 @@ class GmpRing(Ring[Pairs]):
             z1.append(high)
         return _pairs(z0, z1)
 
+    def grouped_product(self, batch: Pairs, keys: npt.NDArray[np.int64], groups: int) -> Pairs:
+        z0, z1 = [mpz(1)] * groups, [mpz(0)] * groups
+        for key, x0, x1 in zip(keys.tolist(), batch.x0, batch.x1, strict=True):
+            z0[key], z1[key] = self._product_pair(z0[key], z1[key], x0, x1)
+        return _pairs(z0, z1)
+
     def invert(self, batch: Pairs) -> Pairs:
         # With v = 1/x0 mod n and x0*v = 1 + t*n:  1/X = v - v*(t + x1*v)*n  (mod n^2)
         n = self._n

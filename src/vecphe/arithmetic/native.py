@@ -152,6 +152,11 @@ class NativeRing(Ring[_native.Batch]):
     def product(self, batch: _native.Batch, outer: int, terms: int, inner: int) -> _native.Batch:
         return self.native.product(batch, outer, terms, inner)
 
+    def grouped_product(self, batch: _native.Batch, keys: npt.NDArray[np.int64], groups: int) -> _native.Batch:
+        if len(batch) < _RESIDUES_A_GROUP * groups:
+            return super().grouped_product(batch, keys, groups)
+        return self.native.grouped_product(batch, np.ascontiguousarray(keys, dtype=np.int64), groups)
+
     def invert(self, batch: _native.Batch) -> _native.Batch:
         if len(batch) == 0:
             return batch
@@ -179,6 +184,10 @@ class NativeRing(Ring[_native.Batch]):
 
     def fixed_base(self, base: int, bits: int, window: int) -> NativeFixedBase:
         return NativeFixedBase(self, base, bits, window)
+
+
+# Fewer, and the products of the eight parts of each group cost more than sorting: `grouped` of benchmarks/lines.py.
+_RESIDUES_A_GROUP = 8
 
 
 def _contiguous(words: Words) -> Words:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from vecphe.arithmetic import AnyRing
+from vecphe.array.functions import check_room
 from vecphe.numbers.context import KeyContext
 from vecphe.plaintext.encoding import FixedPoint
 from vecphe.plaintext.format import Format
@@ -16,23 +18,31 @@ from vecphe.randomness.freshness import Freshness
 from vecphe.randomness.randomizers import RandomizerSource
 from vecphe.randomness.ready import ReadyRandomizers
 from vecphe.serialization import (
+    ArrayStream,
     array_from_frame,
     check_storable,
     frame_from_json,
-    frame_of_array,
     json_from_frame,
+    pieces_of_array,
     read_frame,
     save_frame,
 )
 from vecphe.system.files import PathLike
+from vecphe.system.parallel import joined, part_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ArrayData", "ArrayKey"]
+__all__ = ["ArrayData", "ArrayKey", "ciphertexts_at_once"]
 
+_BYTES_AT_ONCE = 1 << 20  # of ciphertexts that go to a file or socket, or come from there
 
 _MISSING: Any = object()  # an argument that was left away
+
+
+def ciphertexts_at_once(ring: AnyRing) -> int:
+    """How many ciphertexts a piece of a stream has."""
+    return max(_BYTES_AT_ONCE // ring.ciphertext_bytes, 1)
 
 
 class ArrayKey:
@@ -216,10 +226,38 @@ class ArrayData:
         return self._frame(rerandomize)
 
     def _frame(self, rerandomize: bool, n_jobs: int | None = None) -> bytes:
-        numbers = self._key._context.numbers
+        return b"".join(self._pieces(rerandomize, self.n_ciphertexts, n_jobs))
+
+    def iter_bytes(self, *, rerandomize: bool = True) -> Iterator[bytes]:
+        """The bytes of `to_bytes` in pieces of about a megabyte, for a file or socket: none but one is in memory.
+
+        Parameters
+        ----------
+        rerandomize : bool
+            As in `ciphertexts`. What is not fresh is re-randomised as a whole, before the first piece.
+
+        Raises
+        ------
+        SerializationError
+            As `to_bytes`, before the first piece.
+
+        Examples
+        --------
+        >>> import vecphe
+        >>> public_key, private_key = vecphe.generate_keypair(2048)
+        >>> pieces = public_key.encrypt([1, 2]).iter_bytes()
+        >>> private_key.decrypt(vecphe.EncryptedArray.from_chunks(public_key, pieces))
+        array([1, 2])
+        """
+        return self._pieces(rerandomize, ciphertexts_at_once(self._ring))
+
+    def _pieces(self, rerandomize: bool, count: int, n_jobs: int | None = None) -> Iterator[bytes]:
+        numbers, ring = self._key._context.numbers, self._ring
         check_storable(numbers, self._shape, self._format)  # before any freshness is spent
         outgoing = self._outgoing(rerandomize, n_jobs)
-        return frame_of_array(numbers, self._shape, self._format, self._ring.store_bytes(outgoing))
+        edges = range(0, ring.size(outgoing), max(count, 1))
+        parts = (part_of(ring, outgoing, i, min(i + count, ring.size(outgoing))) for i in edges)
+        return pieces_of_array(numbers, self._shape, self._format, map(ring.store_bytes, parts))
 
     def to_json(self, *, rerandomize: bool = True) -> str:
         """The JSON form of docs/format.md; as `to_bytes`, half as long again."""
@@ -269,6 +307,32 @@ class ArrayData:
             If it claims a bound or terms beyond the range.
         """
         return cls._restored(_checked_key(public_key, data, "from_bytes(public_key, data)"), data)
+
+    @classmethod
+    def from_chunks(cls, public_key: ArrayKey, chunks: Iterable[bytes] | BinaryIO = _MISSING) -> Self:
+        """An array of the binary form that comes in pieces; as `from_bytes`, without all bytes in memory at once.
+
+        Parameters
+        ----------
+        public_key : PublicKey
+        chunks : iterable of bytes, or binary file
+            Pieces of any length, such as `iter_bytes` gives or a socket receives, to the end of the array: there is
+            nothing after it.
+
+        Raises
+        ------
+        TypeError
+            If the chunks are no bytes.
+        BatchTooLargeError
+            If the header promises more than fits into memory, by an estimate made before the ciphertexts are read.
+        SerializationError, KeyMismatchError, InvalidCiphertextError, PlaintextOverflowError
+            As in `from_bytes`, as soon as it shows; a wrong checksum shows last.
+        """
+        key = _checked_key(public_key, chunks, "from_chunks(public_key, chunks)")
+        ring, stream = key._context.ring, ArrayStream(key._context.numbers, chunks)
+        check_room(ring, stream.n_ciphertexts)
+        parts = [ring.checked(ring.load_bytes(part)) for part in stream.ciphertexts(ciphertexts_at_once(ring))]
+        return cls(key, joined(ring, parts or [ring.ones(0)]), stream.shape, stream.format, Freshness.none())
 
     @classmethod
     def from_json(cls, public_key: ArrayKey, text: str = _MISSING) -> Self:

@@ -30,6 +30,7 @@ __all__ = [
     "check_no_number",
     "check_no_product",
     "check_room",
+    "checked_count",
     "dot",
     "is_plain",
     "normalized_axes",
@@ -255,6 +256,15 @@ def takes_as_object(caller: FrameType) -> bool:
         "an EncryptedArray does not turn into a plain array; with a DataFrame or tensor x on the left write "
         "numpy.asarray(x) @ c, of a list of encrypted arrays numpy.mean(numpy.stack([c, d]), axis=0)"
     )
+
+
+def checked_count(name: str, value: Any, least: int) -> int:
+    """The value as an int; TypeError or ValueError where it is none, or below `least`, which is 0 or 1."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
+    return int(value)
 
 
 def check_room(ring: AnyRing, count: int) -> None:

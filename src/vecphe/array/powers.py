@@ -1,9 +1,10 @@
-"""Products and powers of the residues of an array, chunk by chunk: sums along axes, and products by plain matrices."""
+"""Products and powers of the residues of an array, chunk by chunk: for sums, and for products by plain matrices."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy.typing as npt
 from vecphe.arithmetic import AnyRing
 from vecphe.system.parallel import Context, joined, map_chunks, part_of
 
-__all__ = ["elementwise_power", "matrix_power", "row_products", "signed_power", "sparse_matrix_power"]
+__all__ = ["elementwise_power", "group_products", "matrix_power", "row_products", "signed_power", "sparse_matrix_power"]
 
 _DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
+_ROWS_A_GROUP = 64  # in a part of the rows of a grouped sum, so that adding up the parts takes little
 _MOST_POWERS = 1 << 14  # powers that stand in memory at once in a product by a sparse matrix, if its rows allow it
 
 
@@ -68,6 +70,36 @@ def row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
 
 def _row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
     return context.ring.product(batch, outer, terms, 1)
+
+
+def group_products(
+    context: Context, batch: Any, keys: npt.NDArray[np.int64], groups: int, n_jobs: int | None = None
+) -> Any:
+    """Products of the residues with the same key, of which there are so many; 1 for a key that none has."""
+    ring, count = context.ring, len(keys)
+    least = context.engine.tuning.multiply_task
+    carry = context.engine.tuning.carry_products <= 1
+
+    def rows(start: int, stop: int) -> tuple[Any, npt.NDArray[np.uint64], int]:
+        return part_of(ring, batch, start, stop), _as_words(keys[start:stop]), groups
+
+    def ranges(start: int, stop: int) -> tuple[Any, npt.NDArray[np.uint64], int]:
+        inside = np.flatnonzero((start <= keys) & (keys < stop))
+        part = batch if len(inside) == count else ring.take(batch, inside)
+        return part, _as_words(keys[inside] - start), stop - start
+
+    shared = partial(map_chunks, context, _group_products, n_jobs=n_jobs, whole=True, carry=carry)
+    if count >= _ROWS_A_GROUP * groups:
+        return _multiplied(ring, shared(rows, count, least=max(least, _ROWS_A_GROUP * groups)))
+    return joined(ring, shared(ranges, groups, least=-(-least * groups // max(count, 1))))
+
+
+def _as_words(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    return keys.astype(np.uint64).reshape(-1, 1)
+
+
+def _group_products(context: Context, batch: Any, keys: npt.NDArray[np.uint64], groups: int) -> Any:
+    return context.ring.grouped_product(batch, keys[:, 0].astype(np.int64), groups)
 
 
 def matrix_power(context: Context, matrix: list[list[int]], batch: Any, shape: tuple[int, ...]) -> Any:

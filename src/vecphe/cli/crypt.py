@@ -218,10 +218,14 @@ def encrypt(
                 f"{name}, {numbers.place(outside)}: a magnitude beyond {form.max_abs}; "
                 "give the largest one with --max-abs"
             )
+        how: dict[str, Any] = {"packed": packed, "encoding": form, "n_jobs": jobs}
         try:
             count = format_for(public_key.n, form, packed, integer, 1).n_ciphertexts(values.size)
             with ciphertexts_bar("encrypting", count):
-                array = public_key.encrypt(values, packed=packed, encoding=form, n_jobs=jobs)
+                if out != "-" and not columns:  # as many bytes as it takes to encrypt a part, whatever the file has
+                    public_key.encrypt_chunks(values, **how).save(out, force=force)
+                    return
+                array = public_key.encrypt(values, **how)
         except (PlaintextOverflowError, LayoutMismatchError):
             raise ValueError(
                 f"magnitudes up to {form.max_abs} do not fit this key of {public_key.key_length} bits; "
@@ -353,7 +357,7 @@ def decrypt(
     """
     from vecphe.cli.output import check_writable
     from vecphe.cli.progress import ciphertexts_bar
-    from vecphe.cli.streams import check_streams, load_private_key, read_array, write_output
+    from vecphe.cli.streams import check_streams, is_array_file, load_private_key, naming, read_array, write_output
     from vecphe.cli.table import csv_of_values, npy_of_values
 
     with errors_in_one_line(*_ERRORS):
@@ -361,6 +365,12 @@ def decrypt(
         check_streams([source])
         check_writable(Path(out), force)
         private_key = load_private_key(key, passphrase_file, insecure, engine=engine)
+        if form is TableForm.NPY and out != "-" and is_array_file(source):
+            with naming(source), open(source, "rb") as file:
+                chunks = private_key.decrypt_chunks(file, n_jobs=jobs)
+                with ciphertexts_bar("decrypting", chunks.n_ciphertexts):
+                    chunks.save(out, force=force)
+            return
         array, columns = read_array(private_key.public_key, source)
         with ciphertexts_bar("decrypting", array.n_ciphertexts):
             values = private_key.decrypt(array, n_jobs=jobs)

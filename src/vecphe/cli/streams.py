@@ -28,6 +28,7 @@ __all__ = [
     "check_private_place",
     "check_streams",
     "frame_of",
+    "is_array_file",
     "is_jwk",
     "load_private_key",
     "load_public_key",
@@ -231,6 +232,15 @@ def read_array(public_key: PublicKey, path: str) -> tuple[EncryptedArray, tuple[
         if kind is not Kind.ARRAY:
             raise SerializationError(f"{_CONTENTS[kind]}, not an encrypted file")
         return EncryptedArray.from_bytes(public_key, frame), columns_of_frame(frame)
+
+
+def is_array_file(path: str) -> bool:
+    """Whether it is a regular file of an encrypted array in the binary form, by its first bytes."""
+    if path == "-" or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        start = file.read(len(MAGIC) + 2)
+    return start.startswith(MAGIC) and start[len(MAGIC) + 1 :] == bytes([Kind.ARRAY])
 
 
 def _is_number_of_phe(data: bytes) -> bool:

@@ -6,7 +6,6 @@ import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,7 @@ from vecphe.federated.models import (
 from vecphe.federated.rounds import SERVER_NAME, Contribution, Ledger, check_client_count, check_hop
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 from vecphe.plaintext.encoding import FixedPoint, Floats, as_plain_array
+from vecphe.plaintext.structure import Structure, in_a_row
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
 
@@ -93,7 +93,7 @@ class Party:
         self.round = 1
         self.clock = PhaseClock()
         self._party = secrets.token_hex(16)  # which it keeps when it is renamed or copied
-        self._shapes: list[tuple[int, ...]] | None = None  # of the arrays it sent last
+        self._sent: Structure | None = None  # the arrays it sent last
         self._to_come = 0
         self._encryptor: Encryptor | None = None  # for as long as contributions are to come
         self.slower = "lower eta, or scale the data"  # what ends a divergence, for errors
@@ -149,10 +149,13 @@ class Party:
     def _flat_update(self) -> Floats:
         """All numbers of the update, finite, in one dimension; not copied if they are those of a single array."""
         arrays = self._arrays()
-        flat = arrays[0].ravel() if len(arrays) == 1 else np.concatenate([np.ravel(array) for array in arrays])
-        if not np.isfinite(flat).all():
+        try:
+            flat = in_a_row({f"array {i} of its update": array for i, array in enumerate(arrays)})
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        if flat.dtype.kind == "f" and not np.isfinite(flat).all():
             raise self._not_finite()
-        self._shapes = [array.shape for array in arrays]
+        self._sent = Structure(tuple(array.shape for array in arrays))
         return flat
 
     def expect(self, n_rounds: int) -> None:
@@ -236,13 +239,10 @@ class Party:
             If it is of another length than what the party sent, not finite, or of no use to the model. The round
             stays then.
         """
-        if self._shapes is None:
+        if self._sent is None:
             raise ProtocolError(f"{self.name} has sent nothing yet that this could be the mean of")
         with self.clock.measure("step"), self._named():
-            ends = list(accumulate(map(math.prod, self._shapes)))
-            flat = self._received(mean, (ends[-1],))
-            parts = zip([0, *ends], ends, self._shapes, strict=False)
-            self.model.apply([flat[start:end].reshape(shape) for start, end, shape in parts])
+            self.model.apply(self._sent.split(self._received(mean, (self._sent.size,))))
         self.round += 1
 
     def _received(self, values: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
@@ -367,14 +367,14 @@ class Client(Party):
     def _flat_update(self) -> Floats:
         if not self.sends_loss:
             gradient = self.compute_gradient()  # which checks it
-            self._shapes = [gradient.shape]
+            self._sent = Structure((gradient.shape,))
             return self._noted(gradient.ravel())
         with self.clock.measure("gradient"):
             gradient, loss = self.model.gradient_and_loss()
             flat = np.append(gradient, loss)
         if not np.isfinite(flat).all():
             raise self._not_finite()
-        self._shapes = [gradient.shape, ()]
+        self._sent = Structure((gradient.shape, ()))
         return self._noted(flat)
 
     def _noted(self, update: Floats) -> Floats:

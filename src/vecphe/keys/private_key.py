@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import Words
-from vecphe.array import EncryptedArray
+from vecphe.array import EncryptedArray, EncryptedArrays
+from vecphe.array.data import ciphertexts_at_once
 from vecphe.errors import InsecureKeyWarning, KeyMismatchError
+from vecphe.keys.chunks import DecryptedChunks
 from vecphe.keys.public_key import PublicKey, phe_attribute
 from vecphe.numbers.key_numbers import (
     PrivateNumbers,
     check_private_numbers,
 )
+from vecphe.randomness.freshness import Freshness
 from vecphe.serialization import (
     KEY_FILE_BYTES,
+    ArrayStream,
     frame_from_json,
     frame_of_private_key,
     json_from_frame,
@@ -281,6 +287,8 @@ class PrivateKey:
         ParallelError
             If `n_jobs` could send the key to another machine, or a worker dies.
         """
+        if isinstance(array, EncryptedArrays):
+            raise TypeError("decrypt takes one EncryptedArray; for EncryptedArrays write decrypt_many(c)")
         if not isinstance(array, EncryptedArray):
             raise TypeError(
                 f"decrypt takes an EncryptedArray, not {type(array).__name__}; "
@@ -289,6 +297,67 @@ class PrivateKey:
         if array.fingerprint != self._public_key.fingerprint:
             raise KeyMismatchError("the array belongs to another key; decrypt it with the private key it was made for")
         return array.format.values(self._decrypt_words(array, array.format.bias, n_jobs), array.shape)
+
+    @keeps_locals
+    def decrypt_many(self, arrays: EncryptedArrays, n_jobs: int | None = None) -> Any:
+        """Decrypt what `PublicKey.encrypt_many` encrypted, and sums of it.
+
+        Parameters
+        ----------
+        arrays : EncryptedArrays
+        n_jobs : int, optional
+            As in `decrypt`.
+
+        Returns
+        -------
+        list of ndarray, or dict of str to ndarray
+            What was encrypted, in its order and shapes; each a part of one array. They are float64, or of integers if
+            all of them were.
+
+        Raises
+        ------
+        TypeError, KeyMismatchError, InvalidCiphertextError, CorruptedAggregateError, ParallelError
+            As in `decrypt`.
+        """
+        if not isinstance(arrays, EncryptedArrays):
+            raise TypeError(f"decrypt_many takes EncryptedArrays, not {type(arrays).__name__}; there is decrypt, too")
+        return arrays._structure.split(self.decrypt(arrays.array, n_jobs))
+
+    @keeps_locals
+    def decrypt_chunks(self, chunks: Iterable[bytes] | BinaryIO, *, n_jobs: int | None = None) -> DecryptedChunks:
+        """Decrypt an array of the binary form part by part, with the memory of a part.
+
+        Parameters
+        ----------
+        chunks : iterable of bytes, or binary file
+            As in `EncryptedArray.from_chunks`.
+        n_jobs : int, optional
+            As in `decrypt`.
+
+        Returns
+        -------
+        DecryptedChunks
+            An iterator over the values, which can also write all of them to a .npy file.
+
+        Raises
+        ------
+        TypeError, SerializationError, KeyMismatchError, PlaintextOverflowError
+            As `EncryptedArray.from_chunks`.
+        InvalidCiphertextError, CorruptedAggregateError, ParallelError
+            As in `decrypt`, when a part is asked for.
+        """
+        stream = ArrayStream(self._public_key._numbers, chunks)
+        return DecryptedChunks(stream.shape, stream.format, self._decrypted_parts(stream, n_jobs))
+
+    def _decrypted_parts(self, stream: ArrayStream, n_jobs: int | None) -> Iterator[npt.NDArray[Any]]:
+        ring, format, left = self._public_key._context.ring, stream.format, math.prod(stream.shape)
+        count = ciphertexts_at_once(ring)
+        for part in stream.ciphertexts(count):
+            size = min(left, count * (format.layout.slots if format.layout else 1))
+            left -= size
+            residues = ring.checked(ring.load_bytes(part))
+            array = EncryptedArray(self._public_key, residues, (size,), format, Freshness.none())
+            yield self.decrypt(array, n_jobs)
 
     def _decrypt_words(self, array: EncryptedArray, offset: int, n_jobs: int | None) -> Words:
         context, residues = self._public_key._context, array._under(self._public_key).residues

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import Engine, active_engine, engine_or_default
-from vecphe.array import EncryptedArray
+from vecphe.array import EncryptedArray, EncryptedArrays
 from vecphe.array.data import ArrayKey
-from vecphe.array.functions import check_room
+from vecphe.array.functions import check_room, checked_count
 from vecphe.errors import (
     BatchTooLargeError,
     InvalidCiphertextError,
     LayoutMismatchError,
 )
+from vecphe.keys.chunks import EncryptedChunks, aligned_values, rows_at_once
 from vecphe.numbers.context import KeyContext
 from vecphe.numbers.key_numbers import (
     PublicNumbers,
     check_public_number,
 )
 from vecphe.plaintext.encoding import FixedPoint, as_plain_array
-from vecphe.plaintext.format import Format, checked_encoding, format_for, is_sprawling
+from vecphe.plaintext.format import Format, Packing, checked_encoding, format_for, is_sprawling, slots_for
+from vecphe.plaintext.structure import Structure, in_a_row
 from vecphe.randomness.freshness import Freshness
 from vecphe.randomness.randomizers import RandomizerScheme, RandomizerSource
 from vecphe.randomness.ready import BackgroundFilling, ReadyRandomizers
@@ -34,6 +37,7 @@ from vecphe.serialization import (
     frame_from_json,
     frame_of_public_key,
     json_from_frame,
+    pieces_of_array,
     public_number_from_frame,
     read_frame,
     save_frame,
@@ -43,6 +47,8 @@ from vecphe.system.files import PathLike
 from vecphe.system.memory import check_memory
 
 __all__ = ["PublicKey", "phe_attribute"]
+
+_CIPHERTEXTS_AT_ONCE = 1 << 13  # of an array that is encrypted part by part: 4 MB of 2048 bits
 
 
 class PublicKey(ArrayKey):
@@ -286,7 +292,7 @@ class PublicKey(ArrayKey):
         BatchTooLargeError
             If they would not fit into memory, by an estimate.
         """
-        count = _checked_count("count", count, 0)
+        count = checked_count("count", count, 0)
         check_room(self._context.ring, count)
         self._make_ready(count, self._ready, n_jobs)
 
@@ -312,7 +318,7 @@ class PublicKey(ArrayKey):
         BatchTooLargeError
             If so many would not fit into memory, by an estimate.
         """
-        target = _checked_count("target", target, 1)
+        target = checked_count("target", target, 1)
         check_room(self._context.ring, target)
         self._source.prepare(target)
         filling = BackgroundFilling(self._ready, self._source.draw, target, self._context.engine.tuning.full_batch)
@@ -325,7 +331,7 @@ class PublicKey(ArrayKey):
         self,
         x: npt.ArrayLike,
         *,
-        packed: bool = False,
+        packed: Packing = False,
         encoding: FixedPoint | None = None,
         n_jobs: int | None = None,
     ) -> EncryptedArray:
@@ -335,8 +341,9 @@ class PublicKey(ArrayKey):
         ----------
         x : array_like of real numbers
             Any shape; floats up to 64 bits, integers and booleans.
-        packed : bool
-            Several values a ciphertext: fewer, but no products, sums or indexing inside.
+        packed : bool or "rows"
+            Several values a ciphertext: fewer, but no products, sums or indexing inside. With "rows" each row, all
+            values of one index of the first axis, has a ciphertext of its own, and `vecphe.group_sum` sums rows.
         encoding : FixedPoint, optional
             Default: exact for floats from 2^-60 to 2^64 and for all integers unpacked, 40 fraction bits and
             magnitudes up to 2^15 (for integers: up to 2^55) packed.
@@ -356,27 +363,130 @@ class PublicKey(ArrayKey):
             For NaN and infinity.
         PlaintextOverflowError
             For magnitudes beyond ``encoding.max_abs``, and encodings that do not fit the key.
+        LayoutMismatchError
+            If not one slot, or not a whole row where these are packed, fits a ciphertext.
         BatchTooLargeError
             If the ciphertexts would not fit into memory, by an estimate made before the work.
         """
         return self._encrypt(x, packed, encoding, n_jobs, self._ready)
 
+    def encrypt_many(
+        self,
+        arrays: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike],
+        *,
+        encoding: FixedPoint | None = None,
+        n_jobs: int | None = None,
+    ) -> EncryptedArrays:
+        """Encrypt several arrays as one packed run: a model's layers, such as a ``state_dict``.
+
+        Parameters
+        ----------
+        arrays : list, tuple or dict of array_like
+            Of any shapes: arrays, or whatever numpy.asarray makes one of, as tensors of torch. The keys of a dict are
+            text, and public.
+        encoding : FixedPoint, optional
+            For all numbers; by default as in `encrypt`. If one of the arrays has fractions, all decrypt to floats.
+        n_jobs : int, optional
+            As in `encrypt`.
+
+        Returns
+        -------
+        EncryptedArrays
+            Which `PrivateKey.decrypt_many` decrypts.
+
+        Raises
+        ------
+        TypeError, InvalidPlaintextError, PlaintextOverflowError, LayoutMismatchError, BatchTooLargeError
+            As in `encrypt`; where an array is at fault the message names it.
+        ValueError
+            If there are no arrays.
+
+        Examples
+        --------
+        >>> import vecphe
+        >>> public_key, private_key = vecphe.generate_keypair(2048)
+        >>> private_key.decrypt_many(public_key.encrypt_many([[[1.5, 2.0]], 3.0]))
+        [array([[1.5, 2. ]]), array(3.)]
+        """
+        structure, taken = Structure.taken_apart(arrays)
+        row = in_a_row(taken)
+        checked = checked_encoding(encoding, packed=True, integer=row.dtype.kind != "f")
+        for name, array in taken.items():
+            checked._check_range(array, name)
+        taken.clear()
+        return EncryptedArrays(self._encrypt(row, True, checked, n_jobs, self._ready), structure)
+
+    def encrypt_chunks(
+        self,
+        array: npt.ArrayLike,
+        *,
+        chunk: int | None = None,
+        packed: Packing = False,
+        encoding: FixedPoint | None = None,
+        n_jobs: int | None = None,
+    ) -> EncryptedChunks:
+        """Encrypt an array part by part, with the memory of a part.
+
+        Parameters
+        ----------
+        array : array_like of real numbers
+            As in `encrypt`; ``numpy.load(path, mmap_mode="r")`` reads a .npy file part by part, too. What is changed
+            in it meanwhile may or may not be encrypted.
+        chunk : int, optional
+            Rows in a part, along the first axis; by default as many as make about 8192 ciphertexts.
+        packed, encoding, n_jobs
+            As in `encrypt`.
+
+        Returns
+        -------
+        EncryptedChunks
+            An iterator over the encrypted parts, which can also write the whole to a file or socket.
+
+        Raises
+        ------
+        TypeError, ValueError, LayoutMismatchError, PlaintextOverflowError
+            As in `encrypt`; for what is wrong with values when their part is asked for.
+        """
+        values = array if isinstance(array, np.ndarray) and array.dtype.kind in "biuf" else as_plain_array(array)
+        kind = as_plain_array(values[:0] if values.ndim else values).dtype.kind
+        format = self._format_of(values.shape, kind != "f", packed, encoding)
+        slots = format.layout.slots if format.layout else 1
+        if chunk is None:
+            rows = rows_at_once(values.shape, _CIPHERTEXTS_AT_ONCE * slots)
+            aligned = _CIPHERTEXTS_AT_ONCE * slots
+        else:
+            rows = checked_count("chunk", chunk, 1)
+            aligned = aligned_values(rows * math.prod(values.shape[1:]), slots)
+
+        def encrypted(part: npt.NDArray[Any], name: str) -> EncryptedArray:
+            return self._encrypt(part, packed, format.encoding, n_jobs, self._ready, name)
+
+        def ciphertexts(part: npt.NDArray[Any], name: str) -> bytes:
+            words, offset = format.plaintexts(format.encoding.encode(as_plain_array(part, name), name))
+            return self._context.ring.store_bytes(self._source.encrypt(words, offset, n_jobs, self._ready))
+
+        framed = partial(pieces_of_array, self._numbers, values.shape, format)
+        return EncryptedChunks(values, rows, aligned, encrypted, ciphertexts, framed)
+
+    def _format_of(self, shape: tuple[int, ...], integer: bool, packed: Packing, encoding: FixedPoint | None) -> Format:
+        encoding = checked_encoding(encoding, packed=bool(packed), integer=integer)
+        return format_for(self.n, encoding, packed, integer, 1, slots_for(packed, shape))
+
     def _encrypt(
         self,
         x: npt.ArrayLike,
-        packed: bool,
+        packed: Packing,
         encoding: FixedPoint | None,
         n_jobs: int | None,
         ready: ReadyRandomizers,
+        name: str = "x",
     ) -> EncryptedArray:
         """Encrypt under randomizers that are ready as far as they go."""
         try:
-            values = as_plain_array(x)
-            integer = values.dtype.kind != "f"
-            encoding = checked_encoding(encoding, packed=packed, integer=integer)
-            format = format_for(self.n, encoding, packed, integer, 1)
-            self._check_memory(values.size, format)
-            words, offset = format.plaintexts(encoding.encode(values))
+            values = as_plain_array(x, name)
+            format = self._format_of(values.shape, values.dtype.kind != "f", packed, encoding)
+            self._check_memory(values.size, format, packed)
+            words, offset = format.plaintexts(format.encoding.encode(values, name))
             shape = values.shape
             del values  # words take over
             residues = self._source.encrypt(words, offset, n_jobs, ready)
@@ -386,13 +496,13 @@ class PublicKey(ArrayKey):
             raise BatchTooLargeError(f"there is no memory to encrypt so much at once; {_in_parts(packed)}") from None
         return EncryptedArray(self, residues, shape, format, Freshness.new())
 
-    def _check_memory(self, count: int, format: Format) -> None:
+    def _check_memory(self, count: int, format: Format, packed: Packing) -> None:
         """Refuse at once what would fail, or have the process killed, after minutes."""
         ciphertexts = format.n_ciphertexts(count) * self._context.ring.ciphertext_bytes
         words = count * (format.encoding.unit.bit_length() // 64 + 1) * 8
         # Resident ciphertexts take up to a quarter more than canonical ones, and twice that while they are joined.
         needed = ciphertexts * 5 // 2 + words * (2 if format.layout else 1)
-        check_memory(needed, f"encrypting {count} values", _in_parts(format.layout is not None))
+        check_memory(needed, f"encrypting {count} values", _in_parts(packed))
 
     def from_ciphertexts(
         self,
@@ -400,7 +510,7 @@ class PublicKey(ArrayKey):
         *,
         shape: tuple[int, ...] | None = None,
         encoding: FixedPoint | None = None,
-        packed: bool = False,
+        packed: Packing = False,
         integer: bool = False,
         terms: int = 1,
     ) -> EncryptedArray:
@@ -414,7 +524,8 @@ class PublicKey(ArrayKey):
             Shape of the plaintexts; default one value a ciphertext in one dimension.
         encoding : FixedPoint, optional
             How the values were encoded; the defaults are those of `encrypt`.
-        packed, integer : bool
+        packed : bool or "rows"
+        integer : bool
             As they were when encrypted.
         terms : int
             How many encoded values each slot sums at most.
@@ -440,12 +551,13 @@ class PublicKey(ArrayKey):
             raise InvalidCiphertextError
         if isinstance(terms, bool) or not isinstance(terms, int) or terms < 1:
             raise ValueError(f"terms must be a positive int, not {terms!r}")
-        encoding = checked_encoding(encoding, packed=packed, integer=integer)
-        format = format_for(self.n, encoding, packed, integer, terms)
+        encoding = checked_encoding(encoding, packed=bool(packed), integer=integer)
         if shape is not None and not (
             isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
         ):
             raise LayoutMismatchError(f"shape must be a tuple of non-negative ints, not {shape!r}")
+        slots = slots_for(packed, (1,) if shape is None else shape)
+        format = format_for(self.n, encoding, packed, integer, terms, slots)
         if shape is None:
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
         if is_sprawling(shape):
@@ -459,19 +571,11 @@ class PublicKey(ArrayKey):
         return EncryptedArray(self, residues, tuple(shape), format, Freshness.none())
 
 
-def _checked_count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be {'positive' if least else 'at least 0'}, not {value}")
-    return int(value)
-
-
-def _in_parts(packed: bool) -> str:
+def _in_parts(packed: Packing) -> str:
     """What to do where a batch is too large."""
+    option = f", packed={packed!r}" if packed else ""
     return ("" if packed else "use packed=True, or ") + (
-        "encrypt and save it in parts: for i, part in enumerate(numpy.array_split(x, 100)): "
-        f"public_key.encrypt(part{', packed=True' if packed else ''}).save(f'{{i}}.enc')"
+        f"encrypt it part by part into a file: public_key.encrypt_chunks(x{option}).save('x.enc')"
     )
 
 

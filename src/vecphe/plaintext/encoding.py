@@ -26,6 +26,7 @@ __all__ = [
     "Floats",
     "as_plain_array",
     "decode",
+    "exact_floats",
     "exact_fraction_bits",
     "integer_type",
     "integers_at_scale",
@@ -174,7 +175,7 @@ def _from_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
                 raise InvalidPlaintextError(_ragged(name))
             raise TypeError(_foreign(number, tuple(int(i) for i in np.unravel_index(place, array.shape)), name))
     if not all(isinstance(number, _INTEGERS) for number in numbers):
-        floats = _exact_floats(numbers)
+        floats = exact_floats(numbers)
         if floats is None:
             raise TypeError(
                 f"{name} mixes fractions with integers beyond 2^53, which floats would round; "
@@ -192,7 +193,7 @@ def integer_type(least: float, greatest: int) -> type[np.generic]:
     return fits[0] if fits else np.object_
 
 
-def _exact_floats(numbers: list[Any]) -> list[float] | None:
+def exact_floats(numbers: list[Any]) -> list[float] | None:
     """The numbers as floats, or None where that would round an integer."""
     try:
         floats = [float(number) for number in numbers]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from vecphe.arithmetic import Words, integers_from_words
-from vecphe.errors import CorruptedAggregateError, PlaintextOverflowError
+from vecphe.errors import CorruptedAggregateError, LayoutMismatchError, PlaintextOverflowError
 from vecphe.plaintext.encoding import PACKED, UNPACKED, FixedPoint, decode
 from vecphe.plaintext.packing import SlotLayout
 
-__all__ = ["Format", "checked_encoding", "format_for", "is_sprawling"]
+__all__ = ["Format", "Packing", "checked_encoding", "format_for", "is_sprawling", "slots_for"]
+
+Packing: TypeAlias = bool | Literal["rows"]
 
 _GREATEST_EMPTY = 1 << 16
 
@@ -145,9 +147,28 @@ def checked_encoding(encoding: FixedPoint | None, *, packed: bool, integer: bool
     return encoding
 
 
+def slots_for(packed: Packing, shape: tuple[int, ...]) -> int | None:
+    """How many slots a plaintext has to have for rows of their own; None where it has as many as fit, or is unpacked.
+
+    Raises
+    ------
+    ValueError
+        If `packed` is another text than "rows", or there are no rows.
+    """
+    if not isinstance(packed, str):
+        return None
+    if packed != "rows":
+        raise ValueError(f"packed must be True, False or 'rows', not {packed!r}")
+    if not shape:
+        raise ValueError("packed='rows' takes an array of rows, not a single number; write packed=True")
+    return max(math.prod(shape[1:]), 1)
+
+
 @lru_cache(maxsize=64)
-def format_for(n: int, encoding: FixedPoint, packed: bool, integer: bool, terms: int) -> Format:
-    """Format of `terms` encoded values a slot; the same object for the same arguments."""
+def format_for(
+    n: int, encoding: FixedPoint, packed: Packing, integer: bool, terms: int, slots: int | None = None
+) -> Format:
+    """Format of `terms` encoded values a slot, in `slots` or as many as fit; the same object for the same arguments."""
     bound = terms * encoding.unit
     if not packed and bound > n // 3 - 1:
         raise PlaintextOverflowError(
@@ -155,6 +176,13 @@ def format_for(n: int, encoding: FixedPoint, packed: bool, integer: bool, terms:
             "pass an encoding with less of either, or use a longer key"
         )
     layout = SlotLayout.for_key(encoding, n.bit_length()) if packed else None
+    if layout and slots:
+        if slots > layout.slots:
+            raise LayoutMismatchError(
+                f"a row of {slots} values does not fit the {layout.slots} slots of a ciphertext; cut it into shorter "
+                "ones, or use an encoding with fewer fraction_bits, a smaller max_abs or a smaller max_terms"
+            )
+        layout = replace(layout, slots=slots)
     if layout and terms > encoding.max_terms:
         raise PlaintextOverflowError(f"{terms} terms are more than max_terms = {encoding.max_terms} of the encoding")
     return Format(encoding, encoding.fraction_bits, bound, layout, integer, terms)

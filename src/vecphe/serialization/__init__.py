@@ -7,8 +7,9 @@ must hold is checked in one place.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from vecphe.errors import SerializationError
 from vecphe.numbers.key_numbers import PrivateNumbers, PublicNumbers
@@ -20,6 +21,7 @@ from vecphe.serialization.frames import (
     array_body,
     array_from_body,
     build_frame,
+    frame_pieces,
     integer_from_body,
     open_frame,
     primes_body,
@@ -29,20 +31,22 @@ from vecphe.serialization.frames import (
     sealed_from_body,
 )
 from vecphe.serialization.passphrase import seal, unseal
+from vecphe.serialization.stream import ArrayStream
 from vecphe.serialization.text import frame_from_json, json_from_frame
 from vecphe.system.files import PathLike, check_writable, read_file, replace_file
 
 __all__ = [
     "KEY_FILE_BYTES",
+    "ArrayStream",
     "array_from_frame",
     "check_storable",
     "columns_of_frame",
     "frame_from_json",
-    "frame_of_array",
     "frame_of_private_key",
     "frame_of_public_key",
     "frame_with_columns",
     "json_from_frame",
+    "pieces_of_array",
     "primes_from_frame",
     "public_number_from_frame",
     "read_frame",
@@ -108,20 +112,22 @@ def _check_fingerprint(fingerprint: str, n: int) -> None:
 
 
 def check_storable(numbers: PublicNumbers, shape: tuple[int, ...], format: Format) -> None:
-    """Raise now what `frame_of_array` would raise for another reason than the ciphertexts."""
+    """Raise now what `pieces_of_array` would raise for another reason than the ciphertexts."""
     array_fields(numbers, shape, format)
 
 
-def frame_of_array(numbers: PublicNumbers, shape: tuple[int, ...], format: Format, ciphertexts: bytes) -> bytes:
-    """The binary form of an array.
+def pieces_of_array(
+    numbers: PublicNumbers, shape: tuple[int, ...], format: Format, ciphertexts: Iterable[bytes]
+) -> Iterator[bytes]:
+    """The binary form of an array in pieces, its ciphertexts as they come.
 
     Raises
     ------
     SerializationError, PlaintextOverflowError
-        If it has no room for the format.
+        Now, if it has no room for the format.
     """
-    fields = replace(array_fields(numbers, shape, format), ciphertexts=ciphertexts)
-    return build_frame(Kind.ARRAY, numbers.fingerprint, *array_body(fields))
+    header, _ = array_body(array_fields(numbers, shape, format))
+    return frame_pieces(Kind.ARRAY, numbers.fingerprint, chain([header], ciphertexts))
 
 
 def array_from_frame(numbers: PublicNumbers, data: bytes) -> tuple[tuple[int, ...], Format, bytes]:

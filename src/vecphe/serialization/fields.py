@@ -13,7 +13,7 @@ from vecphe.plaintext.encoding import FRACTION_STEP, GREATEST_DIVISOR, FixedPoin
 from vecphe.plaintext.format import Format, is_sprawling
 from vecphe.plaintext.packing import SlotLayout
 
-__all__ = ["ArrayFields", "Number", "array_fields", "array_format", "check_columns"]
+__all__ = ["ArrayFields", "Number", "array_fields", "array_format", "check_columns", "header_format"]
 
 BOUND_BITS = 128  # room for any product of a 64-bit count and a float64 or 64-bit integer
 MAX_DIMENSIONS = 32  # as in numpy 1
@@ -125,6 +125,14 @@ def array_format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     PlaintextOverflowError
         If the bound or the number of terms is more than the plaintexts can hold.
     """
+    format, wanted = header_format(fields, numbers)
+    if len(fields.ciphertexts) != wanted:
+        raise SerializationError(f"{len(fields.ciphertexts)} bytes of ciphertexts where the shape needs {wanted}")
+    return format
+
+
+def header_format(fields: ArrayFields, numbers: PublicNumbers) -> tuple[Format, int]:
+    """As `array_format`, before the ciphertexts have come; and how many bytes of them have to."""
     if fields.fingerprint != numbers.fingerprint:
         raise KeyMismatchError(
             f"the array belongs to another key: {fields.fingerprint[:8]}, not {numbers.fingerprint[:8]}"
@@ -134,10 +142,7 @@ def array_format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     format = _format(fields, numbers)
     if fields.columns:
         check_columns(fields.columns, fields.shape)
-    wanted = format.n_ciphertexts(math.prod(fields.shape)) * ciphertext_bytes(fields.key_length)
-    if len(fields.ciphertexts) != wanted:
-        raise SerializationError(f"{len(fields.ciphertexts)} bytes of ciphertexts where the shape needs {wanted}")
-    return format
+    return format, format.n_ciphertexts(math.prod(fields.shape)) * ciphertext_bytes(fields.key_length)
 
 
 def _format(fields: ArrayFields, numbers: PublicNumbers) -> Format:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -14,14 +15,20 @@ from vecphe.serialization.fields import MAX_DIMENSIONS, ArrayFields, Number
 
 __all__ = [
     "CHECKSUM_BYTES",
+    "HEAD_BYTES",
     "MAGIC",
+    "Checksum",
     "Frame",
     "Kind",
     "SealedFields",
+    "TruncatedError",
     "array_body",
     "array_from_body",
+    "array_header",
     "build_frame",
+    "checked_head",
     "frame_head",
+    "frame_pieces",
     "integer_from_body",
     "open_frame",
     "primes_body",
@@ -37,6 +44,7 @@ VERSION = 1
 CHECKSUM_BYTES = 16
 
 _HEAD = struct.Struct("<8sBB16s")
+HEAD_BYTES = _HEAD.size
 _LENGTH = struct.Struct("<I")
 _NUMBER = struct.Struct("<Bh")
 _ARRAY = struct.Struct("<IBBHQIQII")
@@ -92,17 +100,41 @@ def frame_head(kind: Kind, fingerprint: str) -> bytes:
 
 def build_frame(kind: Kind, fingerprint: str, *body: bytes) -> bytes:
     """Head, body and checksum."""
-    parts = (frame_head(kind, fingerprint), *body)
-    return b"".join((*parts, _checksum(*parts)))
+    return b"".join(frame_pieces(kind, fingerprint, body))
 
 
-def _checksum(*parts: bytes | memoryview) -> bytes:
-    digest = hashlib.sha256()
-    for part in parts:
-        view = memoryview(part)
+def frame_pieces(kind: Kind, fingerprint: str, body: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in pieces, those of the body as they come."""
+    checksum = Checksum()
+    yield checksum.passed(frame_head(kind, fingerprint))
+    for piece in body:
+        yield checksum.passed(piece)
+    yield checksum.value
+
+
+class Checksum:
+    """The checksum of what has passed."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def passed(self, piece: bytes) -> bytes:
+        """The piece itself."""
+        view = memoryview(piece)
         for start in range(0, len(view), _MOST_AT_ONCE):
-            digest.update(view[start : start + _MOST_AT_ONCE])
-    return digest.digest()[:CHECKSUM_BYTES]
+            self._digest.update(view[start : start + _MOST_AT_ONCE])
+        return piece
+
+    @property
+    def value(self) -> bytes:
+        """What a frame ends with."""
+        return self._digest.digest()[:CHECKSUM_BYTES]
+
+
+def _checksum(view: memoryview) -> bytes:
+    checksum = Checksum()
+    checksum.passed(view)  # type: ignore[arg-type]
+    return checksum.value
 
 
 def open_frame(data: bytes, *wanted: Kind) -> Frame:
@@ -115,9 +147,17 @@ def open_frame(data: bytes, *wanted: Kind) -> Frame:
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"data must be bytes, not {type(data).__name__}")
     view = memoryview(data if isinstance(data, bytes) else bytes(data))
+    kind, fingerprint = checked_head(view, *wanted)
+    if _checksum(view[:-CHECKSUM_BYTES]) != view[-CHECKSUM_BYTES:]:
+        raise SerializationError("the checksum is wrong: truncated or damaged")
+    return Frame(kind, fingerprint, view[HEAD_BYTES:-CHECKSUM_BYTES])
+
+
+def checked_head(view: memoryview, *wanted: Kind) -> tuple[Kind, str]:
+    """Kind and fingerprint of the frame that begins so; as `open_frame`."""
     if bytes(view[: len(MAGIC)]) != MAGIC:
         raise SerializationError("not in vecphe's binary form: the magic bytes are missing")
-    if len(view) < _HEAD.size + CHECKSUM_BYTES:
+    if len(view) < HEAD_BYTES + CHECKSUM_BYTES:
         raise SerializationError("truncated: not even a whole head")
     _, version, kind, fingerprint = _HEAD.unpack_from(view)
     if version != VERSION:
@@ -125,9 +165,7 @@ def open_frame(data: bytes, *wanted: Kind) -> Frame:
     if kind not in list(Kind):
         raise SerializationError(f"kind {kind} is unknown")
     check_kind(Kind(kind), *wanted)
-    if _checksum(view[:-CHECKSUM_BYTES]) != view[-CHECKSUM_BYTES:]:
-        raise SerializationError("the checksum is wrong: truncated or damaged")
-    return Frame(Kind(kind), fingerprint.hex(), view[_HEAD.size : -CHECKSUM_BYTES])
+    return Kind(kind), fingerprint.hex()
 
 
 def check_kind(kind: Kind, *wanted: Kind) -> None:
@@ -135,6 +173,10 @@ def check_kind(kind: Kind, *wanted: Kind) -> None:
     if kind not in wanted:
         found, loader = _NAMES[kind]
         raise SerializationError(f"{found} where {_NAMES[wanted[0]][0]} belongs; load it with {loader}")
+
+
+class TruncatedError(SerializationError):
+    """A field takes more bytes than there are, yet."""
 
 
 class _Reader:
@@ -146,7 +188,7 @@ class _Reader:
     def take(self, length: int, name: str) -> bytes:
         if length > len(self._rest):
             # Without the length: where a private key is damaged, it may be digits of a prime.
-            raise SerializationError(f"truncated: {name} takes more bytes than are left")
+            raise TruncatedError(f"truncated: {name} takes more bytes than are left")
         taken, self._rest = self._rest[:length], self._rest[length:]
         return bytes(taken)
 
@@ -172,6 +214,11 @@ class _Reader:
             return tuple(self.take(length, name).decode().split("\n"))
         except UnicodeDecodeError:
             raise SerializationError(f"{name} are not UTF-8") from None
+
+    @property
+    def left(self) -> memoryview:
+        """What is not taken yet."""
+        return self._rest
 
     def rest(self) -> bytes:
         return self.take(len(self._rest), "the rest")
@@ -280,6 +327,12 @@ def array_body(fields: ArrayFields) -> tuple[bytes, bytes]:
 
 def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
     """The fields of an array, taken apart; what they mean is checked by `array_format`."""
+    fields, rest = array_header(fingerprint, body)
+    return replace(fields, ciphertexts=bytes(rest))
+
+
+def array_header(fingerprint: str, body: memoryview) -> tuple[ArrayFields, memoryview]:
+    """The fields of an array that come before its ciphertexts, and what follows them."""
     reader = _Reader(body)
     key_length, flags, dimensions, fraction_bits, max_terms, scale, terms, width, slots = reader.unpack(
         _ARRAY, "the header"
@@ -288,7 +341,7 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
         raise SerializationError(f"flags {flags:#04x} are unknown")
     if dimensions > MAX_DIMENSIONS:
         raise SerializationError(f"an array has at most {MAX_DIMENSIONS} dimensions, not {dimensions}")
-    return ArrayFields(
+    fields = ArrayFields(
         fingerprint=fingerprint,
         key_length=key_length,
         integer=bool(flags & _INTEGER),
@@ -304,8 +357,9 @@ def array_from_body(fingerprint: str, body: memoryview) -> ArrayFields:
         slots=slots,
         divisor=_divisor(reader) if flags & _DIVIDED else 1,
         columns=reader.names("the names of columns") if flags & _NAMED else (),
-        ciphertexts=reader.rest(),
+        ciphertexts=b"",
     )
+    return fields, reader.left
 
 
 def _divisor(reader: _Reader) -> int:

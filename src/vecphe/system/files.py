@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TypeAlias
 
@@ -63,14 +63,17 @@ def check_directory(directory: PathLike) -> None:
     os.unlink(probe)
 
 
-def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: bool = False, mode: int = 0o666) -> None:
+def replace_file(
+    path: PathLike, data: bytes | Iterable[bytes], *, force: bool = False, private: bool = False, mode: int = 0o666
+) -> None:
     """Write a file, whole or not at all: whatever fails, what was at `path` is still there.
 
     Parameters
     ----------
     path : str or path
         A symbolic link is followed: the file it points to is replaced. A device or pipe is written to as it is.
-    data : bytes
+    data : bytes, or iterable of bytes
+        Pieces are asked for as they are written; whatever making one raises ends it all.
     force : bool
         Replace a file that exists.
     private : bool
@@ -84,11 +87,12 @@ def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: b
         As `check_writable`, and whatever writing meets, naming `path`; no temporary file is left.
     """
     check_writable(path, force=force)
+    pieces = [data] if isinstance(data, bytes) else data
     if os.path.exists(path) and not os.path.isfile(path):
         if private:
             raise OSError(errno.EINVAL, "not a regular file; a private key is only written to one", str(path))
         with _naming(path), open(path, "wb", buffering=0) as device:
-            _write_all(device.fileno(), data)
+            _write_all(device.fileno(), pieces)
         return
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
@@ -96,7 +100,7 @@ def replace_file(path: PathLike, data: bytes, *, force: bool = False, private: b
     try:
         with _naming(path):
             kept = None if private else _mode_of(target)
-            _write_new(temporary, data, 0o600 if private or kept is not None else mode, kept)
+            _write_new(temporary, pieces, 0o600 if private or kept is not None else mode, kept)
             _move(temporary, target, force)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -123,10 +127,10 @@ def _mode_of(path: str) -> int | None:
         return None
 
 
-def _write_new(path: str, data: bytes, mode: int, final_mode: int | None) -> None:
+def _write_new(path: str, pieces: Iterable[bytes], mode: int, final_mode: int | None) -> None:
     descriptor = os.open(path, _NEW, mode)
     try:
-        _write_all(descriptor, data)
+        _write_all(descriptor, pieces)
         if final_mode is not None and hasattr(os, "fchmod"):
             with suppress(PermissionError):  # a file system without modes
                 os.fchmod(descriptor, final_mode)
@@ -138,10 +142,11 @@ def _write_new(path: str, data: bytes, mode: int, final_mode: int | None) -> Non
     os.close(descriptor)  # some file systems report a full disk only here
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _write_all(descriptor: int, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 def _move(temporary: str, target: str, force: bool) -> None:

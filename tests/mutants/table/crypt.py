@@ -52,8 +52,8 @@ MUTANTS = [
     Mutant(
         (58,),
         FILES,
-        "            _write_all(device.fileno(), data)\n",
-        "            with suppress(OSError):\n                _write_all(device.fileno(), data)\n",
+        "            _write_all(device.fileno(), pieces)\n",
+        "            with suppress(OSError):\n                _write_all(device.fileno(), pieces)\n",
         ("system/test_files.py::test_h58_a_full_device", f"{TESTS}test_h58_a_full_disk_is_one_line"),
     ),
     Mutant(
@@ -121,7 +121,7 @@ MUTANTS = [
         "        replace_file(path, data, mode=mode)\n",
         (OUTPUTS,),
     ),
-    Mutant((65,), CRYPT, "encoding=form, n_jobs=jobs)", "encoding=form)", (f"{TESTS}test_h65_jobs",)),
+    Mutant((65,), CRYPT, '"encoding": form, "n_jobs": jobs}', '"encoding": form}', (f"{TESTS}test_h65_jobs",)),
     Mutant(
         (67,),
         STREAMS,

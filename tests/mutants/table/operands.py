@@ -79,7 +79,7 @@ MUTANTS = [
         "for row in range(0, max(len(words), 1), step * 64)",
         (BLOCKS,),
     ),
-    Mutant((61,), KEY, "            self._check_memory(values.size, format)\n", "", (LIMIT, SYSTEM)),
+    Mutant((61,), KEY, "            self._check_memory(values.size, format, packed)\n", "", (LIMIT, SYSTEM)),
     Mutant((61,), KEY, "needed = ciphertexts * 5 // 2 + words", "needed = words", (LIMIT,)),
     Mutant((61,), KEY, "        except MemoryError:\n", "        except BufferError:\n", (ON_THE_WAY,)),
     Mutant((61,), MEMORY, "    except (MemoryError, ValueError):", "    except ValueError:", (FITS,)),

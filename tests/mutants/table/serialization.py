@@ -220,8 +220,8 @@ MUTANTS = [
     Mutant(
         (78,),
         "serialization/frames.py",
-        "range(0, len(view), _MOST_AT_ONCE):\n            digest.update(view[start : start + _MOST_AT_ONCE])",
-        "range(1):\n            digest.update(view)",
+        "range(0, len(view), _MOST_AT_ONCE):\n            self._digest.update(view[start : start + _MOST_AT_ONCE])",
+        "range(1):\n            self._digest.update(view)",
         ("serialization/test_serialization.py::test_h78_signals_are_answered_while_a_checksum_is_computed",),
     ),
 ]

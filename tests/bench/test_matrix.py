@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from vecphe.bench import matrix as matrix_module
-from vecphe.bench.matrix import Matrix, parse_backends, parse_counts
+from vecphe.bench.matrix import Matrix, parse_counts, parse_names
 from vecphe.bench.records import Case
 from vecphe.errors import InvalidKeyError
 
 
 def test_lists_are_sorted_and_each_entry_counts_once() -> None:
     assert parse_counts("--values", "1000, 11,1000") == (11, 1000)
-    assert parse_backends("--backends", "packed,naive,packed") == ("naive", "packed")
+    assert parse_names("--backends", "packed,naive,packed") == ("naive", "packed")
 
 
 @pytest.mark.parametrize("text", ["", "3,", "3,,5", "0", "-3", "1.5", "1e3", "abc", "0x10", "٣", "9" * 30, "3;5"])
@@ -24,7 +24,7 @@ def test_h65_what_is_no_positive_integer_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "fast", "naive;packed", "all", "Packed"])
 def test_h65_unknown_backends_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"--backends: .* is none of naive, vectorized, packed"):
-        parse_backends("--backends", text)
+        parse_names("--backends", text)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_h65_the_largest_of_each_is_taken() -> None:
     with pytest.raises(ValueError, match=rf", not '{'x' * 40}'$"):
         parse_counts("--values", "x" * 41)
     with pytest.raises(ValueError, match=rf"--backends: '{'x' * 40}' is none of"):
-        parse_backends("--backends", "x" * 41)
+        parse_names("--backends", "x" * 41)
 
 
 @pytest.mark.parametrize(("option", "least", "most"), [("clients", 3, 10_000), ("values", 1, 10**9)])

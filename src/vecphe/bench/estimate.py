@@ -32,7 +32,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.array import EncryptedArray
 from vecphe.bench.matrix import check_range
-from vecphe.bench.sides import Side
+from vecphe.bench.sides import PeerSide, Side
 from vecphe.bench.workloads import gradients, short_keys
 from vecphe.bench.workloads import values as example_values
 from vecphe.errors import VecpheError
@@ -189,11 +189,11 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     return replace(_costs(plan, *keys, count), key_seconds=key_seconds, table_seconds=table_seconds)
 
 
-def side_costs(side: Side) -> Costs:
+def side_costs(side: Side | PeerSide) -> Costs:
     """Costs of a backend with the keys and tables that it has, from two small rounds: good to about a factor of two."""
     clients = 3  # the fewest that the protocol takes
-    counts = (2, 2) if side.name == "naive" else (1, 96)  # a loop costs nothing a call
-    if side.name != "naive":
+    counts = (1, 96) if isinstance(side, Side) and side.name != "naive" else (2, 2)  # a loop costs nothing a call
+    if counts[0] == 1:
         side.run(gradients(clients, counts[1]))  # what is done once is done
     first, second = (side.run(gradients(clients, count)) for count in counts)
     low, high = first.total.n_ciphertexts, second.total.n_ciphertexts

@@ -66,7 +66,10 @@ _MEASURES = {
     ),
     "time": _Measure("Time of a round", "seconds a round", lambda r: r.figure("round"), _MEDIANS, "round"),
     "bytes": _Measure(
-        "Bytes on the wire", "bytes a value and hop", lambda r: _exact(r.bytes_per_value), "Exact; log scale."
+        "Bytes on the wire",
+        "bytes a value and hop",
+        lambda r: _exact(r.bytes_per_value),
+        "Exact, for canonical ciphertexts.",
     ),
     "setup": _Measure(
         "Set-up", "seconds once a key", lambda r: _exact(r.setup), "Key pair and tables, made once; log scale."
@@ -259,7 +262,10 @@ def _lines(results: Results, measure: str, field: str) -> Plot | None:
         if panel:
             axis.set_title(f"{number} {_AXES[panel].unit}", fontsize=10)
         axis.set_xlabel(f"{axis_of.called} ({axis_of.unit})" if axis_of.unit not in axis_of.called else axis_of.called)
-        axis.set_yscale("log")
+        if measure == "bytes":
+            axis.set_ylim(bottom=0)
+        else:
+            axis.set_yscale("log")
         _set_ticks(axis, numbers)
     axes[0].set_ylabel(shown.label)
     if measure == "speedup":

@@ -90,7 +90,7 @@ class Record:
 
     @property
     def noisy(self) -> bool:
-        """Whether samples disagree: the interval of the round's time or of the speed-up spans more than a factor 1.5."""
+        """Whether samples disagree: the interval of the round's time or of the speed-up spans more than 1.5 times."""
         return any(figure is not None and figure.noisy for figure in map(self.figure, ("round", "speed_up")))
 
     @property

@@ -31,10 +31,12 @@ table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabu
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ccc; white-space: nowrap; }
 th { border-bottom: 2px solid #333; background: #fff; position: sticky; top: 0; z-index: 1; }
 td.text, th.text { text-align: left; }
+td small { display: block; color: #444; font-size: .95em; }
 tr.first td { border-top: 2px solid #888; }
 .warning { border-left: .4rem solid #b00; padding: .3rem 1rem; background: #fee; font-weight: 600; }
 figure { margin: 1.5rem 0; } figure img { width: 720px; max-width: 100%; height: auto; } figcaption { color: #444; }
 dt { font-weight: 600; float: left; clear: left; width: 8rem; } dd { margin-left: 8.5rem; }
+@media screen and (max-width: 45rem) { figure { overflow-x: auto; } figure img { max-width: none; width: 600px; } }
 @media print {
   @page { size: A4 landscape; margin: 12mm; }
   body { margin: 0; padding: 0; max-width: none; font-size: 10pt; }
@@ -62,11 +64,12 @@ $plots
 $rows
 </tbody></table></div>
 <p>A round: every client encrypts its vector, the sum passes through all of them, the key holder decrypts it;
-encrypting and adding are the sum over all clients. Times are medians, with 99 % intervals in brackets; (?) stands for
-that of fewer than 4 samples. The speed-up is the median ratio to a loop over phe that was measured in turn, in the same
-process. A tilde marks what was scaled up from fewer values or clients than the row says, or held against what was. A row is noisy if the upper end of the interval of
-its round or of its speed-up is more than 1.5 times the lower one. Bytes are those of canonical ciphertexts, a hop and
-value. Memory is the peak of a round beyond what the process had before it; below 4 MiB that is noise.</p>
+encrypting and adding are the sum over all clients. Times are medians, with 99 % intervals in brackets; (?) stands
+for that of fewer than 4 samples. The speed-up is the median ratio to a loop over phe that was measured in turn, in
+the same process. A tilde marks what was scaled up from fewer values or clients than the row says, or held against
+what was. A row is noisy if the upper end of the interval of its round or of its speed-up is more than 1.5 times the
+lower one. Bytes are those of canonical ciphertexts, a hop and value. Memory is the peak of a round beyond what the
+process had before it; below 4 MiB that is noise.</p>
 <h2>Where it was measured</h2>
 <dl>
 $environment
@@ -136,5 +139,11 @@ def _rows(records: Sequence[Record]) -> Iterator[str]:
 
 def _row(tag: str, texts: Sequence[str], attribute: str = "") -> str:
     classes = [' class="text"' if column == "backend" else "" for column in COLUMNS]
-    entries = [f"<{tag}{own}>{escape(text)}</{tag}>" for own, text in zip(classes, texts, strict=True)]
+    entries = [f"<{tag}{own}>{_two_lines(text)}</{tag}>" for own, text in zip(classes, texts, strict=True)]
     return f"<tr{attribute}>{''.join(entries)}</tr>"
+
+
+def _two_lines(text: str) -> str:
+    """The interval below its figure."""
+    figure, bracket, interval = escape(text).partition(" (")
+    return f"{figure} <small>({interval}</small>" if bracket and figure != "naive" else escape(text)

@@ -122,7 +122,8 @@ class Runner:
             progress(f"making keys of {case.key_length} bits and timing small rounds", 0.0)
             seconds += self._seconds(self._plan(case), self.matrix.repeats - self._taken(case))
         busy = (self._clock() - started) / max(process_time() - cpu, 1e-3)  # by how much others slow this process down
-        self._end -= self.matrix.afterwards * max(busy, 1.0)
+        left = max(self._end - self._clock(), 0.0)
+        self._end -= min(self.matrix.afterwards * max(busy, 1.0), left / 2)
         return min(seconds, max(self._end - self._clock(), 0.0))
 
     def _made_side(self, name: str, key_length: int, clients: int) -> tuple[Side | PeerSide, Costs] | None:

@@ -51,6 +51,11 @@ class Figure(NamedTuple):
         return cls(statistics.median(samples), *median_bounds(samples))
 
     @property
+    def ends(self) -> list[float] | None:
+        """Those of the interval; None of too few samples."""
+        return [self.low, self.high] if self.low else None
+
+    @property
     def noisy(self) -> bool:
         """Whether the interval's upper end is more than 1.5 times the lower one."""
         return self.high > _NOISY * self.low
@@ -147,7 +152,7 @@ class Record:
             "median": {phase: figures[phase].value for phase in PHASES},
             "speed_up": self.speed_up,
             "seconds_per_value": figures["seconds_per_value"].value,
-            "interval": {name: [figure.low, figure.high] for name, figure in figures.items()},
+            "interval": {name: figure.ends for name, figure in figures.items()},
         }
         return {**first, **content, **derived}
 
@@ -206,5 +211,6 @@ def _csv_row(record: Record) -> dict[str, Any]:
     row = {**record.as_dict(), **asdict(record.environment)}
     for name in FIGURES:
         if (figure := record.figure(name)) is not None:
-            row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+            low, high = figure.ends or ("", "")
+            row |= {name: figure.value, f"{name}_low": low, f"{name}_high": high}
     return row | {f"version_{name}": version for name, version in record.environment.versions.items()}

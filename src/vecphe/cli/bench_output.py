@@ -38,6 +38,7 @@ class BenchReporter(Terminal):
             *_warnings(results),
             f"cases: {len(matrix.cases)}; keys of {keys} bits; {clients} clients; {values} values; "
             f"backends {', '.join(map(label, matrix.rows))}",
+            *([f"going on with {counted(len(results.records), 'row')} that --save holds"] if results.records else []),
         )
 
     def print_estimate(self, matrix: Matrix, seconds: float) -> None:

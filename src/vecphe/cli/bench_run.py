@@ -38,9 +38,9 @@ class Outputs:
     force: bool = False  # replace what is there
 
     @property
-    def _tables(self) -> dict[Path, Callable[[Results], str]]:
+    def _tables(self) -> list[tuple[Path, Callable[[Results], str]]]:
         written = ((self.csv, lambda results: csv_text(results.records)), (self.latex, latex_table))
-        return {path: text for path, text in written if path is not None}
+        return [(path, text) for path, text in written if path is not None]
 
     @property
     def slices(self) -> list[tuple[str, str]]:
@@ -57,7 +57,7 @@ class Outputs:
             raise ValueError("--resume goes on with the file of --save: name it")
         if self.slices and self.report is None:
             raise ValueError("--plot draws into the report: give --report DIRECTORY too")
-        files = [*saved, *self._tables]
+        files = [*saved, *(path for path, _ in self._tables)]
         for path in files:
             check_writable(path, self.force or self.resume)
         self._check_distinct(files)
@@ -99,7 +99,7 @@ class Outputs:
 
     def write(self, results: Results) -> None:
         """Write every other file that was asked for, each whole or not at all."""
-        for path, text in self._tables.items():
+        for path, text in self._tables:
             replace_file(path, text(results).encode("utf-8"), force=self.force or self.resume)
         if self.report is not None:
             files = report_files(results, self.slices)

@@ -312,7 +312,7 @@ def test_compare_tells_of_every_case(main_here: Any, tmp_path: Path) -> None:
     assert rows[7][5:10] == ["20", "ms", "20", "ms", "1.000"]
     assert [" ".join(line[-3:]) for line in rows[4:8]] == ["no clear change"] * 4
     assert rows[8][:2] == ["2048", "3"]
-    assert rows[8][4:] == ["round", "4", "ms", "-", "-", "only", "in", "the", "old", "file"]
+    assert rows[8][4:] == ["round", "2.4", "ms", "-", "-", "only", "in", "the", "old", "file"]
     assert " ".join(rows[9][-5:]) == "only in the new file"
     assert "naive (phe), 2 workers" in done.stdout
     assert len(rows) == 10

@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from vecphe.bench.environment import counted
 from vecphe.bench.records import TIMED_PHASES, Case, Figure, Record, Results
-from vecphe.bench.tables import counted, duration, label, times
+from vecphe.bench.tables import duration, label, times
 
 __all__ = ["FORMS", "PLOT_NAMES", "Plot", "check_matplotlib", "draw_all", "parse_slice", "plot_style"]
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from vecphe.bench.environment import Environment
+from vecphe.bench.environment import Environment, counted
 from vecphe.bench.intervals import median_bounds
 from vecphe.bench.peers import PEERS
 
@@ -35,7 +35,7 @@ class Case:
     values: int  # length of each client's vector
 
     def __str__(self) -> str:
-        return f"{self.key_length} bits, {self.clients} clients, {self.values} values"
+        return f"{self.key_length} bits, {self.clients} clients, {counted(self.values, 'value')}"
 
 
 class Figure(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vecphe.bench.environment import counted
 from vecphe.bench.records import PHASES, Case, Figure, Record, Results
 
 __all__ = [
@@ -115,11 +116,6 @@ def _in_latex(text: str) -> str:
     for plain, written in _LATEX:
         text = text.replace(plain, written)
     return text
-
-
-def counted(count: int, noun: str) -> str:
-    """Such as "1 core" and "2 cores"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _unit(seconds: float) -> tuple[float, str]:

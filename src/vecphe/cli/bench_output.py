@@ -11,11 +11,11 @@ from rich.progress import TextColumn
 from rich.table import Table
 
 from vecphe.bench.compare import Change
-from vecphe.bench.environment import machine_line
+from vecphe.bench.environment import counted, machine_line
 from vecphe.bench.matrix import Matrix
 from vecphe.bench.records import Case, Record, Results
 from vecphe.bench.runner import Progress
-from vecphe.bench.tables import COLUMNS, cells, counted, duration, label, sentence
+from vecphe.bench.tables import COLUMNS, cells, duration, label, sentence
 from vecphe.cli.report import WIDEST, Terminal
 
 __all__ = ["BenchReporter"]
@@ -73,7 +73,7 @@ class BenchReporter(Terminal):
     def print_results(self, results: Results) -> None:
         """A row a case and backend, and the result in a sentence."""
         if not results.records:
-            self._say("nothing was measured")
+            self._say("nothing was measured", *_warnings(results))
             return
         self._print_records(results)
         if any(record.is_approximate("speed_up") for record in results.records):

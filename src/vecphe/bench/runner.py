@@ -236,13 +236,15 @@ class Runner:
         self._seconds_of[case] = self._clock() - started
 
     def _measure(self, planned: list[_Planned], text: str, first: bool, progress: Progress) -> None:
-        """Take a sample of all in turn, or two if they are short."""
+        """Take a sample of all in turn, or two if they are short and there is time."""
         progress(text, 0.0)
         for plan in planned:
             if plan.warms_up and (first or plan.side.name in BACKENDS[1:]):
                 plan.run_for_memory()
                 progress(text, plan.estimate if first else 0.0)
-        for number in range(1 if sum(plan.sample_seconds for plan in planned) > _LONG_SECONDS else 2):
+        is_long = sum(plan.sample_seconds for plan in planned) > _LONG_SECONDS
+        # Within a budget every case has its first sample before any has a second.
+        for number in range(1 if is_long or (first and self.matrix.budget is not None) else 2):
             for plan in planned:
                 plan.take_sample(first=first and number == 0)
                 progress(text, plan.sample_seconds)

@@ -98,7 +98,8 @@ def run(
         bool, typer.Option("--quick", help="A small matrix: less than a minute, with fewer samples on a busy machine.")
     ] = False,
     budget: Annotated[
-        str | None, typer.Option(help="Time for all of it, such as 90s, 15m or 2h, in equal shares for all cases.")
+        str | None,
+        typer.Option(help="Time for all of it, such as 90s, 15m or 2h: as many samples of each case as fit."),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Write results as JSON, again whenever a case is measured; - is stdout.")

@@ -192,9 +192,10 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
 def side_costs(side: Side | PeerSide) -> Costs:
     """Costs of a backend with the keys and tables that it has, from two small rounds: good to about a factor of two."""
     clients = 3  # the fewest that the protocol takes
-    counts = (1, 96) if isinstance(side, Side) and side.name != "naive" else (2, 2)  # a loop costs nothing a call
-    if counts[0] == 1:
-        side.run(gradients(clients, counts[1]))  # what is done once is done
+    is_batch = isinstance(side, Side) and side.name != "naive"  # a loop costs nothing a call
+    counts = (1, 96 if side.name == "packed" else 16) if is_batch else (2, 2)
+    if is_batch:
+        side.run(gradients(clients, counts[0]))  # what is done once is done
     first, second = (side.run(gradients(clients, count)) for count in counts)
     low, high = first.total.n_ciphertexts, second.total.n_ciphertexts
     each: dict[str, float] = {}

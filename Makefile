@@ -51,11 +51,15 @@ $(STAMP): $(INSTALLED) $(shell find src/native -type f)
 run: $(STAMP) ## Train on encrypted gradients and compare with phe; ARGS="--help" lists the options
 	@$(BIN)/vecphe run $(ARGS)
 
+# A worker a core, up to four; WORKERS=0 runs the tests in one process, for debuggers.
+WORKERS := auto
+PYTEST = $(BIN)/python -m pytest --benchmark-disable -n $(WORKERS) --maxprocesses 4 --dist loadscope
+
 test: $(STAMP) ## Run the tests, slow ones left out; ARGS goes to pytest
-	$(BIN)/python -m pytest --benchmark-disable $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-all: $(STAMP) ## Run all tests, slow ones too
-	$(BIN)/python -m pytest --benchmark-disable -m "" $(ARGS)
+	$(PYTEST) -m "" $(ARGS)
 
 fuzz: $(STAMP) ## Run the tests on generated input for longer; FUZZ_EXAMPLES=20000 is how many a test
 	VECPHE_HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --benchmark-disable -m fuzz $(ARGS)
@@ -108,7 +112,7 @@ flower-environment: ## Install what make test-flower needs into build/flower (Py
 	@$(MAKE) --no-print-directory $(FLOWER_STAMP) VENV=$(FLOWER) LOCK=$(FLOWER_LOCK)
 
 test-flower: flower-environment ## Run the tests of vecphe.flower with Flower itself: simulations and deployments, some minutes
-	@$(MAKE) --no-print-directory test-all VENV=$(FLOWER) LOCK=$(FLOWER_LOCK) ARGS="tests/flower $(ARGS)"
+	@$(MAKE) --no-print-directory test-all VENV=$(FLOWER) LOCK=$(FLOWER_LOCK) WORKERS=0 ARGS="tests/flower $(ARGS)"
 
 PYTHON_VERSIONS ?= 3.10 3.11 3.12 3.13 3.14
 test-pythons wheels: export UV := $(UV)

@@ -296,7 +296,6 @@ def work() -> None:
 @pytest.mark.parametrize(
     "made",
     [None, 5, [work, work], (work,), (work, work, {}, 1), (5, work), (work, 5), (5, work, {}), (work, 5, {}), ()],
-    ids=str,
 )
 def test_what_a_row_returns_that_is_no_pair_of_work(made: Any) -> None:
     with pytest.raises(

@@ -20,6 +20,7 @@ from vecphe.flower import Hospital, Identity, Reply, Request, Roster
 from vecphe.flower.messages import parts_digest
 from vecphe.flower.plan import plan_for
 from vecphe.flower.sealing import Header, open_envelope, place_of, seal
+from vecphe.keys import PrivateKey, PublicKey
 
 ZEROS = [np.zeros(shape) for shape in SHAPES]
 
@@ -210,6 +211,27 @@ def test_h51_what_a_party_does_not_allow_is_refused(deployment: Deployment, own:
     deployment.relay.settings[1] = replace(deployment.relay.settings[1], **own)
     with pytest.raises(ProtocolError, match=f"Hospital 2: .*{message}"):
         started(deployment)
+
+
+def test_every_party_uses_the_workers_of_its_own_settings(deployment: Deployment, monkeypatch: Any) -> None:
+    asked = []
+    encrypt, decrypt = PublicKey._encrypt, PrivateKey.decrypt
+
+    def encrypted(key: PublicKey, values: Any, packed: bool, encoding: Any, n_jobs: Any, ready: Any) -> Any:
+        asked.append(("encrypt", n_jobs))
+        return encrypt(key, values, packed, encoding, None, ready)
+
+    def decrypted(key: PrivateKey, array: Any, n_jobs: Any = None) -> Any:
+        asked.append(("decrypt", n_jobs))
+        return decrypt(key, array)
+
+    monkeypatch.setattr(PublicKey, "_encrypt", encrypted)
+    monkeypatch.setattr(PrivateKey, "decrypt", decrypted)
+    deployment.relay.settings[1] = replace(deployment.relay.settings[1], jobs=2)
+    started(deployment).average(ZEROS)
+    chunks = deployment.plan.chunks
+    clients = [("encrypt", jobs) for jobs in (None, 2, None) for _ in range(chunks)]
+    assert asked == clients + [("decrypt", -1)] * chunks  # who decrypts in a run on one machine has it for itself
 
 
 def test_h51_a_round_beyond_the_plan_is_refused(tmp_path: Path, keypair: Any) -> None:

@@ -337,7 +337,7 @@ def test_h18_errors_say_what_to_write(bad: object, told: str) -> None:
     assert str(caught.value).startswith("the operand y ")
 
 
-@pytest.mark.parametrize("bad", [[1j, None], [None], [object()]], ids=str)
+@pytest.mark.parametrize("bad", [[1j, None], [None], [object()]], ids=["complex", "none", "object"])
 def test_h18_what_no_conversion_helps(bad: list[object]) -> None:
     with pytest.raises(TypeError, match=r"can be encrypted$"):
         as_plain_array(np.array(bad, dtype=object))

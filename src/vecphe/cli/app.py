@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 from vecphe import __version__
 from vecphe.cli import crypt, data_options
 from vecphe.cli.bench import bench
+from vecphe.cli.examples import show_examples
 from vecphe.cli.failure import errors_in_one_line, fail, one_line, print_error
 from vecphe.cli.roster import roster
 from vecphe.errors import InsecureKeyWarning, VecpheError
@@ -336,3 +337,6 @@ def pheutil(context: typer.Context) -> None:
         raise KeyboardInterrupt from None
     if isinstance(status, int) and status:
         raise typer.Exit(status)
+
+
+show_examples(app)

@@ -83,7 +83,7 @@ class Rounds:
         if self._identity.member != self.roster.server:
             raise ProtocolError(f"the server of the roster is {self.roster.server.name}, not {self._identity.name}")
         self.relay, self._timeout, self._max_restarts = relay, timeout, max_restarts
-        self._key = plan.key(self.roster, insecure=settings.insecure)
+        self._key = plan.key(self.roster, insecure=settings.insecure, n_jobs=settings.jobs)
         self._private_key = self._loaded_key()
         self._memory = Memory(settings.memory, self.roster.run)
         self._memory.agree(self.roster.digest, plan.to_bytes())
@@ -314,7 +314,7 @@ class Rounds:
 
     def _opened_sum(self, place: _Place, total: Sequence[EncryptedVector]) -> Floats:
         if self._private_key is not None:
-            return open_sum(self.roster, self.plan, self._private_key, self._memory, place, total)
+            return open_sum(self.roster, self.plan, self._private_key, self._memory, place, total, self.settings.jobs)
         holder = self.roster.holder
         for vector in total:
             check_contributions(vector, self.roster, place[0], len(self.roster.members), self.roster.server.name)

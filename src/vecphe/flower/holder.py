@@ -46,6 +46,7 @@ def open_sum(
     memory: Memory,
     place: tuple[int, int],
     chunks: Sequence[EncryptedVector],
+    n_jobs: int | None = None,
 ) -> Floats:
     """Decrypt the sum of a round.
 
@@ -60,6 +61,8 @@ def open_sum(
         Round and attempt.
     chunks : sequence of EncryptedVector
         All chunks of the sum.
+    n_jobs : int, optional
+        Workers that decrypt.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def open_sum(
         ledger.change_members(roster.names)
         ledger.decide(chunks[0], len(roster.members))
         memory.decide(number, attempt)
-    key, decryption_key = PackedBackend(encoding=plan.encoding(len(roster.members))).keys_of(private_key)
+    key, decryption_key = PackedBackend(n_jobs=n_jobs, encoding=plan.encoding(len(roster.members))).keys_of(private_key)
     if key.fingerprint != roster.key:
         raise ProtocolError("the private key is not the one of the roster")
     try:

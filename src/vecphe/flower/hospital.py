@@ -227,7 +227,7 @@ class Hospital:
 
     def _added(self, before: list[bytes] | None, pieces: list[Floats], plan: Plan, number: int) -> list[bytes]:
         """The own update encrypted, added to the sums before it, as messages."""
-        key = plan.key(self.roster, insecure=self.settings.insecure)
+        key = plan.key(self.roster, insecure=self.settings.insecure, n_jobs=self.settings.jobs)
         position = self.roster.position(self.name)
         key.prepare(1, plan.length)
         sums = []
@@ -269,9 +269,9 @@ class Hospital:
         if kept is not None:
             return kept
         private_key = PrivateKey.load(self.settings.key, insecure=self.settings.insecure)
-        key = plan.key(self.roster, insecure=self.settings.insecure)
+        key = plan.key(self.roster, insecure=self.settings.insecure, n_jobs=self.settings.jobs)
         chunks = [vector_of(key, body, self.roster.server.name) for body in bodies]
-        values = open_sum(self.roster, plan, private_key, self._memory, place, chunks)
+        values = open_sum(self.roster, plan, private_key, self._memory, place, chunks, self.settings.jobs)
         answer = [self._to_server("opened", values.astype("<f8").tobytes(), place, plan.layout)]
         with self._memory.transaction():
             self._memory.begin(number, attempt)

@@ -42,6 +42,8 @@ class Settings:
         It takes part in no roster with fewer clients; at least 3.
     max_rounds : int
         It contributes to no later round.
+    jobs : int or None
+        Workers for encryption and decryption, as `n_jobs` elsewhere: -1 for a core each, None for one.
     insecure : bool
         Accept keys below 2048 bits, for tests.
     bundle : str or None
@@ -57,6 +59,7 @@ class Settings:
     weights: tuple[str, ...] = WEIGHTS
     min_clients: int = 3
     max_rounds: int = 1000
+    jobs: int | None = None
     insecure: bool = False
     bundle: str | None = None
 
@@ -70,6 +73,8 @@ class Settings:
         for name, least in (("min_clients", 3), ("max_rounds", 1)):
             if type(getattr(self, name)) is not int or getattr(self, name) < least:
                 raise SerializationError(f"{name} must be an integer of at least {least}")
+        if self.jobs is not None and (type(self.jobs) is not int or self.jobs == 0):
+            raise SerializationError("jobs must be an integer other than 0: how many workers, or -1 for one a core")
         if self.bundle is not None and not (isinstance(self.bundle, str) and _SHA256.fullmatch(self.bundle)):
             raise SerializationError("bundle must be 64 lower-case hexadecimal digits")
         if type(self.insecure) is not bool:

@@ -121,10 +121,7 @@ def run(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
-    """Measure rounds over key lengths, clients and vector lengths, against a loop over phe.
-
-    Such as: vecphe bench run --quick --report report
-    """
+    """Measure rounds over key lengths, clients and vector lengths, against a loop over phe."""
     from vecphe.cli.bench_run import Outputs, make_matrix, run_matrix
 
     with _errors():

@@ -203,8 +203,12 @@ def test_a_budget_is_kept_and_what_it_cut_is_told(monkeypatch: pytest.MonkeyPatc
     assert made.now >= 9.0 - 1.2
     assert max(counts(results)) - min(counts(results)) <= 2
     assert results.complete
-    told = f"time was cut: {min(counts(results))} to {max(counts(results))} samples a case instead of 10"
-    assert told in results.warnings
+    low, high = min(counts(results)), max(counts(results))
+    told = f"time was cut: {low} samples" if low == high else f"time was cut: {low} to {high} samples"
+    assert f"{told} a case instead of 10" in results.warnings
+    usual = made.runner(repeats=100, budget=40.0).run(Silent())
+    assert 10 <= min(counts(usual)) < 100
+    assert not any("samples" in warning for warning in usual.warnings)
 
 
 def test_a_budget_that_does_not_suffice_leaves_cases_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,10 @@ from vecphe.numbers.key_numbers import check_key_length
 from vecphe.system.memory import fits_in_memory
 from vecphe.system.parallel import effective_jobs
 
-__all__ = ["LEAST_CLIENTS", "Matrix", "check_range", "parse_counts", "parse_names", "parse_seconds"]
+__all__ = ["LEAST_CLIENTS", "USUAL_REPEATS", "Matrix", "check_range", "parse_counts", "parse_names", "parse_seconds"]
 
 LEAST_CLIENTS = 3  # as the protocol
+USUAL_REPEATS = 10
 _MOST_CLIENTS = 10_000
 _MOST_VALUES = 10**9
 
@@ -34,7 +35,7 @@ class Matrix:
     engine: str | None = None  # None is the active one
     jobs: int | None = None  # as in joblib
     peers: tuple[str, ...] = ()  # other libraries, of `PEERS`; phe's row is naive's
-    repeats: int = 10  # samples of a case, and twice as many of a noisy one
+    repeats: int = USUAL_REPEATS  # samples of a case, and twice as many of a noisy one
     budget: float | None = None  # seconds that all of it may take, keys included: then there are fewer samples
     afterwards: float = 0.0  # of them, those that a report takes on a quiet machine
     # Cap on one sample of the naive side: only so many values, and where one value is too many only so many

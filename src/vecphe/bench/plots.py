@@ -80,6 +80,7 @@ _SLICES = (*_MEASURES, "phases")
 PLOT_NAMES = ("speed_up", *(f"{shown}_by_{field}" for shown in _SLICES for field in _AXES))
 _MOST_PANELS = 3
 _WIDEST_LINEAR = 8  # a longer axis, last number over first, has a log scale
+_FARTHEST = 4  # times: ends of intervals farther from their median lie outside of the axis
 _DIGIT = 0.06  # share of an axis that a digit of its labels may take, with room between them
 _WIDTH, _HEIGHT, _ROW = 7.2, 3.6, 0.34  # inches: all figures have one width, and so one scale on the page
 _GRID: dict[Any, Any] = {"axes.grid": True, "grid.alpha": 0.35, "axes.axisbelow": True}
@@ -352,7 +353,9 @@ def _speed_ups(results: Results) -> Plot | None:
     axis.axvline(1.0, color="black", linewidth=1)
     axis.set_xscale("log")
     axis.minorticks_off()
-    ends = [1.0, *(point.figure.value for point in points)]
+    ends = [1.0]
+    for _, (value, low, high), _ in points:
+        ends += [max(low, value / _FARTHEST), min(high, value * _FARTHEST)]
     axis.set_xlim(min(ends) / 1.6, max(ends) * 1.6)
     axis.set_xlabel("times as fast as the loop over phe (the line: as fast)")
     _set_rows(axis, [f"{label(r.backend)}, {r.case.key_length} bits" for r in records])

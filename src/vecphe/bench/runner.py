@@ -19,7 +19,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import engine_for
 from vecphe.bench.environment import Environment, engine_warning, with_peak_memory
 from vecphe.bench.estimate import Costs, Plan, estimate, side_costs
-from vecphe.bench.matrix import LEAST_CLIENTS, Matrix
+from vecphe.bench.matrix import LEAST_CLIENTS, USUAL_REPEATS, Matrix
 from vecphe.bench.peers import UnfitError, distribution, is_loop
 from vecphe.bench.records import BACKENDS, PHASES, TIMED_PHASES, Case, Record, Results
 from vecphe.bench.sides import PeerSide, Round, Side
@@ -223,8 +223,9 @@ class Runner:
         warnings = self.results.warnings
         if not min(taken):
             warnings += (f"the budget did not suffice: {taken.count(0)} of {len(taken)} cases were not measured",)
-        elif min(taken) < self.matrix.repeats and self.matrix.budget is not None:
-            warnings += (f"time was cut: {min(taken)} to {max(taken)} samples a case instead of {self.matrix.repeats}",)
+        elif min(taken) < (usual := min(self.matrix.repeats, USUAL_REPEATS)) and self.matrix.budget is not None:
+            counts = " to ".join(str(count) for count in sorted({min(taken), max(taken)}))
+            warnings += (f"time was cut: {counts} samples a case instead of {usual}",)
         return replace(self.results, complete=min(taken) > 0, warnings=warnings)
 
     def _visit(self, case: Case, progress: Progress) -> None:

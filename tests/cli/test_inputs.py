@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from vecphe.cli.app import app
+from vecphe.data import TableOptions, read_table
 from vecphe.federated import TrainedModel
 
 Run = Callable[..., CompletedProcess[str]]
@@ -155,7 +157,7 @@ def test_one_file_a_hospital_in_any_order_of_columns() -> None:
 @pytest.mark.parametrize("names", ["a.csv", "a.csv b.csv"])
 def test_too_few_files_and_options_that_exclude_each_other(main_here: Run, names: str) -> None:
     for name in ("a.csv", "b.csv"):
-        Path(name).write_text(csv_of({"g": ["p", "q", "r"] * 20, **numbers()}))
+        Path(name).write_text(csv_of({"g": ["p", "q", name[0]] * 20, **numbers()}))
     files = [word for name in names.split() for word in ("--data", name)]
     several = len(files) > 2
     calls = [(["--clients", "4", "--group", "g"], "every group is a client")]
@@ -219,6 +221,17 @@ def test_sizes_of_many_orders_and_a_constant_column() -> None:
     Path("data.csv").write_text(csv_of(columns))
     content = trained("--data", "data.csv", "--target", "y")
     assert content["test"]["federated"]["r2"] > 0.3
+
+
+@pytest.mark.slow
+def test_200000_rows_of_30_columns() -> None:
+    random = np.random.default_rng(5)
+    X = random.normal(0, 1, (200_000, 30)).round(4)
+    columns = {f"x{number}": X[:, number] for number in range(30)}
+    table = pa.table({**columns, "y": X @ np.arange(30.0) + random.normal(0, 1, len(X))})
+    pyarrow.csv.write_csv(table, "large.csv")
+    np.testing.assert_array_equal(read_table(["large.csv"], TableOptions(target="y")).X, X)
+    assert trained("--data", "large.csv", "--target", "y")["test"]["federated"]["r2"] > 0.9
 
 
 CELLS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: f"{value:.6g}")

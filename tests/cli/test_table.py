@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vecphe.cli.table import csv_of_values, npy_of_values, parse_values
+from vecphe.data import ReadOptions
 
 
 def parse(text):
@@ -37,13 +38,28 @@ def npy(values):
         ("1\n\n\n", [1]),
         ("9223372036854775807\n-9223372036854775808\n", [2**63 - 1, -(2**63)]),
         ("18446744073709551615\n0\n", [2**64 - 1, 0]),
-        ("0.1\n1e-400\n1.7976931348623157e308\n", [0.1, 0.0, 1.7976931348623157e308]),
+        ("0.1\n0e-400\n1.7976931348623157e308\n", [0.1, 0.0, 1.7976931348623157e308]),
     ],
 )
 def test_numbers_of_csv(text, values):
     array = parse(text)
     assert array.tolist() == values
     assert (array.dtype.kind == "f") == bool(re.search("[.e]", text.split("b")[-1]))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "values"),
+    [
+        ("1,5;2,5\n3;4\n", {"decimal": ","}, [[1.5, 2.5], [3.0, 4.0]]),
+        ("1,5\n2,5\n", {"decimal": ","}, [1.5, 2.5]),
+        ('"1,573",2\n3,4\n', {"thousands": ","}, [[1573, 2], [3, 4]]),
+        ("1.573;2\n3;9.007.199.254.740.993\n", {"decimal": ",", "thousands": "."}, [[1573, 2], [3, 2**53 + 1]]),
+    ],
+)
+def test_numbers_with_other_marks(text, options, values):
+    found = parse_values(text.encode(), "x", ReadOptions(**options)).values
+    assert found.tolist() == values
+    assert found.dtype.kind == ("f" if type(np.ravel(values)[0]) is np.float64 else "i")
 
 
 def test_the_header_is_told():
@@ -59,7 +75,10 @@ def test_the_header_is_told():
         ("a,b\n", "header without numbers"),
         ("1,2\n3\n", "line 2: 1 values, but line 1 has 2"),
         ("1\n1,5\n", "line 2: 2 values.*decimal point"),
-        ('1\n"1,5"\n', "line 2, column 1: not a number; write a decimal point"),
+        ('1\n"1,5"\n', r"line 2, column 1: not a number with a decimal point; --decimal , \(1,234 is 1\.234\)$"),
+        ('1\n"1,500"\n', r"decimal point; --thousands , \(1,234 is 1234\) or --decimal , \(1,234 is 1\.234\)$"),
+        ('1.5\n"1,5"\n', "line 2, column 1: .*no --decimal and --thousands fit all numbers, write a point in each"),
+        ("1\n1e-400\n", "line 2, column 1: a number beyond"),
         ("1 2\n", "line 1, column 1: not a number"),
         ("1,2\n3,nan\n", "line 2, column 2: NaN"),
         ("nan\n", "line 1, column 1: NaN"),
@@ -138,10 +157,18 @@ def test_npy_of_every_real_type_becomes_what_can_be_encrypted(dtype, result):
 
 def test_the_index_that_pandas_writes_unasked_is_left_out_and_told():
     found = parse_values(b",a,b\n0,1.5,2\n1,0.5,3\n", "x")
-    assert (found.values.tolist(), found.names, found.has_index) == ([[1.5, 2], [0.5, 3]], ("a", "b"), True)
+    assert (found.values.tolist(), found.names, found.skipped) == ([[1.5, 2], [0.5, 3]], ("a", "b"), 1)
     assert found.place((1, 0)) == "line 3, column 2"
     with pytest.raises(ValueError, match=r"line 1, column 1: no value; pandas .*index=False, header=False"):
         parse(",0\n0,1.5\n")
+    twice = parse_values(b"Unnamed: 0.1,Unnamed: 0,a,b\n0,0,1.5,2\n1,1,0.5,x\n".replace(b"x", b"3"), "x")
+    assert (twice.values.tolist(), twice.names, twice.place((0, 1))) == (
+        found.values.tolist(),
+        ("a", "b"),
+        "line 2, column 4",
+    )
+    with pytest.raises(ValueError, match=r"line 1, column 1: no number; pandas .*index=False, header=False"):
+        parse("Unnamed: 0,0\n0,1.5\n")
     assert parse("1.5,2\n0.5,3\n").tolist() == [[1.5, 2], [0.5, 3]]
     with pytest.raises(ValueError, match=r"line 2, column 1: no value$"):
         parse("1,2\n,3\n")

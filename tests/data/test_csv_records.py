@@ -6,15 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vecphe.data.cells import Fault, numbers_of
+from vecphe.data.cells import Fault, labels_of, numbers_of
 from vecphe.data.csv_records import Records, read_records
+from vecphe.data.marks import Marks, readings
 from vecphe.data.text import check_text_start, utf8_of
 
 
 @pytest.mark.parametrize(
     ("cell", "number"),
-    [("1", 1.0), ("+1.", 1.0), ("-.5", -0.5), ("1e3", 1e3), ("1E-3", 1e-3), ("0" * 999 + "7", 7.0), ("-0", 0.0),
-     (" 2\t", 2.0), ("1e-400", 0.0), ("1.7976931348623157e308", 1.7976931348623157e308)],
+    [("1", 1.0), ("+1.", 1.0), ("-.5", -0.5), ("1e3", 1e3), ("1E-3", 1e-3), ("-0", 0.0),
+     (" 2\t", 2.0), ("4.94065645841247e-324", 5e-324), ("0.000e-400", 0.0),
+     ("0" * 999 + "7", 7.0), ("1.7976931348623157e308", 1.7976931348623157e308)],
     ids=lambda value: str(value)[:8],
 )  # fmt: skip
 @pytest.mark.parametrize("beside", ["1", "x"], ids=["among numbers", "beside text"])
@@ -30,15 +32,21 @@ def test_numbers_of_cells(cell: str, number: float, beside: str) -> None:
         *((cell, Fault.NOT_FINITE, Fault.NOT_FINITE) for cell in ("-Inf", "+infinity", "-nan")),
         *((cell, Fault.MISSING, Fault.TEXT) for cell in ("NA", "n/a", "NULL", "None", "?", ".")),
         *((cell, Fault.OUT_OF_RANGE, Fault.OUT_OF_RANGE) for cell in ("1e999", "-1e999", "1" * 1000)),
+        *((cell, Fault.OUT_OF_RANGE, Fault.OUT_OF_RANGE) for cell in ("1e-324", "-1e-400", "0.0003e-400", ".1e-323")),
         *((cell, Fault.TOO_LONG, Fault.TOO_LONG) for cell in ("1" * 1001, "1." + "9" * 5000 + "e999")),
-        *((cell, Fault.COMMA, Fault.COMMA) for cell in ("1,5", "-1,5", "1.234,5", "1,5e3")),
+        *(
+            (cell, Fault.MARKS, Fault.MARKS)
+            for cell in ("1,5", "-1,5", "1.234,5", "1,5e3", "1,", ",5", "1,234,567", "1,234.5", "1'234", "1\u2019234.5",
+                         "1 234 567", "1\xa0234,5", "12\u202f345", "1.234.567")
+        ),
         *(
             (cell, Fault.DATE, Fault.DATE)
             for cell in ("2024-01-31", "31.1.2024", "1/31/24", "2024-01-31 12:30", "2024-01-31T12:30:00Z", "12:30")
         ),
         *(
             (cell, Fault.TEXT, Fault.TEXT)
-            for cell in ("x", "1_0", "0x1", "1e", "e1", "--1", "1 2", "\u0661", "1\n", "1;5", "12-34", "x" * 130_000)
+            for cell in ("x", "1_0", "0x1", "1e", "e1", "--1", "1 2", "\u0661", "1\n", "1;5", "12-34", "x" * 130_000,
+                         "1,2,3", "1 23", "1,234 567", "0 123", ",", "1.234.56")
         ),
     ],
     ids=lambda value: str(value)[:8],
@@ -51,11 +59,56 @@ def test_h63_cells_that_are_no_numbers(cell: str, fault: Fault, strict: Fault) -
 
 
 def test_a_decimal_comma_is_the_only_mark_where_it_is_one() -> None:
-    found = numbers_of(pa.chunked_array([["1,5", "2", "1.5", "1.234,5", "-,5", "1,2,3", "", "1,5e-3"]]), ",")
+    found = numbers_of(pa.chunked_array([["1,5", "2", "1.5", "1.234,5", "-,5", "1,2,3", "", "1,5e-3"]]), Marks(","))
     assert found.values.tolist()[:2] == [1.5, 2.0]
     assert found.values[[4, 7]].tolist() == [-0.5, 0.0015]
     assert found.faults[[2, 3, 5, 6]].tolist()[3] == Fault.MISSING
-    assert (found.faults[[2, 3, 5]] != Fault.NONE).all()
+    assert found.faults[[2, 3, 5]].tolist() == [Fault.MARKS, Fault.MARKS, Fault.TEXT]
+
+
+@pytest.mark.parametrize(
+    ("marks", "cells"),
+    [
+        (Marks(".", ","), {"1,234": 1234, "-12,345,678.5e1": -123456785, "1234.5": 1234.5, "7": 7}),
+        (Marks(",", "."), {"1.234": 1234, "+1.234,5": 1234.5, "1234,5": 1234.5, ",5": 0.5}),
+        (Marks(".", "'"), {"1'234.5": 1234.5, "1\u2019234": 1234}),
+        (Marks(",", "space"), {"1 234,5": 1234.5, "1\xa0234\u202f567": 1234567, "1\u2009000": 1000}),
+    ],
+    ids=str,
+)
+def test_marks_of_thousands_stand_between_groups_of_three(marks: Marks, cells: dict[str, float]) -> None:
+    found = numbers_of(pa.chunked_array([[*cells, *cells]]), marks)
+    assert found.values.tolist() == [*cells.values()] * 2
+    mark = {"space": " "}.get(str(marks.thousands), marks.thousands)
+    wrong = [
+        f"1{mark}23",
+        f"0{mark}123",
+        f"1{mark}{mark}234",
+        f"1234{mark}567",
+        f"1{marks.decimal}5{mark}000",
+    ]
+    assert np.isnan(numbers_of(pa.chunked_array([wrong]), marks).values).all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1,573", "20"], [Marks(".", ","), Marks(",")]),  # nobody can tell
+        (["1,573", "2.5"], [Marks(".", ",")]),
+        (["1,573", "0,5"], [Marks(",")]),
+        (["1,573", "0,573"], [Marks(",")]),
+        (["1,573", "1234,567"], [Marks(",")]),
+        (["1,234,567", "7,654"], [Marks(".", ",")]),
+        (["1.030,5", "1.030"], [Marks(",", ".")]),
+        (["1'234.5", "7"], [Marks(".", "'")]),
+        (["1 234", "1 234,5"], [Marks(",", "space")]),
+        (["1,5", "2.5"], []),
+    ],
+    ids=str,
+)
+def test_the_marks_that_read_all_numbers(cells: list[str], expected: list[Marks]) -> None:
+    text = pa.chunked_array([cells])
+    assert readings(lambda marks: not numbers_of(text, marks).faults.any()) == expected
 
 
 def rows_of(records: Records) -> list[tuple[int, list[str]]]:
@@ -92,6 +145,51 @@ def test_the_first_row_tells_the_separator(separator: str) -> None:
     assert read_records(b"1:2\n", "x", ":").width == 2
     assert read_records(b"1;2,5\n", "x").width == 2  # a comma goes first
     assert read_records(b"1;2,5\n", "x", ";").row(0) == ["1", "2,5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "marks", "first"),
+    [
+        ("1,5;2,5\n", Marks(","), ["1,5", "2,5"]),
+        ("1,5\n2,5\n", Marks(","), ["1,5"]),
+        ("1,5\t2,5\n", Marks(","), ["1,5", "2,5"]),
+        ('"1,5","2,5"\n', Marks(","), ["1,5", "2,5"]),
+        ("a,b\n", Marks(","), ["a", "b"]),
+        ("a,b;c\n", Marks(","), ["a,b", "c"]),
+        ("1,000;2\n", Marks(".", ","), ["1,000", "2"]),
+        ("a|b,c\n", Marks("."), ["a|b", "c"]),
+        ("", Marks(","), []),
+    ],
+)
+def test_what_marks_numbers_separates_only_what_is_none(text: str, marks: Marks, first: list[str]) -> None:
+    records = read_records(text.encode(), "x", marks=marks)
+    assert (records.row(0) if len(records) else []) == first
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_separator_that_a_spreadsheet_names_above_the_header(end: str) -> None:
+    for mark, shown in ((";", ";"), ("\t", "\t"), (",", '","')):
+        line = f"sep={mark}" if shown == mark else f'"sep={mark}"'
+        records = read_records(f"{line}{end}a{mark}b{end}1{mark}2{end}".encode(), "x")
+        assert rows_of(records) == [(2, ["a", "b"]), (3, ["1", "2"])]
+    assert rows_of(read_records(b"sep=x,b\n1,2\n", "x"))[0] == (1, ["sep=x", "b"])
+
+
+LABELS = {
+    "1": "1", "1.0": "1", "01": "1", "+1": "1", " 1\t": "1", "1e0": "1", "-1.50": "-1.5", ".5": "0.5", "-0.0": "0",
+    "2e3": "2000", "1e-07": "0.0000001", "12345678901234567890123": "12345678901234567890123", "1e400": "1e400",
+    "TRUE": "True", "true": "True", "False": "False", "1,5": "1,5", " a b ": "a b", "A": "A", "e\u0301": "\xe9",
+    "None": "None", "1 2": "1 2", "0x1": "0x1", "1" * 101 + ".0": "1" * 101 + ".0",
+}  # fmt: skip
+
+
+def test_labels_have_one_spelling() -> None:
+    found = labels_of(pa.chunked_array([[*LABELS, "NA", None, ""], ["1.00"]]))
+    assert [found.levels[code] for code in found.codes[: len(LABELS)]] == [*LABELS.values()]
+    assert found.codes[len(LABELS) : -1].tolist() == [-1, -1, -1]
+    assert found.levels[found.codes[-1]] == "1"
+    assert len(set(found.levels)) == len(found.levels)
+    assert labels_of(pa.chunked_array([["1,50", "1.234"]]), Marks(",", ".")).levels == ("1.5", "1234")
 
 
 @pytest.mark.parametrize("width", [1, 1500])

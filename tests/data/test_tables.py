@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_h63_semicolons_decimal_commas_and_encodings(encoding: str, separator: s
         with pytest.raises(ValueError, match=r"^a\.csv: not UTF-8 text.*--encoding"):
             read(text.encode(encoding), decimal=",")
     assert refused(text.encode(encoding), **named) == [
-        "a.csv: column 'b', lines 2 and 3: a decimal comma; give --decimal ,"
+        "a.csv: column 'b', lines 2 and 3: not a number with a decimal point; --decimal , (1,234 is 1.234)"
     ]
 
 
@@ -101,10 +102,10 @@ def test_one_message_lists_every_problem_with_lines_and_options() -> None:
         f"  column 'sex', from line 2 on: {text} sex (all parties see its 2 values) or --drop sex",
         "  column 'weight', line 8: NaN and infinity are not finite numbers; correct it, or --drop weight",
         "  column 'weight', line 7: a number beyond the range of float64; correct it, or --drop weight",
-        "  column 'weight', line 4: a decimal comma; give --decimal ,",
+        "  column 'weight', line 4: not a number with a decimal point; --decimal , (1,234 is 1.234)",
         "  column 'weight', line 3: not a number; correct it, or --drop weight",
         "  column 'empty' is empty; --drop empty",
-        f"  column 'note', from line 2 on: {text} note (all parties see its 4 values) or --drop note",
+        "  column 'note', from line 2 on: text, not numbers; nearly every row has its own: --drop note",
         "  column 'y', line 7: not a number; correct it",
         "  column 'sex', line 8: a cell is missing; --missing drop or mean",
         "  column 'weight', line 2: a cell is missing; --missing drop or mean",
@@ -120,7 +121,7 @@ def test_what_the_message_says_mends_the_table() -> None:
     assert table.X.tolist() == [[2, 0, 9], [3, 0, 7.5]]
     assert table.y.tolist() == [4, 5]
     assert table.notes == (
-        "all parties come to know the 2 values of the column 'sex'",
+        "all parties come to know the 2 values of the column 'sex': 'f' and 'm'",
         "a.csv: 2 rows of 4 are left out for missing cells",
     )
 
@@ -140,7 +141,7 @@ def test_missing_cells() -> None:
     assert table.missing.tolist() == [[False, True], [True, False], [False, False], [False, False]]
     assert table.X[~table.missing].tolist() == [1, 2, 5, 6, 8, 9]
     assert refused("a,b,y\n1,,1\n,2,1\n", missing="drop") == [
-        "a.csv: no row is left, for a cell is missing in each of them"
+        "a.csv: no row is left, for a cell is missing in each of them; fill some in"
     ]
     assert refused("a,b,y\n1,,1\n2,,1\n", missing="mean") == ["a.csv: column 'b' is empty; --drop b"]
 
@@ -148,7 +149,7 @@ def test_missing_cells() -> None:
 def test_a_column_that_one_hospital_has_empty_can_be_filled_in() -> None:
     files = ("a,b,y\n1,,3\n", "a,b,y\n1,2,3\n")
     assert read(*files, missing="mean").missing.tolist() == [[False, True], [False, False]]
-    assert refused(*files)[0] == "a.csv: column 'b', line 2: a cell is missing; --missing drop or mean"
+    assert refused(*files)[0] == "a.csv: column 'b', line 2: a cell is missing; --missing mean"
 
 
 def test_one_file_a_hospital_with_columns_in_any_order() -> None:
@@ -167,7 +168,7 @@ def test_files_whose_columns_differ() -> None:
         "  column 'y', from line 2 on: text, not numbers; it can only be predicted as classes",
         "c.csv: 2 problems",
         "  column 'b c' is in it, and not in a.csv; --drop 'b c'",
-        "  column 'a', line 2: a cell is missing; --missing drop or mean",
+        "  column 'a', line 2: a cell is missing; --missing mean",
     ]
     table = read("a,b,y\n1,2,3\n", "a,y\n1,5\n", "a,b c,y\n0,2,4\n", drop=("b", "b c"))
     assert table.X.tolist() == [[1], [1], [0]]
@@ -178,8 +179,8 @@ def test_files_whose_columns_differ() -> None:
 def test_hospitals_are_called_as_their_files_where_these_differ(tmp_path: Path) -> None:
     for folder in ("north", "south"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x.csv").write_text(CLEAN)
-    (tmp_path / "Server.csv").write_text(CLEAN)
+        (tmp_path / folder / "x.csv").write_text(CLEAN + ("" if folder == "north" else "\n"))
+    (tmp_path / "Server.csv").write_text(CLEAN + "\n")
     options = TableOptions(target="y", reserved=("Server",))
     assert read_table(["north/x.csv", "south/x.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
     assert read_table(["north/x.csv", "Server.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
@@ -191,7 +192,7 @@ def test_a_level_that_only_one_hospital_has() -> None:
     assert table.schema == Schema((Column("ward", ("east", "north", "south")), Column("a")))
     assert table.features == ("ward=north", "ward=south", "a")
     assert table.X.tolist() == [[1, 0, 1], [0, 1, 2], [0, 1, 3], [0, 0, 4]]
-    assert table.notes == ("all parties come to know the 3 values of the column 'ward'",)
+    assert table.notes == ("all parties come to know the 3 values of the column 'ward': 'east', 'north' and 'south'",)
 
 
 def test_a_missing_category_is_missing_in_each_of_its_features() -> None:
@@ -248,7 +249,7 @@ def test_targets(targets: tuple[str, ...], values: list[Any]) -> None:
 def test_targets_of_numbers_and_text() -> None:
     assert refused("a,y\n1,2\n2,yes\n3,no\n") == ["a.csv: column 'y', lines 3 and 4: not a number; correct it"]
     assert read("a,y\n1,2\n2,yes\n3,no\n", labels=True).y.tolist() == ["2", "yes", "no"]
-    assert refused("a,y\n1,x\n", "a,y\n1,2\n", "a,y\n1,2\n") == [
+    assert refused("a,y\n1,x\n", "a,y\n1,2\n", "a,y\n1,3\n") == [
         "a.csv: column 'y', from line 2 on: text, not numbers; it can only be predicted as classes"
     ]
     assert "holds 101 texts; classes can be 100" in refused("a,y\n" + "".join(f"1,c{n}\n" for n in range(101)))[0]
@@ -286,11 +287,11 @@ def test_sizes_that_differ_by_many_orders() -> None:
 @pytest.mark.parametrize(
     "options",
     [{"separator": ",,"}, {"separator": '"'}, {"separator": "1"}, {"separator": "."}, {"decimal": ";"},
-     {"decimal": ",", "separator": ","}, {"missing": "zero"}, {"group": "y"}],
+     {"decimal": ",", "thousands": ","}, {"thousands": "."}, {"thousands": "_"}, {"missing": "zero"}, {"group": "y"}],
     ids=str,
 )  # fmt: skip
 def test_h65_options_that_make_no_sense(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"--sep|--decimal|--missing|both target and group"):
+    with pytest.raises(ValueError, match=r"--sep|--decimal|--thousands|--missing|both target and group"):
         TableOptions(**{"target": "y", **options})
 
 
@@ -298,7 +299,7 @@ def test_many_problems_are_cut_short() -> None:
     names = [f"c{number}" for number in range(50)]
     lines = refused(",".join([*names, "y"]) + "\n" + ",".join(["x"] * 50 + ["1"]) + "\n")
     assert len(lines) == 22
-    assert lines[-1] == "  and 30 problems more"
+    assert lines[-1] == "  and 30 problems more, which are told once these are mended"
 
 
 # Parquet and .npz -------------------------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ def test_h63_parquet_columns_that_are_no_numbers() -> None:
         read_table([path], TableOptions(target="y"))
     assert str(caught.value).splitlines()[1:3] == [
         "  column 't' holds dates, from row 1 on; --drop t",
-        "  column 'l', from row 1 on: text, not numbers; --drop l",
+        "  column 'l', from row 1 on: neither numbers nor text; --drop l",
     ]
     with pytest.raises(TableError, match="column 'l' has 0 values; a category has two or more"):
         read_table([path], TableOptions(target="y", categories=("l",)))
@@ -400,6 +401,225 @@ def test_h63_damaged_npz() -> None:
         Path("t.npz").write_bytes(bad)
         with pytest.raises(ValueError, match=r"t\.npz: not a whole \.npz file"):
             read_table(["t.npz"], TableOptions(target="y"))
+
+
+# One table in every form -------------------------------------------------------------------------------------------
+
+
+def forms_of(columns: dict[str, list[Any]], texts: dict[str, list[str]]) -> list[str]:
+    """Files of the same columns: CSV as spelled in `texts`, Parquet as they are, and as text, and npz."""
+    cells = {name: texts.get(name, [str(value) for value in values]) for name, values in columns.items()}
+    Path("f.csv").write_text("\n".join(",".join(row) for row in [list(cells), *zip(*cells.values(), strict=True)]))
+    np.savez("f.npz", **{name: np.array(values) for name, values in columns.items()})
+    return ["f.csv", parquet(columns, "f.parquet"), parquet(cells, "t.parquet"), "f.npz"]
+
+
+KEYS: dict[str, tuple[list[Any], list[str], list[str]]] = {
+    "integers": ([1, 2, 10], ["01", " 2.0", "1e1"], ["1", "2", "10"]),
+    "floats": ([0.5, 2.0, -1.25], [".50", "+2", "-1.250"], ["0.5", "2", "-1.25"]),
+    "large floats": ([1e20, 1e-7, 3.0], ["1e+20", "1e-07", "3"], ["100000000000000000000", "0.0000001", "3"]),
+    "booleans": ([True, False, True], ["TRUE", "False", "true"], ["True", "False", "True"]),
+    "texts": (["a", "B", "b c"], ["a ", "B", " b c"], ["a", "B", "b c"]),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_levels_groups_and_classes_are_the_same_in_every_form(kind: str) -> None:
+    values, texts, expected = KEYS[kind]
+    columns = {"k": values, "a": [1, 2, 3], "y": [0.5, 1.5, 2.5]}
+    levels = tuple(sorted(set(expected)))
+    for path in forms_of(columns, {"k": texts}):
+        table = read_table([path], TableOptions(target="y", categories=("k",)))
+        assert table.schema.columns[0] == Column("k", levels), path
+        assert table.X[:, 0].tolist() == [level == levels[1] for level in expected], path
+        assert read_table([path], TableOptions(target="y", group="k")).groups == tuple(expected), path
+        X, _ = read_rows(path, table.schema)
+        assert X.tolist() == table.X.tolist(), path
+        classes = read_table([path], TableOptions(target="k", features=("a",), labels=True))
+        if kind in ("booleans", "texts"):
+            assert classes.y.tolist() == expected, path
+        else:
+            assert [float(label) for label in classes.y] == values, path
+
+
+def test_columns_of_truth_values_are_ones_and_zeros_in_every_form() -> None:
+    columns = {"t": [True, False, True], "y": [0.5, 1.5, 2.5]}
+    for path in forms_of(columns, {"t": ["true", "FALSE", "True"]}):
+        table = read_table([path], TableOptions(target="y"))
+        assert (table.features, table.X.tolist()) == (("t",), [[1], [0], [1]]), path
+        assert read_rows(path, table.schema)[0].tolist() == table.X.tolist()
+        assert read_table([path], TableOptions(target="t")).y.tolist() == ["True", "False", "True"]
+        assert read_table([path], TableOptions(target="t", labels=False)).y.tolist() == [1, 0, 1]
+    assert read("t,y\nTrue,1\n,2\nfalse,3\n", missing="mean").missing.tolist() == [[False], [True], [False]]
+    assert "column 't', lines 2 and 4: not a number" in refused("t,y\nTrue,1\n1,2\nfalse,3\n")[0]
+    assert "text, not numbers" in refused("t,y\nTrue,1\nyes,2\nfalse,3\n")[0]
+
+
+def test_text_in_every_form_has_the_marks_that_are_said() -> None:
+    columns = {"a": ["1.234,5", "7,5", "-1"], "k": ["0,5", "1", "0,50"], "y": [1, 2, 3]}
+    options = {"decimal": ",", "thousands": "."}
+    np.savez("f.npz", **{name: np.array(values) for name, values in columns.items()})
+    Path("f.csv").write_text("a;k;y\n1.234,5;0,5;1\n7,5;1;2\n-1;0,50;3\n")
+    for path in ("f.csv", "f.npz", parquet(columns)):
+        table = read_table([path], TableOptions(target="y", categories=("k",), **options))  # type: ignore[arg-type]
+        assert table.X.tolist() == [[1234.5, 0], [7.5, 1], [-1, 0]]
+        assert table.schema.columns[1].levels == ("0.5", "1")
+        with pytest.raises(TableError, match=r"a number with a decimal point; --decimal , --thousands \. "):
+            read_table([path], TableOptions(target="y", categories=("k",)))
+
+
+def test_text_of_parquet_with_gaps_and_bytes() -> None:
+    path = parquet(
+        {"a": ["1", None, "x"], "b": pa.array([b"1", b"2", b"3"]), "g": [b"p", b"\xff", b"p"], "y": [1, 2, 3]}
+    )
+    with pytest.raises(TableError) as caught:
+        read_table([path], TableOptions(target="y"))
+    assert str(caught.value).splitlines()[1:] == [
+        "  column 'a', row 3: not a number; correct it, or --drop a",
+        "  column 'g', from row 1 on: neither numbers nor text; --drop g",
+        "  column 'a', row 2: a cell is missing; --missing drop or mean",
+    ]
+
+
+@pytest.mark.parametrize("first", ["", "Unnamed: 0", "Unnamed: 0.1,Unnamed: 0", ",Unnamed: 0", "Unnamed: 0.2,,", ","])
+def test_the_index_columns_of_pandas_are_no_features(first: str) -> None:
+    count = first.count(",") + 1
+    text = f"{first},a,y\n" + "".join(f"{'5,' * count}{row},{row}\n" for row in (1, 2))
+    table = read(text)
+    assert (table.features, table.X.tolist()) == (("a",), [[1], [2]])
+    assert len(table.notes) == 1
+    assert f"column{'s' * (count > 1)} 1" in table.notes[0]
+    assert read("Unnamed: 1,a,Unnamed: 0,y\n1,2,3,4\n").features == ("Unnamed: 1", "a", "Unnamed: 0")
+    parts = {"__index_level_0__": [1, 2], "a": [3, 4], "y": [5, 6], "__index_level_1__": [1, 2]}
+    assert read_table([parquet(parts)], TableOptions(target="y")).features == ("a",)
+
+
+def test_names_have_no_spaces_around_them_in_files_and_options() -> None:
+    Path("s.csv").write_text(" a , b c ,y \n1,2,3\n")
+    np.savez("s.npz", **{" a ": np.ones(1), " b c": np.full(1, 2), "y": np.full(1, 3)})
+    for path in ("s.csv", "s.npz", parquet({"a ": [1], " b c ": [2], " y": [3]})):
+        table = read_table([path], TableOptions(target="y "))
+        assert (table.features, table.X.tolist(), table.target) == (("a", "b c"), [[1, 2]], "y")
+        for named in (" b c ", "b c", " b c, b c "):
+            assert read_table([path], TableOptions(target=" y", drop=(named,))).features == ("a",)
+    with pytest.raises(TableError, match="column 2 has a name that stands in the header before; rename it"):
+        read_table([parquet({"a": [1], " a": [2], "y": [3]})], TableOptions(target="y"))
+
+
+def test_a_file_is_one_hospital_once(tmp_path: Path) -> None:
+    for name in ("a.csv", "copy.csv", "other.csv"):
+        Path(name).write_text(CLEAN if name != "other.csv" else CLEAN + "7,8,9\n")
+    Path("link.csv").symlink_to("a.csv")
+    for second in ("a.csv", "./a.csv", "copy.csv", "link.csv", str(tmp_path / "a.csv")):
+        with pytest.raises(TableError, match=r"it holds the same as a\.csv; give the file of each hospital once"):
+            read_table(["a.csv", "other.csv", second], TableOptions(target="y"))
+    assert len(read_table(["a.csv", "other.csv"], TableOptions(target="y")).y) == 5
+
+
+def test_features_that_would_have_one_name() -> None:
+    text = "sex,sex=m,y\nf,1,2\nm,3,4\n"
+    assert refused(text, categories=("sex",)) == [
+        "a.csv: the columns 'sex' and 'sex=m' both become a feature 'sex=m'; rename one, or --drop sex or --drop sex=m"
+    ]
+    assert read(text, categories=("sex",), drop=("sex=m",)).features == ("sex=m",)
+    assert read(text, drop=("sex",)).features == ("sex=m",)
+    assert len(refused("a,a=b,y\na,a,1\nb=c,c,2\n", categories=("a", "a=b"))) == 1
+
+
+def test_an_array_of_one_column_is_called_as_it_is() -> None:
+    np.savez("t.npz", X=np.ones((3, 1)), z=np.full((3, 2), 2), y=np.arange(3.0)[:, np.newaxis])
+    assert read_table(["t.npz"], TableOptions(target="y")).features == ("X", "z0", "z1")
+    np.savez("t.npz", X=np.ones((3, 1)), y=np.arange(3.0)[:, np.newaxis], feature_names=np.array([b"caf\xc3\xa9"]))
+    table = read_table(["t.npz"], TableOptions(target="y"))
+    assert (table.features, table.X.tolist(), table.y.tolist()) == (("caf\xe9",), [[1]] * 3, [0, 1, 2])
+    np.savez("t.npz", X=np.ones((3, 2)), X0=np.ones(3), y=np.ones(3))
+    with pytest.raises(TableError, match="column 3 has a name that stands in the header before"):
+        read_table(["t.npz"], TableOptions(target="y"))
+
+
+def test_h63_archives_and_arrays_that_are_no_tables() -> None:
+    np.save("a.npy", np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"^a\.npy: an array has no names of columns; numpy\.savez\('data"):
+        read_table(["a.npy"], TableOptions(target="y"))
+    with zipfile.ZipFile("book.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    np.savez("o.npz", X=np.array(["a", None], object))
+    for path in ("book.xlsx", "o.npz"):
+        with pytest.raises(ValueError, match=r"not a whole \.npz file .* astype\(str\) .* saving it as CSV"):
+            read_table([path], TableOptions(target="y"))
+
+
+def test_a_value_that_the_model_does_not_know_is_not_missing_too() -> None:
+    Path("p.csv").write_text("a,sex\n1,d\n2,m\n")
+    for missing in ("error", "drop", "mean"):
+        with pytest.raises(TableError) as caught:
+            read_rows("p.csv", MODEL, missing=missing)
+        assert str(caught.value) == (
+            "p.csv: column 'sex', line 2: a value that the model does not know; leave such rows out"
+        )
+
+
+def test_columns_of_a_model_are_not_to_be_dropped() -> None:
+    Path("p.csv").write_text("a,sex\n2024-01-01,m\n2024-01-02,f\n")
+    for text, told in (
+        ("a,sex\n2024-01-01,m\n", "column 'a' holds dates, from line 2 on; the model takes numbers there"),
+        ("a,sex\nx,m\n", "column 'a', from line 2 on: text, not numbers; the model takes numbers there"),
+        ("a,sex\nx,m\n1,f\n", "column 'a', line 2: not a number; correct it"),
+        ("a,sex\n,m\n", "column 'a' is empty"),
+    ):
+        Path("p.csv").write_text(text)
+        with pytest.raises(TableError) as caught:
+            read_rows("p.csv", MODEL)
+        assert str(caught.value) == f"p.csv: {told}"
+
+
+def test_what_becomes_public_is_told_with_what_looks_alike() -> None:
+    classes = read("a,y\n1,No\n2,no\n3,yes\n4,n o\n")
+    assert classes.notes == (
+        "all parties come to know the 4 classes of the column 'y': 'No', 'n o', 'no' and 'yes'; "
+        "'No', 'n o' and 'no' differ only in case or spaces",
+    )
+    many = read("k,y\n" + "".join(f"v{number},1\n" for number in range(12)), categories=("k",)).notes[0]
+    assert many.startswith("all parties come to know the 12 values of the column 'k': 'v0', 'v1', 'v10', 'v11', 'v2'")
+    assert many.endswith("'v7' and 2 more")
+
+
+def test_categories_that_tell_of_single_rows_are_not_recommended() -> None:
+    """Dates, values of one row each; and those of a few rows are."""
+    rows = 12
+    columns = {
+        "date": [f"2024-01-{number + 1:02}" if number else "x" for number in range(rows)],
+        "own": [f"n{number}" for number in range(rows)],
+        "pairs": [f"n{number // 2}" for number in range(rows)],
+        "fewer": [f"n{max(number - 5, 0)}" for number in range(rows)],
+        "y": list(map(str, range(rows))),
+    }
+    text = "\n".join(",".join(row) for row in [list(columns), *zip(*columns.values(), strict=True)])
+    ways = {line.split("'")[1]: line.split("; ")[1] for line in refused(text)[1:]}
+    assert ways == {
+        "date": "--drop date",
+        "own": "nearly every row has its own: --drop own",
+        "pairs": "--categories pairs (all parties see its 6 values) or --drop pairs",
+        "fewer": "nearly every row has its own: --drop fewer",
+    }
+
+
+def test_files_that_need_another_separator_say_which() -> None:
+    for text, options, way in (
+        ("a,x;b;y\n1;2;3\n", {}, "--sep ';'"),
+        ("a,b,y\n1,2,3\n", {"separator": ";"}, "--sep ,"),
+        ("a b y\n1 2 3\n", {}, "--sep ' '"),
+        ("a\tb\ty\n1\t2\t3\n", {"separator": ","}, "--sep tab"),
+    ):
+        assert f"; with {way} there is one" in "\n".join(refused(text, **options))
+    assert refused("a;b\n1;2\n") == ["a.csv: there is no column 'y' among the 2 that it names"]
+    assert read("sep=;\na,x;b;y\n1;2;3\n").features == ("a,x", "b")
+
+
+def test_names_that_nearly_are_some_are_told() -> None:
+    assert refused(CLEAN.replace("a,", "weight,"), drop=("wieght",)) == [
+        "a.csv: --drop names 'wieght', and there is no such column; there is 'weight'"
+    ]
 
 
 # Rows to predict for ----------------------------------------------------------------------------------------------

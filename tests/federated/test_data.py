@@ -62,7 +62,7 @@ def test_h63_a_table_is_read(tmp_path, prefix, newline):
         ("a,y\n1,\n", "column 'y' is empty"),
         ("a,y\n,1\n", "column 'a' is empty; --drop a"),
         ("a,y\n1_0,2\n1,2\n", "column 'a', line 2: not a number"),
-        ('a,y\n"1,5",2\n', "column 'a', line 2: a decimal comma; give --decimal ,"),
+        ('a,y\n"1,5",2\n', "column 'a', line 2: not a number with a decimal point; --decimal ,"),
         ("a,y\nnan,2\n1,2\n", "column 'a', line 2: a cell is missing"),
         ("a,y\n1e400,2\n", "column 'a', line 2: a number beyond the range"),
         ("a,y\n1,-inf\n", "column 'y', line 2: NaN and infinity"),

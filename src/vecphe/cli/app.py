@@ -141,6 +141,7 @@ def run(
     missing: data_options.Missing = data_options.MissingCells.ERROR,
     sep: data_options.Separator = None,
     decimal: data_options.Decimal = ".",
+    thousands: data_options.Thousands = None,
     encoding: data_options.Encoding = None,
     task: Annotated[TaskChoice | None, typer.Option(help="What to learn; else the target tells.")] = None,
     scale: Annotated[
@@ -190,7 +191,16 @@ def run(
         pictures = LearningFiles(plot, report, force)
         check_outputs({"--json": json_file, "--model": model_file, **pictures.paths}, force)
         options = data_options.table_options(
-            target, group, features, drop, categories, missing, sep=sep, decimal=decimal, encoding=encoding
+            target,
+            group,
+            features,
+            drop,
+            categories,
+            missing,
+            sep=sep,
+            decimal=decimal,
+            encoding=encoding,
+            thousands=thousands,
         )
         if options is not None and task is not None:
             options = replace(options, labels=task is TaskChoice.CLASSIFICATION)
@@ -246,6 +256,7 @@ def predict(
     missing: data_options.Missing = data_options.MissingCells.ERROR,
     sep: data_options.Separator = None,
     decimal: data_options.Decimal = ".",
+    thousands: data_options.Thousands = None,
     encoding: data_options.Encoding = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each class too.")
@@ -257,7 +268,7 @@ def predict(
     from vecphe.data import ReadOptions
 
     with errors_in_one_line(VecpheError, ValueError, OSError):
-        reading = ReadOptions(sep, decimal, encoding)
+        reading = ReadOptions(sep, decimal, encoding, thousands)
         predict_file(model, data, out, reading, missing=missing.value, probabilities=probabilities, force=force)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vecphe.cli.data_options import Decimal, Encoding, Separator, say
+from vecphe.cli.data_options import Decimal, Encoding, Separator, Thousands, say
 from vecphe.cli.failure import errors_in_one_line
 from vecphe.cli.signals import before_workers
 from vecphe.errors import LayoutMismatchError, PlaintextOverflowError, VecpheError
@@ -174,6 +174,7 @@ def encrypt(
     ] = None,
     sep: Separator = None,
     decimal: Decimal = ".",
+    thousands: Thousands = None,
     encoding: Encoding = None,
     jobs: Jobs = None,
     engine: EngineName = None,
@@ -186,6 +187,7 @@ def encrypt(
     from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
     from vecphe.cli.table import check_start, parse_values
     from vecphe.data import ReadOptions
+    from vecphe.data.problems import told_indices
     from vecphe.plaintext.format import format_for
     from vecphe.serialization import frame_with_columns
 
@@ -194,11 +196,11 @@ def encrypt(
         check_writable(Path(out), force)
         public_key = load_public_key(key, insecure, engine)
         name = _shown(source)
-        options = ReadOptions(sep, decimal, encoding)
+        options = ReadOptions(sep, decimal, encoding, thousands)
         numbers = parse_values(read_input(source, partial(check_start, name=name, encoding=encoding)), name, options)
         values = numbers.values
-        if numbers.has_index:
-            say(f"{name}: column 1 is left out: it has no name, as an index that pandas writes")
+        if numbers.skipped:
+            say(f"{name}: {told_indices(range(1, numbers.skipped + 1))}")
         columns = numbers.names or ()
         if columns:
             say(f"{name}, line 1 is taken as a header")

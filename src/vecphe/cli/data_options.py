@@ -22,6 +22,7 @@ __all__ = [
     "Missing",
     "MissingCells",
     "Separator",
+    "Thousands",
     "say",
     "table_options",
 ]
@@ -38,7 +39,10 @@ class MissingCells(str, Enum):
 Separator = Annotated[
     str | None, typer.Option("--sep", help="Character between cells of CSV, or tab; without it the first line tells.")
 ]
-Decimal = Annotated[str, typer.Option(help="Decimal mark of CSV: . or ,")]
+Decimal = Annotated[str, typer.Option(help="Decimal mark of numbers in text: . or ,")]
+Thousands = Annotated[
+    str | None, typer.Option(help="Mark between groups of three digits of numbers in text: , . ' or space.")
+]
 Encoding = Annotated[
     str | None, typer.Option(help="Of CSV, as latin-1 or cp1252; else UTF-8, or what its byte order mark says.")
 ]
@@ -69,6 +73,7 @@ def table_options(
     sep: str | None,
     decimal: str,
     encoding: str | None,
+    thousands: str | None,
 ) -> TableOptions | None:
     """How files are to be read, or none where nothing is said about it."""
     from vecphe.data import TableOptions
@@ -77,6 +82,7 @@ def table_options(
         sep,
         decimal,
         encoding,
+        thousands,
         target=target or "",
         group=group,
         features=tuple(features or ()),

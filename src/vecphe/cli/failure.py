@@ -25,18 +25,21 @@ _OPTIONS = {
 }
 
 
+_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _RANGE = re.compile(r"\b(max_abs|max_terms)=(\d+)(?!\d|\*|\.\d)")
 
 
 def one_line(text: object) -> str:
-    """Text without line breaks."""
-    return " ".join(str(text).split())
+    """Text without line breaks; other spaces stay, for names in it may have them."""
+    return _BREAKS.sub(" ", str(text)).strip()
 
 
 def print_error(error: object) -> None:
     """Tell an error, or a text, on stderr, in the words of the command line; a line each of several problems."""
-    lines = error.lines() if isinstance(error, TableError) else [_text(error)]
-    told = [_in_options(one_line(line)) for line in lines]
+    if isinstance(error, TableError):  # which knows no words but those of the command line
+        told = [one_line(line) for line in error.lines()]
+    else:
+        told = [_in_options(one_line(_text(error)))]
     print("error: " + "\n  ".join(told), file=sys.stderr)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vecphe.data.cells import INTEGER, SPACES, Fault, Text, numbers_of
-from vecphe.data.csv_records import Records, read_records
+from vecphe.data.cells import INTEGER, SPACES, Fault, numbers_of
+from vecphe.data.csv_records import Records, index_columns, read_records
+from vecphe.data.marks import Marks, Text, readings, told_readings
 from vecphe.data.options import ReadOptions
 from vecphe.data.problems import listed, places
 from vecphe.data.table import Numbers
@@ -27,7 +29,6 @@ _WHY = {
     Fault.NOT_FINITE: "NaN and infinity are not finite numbers",
     Fault.OUT_OF_RANGE: "a number beyond the range of float64",
     Fault.TOO_LONG: "a number of too many digits",
-    Fault.COMMA: "not a number; write a decimal point, or give --decimal ,",
     Fault.DATE: "not a number, but a date",
     Fault.TEXT: "not a number",
 }
@@ -41,27 +42,41 @@ def csv_numbers(data: bytes, name: str, options: ReadOptions, not_text: str) -> 
     ValueError
         Naming line and column of what is no finite number: TableError where there are several.
     """
-    records = read_records(utf8_of(data, name, options.encoding, not_text), name, options.separator)
+    marks = Marks(options.decimal, options.thousands)
+    records = read_records(utf8_of(data, name, options.encoding, not_text), name, options.separator, marks)
     if not len(records):
         raise ValueError(f"{name}: empty; give numbers, as CSV or .npy")
     first = [cell.strip(SPACES) for cell in records.row(0)]
-    has_index = len(first) > 1 and not first[0] and all(map(_is_name, first[1:]))
-    names = tuple(first[has_index:]) if has_index or all(map(_is_name, first)) else None
-    if names is None and len(first) > 1 and not first[0]:
+    skipped = index_columns(first)
+    names = tuple(first[skipped:]) if all(map(_is_name, first[skipped:])) else None
+    if names is None and len(first) > 1 and (skipped or not first[0]):
         raise ValueError(
-            f"{name}, line 1, column 1: no value; pandas writes an index so: to_csv(index=False, header=False)"
+            f"{name}, line 1, column 1: no {'number' if first[0] else 'value'}; pandas writes an index so: "
+            "to_csv(index=False, header=False)"
         )
     line = int(records.lines[0])
     rows = records.cut(int(names is not None), _end(records))
     if not len(rows) and not rows.ragged:
         raise ValueError(f"{name}: a header without numbers")
-    columns = range(has_index, records.width)
+    columns = range(skipped, records.width)
     text = rows.cells(columns)
-    cells = numbers_of(text, options.decimal, strict=True)
+    cells = numbers_of(text, marks, strict=True)
     shape = (len(columns), len(rows))
-    _check([*_ragged(rows, line), *_wrong(rows, cells.faults.reshape(shape), has_index)], name)
-    values = _exact(pc.utf8_trim(text, SPACES), cells.values, rows, has_index, name).reshape(shape).T
-    return Numbers(np.ascontiguousarray(values[:, 0] if shape[0] == 1 else values), names, rows.lines, has_index)
+    why = {**_WHY, Fault.MARKS: _marks_needed(text, cells.faults, marks)}
+    _check([*_ragged(rows, line), *_wrong(rows, cells.faults.reshape(shape), skipped, why)], name)
+    values = _exact(marks.plain(pc.utf8_trim(text, SPACES)), cells.values, rows, skipped, name).reshape(shape).T
+    return Numbers(np.ascontiguousarray(values[:, 0] if shape[0] == 1 else values), names, rows.lines, skipped)
+
+
+def _marks_needed(text: Text, faults: npt.NDArray[np.uint8], marks: Marks) -> str:
+    """What is wrong with numbers that have other marks."""
+    wanted = (faults == Fault.NONE) | (faults == Fault.MARKS)
+    if not (faults == Fault.MARKS).any():
+        return ""
+    found = readings(lambda other: bool((numbers_of(text, other, strict=True).faults[wanted] == Fault.NONE).all()))
+    point = "point" if marks.decimal == "." else "comma"
+    ways = told_readings(found, marks) or "no --decimal and --thousands fit all numbers, write a point in each of them"
+    return f"not a number with a decimal {point}; {ways}"
 
 
 def _is_name(cell: str) -> bool:
@@ -92,7 +107,7 @@ def _ragged(rows: Records, line: int) -> list[str]:
     ]
 
 
-def _wrong(rows: Records, faults: npt.NDArray[np.uint8], has_index: bool) -> list[str]:
+def _wrong(rows: Records, faults: npt.NDArray[np.uint8], skipped: int, why: Mapping[Fault, str]) -> list[str]:
     """Lines and columns of cells that are no numbers, by what is wrong with them."""
     if not faults.any():
         return []
@@ -103,11 +118,11 @@ def _wrong(rows: Records, faults: npt.NDArray[np.uint8], has_index: bool) -> lis
         for fault in np.unique(faults[column][~blank]):
             if fault:
                 lines = rows.lines[(faults[column] == fault) & ~blank]
-                found.append(f"{places('line', lines)}, column {column + 1 + has_index}: {_WHY[Fault(fault)]}")
+                found.append(f"{places('line', lines)}, column {column + 1 + skipped}: {why[Fault(fault)]}")
     return found + ([f"and {len(columns) - _MOST_TOLD} columns more"] if len(columns) > _MOST_TOLD else [])
 
 
-def _exact(text: Text, values: npt.NDArray[np.float64], rows: Records, has_index: bool, name: str) -> npt.NDArray[Any]:
+def _exact(text: Text, values: npt.NDArray[np.float64], rows: Records, skipped: int, name: str) -> npt.NDArray[Any]:
     """All cells in a type that holds them without rounding: integers if all are, else floats."""
     is_integer = np.array(pc.match_substring_regex(text, INTEGER).to_numpy())
     if is_integer.all():
@@ -117,7 +132,7 @@ def _exact(text: Text, values: npt.NDArray[np.float64], rows: Records, has_index
         if abs(int(text[place].as_py())) > _GREATEST_EXACT:
             column, row = divmod(place, len(rows))
             raise ValueError(
-                f"{name}, line {rows.lines[row]}, column {column + 1 + has_index}: an integer beyond 2^53, which is "
+                f"{name}, line {rows.lines[row]}, column {column + 1 + skipped}: an integer beyond 2^53, which is "
                 "rounded in a table with fractions; write it with a decimal point if you want that, or encrypt the "
                 "integers on their own"
             )

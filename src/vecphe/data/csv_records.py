@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shlex
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
@@ -15,12 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from vecphe.data.cells import SPACES, Text
+from vecphe.data.cells import SPACES
+from vecphe.data.marks import POINT, Marks, Text
 
-__all__ = ["Records", "read_records"]
+__all__ = ["Records", "index_columns", "read_records", "separator_option", "separator_with"]
 
 _BLOCK = 1 << 26  # bytes that a row may have
 _SEPARATORS = (",", ";", "\t", "|")  # in this order
+_ONLY_NUMBERS = re.compile(rb"[-+0-9eE., '\t]*")
+_TOLD_SEPARATOR = re.compile(rb"\"?sep=([;,|:^~\t ])\"?(\r\n|\r|\n)", re.IGNORECASE)  # of spreadsheets
+_INDEX = re.compile(r"(Unnamed: 0(\.[0-9]+)*)?")
 _WIDE = 1000  # columns from which on a column costs pyarrow more than its cells
 
 Integers = npt.NDArray[np.int64]
@@ -101,7 +107,29 @@ class _ByRows(Records):
         return _ByRows(self._rows[start:stop], self.width, self.lines[start:stop], self.ragged)
 
 
-def read_records(text: bytes, name: str, separator: str | None = None) -> Records:
+def index_columns(header: Sequence[str]) -> int:
+    """How many of the first columns are an index of pandas: without a name, or named as one that it has read."""
+    return next((place for place, name in enumerate(header) if not _INDEX.fullmatch(name)), 0)
+
+
+def separator_with(text: bytes, name: str | None = None) -> str | None:
+    """A separator that divides the first row of CSV, so that it has this name, if one is given."""
+    for mark in (*_SEPARATORS, " "):
+        try:
+            cells: list[str] = next(_strictly(text, mark), [])
+        except (csv.Error, UnicodeDecodeError):  # cut in the middle
+            continue
+        if len(cells) > 1 and (name is None or name in (cell.strip(SPACES) for cell in cells)):
+            return mark
+    return None
+
+
+def separator_option(mark: str) -> str:
+    """What to type for a separator."""
+    return f"--sep {'tab' if mark == chr(9) else shlex.quote(mark)}"
+
+
+def read_records(text: bytes, name: str, separator: str | None = None, marks: Marks = POINT) -> Records:
     """All rows of CSV.
 
     Parameters
@@ -112,7 +140,10 @@ def read_records(text: bytes, name: str, separator: str | None = None) -> Record
     name : str
         What errors call the file.
     separator : str, optional
-        Between cells. Without one it is the first of comma, semicolon, tab and bar that divides the first row.
+        Between cells. Without one it is the first of comma, semicolon, tab and bar that divides the first row, but what
+        marks numbers goes last, and does not separate numbers.
+    marks : Marks
+        How numbers are written.
 
     Raises
     ------
@@ -121,7 +152,9 @@ def read_records(text: bytes, name: str, separator: str | None = None) -> Record
     """
     body = text.lstrip(b"\r\n")
     before = len(text[: len(text) - len(body)].splitlines())
-    separator, width = _divided(body, name, separator, before)
+    if named := _TOLD_SEPARATOR.match(body):
+        separator, before, body = separator or named[1].decode(), before + 1, body[named.end() :]
+    separator, width = _divided(body, name, [separator] if separator else _tried(body, marks), before)
     if not width:
         return _ByRows([], 0, np.zeros(0, np.int64), [])
     if width > _WIDE:
@@ -139,16 +172,27 @@ def read_records(text: bytes, name: str, separator: str | None = None) -> Record
     return _ByColumns(columns, np.delete(lines, np.array([number - 1 for number, _ in ragged], np.int64)), told)
 
 
-def _divided(body: bytes, name: str, separator: str | None, before: int) -> tuple[str, int]:
+def _tried(body: bytes, marks: Marks) -> list[str]:
+    """Separators in the order in which they are tried."""
+    in_numbers = [mark for mark in _SEPARATORS if mark in marks]
+    end = _ONLY_NUMBERS.match(body).end()  # type: ignore[union-attr]  # of an empty text at least
+    if body[end : end + 1] in (b"", b"\r", b"\n"):
+        in_numbers = []
+    return [mark for mark in _SEPARATORS if mark not in marks] + in_numbers
+
+
+def _divided(body: bytes, name: str, separators: Sequence[str], before: int) -> tuple[str, int]:
     """The separator, and the number of cells in the first row."""
     widths, wrong = dict[str, int](), None
-    for mark in (separator,) if separator is not None else _SEPARATORS:
+    for mark in separators:
         try:
             widths[mark] = len(next(_strictly(body, mark), []))
         except csv.Error as error:  # another mark may divide it well
             wrong = wrong or error
     if not widths:
-        raise ValueError(f"{name}, line {before + 1}: {wrong}")
+        other = separator_with(body)
+        way = f"; {separator_option(other)} divides this line" if other else ""
+        raise ValueError(f"{name}, line {before + 1}: {wrong}{way}")
     return next(((mark, width) for mark, width in widths.items() if width > 1), next(iter(widths.items())))
 
 

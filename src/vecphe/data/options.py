@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["MISSING", "ReadOptions", "TableOptions"]
+__all__ = ["GROUPINGS", "MISSING", "ReadOptions", "TableOptions"]
 
 MISSING = ("error", "drop", "mean")
+# Marks of thousands as options name them, and what may stand for each.
+GROUPINGS = {
+    ",": ",",
+    ".": ".",
+    "'": "'\N{RIGHT SINGLE QUOTATION MARK}",
+    "space": " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}",
+}
 _NAMED_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How text is written; for Parquet and .npz nothing is to be said.
+    """How text is written; of Parquet and .npz, the numbers in columns of text.
 
     Attributes
     ----------
@@ -22,16 +29,19 @@ class ReadOptions:
         A point or a comma.
     encoding : str, optional
         Without it UTF-8, or what the byte order mark says.
+    thousands : str, optional
+        What may stand between groups of three digits: a comma, a point, an apostrophe, or "space".
 
     Raises
     ------
     ValueError
-        If a mark is none, or both marks are the same.
+        If a mark is none, or those in numbers are the same.
     """
 
     separator: str | None = None
     decimal: str = "."
     encoding: str | None = None
+    thousands: str | None = None
 
     def __post_init__(self) -> None:
         mark = self.separator
@@ -42,8 +52,12 @@ class ReadOptions:
             object.__setattr__(self, "separator", mark)
         if self.decimal not in (".", ","):
             raise ValueError("--decimal must be '.' or ','")
-        if self.decimal == mark:
-            raise ValueError("--sep and --decimal cannot both be ','; quote the numbers, or separate by something else")
+        thousands = {"": None, " ": "space"}.get(self.thousands or "", self.thousands)
+        if thousands not in (None, *GROUPINGS):
+            raise ValueError("--thousands must be ',', '.', \"'\" or space")
+        if thousands == self.decimal:
+            raise ValueError(f"--decimal and --thousands cannot both be {thousands!r}")
+        object.__setattr__(self, "thousands", thousands)
 
 
 @dataclass(frozen=True)

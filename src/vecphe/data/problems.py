@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from vecphe.errors import TableError
 
-__all__ = ["Problems", "listed", "places"]
+__all__ = ["Problems", "listed", "places", "told_indices"]
 
 _MOST_TOLD = 20  # problems of a message
 _MOST_PLACES = 5  # lines of a problem
@@ -32,7 +32,12 @@ class Problems:
     def check(self) -> None:
         """Raise TableError if there is any."""
         if self._more:
-            raise TableError([*self._found, (self._found[-1][0], f"and {self._more} problems more")])
+            raise TableError(
+                [
+                    *self._found,
+                    (self._found[-1][0], f"and {self._more} problems more, which are told once these are mended"),
+                ]
+            )
         if self._found:
             raise TableError(self._found)
 
@@ -50,3 +55,9 @@ def places(unit: str, numbers: npt.NDArray[Any] | Sequence[int]) -> str:
     shown = [str(number) for number in numbers[:_MOST_PLACES]]
     rest = len(numbers) - len(shown)
     return f"{unit}s {listed([*shown, f'{rest} more'] if rest else shown)}"
+
+
+def told_indices(numbers: Sequence[int]) -> str:
+    """What is left out as an index."""
+    left = "column {} is left out: it is" if len(numbers) == 1 else "columns {} are left out: they are"
+    return f"{left.format(listed(numbers))} an index, as pandas writes it without a name"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,38 +17,39 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vecphe.data.cells import MISSING_LABELS, SPACES, Cells, Fault, numbers_of
-from vecphe.data.csv_records import Records, read_records
+from vecphe.data.cells import SPACES, Cells, Fault, Labels, labels_of, numbers_of
+from vecphe.data.csv_records import Records, index_columns, read_records, separator_with
+from vecphe.data.marks import Marks, Text
 from vecphe.data.options import ReadOptions
-from vecphe.data.problems import Problems, listed, places
+from vecphe.data.problems import Problems, listed, places, told_indices
 from vecphe.data.text import check_text_start, utf8_of
 from vecphe.system.files import read_file
 from vecphe.system.memory import check_memory
 
-__all__ = ["Labels", "Sheet", "open_sheet"]
+__all__ = ["Sheet", "open_sheet"]
 
-_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_PARQUET, _ZIP, _NPY = b"PAR1", b"PK\x03\x04", b"\x93NUMPY"
+_FIRST_ROW = 1 << 16  # bytes that are looked at for another separator
 _LONGEST_NAME = 200  # characters of a column's name
 _EMPTY = ("{} has no name and no value and is left out", "{} have no name and no value and are left out")
 _NAMELESS = ("{} has no name; give it one in line 1", "{} have no name; give them some in line 1")
-_UNPRINTABLE = ("the name of {} is not printable", "the names of {} are not printable")
+_UNPRINTABLE = ("the name of {} is not printable; rename it", "the names of {} are not printable; rename them")
 _LONG = (
-    f"the name of {{}} is longer than {_LONGEST_NAME} characters",
-    f"the names of {{}} are longer than {_LONGEST_NAME} characters",
+    f"the name of {{}} is longer than {_LONGEST_NAME} characters; shorten it",
+    f"the names of {{}} are longer than {_LONGEST_NAME} characters; shorten them",
 )
-_TWICE = ("{} has a name that stands in the header before", "{} have names that stand in the header before")
-_INDEX_OF_PANDAS = ("", "Unnamed: 0", "__index_level_0__")  # in CSV, as it names one that it read, in Parquet
-_NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+_TWICE = (
+    "{} has a name that stands in the header before; rename it",
+    "{} have names that stand in the header before; rename them",
+)
+_NAMES = "feature_names"  # in .npz
+_INDEX_IN_PARQUET = re.compile(r"__index_level_[0-9]+__")
+_NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+_TEXTUAL = (
+    pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_boolean,
+)  # fmt: skip
 
 Rows = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Texts of a column: `codes` are places in `levels`, -1 where a cell is missing."""
-
-    codes: npt.NDArray[np.int64]
-    levels: tuple[str, ...]
 
 
 class Sheet(ABC):
@@ -61,14 +63,19 @@ class Sheet(ABC):
         Of its columns, each of which occurs once.
     notes : tuple of str
         What was left out.
+    marks : Marks
+        How numbers in text are written.
     unit : str
         What the places of rows count: lines, or rows.
+    digest : bytes
+        Of the content of the file.
     """
 
     unit: str
+    digest: bytes
 
-    def __init__(self, name: str, names: Sequence[str], notes: Sequence[str] = ()) -> None:
-        self.name, self.names, self.notes = name, tuple(names), tuple(notes)
+    def __init__(self, name: str, names: Sequence[str], notes: Sequence[str], marks: Marks) -> None:
+        self.name, self.names, self.notes, self.marks = name, tuple(names), tuple(notes), marks
 
     @property
     @abstractmethod
@@ -76,12 +83,20 @@ class Sheet(ABC):
         """Number of the line or row of the file that each row stands in."""
 
     @abstractmethod
-    def numbers(self, names: Sequence[str]) -> Cells:
-        """Numbers of some columns, shape (columns, rows)."""
+    def numbers(self, names: Sequence[str], marks: Marks | None = None) -> Cells:
+        """Numbers of some columns, shape (columns, rows), with other marks than their own where such are given."""
 
     @abstractmethod
+    def text(self, name: str) -> Text:
+        """A column as text, null where there is none."""
+
     def labels(self, name: str) -> Labels:
-        """Texts of a column."""
+        """What the cells of a column name."""
+        return labels_of(self.text(name), self.marks)
+
+    @abstractmethod
+    def separator_with(self, name: str) -> str | None:
+        """Another separator, with which the header has this name."""
 
 
 class CsvSheet(Sheet):
@@ -90,10 +105,17 @@ class CsvSheet(Sheet):
     unit = "line"
 
     def __init__(
-        self, name: str, places: dict[str, int], notes: Sequence[str], records: Records, blank: Rows, decimal: str
+        self,
+        name: str,
+        places: dict[str, int],
+        notes: Sequence[str],
+        records: Records,
+        blank: Rows,
+        marks: Marks,
+        first_row: bytes,
     ) -> None:
-        super().__init__(name, tuple(places), notes)
-        self._places, self._records, self._decimal = places, records, decimal
+        super().__init__(name, tuple(places), notes, marks)
+        self._places, self._records, self._first_row = places, records, first_row
         self._kept = None if not blank.any() else np.flatnonzero(~blank)
 
     @property
@@ -101,19 +123,23 @@ class CsvSheet(Sheet):
         """Numbers of lines."""
         return self._records.lines if self._kept is None else self._records.lines[self._kept]
 
-    def numbers(self, names: Sequence[str]) -> Cells:
+    def numbers(self, names: Sequence[str], marks: Marks | None = None) -> Cells:
         """All columns at once."""
         shape = (len(names), len(self._records))
-        cells = numbers_of(self._records.cells([self._places[name] for name in names]), self._decimal)
+        cells = numbers_of(self._records.cells([self._places[name] for name in names]), marks or self.marks)
         values, faults = cells.values.reshape(shape), cells.faults.reshape(shape)
         if self._kept is not None:
             values, faults = values[:, self._kept], faults[:, self._kept]
         return Cells(values, faults)
 
-    def labels(self, name: str) -> Labels:
-        """Without the spaces around them."""
-        text = pc.utf8_trim(self._records.cells([self._places[name]]), SPACES)
-        return _labels(text if self._kept is None else text.take(pa.array(self._kept)))
+    def text(self, name: str) -> Text:
+        """As it stands there."""
+        text = self._records.cells([self._places[name]])
+        return text if self._kept is None else text.take(pa.array(self._kept))
+
+    def separator_with(self, name: str) -> str | None:
+        """In the first row."""
+        return separator_with(self._first_row, name)
 
 
 class TypedSheet(Sheet):
@@ -121,57 +147,58 @@ class TypedSheet(Sheet):
 
     unit = "row"
 
-    def __init__(self, name: str, columns: dict[str, Any], notes: Sequence[str] = ()) -> None:
-        super().__init__(name, tuple(columns), notes)
-        self._columns = columns
+    def __init__(self, name: str, columns: dict[str, Any], notes: Sequence[str], marks: Marks) -> None:
+        super().__init__(name, tuple(columns), notes, marks)
+        self._columns = {name: _plain(column) for name, column in columns.items()}
 
     @property
     def places(self) -> npt.NDArray[np.int64]:
         """Numbers of rows, from 1."""
         return np.arange(1, len(next(iter(self._columns.values()))) + 1)
 
-    def numbers(self, names: Sequence[str]) -> Cells:
+    def numbers(self, names: Sequence[str], marks: Marks | None = None) -> Cells:
         """A column after the other."""
-        return Cells.stacked([_numbers(self._columns[name]) for name in names])
+        return Cells.stacked([_numbers(self._columns[name], marks or self.marks) for name in names])
 
-    def labels(self, name: str) -> Labels:
-        """As text."""
-        column = self._columns[name]
-        if pa.types.is_floating(column.type):  # 2.0 is the label 2, as an integer column with a gap has it
-            whole = pc.all(pc.equal(column, pc.floor(column)), min_count=0).as_py()
-            column = pc.cast(column, pa.int64(), safe=False) if whole else column
-        try:
-            return _labels(pc.cast(_decoded(column), pa.string()))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # lists and the like name nothing
-            return Labels(np.full(len(column), -1), ())
+    def text(self, name: str) -> Text:
+        """As Arrow writes it; of lists and the like there is none."""
+        return _text(self._columns[name])
+
+    def separator_with(self, name: str) -> str | None:
+        """There is none."""
+        return None
 
 
-def _labels(column: Any) -> Labels:
-    encoded = pc.dictionary_encode(column).combine_chunks()
-    levels = encoded.dictionary.to_pylist()
-    codes = pc.fill_null(encoded.indices, len(levels)).to_numpy().astype(np.int64)
-    known = [number for number, level in enumerate(levels) if level.lower() not in MISSING_LABELS]
-    renumbered = np.full(len(levels) + 1, -1, np.int64)
-    renumbered[known] = np.arange(len(known))
-    return Labels(renumbered[codes], tuple(levels[number] for number in known))
-
-
-def _decoded(column: Any) -> Any:
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-
-
-def _numbers(column: Any) -> Cells:
-    column = _decoded(column)
+def _plain(column: Any) -> Any:
+    """A column without a dictionary, and with text where it holds bytes or truth values."""
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return numbers_of(pc.cast(column, pa.string()))
+    if pa.types.is_dictionary(kind):
+        return _plain(column.cast(kind.value_type))
+    if any(is_text(kind) for is_text in _TEXTUAL):
+        try:
+            return pc.cast(column, pa.string())
+        except pa.ArrowInvalid:  # bytes that are no text
+            return column
+    return column
+
+
+def _text(column: Any) -> Text:
+    try:
+        return pc.cast(column, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.chunked_array([pa.nulls(len(column), pa.string())])
+
+
+def _numbers(column: Any, marks: Marks) -> Cells:
+    kind = column.type
+    if pa.types.is_string(kind):
+        return numbers_of(pc.fill_null(column, ""), marks)
     missing = np.array(pc.is_null(column, nan_is_null=True).to_numpy())
     if not any(is_number(kind) for is_number in _NUMERIC):
-        fault = Fault.DATE if pa.types.is_temporal(kind) else Fault.TEXT
+        fault = Fault.DATE if pa.types.is_temporal(kind) else Fault.NESTED
         faults = np.where(missing, Fault.MISSING, fault).astype(np.uint8)
         return Cells(np.full(len(column), np.nan), faults)
-    small = pc.cast(column, pa.uint8()) if pa.types.is_boolean(kind) else column
-    values = np.array(pc.cast(small, pa.float64(), safe=False).to_numpy())
+    values = np.array(pc.cast(column, pa.float64(), safe=False).to_numpy())
     faults = np.where(missing, Fault.MISSING, np.where(np.isfinite(values), Fault.NONE, Fault.NOT_FINITE))
     values[faults != Fault.NONE] = np.nan
     return Cells(values, faults.astype(np.uint8))
@@ -190,20 +217,30 @@ def open_sheet(path: str, options: ReadOptions, problems: Problems) -> Sheet | N
         If its content would not fit into memory.
     """
     data = read_file(path, check=partial(_check_start, name=path, encoding=options.encoding))
+    marks = Marks(options.decimal, options.thousands)
     if data.startswith(_PARQUET):
-        return _parquet(data, path, problems)
-    if data.startswith(_ZIP):
-        return _npz(data, path, problems)
-    return _csv(data, path, options, problems)
+        sheet = _parquet(data, path, marks, problems)
+    elif data.startswith(_ZIP):
+        sheet = _npz(data, path, marks, problems)
+    else:
+        sheet = _csv(data, path, options, marks, problems)
+    if sheet is not None:
+        sheet.digest = hashlib.blake2b(data).digest()
+    return sheet
 
 
 def _check_start(start: bytes, name: str, encoding: str | None) -> None:
+    if start.startswith(_NPY):
+        raise ValueError(
+            f"{name}: an array has no names of columns; numpy.savez('data.npz', X=array, y=target) gives it some"
+        )
     if not start.startswith((_PARQUET, _ZIP)):
         check_text_start(start, name, encoding=encoding)
 
 
-def _csv(data: bytes, name: str, options: ReadOptions, problems: Problems) -> Sheet | None:
-    records = read_records(utf8_of(data, name, options.encoding), name, options.separator)
+def _csv(data: bytes, name: str, options: ReadOptions, marks: Marks, problems: Problems) -> Sheet | None:
+    text = utf8_of(data, name, options.encoding)
+    records = read_records(text, name, options.separator, marks)
     header = [cell.strip(SPACES) for cell in records.row(0)] if len(records) else []
     if not any(header):
         problems.add(name, "the file is empty; its first line must name the columns")
@@ -216,7 +253,7 @@ def _csv(data: bytes, name: str, options: ReadOptions, problems: Problems) -> Sh
         _tell_ragged(rows, name, problems)
     elif blank.all():
         problems.add(name, "there is no row below the header")
-    return CsvSheet(name, places_of, notes, rows, blank, options.decimal)
+    return CsvSheet(name, places_of, notes, rows, blank, marks, text.lstrip(b"\r\n")[:_FIRST_ROW])
 
 
 def _tell_ragged(rows: Records, name: str, problems: Problems) -> None:
@@ -233,9 +270,10 @@ def _named(
     """The place of each column by its name. Where a header is missing, the names are values: none is shown."""
     places_of: dict[str, int] = {}
     wrong: dict[tuple[str, str], list[int]] = {}
+    indices, first = list[int](), index_columns(header)
     for number, column in enumerate(header):
-        if column in _INDEX_OF_PANDAS and (number == 0 or column == _INDEX_OF_PANDAS[-1]) and len(header) > 1:
-            notes.append(f"{name}: column {number + 1} is left out: it has no name, as an index that pandas writes")
+        if number < first or _INDEX_IN_PARQUET.fullmatch(column):
+            indices.append(number + 1)
         elif not column:
             wrong.setdefault(_EMPTY if empty is not None and empty[number] else _NAMELESS, []).append(number + 1)
         elif not column.isprintable():
@@ -246,13 +284,15 @@ def _named(
             wrong.setdefault(_TWICE, []).append(number + 1)
         else:
             places_of[column] = number
+    if indices:
+        notes.append(f"{name}: {told_indices(indices)}")
     for why, numbers in wrong.items():
         told = why[len(numbers) > 1].format(places("column", numbers))
         notes.append(f"{name}: {told}") if why is _EMPTY else problems.add(name, told)
     return places_of
 
 
-def _parquet(data: bytes, name: str, problems: Problems) -> Sheet | None:
+def _parquet(data: bytes, name: str, marks: Marks, problems: Problems) -> Sheet | None:
     import pyarrow.parquet
 
     try:
@@ -261,19 +301,19 @@ def _parquet(data: bytes, name: str, problems: Problems) -> Sheet | None:
         table = file.read(use_threads=False)
     except (pa.ArrowException, OSError):  # whose text may show what it holds
         raise ValueError(f"{name}: not a whole Parquet file") from None
+    return _typed(name, table.column_names, table.columns, marks, problems)
+
+
+def _typed(name: str, names: Sequence[str], columns: Sequence[Any], marks: Marks, problems: Problems) -> Sheet | None:
     notes: list[str] = []
-    places_of = _named(table.column_names, name, notes, problems)
-    return _typed(name, {column: table.column(number) for column, number in places_of.items()}, notes, problems)
-
-
-def _typed(name: str, columns: dict[str, Any], notes: Sequence[str], problems: Problems) -> Sheet | None:
-    if not columns or not len(next(iter(columns.values()))):
+    places_of = _named([column.strip(SPACES) for column in names], name, notes, problems)
+    if not places_of or not len(columns[0]):
         problems.add(name, "there is no row, or no column")
         return None
-    return TypedSheet(name, columns, notes)
+    return TypedSheet(name, {column: columns[number] for column, number in places_of.items()}, notes, marks)
 
 
-def _npz(data: bytes, name: str, problems: Problems) -> Sheet | None:
+def _npz(data: bytes, name: str, marks: Marks, problems: Problems) -> Sheet | None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_memory(
@@ -282,30 +322,57 @@ def _npz(data: bytes, name: str, problems: Problems) -> Sheet | None:
         with np.load(io.BytesIO(data), allow_pickle=False) as content:
             arrays = {key: content[key] for key in content.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, zlib.error):
-        raise ValueError(f"{name}: not a whole .npz file of plain arrays, as numpy.savez writes it") from None
-    names = arrays.pop("feature_names", None)
-    columns: dict[str, npt.NDArray[Any]] = {}
-    for key, array in arrays.items():
-        if array.ndim == 1:
-            columns[key] = array
-        elif array.ndim == 2:
-            given = names.tolist() if names is not None and names.shape == array.shape[1:] else None
-            own = [f"{key}{number}" for number in range(array.shape[1])] if given is None else list(map(str, given))
-            columns.update(zip(own, array.T, strict=True))
-        else:
-            problems.add(name, f"the array {key!r} has {array.ndim} dimensions; columns have 1, tables 2")
-    if len({len(column) for column in columns.values()}) > 1:
-        problems.add(name, "its arrays have different numbers of rows")
+        arrays = None
+    if arrays is None or not all(isinstance(array, np.ndarray) for array in arrays.values()):  # bytes in other archives
+        raise ValueError(
+            f"{name}: not a whole .npz file of plain arrays, as numpy.savez writes it; of objects, astype(str) makes "
+            "such, and of a spreadsheet, saving it as CSV"
+        )
+    names, columns = _columns_of(arrays, name, problems)
+    if len({len(column) for column in columns}) > 1:
+        counts = sorted({f"{key} {len(array)}" for key, array in arrays.items() if array.ndim and key != _NAMES})
+        problems.add(name, f"its arrays have different numbers of rows ({', '.join(counts)[:_LONGEST_NAME]})")
         return None
-    notes: list[str] = []
-    kept = _named(list(columns), name, notes, problems)
-    return _typed(name, {column: pa.chunked_array([_arrow(columns[column])]) for column in kept}, notes, problems)
+    return _typed(name, names, [pa.chunked_array([_arrow(column)]) for column in columns], marks, problems)
+
+
+def _columns_of(
+    arrays: dict[str, npt.NDArray[Any]], name: str, problems: Problems
+) -> tuple[list[str], list[npt.NDArray[Any]]]:
+    """Columns with their names: those of a table are in `feature_names`, or its own with numbers if it has several."""
+    given = _strings(arrays[_NAMES]) if _NAMES in arrays and arrays[_NAMES].ndim == 1 else None
+    names, columns = list[str](), list[npt.NDArray[Any]]()
+    for key, array in arrays.items():
+        if key == _NAMES:
+            continue
+        if array.ndim not in (1, 2):
+            problems.add(name, f"the array {key!r} has {array.ndim} dimensions; columns have 1, tables 2")
+            continue
+        table = array[:, np.newaxis] if array.ndim == 1 else array
+        count = table.shape[1]
+        if array.ndim == 2 and given is not None and len(given) == count:
+            names, given = names + given, None  # of one table alone
+        else:
+            names += [key] if count == 1 else [f"{key}{number}" for number in range(count)]
+        columns += list(table.T)
+    return names, columns
+
+
+def _strings(column: npt.NDArray[Any]) -> list[str]:
+    if column.dtype.kind != "S":
+        return list(map(str, column.tolist()))
+    try:
+        return np.char.decode(column, "utf-8").tolist()  # type: ignore[no-any-return]
+    except UnicodeDecodeError:
+        return np.char.decode(column, "latin-1").tolist()  # type: ignore[no-any-return]
 
 
 def _arrow(column: npt.NDArray[Any]) -> Any:
     if column.dtype.kind in "SU":
-        return pa.array(np.char.decode(column, "latin-1").tolist() if column.dtype.kind == "S" else column.tolist())
+        return pa.array(_strings(column), pa.string())
     if column.dtype.kind not in "biufM":
         return pa.array([[]] * len(column))  # no numbers, and no text
-    wanted = {"f": np.dtype(np.float64)}.get(column.dtype.kind, column.dtype.newbyteorder("="))
+    wanted = column.dtype.newbyteorder("=")
+    if column.dtype.kind == "f":
+        wanted = np.dtype(np.float32 if column.dtype.itemsize <= 4 else np.float64)
     return pa.array(np.ascontiguousarray(column, wanted))

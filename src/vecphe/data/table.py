@@ -68,18 +68,18 @@ class Numbers(NamedTuple):
         Of the columns, if the first line of CSV holds names instead of numbers.
     lines : ndarray or None
         Number of the line of each row of CSV.
-    has_index : bool
-        Whether a column without a name was left out, as pandas writes an index.
+    skipped : int
+        How many first columns were left out, for they are an index as pandas writes it.
     """
 
     values: npt.NDArray[Any]
     names: tuple[str, ...] | None = None
     lines: npt.NDArray[np.int64] | None = None
-    has_index: bool = False
+    skipped: int = 0
 
     def place(self, index: tuple[int, ...]) -> str:
         """Where the value at an index stood."""
         if self.lines is None:
             return f"index {index}"
         row, column = (*index, 0)[:2]
-        return f"line {self.lines[row]}, column {column + 1 + self.has_index}"
+        return f"line {self.lines[row]}, column {column + 1 + self.skipped}"

@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vecphe.data.cells import Cells, Fault
+from vecphe.data.cells import SPACES, Fault, Labels
+from vecphe.data.csv_records import separator_option
+from vecphe.data.faults import MOST_LEVELS, check_numbers, drop
 from vecphe.data.options import ReadOptions, TableOptions
-from vecphe.data.problems import Problems, listed, places
+from vecphe.data.parts import Part, levels_of, part_of
+from vecphe.data.problems import Problems, listed
 from vecphe.data.schema import Column, Floats, Schema
-from vecphe.data.sheets import Labels, Sheet, open_sheet
+from vecphe.data.sheets import Sheet, open_sheet
 from vecphe.data.table import Table
 
 __all__ = ["read_rows", "read_table"]
 
 _LONGEST_LABEL = 80  # characters of a group, level or class, which are shown
-_MOST_LEVELS = 100  # of a category, and of classes
+_MOST_SHOWN = 10  # values of a column
 
 Rows = npt.NDArray[np.bool_]
-
-
-@dataclass
-class _Part:
-    """One file: columns of numbers as rows of `cells`, the others as labels."""
-
-    sheet: Sheet
-    cells: Cells
-    row_of: dict[str, int]
-    labels: dict[str, Labels]
-
-    @property
-    def n_rows(self) -> int:
-        return len(self.sheet.places)
-
-    def values(self, name: str) -> Floats:
-        """Numbers of a column."""
-        return np.asarray(self.cells.values[self.row_of[name]])
-
-    def faults(self, name: str) -> npt.NDArray[np.uint8]:
-        """What is wrong with each of them."""
-        return np.asarray(self.cells.faults[self.row_of[name]])
-
-    def faulty(self, names: Sequence[str]) -> list[str]:
-        """Those of some columns in which anything is missing or wrong."""
-        any_fault = np.asarray(self.cells.faults.any(axis=1))
-        return [name for name in names if name in self.labels or any_fault[self.row_of[name]]]
-
-    def missing(self, name: str) -> Rows:
-        """Rows in which a column has no value."""
-        if name in self.labels:
-            return self.labels[name].codes < 0
-        return np.asarray(self.faults(name) == Fault.MISSING)
 
 
 def read_table(paths: Sequence[str], options: TableOptions) -> Table:
@@ -70,23 +41,27 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
     """
     problems = Problems()
     sheets = [sheet for path in paths if (sheet := open_sheet(path, options, problems)) is not None]
+    _check_once(sheets, problems)
     options = _resolved(options, {name for sheet in sheets for name in sheet.names})
     wanted = _wanted(sheets, options, problems) if sheets else None
     if wanted is None:
         problems.check()
         raise ValueError("there is no file of data")
-    parts = [_part(sheet, wanted, options) for sheet in sheets]
+    parts = [part_of(sheet, wanted, options) for sheet in sheets]
     ends = set(_ends(options))
     columns = tuple(_column(name, parts, options, problems) for name in wanted if name not in ends)
+    _check_features(columns, sheets[0].name, problems)
     names = [column.name for column in columns]
     _check_target(parts, options, problems)
-    empty = _check_numbers(parts, wanted, options, problems)
+    empty = check_numbers(parts, wanted, options, problems)
     used = [name for name in [*names, *_ends(options)] if name not in empty]
     kept = [_kept(part, used, options, problems) for part in parts]
     groups = _groups(parts, kept, options, problems)
     problems.check()
     notes = [note for sheet in sheets for note in sheet.notes]
-    notes += [_told_levels(column) for column in columns if column.levels]
+    notes += [_told_levels("values", column.name, column.levels) for column in columns if column.levels]
+    if options.target in parts[0].labels:
+        notes.append(_told_levels("classes", options.target, levels_of(parts, options.target)))
     notes += [_told_rows(part, rows) for part, rows in zip(parts, kept, strict=True) if not rows.all()]
     X = np.concatenate([_features(part, columns)[rows] for part, rows in zip(parts, kept, strict=True)])
     y = np.concatenate([_targets(part, options.target)[rows] for part, rows in zip(parts, kept, strict=True)])
@@ -121,7 +96,7 @@ def read_rows(
     """
     reading = options or ReadOptions()
     wanted = TableOptions(
-        reading.separator, reading.decimal, reading.encoding, target="", missing=missing,
+        reading.separator, reading.decimal, reading.encoding, reading.thousands, target="", missing=missing,
         categories=tuple(column.name for column in schema.columns if column.levels),
     )  # fmt: skip
     problems = Problems()
@@ -133,11 +108,11 @@ def read_rows(
     if sheet is None:
         problems.check()
         raise ValueError(f"{path}: no table")
-    part = _part(sheet, names, wanted)
+    part = part_of(sheet, names, wanted)
     for column in schema.columns:
         if column.levels:
             _take_levels(part, column, problems)
-    empty = _check_numbers([part], names, wanted, problems)
+    empty = check_numbers([part], names, wanted, problems)
     rows = _kept(part, [name for name in names if name not in empty], wanted, problems)
     problems.check()
     return _features(part, schema.columns)[rows], sheet.places[rows]
@@ -157,14 +132,16 @@ def _ends(options: TableOptions) -> list[str]:
 
 
 def _resolved(options: TableOptions, known: set[str]) -> TableOptions:
-    """Lists of names taken apart, where they are no names themselves."""
+    """Names without the spaces around them, as columns have them; lists taken apart, where they are no names."""
 
     def each(names: Sequence[str]) -> tuple[str, ...]:
-        apart = (name for given in names for name in ([given] if given in known else given.split(",")))
-        return tuple(dict.fromkeys(name.strip() for name in apart))
+        apart = (name for given in names for name in ([given] if given.strip(SPACES) in known else given.split(",")))
+        return tuple(dict.fromkeys(name.strip(SPACES) for name in apart))
 
     return replace(
         options,
+        target=options.target.strip(SPACES),
+        group=options.group and options.group.strip(SPACES),
         features=each(options.features),
         drop=each(options.drop),
         categories=each(options.categories),
@@ -178,7 +155,9 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
         for name in _ends(options):
             if name not in sheet.names:
                 whole = False
-                problems.add(sheet.name, f"there is no column {name!r} among the {len(sheet.names)} that it names")
+                other = sheet.separator_with(name)
+                way = f"; with {separator_option(other)} there is one" if other else ""
+                problems.add(sheet.name, f"there is no column {name!r} among the {len(sheet.names)} that it names{way}")
     if not whole:
         return None
     first = sheets[0]
@@ -186,7 +165,9 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
     for option in ("features", "drop", "categories"):
         for name in getattr(options, option):
             if name not in known:
-                problems.add(first.name, f"--{option} names {name!r}, and there is no such column")
+                close = difflib.get_close_matches(name, sorted(known), n=1)
+                way = f"; there is {close[0]!r}" if close else ""
+                problems.add(first.name, f"--{option} names {name!r}, and there is no such column{way}")
             elif name in _ends(options) and option != "categories":
                 problems.add(first.name, f"--{option} names {name!r}, which is the target or the group")
     chosen = set(options.features) or known
@@ -205,47 +186,53 @@ def _check_same(sheets: Sequence[Sheet], chosen: set[str], problems: Problems) -
     for sheet in sheets[1:]:
         names = set(sheet.names)
         if lacking := [name for name in sheets[0].names if name in chosen - names]:
-            problems.add(sheet.name, f"{_columns(lacking)} missing, which {sheets[0].name} has; {_drop(lacking)}")
+            problems.add(sheet.name, f"{_columns(lacking)} missing, which {sheets[0].name} has; {drop(lacking)}")
         if more := [name for name in sheet.names if name in chosen - first]:
-            problems.add(sheet.name, f"{_columns(more)} in it, and not in {sheets[0].name}; {_drop(more)}")
+            problems.add(sheet.name, f"{_columns(more)} in it, and not in {sheets[0].name}; {drop(more)}")
 
 
-def _drop(names: Sequence[str]) -> str:
-    return " ".join(f"--drop {_quoted(name)}" for name in names[:5])
+def _check_once(sheets: Sequence[Sheet], problems: Problems) -> None:
+    first_of: dict[bytes, Sheet] = {}
+    for sheet in sheets:
+        first = first_of.setdefault(sheet.digest, sheet)
+        if first is not sheet:
+            problems.add(sheet.name, f"it holds the same as {first.name}; give the file of each hospital once")
 
 
-def _quoted(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() else f"'{name}'" if "'" not in name else repr(name)
+def _check_features(columns: Sequence[Column], file: str, problems: Problems) -> None:
+    """Say which features would be called as another."""
+    of: dict[str, str] = {}
+    for column in columns:
+        for feature in column.features:
+            other = of.setdefault(feature, column.name)
+            if other != column.name:
+                problems.add(
+                    file,
+                    f"the columns {other!r} and {column.name!r} both become a feature {feature!r}; rename one, or "
+                    f"{drop([other])} or {drop([column.name])}",
+                )
 
 
 # What they hold ---------------------------------------------------------------------------------------------------
 
 
-def _part(sheet: Sheet, wanted: Sequence[str], options: TableOptions) -> _Part:
-    labelled = {name for name in wanted if name in options.categories or name == options.group}
-    names = [name for name in wanted if name not in labelled]
-    cells = sheet.numbers(names) if names else Cells(np.zeros((0, 0)), np.zeros((0, 0), np.uint8))
-    row_of = {name: number for number, name in enumerate(names)}
-    return _Part(sheet, cells, row_of, {name: sheet.labels(name) for name in wanted if name in labelled})
-
-
-def _column(name: str, parts: Sequence[_Part], options: TableOptions, problems: Problems) -> Column:
+def _column(name: str, parts: Sequence[Part], options: TableOptions, problems: Problems) -> Column:
     """A column with its levels; those of all files together."""
     if name not in options.categories:
         return Column(name)
-    levels = sorted({level for part in parts for level in part.labels[name].levels})
+    levels = levels_of(parts, name)
     first = parts[0].sheet.name
-    if len(levels) > _MOST_LEVELS:
+    if len(levels) > MOST_LEVELS:
         problems.add(
-            first, f"column {name!r} has {len(levels)} values; a category may have {_MOST_LEVELS}: {_drop([name])}"
+            first, f"column {name!r} has {len(levels)} values; a category may have {MOST_LEVELS}: {drop([name])}"
         )
     elif len(levels) < 2:
-        problems.add(first, f"column {name!r} has {len(levels)} values; a category has two or more: {_drop([name])}")
+        problems.add(first, f"column {name!r} has {len(levels)} values; a category has two or more: {drop([name])}")
     else:
         for part in parts:
             _check_labels(part, name, "a value", problems)
             part.labels[name] = _renumbered(part.labels[name], levels)
-    return Column(name, tuple(levels[:_MOST_LEVELS]))
+    return Column(name, tuple(levels[:MOST_LEVELS]))
 
 
 def _renumbered(labels: Labels, levels: Sequence[str]) -> Labels:
@@ -254,17 +241,17 @@ def _renumbered(labels: Labels, levels: Sequence[str]) -> Labels:
     return Labels(numbers[labels.codes], tuple(levels))
 
 
-def _take_levels(part: _Part, column: Column, problems: Problems) -> None:
+def _take_levels(part: Part, column: Column, problems: Problems) -> None:
     labels = part.labels[column.name] = _renumbered(part.labels[column.name], column.levels)
     unknown = np.flatnonzero(labels.codes == -2)
     if len(unknown):
         problems.add(
             part.sheet.name,
-            f"{_at(part, column.name, unknown)}: a value that the model does not know; leave such rows out",
+            f"{part.at(column.name, unknown)}: a value that the model does not know; leave such rows out",
         )
 
 
-def _check_labels(part: _Part, name: str, what: str, problems: Problems) -> None:
+def _check_labels(part: Part, name: str, what: str, problems: Problems) -> None:
     """Say which labels cannot be shown."""
     labels = part.labels[name]
     for number, label in enumerate(labels.levels):
@@ -274,14 +261,10 @@ def _check_labels(part: _Part, name: str, what: str, problems: Problems) -> None
             else ""
         )  # fmt: skip
         if why:
-            problems.add(part.sheet.name, f"{_at(part, name, np.flatnonzero(labels.codes == number))}: {what} {why}")
+            problems.add(part.sheet.name, f"{part.at(name, np.flatnonzero(labels.codes == number))}: {what} {why}")
 
 
-def _at(part: _Part, name: str, rows: npt.NDArray[Any]) -> str:
-    return f"column {name!r}, {places(part.sheet.unit, part.sheet.places[rows])}"
-
-
-def _check_target(parts: Sequence[_Part], options: TableOptions, problems: Problems) -> None:
+def _check_target(parts: Sequence[Part], options: TableOptions, problems: Problems) -> None:
     """Take the targets for labels where none is a number; say what is wrong with them."""
     name = options.target
     if name not in parts[0].labels:
@@ -291,105 +274,46 @@ def _check_target(parts: Sequence[_Part], options: TableOptions, problems: Probl
             return
         for part in parts:
             part.labels[name] = part.sheet.labels(name)
-    levels = sorted({level for part in parts for level in part.labels[name].levels})
-    if len(levels) > _MOST_LEVELS:
+    levels = levels_of(parts, name)
+    if len(levels) > MOST_LEVELS:
         problems.add(
-            parts[0].sheet.name, f"the target {name!r} holds {len(levels)} texts; classes can be {_MOST_LEVELS}"
+            parts[0].sheet.name,
+            f"the target {name!r} holds {len(levels)} texts; classes can be {MOST_LEVELS}: name another with --target",
         )
         return
+    if len(levels) == 1:
+        problems.add(
+            parts[0].sheet.name, f"the target {name!r} is of one class in every row; name another column with --target"
+        )
     for part in parts:
         _check_labels(part, name, "a class", problems)
-
-
-def _check_numbers(
-    parts: Sequence[_Part], wanted: Sequence[str], options: TableOptions, problems: Problems
-) -> set[str]:
-    """Say what is wrong with columns of numbers; those without any value."""
-    names = [name for name in wanted if name not in parts[0].labels]
-    empty = set[str]()
-    for name in dict.fromkeys(name for part in parts for name in part.faulty(names)):
-        if all(part.missing(name).all() for part in parts):
-            way = "" if name == options.target else f"; {_drop([name])}"
-            problems.add(parts[0].sheet.name, f"column {name!r} is empty{way}")
-            empty.add(name)
-            continue
-        for part in parts:
-            if part.faults(name).any():
-                _tell_faults(part, name, options, problems)
-    return empty
-
-
-def _tell_faults(part: _Part, name: str, options: TableOptions, problems: Problems) -> None:
-    """What is wrong with a column of numbers, by kinds."""
-    faults = part.faults(name)
-    is_target = name == options.target
-    kinds = np.bincount(faults, minlength=len(Fault))
-    if not kinds[Fault.NONE] and not kinds[Fault.COMMA] and kinds[Fault.DATE] + kinds[Fault.TEXT]:
-        _tell_words(part, name, kinds, is_target, problems)
-        return
-    leave = "correct it" if is_target else f"correct it, or {_drop([name])}"
-    ways = {
-        Fault.NOT_FINITE: f"NaN and infinity are not finite numbers; {leave}",
-        Fault.OUT_OF_RANGE: f"a number beyond the range of float64; {leave}",
-        Fault.TOO_LONG: f"a number of too many digits; {leave}",
-        Fault.COMMA: "a decimal comma; give --decimal ,",
-        Fault.DATE: f"a date; {leave}",
-        Fault.TEXT: f"not a number; {leave}",
-    }
-    for fault, way in ways.items():
-        if kinds[fault]:
-            problems.add(part.sheet.name, f"{_at(part, name, np.flatnonzero(faults == fault))}: {way}")
-
-
-def _tell_words(part: _Part, name: str, kinds: Any, is_target: bool, problems: Problems) -> None:
-    """A column without a number."""
-    file, start = part.sheet.name, f"column {name!r}"
-    if kinds[Fault.DATE] > kinds[Fault.TEXT]:
-        way = "which cannot be predicted" if is_target else _drop([name])
-        problems.add(file, f"{start} holds dates, from {part.sheet.unit} {_first(part, name)} on; {way}")
-        return
-    count = len(part.sheet.labels(name).levels)
-    words = f"{start}, from {part.sheet.unit} {_first(part, name)} on: text, not numbers"
-    if is_target:
-        problems.add(file, f"{words}; it can only be predicted as classes")
-        return
-    encode = f"--categories {_quoted(name)} (all parties see its {count} values) or "
-    problems.add(file, f"{words}; {encode if 2 <= count <= _MOST_LEVELS else ''}{_drop([name])}")
-
-
-def _first(part: _Part, name: str) -> int:
-    return int(part.sheet.places[np.argmax(part.faults(name) >= Fault.DATE)])
 
 
 # Rows -------------------------------------------------------------------------------------------------------------
 
 
-def _kept(part: _Part, names: Sequence[str], options: TableOptions, problems: Problems) -> Rows:
+def _kept(part: Part, names: Sequence[str], options: TableOptions, problems: Problems) -> Rows:
     """The rows to use; say which cells are missing where that is an error."""
-    kept = np.ones(part.n_rows, bool)
-    for name in part.faulty(names):
-        missing = part.missing(name)
-        if not missing.any():
-            continue
-        if options.missing == "drop":
-            kept &= ~missing
-        elif options.missing == "error" or name in _ends(options):
-            _tell_missing(part, name, np.flatnonzero(missing), options, problems)
-    if not kept.any() and part.n_rows:
-        problems.add(part.sheet.name, "no row is left, for a cell is missing in each of them")
-    return kept
-
-
-def _tell_missing(
-    part: _Part, name: str, rows: npt.NDArray[np.int64], options: TableOptions, problems: Problems
-) -> None:
-    ways = "--missing drop" if name in _ends(options) else "--missing drop or mean"
-    count = "a cell is" if len(rows) == 1 else f"{len(rows)} cells are"
-    problems.add(part.sheet.name, f"{_at(part, name, rows)}: {count} missing; {ways}")
+    missing = {name: rows for name in part.faulty(names) if (rows := part.missing(name)).any()}
+    whole = np.ones(part.n_rows, bool)
+    for rows in missing.values():
+        whole &= ~rows
+    if options.missing == "drop":
+        if not whole.any() and part.n_rows:
+            problems.add(part.sheet.name, "no row is left, for a cell is missing in each of them; fill some in")
+        return whole
+    for name, rows in missing.items():
+        if options.missing == "error" or name in _ends(options):
+            means = [] if name in _ends(options) else ["mean"]
+            ways = " or ".join([*(["drop"] if whole.any() else []), *means])
+            count = "a cell is" if rows.sum() == 1 else f"{rows.sum()} cells are"
+            told = f"{part.at(name, np.flatnonzero(rows))}: {count} missing; "
+            problems.add(part.sheet.name, told + (f"--missing {ways}" if ways else "fill it in"))
+    return np.ones(part.n_rows, bool)
 
 
 def _groups(
-    parts: Sequence[_Part], kept: Sequence[Rows], options: TableOptions, problems: Problems
+    parts: Sequence[Part], kept: Sequence[Rows], options: TableOptions, problems: Problems
 ) -> tuple[str, ...] | None:
     """The hospital of every row that is kept."""
     if options.group is None and len(parts) == 1:
@@ -403,7 +327,7 @@ def _groups(
         _check_labels(part, options.group, "the name of the group", problems)
         for name in set(options.reserved).intersection(labels.levels):
             found = np.flatnonzero(labels.codes == labels.levels.index(name))
-            problems.add(part.sheet.name, f"{_at(part, options.group, found)}: {name!r} is the name of another party")
+            problems.add(part.sheet.name, f"{part.at(options.group, found)}: {name!r} is the name of another party")
         groups.extend(np.array([*labels.levels, ""], dtype=object)[labels.codes[rows]])
     return tuple(groups)
 
@@ -420,7 +344,7 @@ def _hospitals(paths: Sequence[str], reserved: Sequence[str]) -> list[str]:
 # Numbers ----------------------------------------------------------------------------------------------------------
 
 
-def _features(part: _Part, columns: Sequence[Column]) -> Floats:
+def _features(part: Part, columns: Sequence[Column]) -> Floats:
     if not any(column.levels for column in columns):
         return part.cells.values[[part.row_of[column.name] for column in columns]].T
     X = np.empty((part.n_rows, sum(len(column.features) for column in columns)))
@@ -435,18 +359,25 @@ def _features(part: _Part, columns: Sequence[Column]) -> Floats:
     return X
 
 
-def _targets(part: _Part, name: str) -> npt.NDArray[Any]:
+def _targets(part: Part, name: str) -> npt.NDArray[Any]:
     if name not in part.labels:
         return part.values(name)
     labels = part.labels[name]
     return np.array([*labels.levels, ""], dtype=str)[labels.codes]
 
 
-def _told_levels(column: Column) -> str:
-    return f"all parties come to know the {len(column.levels)} values of the column {column.name!r}"
+def _told_levels(what: str, name: str, levels: Sequence[str]) -> str:
+    """That the values of a column are public, which they are, and which look like one that was written twice."""
+    rest = [f"{len(levels) - _MOST_SHOWN} more"] if len(levels) > _MOST_SHOWN else []
+    told = f"all parties come to know the {len(levels)} {what} of the column {name!r}: "
+    alike: dict[str, list[str]] = {}
+    for level in levels:
+        alike.setdefault("".join(level.casefold().split()), []).append(repr(level))
+    pairs = [f"; {listed(same)} differ only in case or spaces" for same in alike.values() if len(same) > 1]
+    return told + listed([*map(repr, levels[:_MOST_SHOWN]), *rest]) + "".join(pairs[:_MOST_SHOWN])
 
 
-def _told_rows(part: _Part, kept: Rows) -> str:
+def _told_rows(part: Part, kept: Rows) -> str:
     count = int((~kept).sum())
     rows = "1 row" if count == 1 else f"{count} rows"
     return f"{part.sheet.name}: {rows} of {part.n_rows} {'is' if count == 1 else 'are'} left out for missing cells"

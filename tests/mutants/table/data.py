@@ -7,6 +7,8 @@ SHEETS, TABLES, NUMBERS = "data/sheets.py", "data/tables.py", "data/csv_numbers.
 AT_EDGES = "data/test_csv_records.py::"
 NO_NUMBERS = f"{AT_EDGES}test_h63_cells_that_are_no_numbers"
 OF_TABLES = "data/test_tables.py::"
+MARKS, HINTS = "data/marks.py", "cli/test_hints.py::test_what_a_message_says_to_type_ends_its_problem"
+SAME_LABELS = f"{OF_TABLES}test_levels_groups_and_classes_are_the_same_in_every_form"
 REFUSED = "federated/test_data.py::test_h63_h66_what_is_no_table_is_refused"
 NO_CELL = "federated/test_data.py::test_h72_no_message_shows_a_cell"
 NO_TABLE = "cli/test_table.py::test_h63_h66_what_is_no_table_of_numbers"
@@ -90,27 +92,140 @@ MUTANTS = [
         (f"{OF_TABLES}test_h63_rows_that_the_model_cannot_take",),
     ),
     Mutant(
-        (66,), CELLS, '_NUMBERS = re.compile(_NUMBER[:-1] + r"\\Z"', "_NUMBERS = re.compile(_NUMBER[:-1]", (NO_NUMBERS,)
+        (66,),
+        CELLS,
+        "    faults[wrong & np.array(short)] = Fault.OUT_OF_RANGE\n",
+        "    faults[wrong] = Fault.OUT_OF_RANGE\n",
+        (NO_NUMBERS,),
     ),
     Mutant(
         (66,),
         CELLS,
-        "return values if np.isfinite(values).all() else None",
+        "zero &= pc.binary_length(cells).to_numpy() >= _SHORTEST_TINY",
+        "zero &= pc.binary_length(cells).to_numpy() > _SHORTEST_TINY",
+        (NO_NUMBERS,),
+    ),
+    Mutant(
+        (66,),
+        MARKS,
+        "[1-9][0-9]{{0,2}}({between}[0-9]{{3}})+",
+        "[0-9]{{1,3}}({between}[0-9]{{3}})+",
+        (
+            f"{AT_EDGES}test_marks_of_thousands_stand_between_groups_of_three",
+            f"{AT_EDGES}test_the_marks_that_read_all_numbers",
+        ),
+    ),
+    Mutant(
+        (66,),
+        "data/faults.py",
+        "    return told_readings(readings(reads), parts[0].sheet.marks)",
+        '    return "--decimal ,"',
+        (HINTS,),
+    ),
+    Mutant(
+        (66,),
+        "data/faults.py",
+        "wanted = (now == Fault.NONE) | (now == Fault.MARKS)",
+        "wanted = now == Fault.MARKS",
+        (HINTS,),
+    ),
+    Mutant(
+        (66,),
+        RECORDS,
+        "        in_numbers = []\n",
+        "        pass\n",
+        (f"{AT_EDGES}test_what_marks_numbers_separates_only_what_is_none",),
+    ),
+    Mutant(
+        (63,),
+        "data/faults.py",
+        'f"--drop {shlex.quote(name)}" for name in names',
+        'f"--drop {name!r}" for name in names',
+        (HINTS,),
+    ),
+    Mutant((63,), "cli/failure.py", '_BREAKS.sub(" ", str(text)).strip()', '" ".join(str(text).split())', (HINTS,)),
+    Mutant(
+        (63,),
+        CELLS,
+        "        return _shortest(plain)\n",
+        "        return plain\n",
+        (f"{AT_EDGES}test_labels_have_one_spelling", SAME_LABELS),
+    ),
+    Mutant(
+        (63,),
+        CELLS,
+        "return word if word in (TRUE, FALSE) else",
+        "return",
+        (f"{AT_EDGES}test_labels_have_one_spelling",),
+    ),
+    Mutant(
+        (63,),
+        "data/parts.py",
+        "self.labels[name].codes == -1",
+        "self.labels[name].codes < 0",
+        (f"{OF_TABLES}test_a_value_that_the_model_does_not_know_is_not_missing_too",),
+    ),
+    Mutant(
+        (63,),
+        "data/parts.py",
+        "        if name != options.target or options.labels is False:\n",
+        "        if False:\n",
+        (f"{OF_TABLES}test_columns_of_truth_values_are_ones_and_zeros_in_every_form",),
+    ),
+    Mutant(
+        (63,),
+        RECORDS,
+        '_INDEX = re.compile(r"(Unnamed: 0(\\.[0-9]+)*)?")',
+        '_INDEX = re.compile(r"(Unnamed: 0)?")',
+        (f"{OF_TABLES}test_the_index_columns_of_pandas_are_no_features",),
+    ),
+    Mutant(
+        (75,),
+        TABLES,
+        "        if first is not sheet:\n",
+        "        if False:\n",
+        (f"{OF_TABLES}test_a_file_is_one_hospital_once",),
+    ),
+    Mutant(
+        (63,),
+        TABLES,
+        "            if other != column.name:\n",
+        "            if False:\n",
+        (f"{OF_TABLES}test_features_that_would_have_one_name",),
+    ),
+    Mutant(
+        (72,),
+        "data/faults.py",
+        "    if (faults != Fault.MISSING).sum() < _LEAST_ROWS * count:\n",
+        "    if False:\n",
+        (f"{OF_TABLES}test_categories_that_tell_of_single_rows_are_not_recommended",),
+    ),
+    Mutant(
+        (63,),
+        SHEETS,
+        'return numbers_of(pc.fill_null(column, ""), marks)',
+        'return numbers_of(pc.fill_null(column, ""))',
+        (f"{OF_TABLES}test_text_in_every_form_has_the_marks_that_are_said",),
+    ),
+    Mutant(
+        (66,),
+        CELLS,
+        "return values if np.isfinite(values).all() and not _are_tiny(cells, values).any() else None",
         "return values",
         (NO_NUMBERS, REFUSED, NO_TABLE),
     ),
     Mutant(
         (66,),
-        CELLS,
-        'pc.replace_substring(pc.replace_substring(text, ".", "?"), decimal, ".")',
-        'pc.replace_substring(text, decimal, ".")',
+        MARKS,
+        'pc.replace_substring(pc.replace_substring(cells, ".", "?"), ",", ".")',
+        'pc.replace_substring(cells, ",", ".")',
         (f"{AT_EDGES}test_a_decimal_comma_is_the_only_mark_where_it_is_one",),
     ),
     Mutant((66,), NUMBERS, '(cell[0].isalpha() or cell[0] == "_")', "True", (NO_TABLE,)),
     Mutant(
         (65,),
         "data/options.py",
-        "        if self.decimal == mark:\n",
+        "        if thousands == self.decimal:\n",
         "        if False:\n",
         (f"{OF_TABLES}test_h65_options_that_make_no_sense",),
     ),

@@ -22,6 +22,9 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 # What builds the kernel is installed already; an environment of its own would fetch it anew, and not from the lock.
 BUILD := $(INSTALL) --no-build-isolation --no-deps --editable .
 
+# Says what is being done, does it, and says how long that took; $(1) is its name, $(2) the command.
+step = printf '%s ... ' '$(1)' >&2 && started=$$(date +%s) && $(2) && echo "$$(($$(date +%s) - started)) s" >&2
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-pythons test-lowest test-cluster cluster-environment test-flower flower-environment fuzz lint lock mutants mutants-random format bench targets check-gpu \
 	results documents docs gate gate-baseline gate-regressions wheels clean
@@ -31,19 +34,18 @@ help: ## Show this list
 
 # The stamp is written last and the environment is emptied first, so an interrupted install starts over.
 $(INSTALLED): pyproject.toml $(LOCK)
-	@echo "Setting up $(VENV)"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(call step,1 of 3: making $(VENV),$(PYTHON) -m venv --clear $(VENV))
 ifdef LATEST
-	@$(INSTALL) --editable ".[dev]"
+	@$(call step,2 of 3: installing the newest packages and building the native kernel,$(INSTALL) --editable ".[dev]")
 else
-	@$(INSTALL) --require-hashes --requirement $(LOCK)
-	@$(BUILD)
+	@$(call step,2 of 3: installing the packages of $(LOCK),$(INSTALL) --require-hashes --requirement $(LOCK))
+	@$(call step,3 of 3: building the native kernel,$(BUILD))
 endif
 	@touch $@ $(STAMP)
 
 $(STAMP): $(INSTALLED) $(shell find src/native -type f)
 	@if [ -n "$$(find src/native -type f -newer $(STAMP))" ]; then \
-		echo "Building the native kernel" && $(BUILD); fi
+		$(call step,building the native kernel,$(BUILD)); fi
 	@touch $@
 
 run: $(STAMP) ## Train on encrypted gradients and compare with phe; ARGS="--help" lists the options
@@ -166,7 +168,7 @@ check-gpu: ## Check the cuda engine on this machine's GPU: tests, memory checker
 		$(GPU_PYTHON) -m benchmarks.gpu --dry-run; \
 	fi
 
-gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json; ARGS="--counts-only" for seconds of it
+gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json, about 2 minutes; ARGS="--counts-only" for seconds of it
 	$(BIN)/vecphe bench check benchmarks/baseline.json $(ARGS)
 
 RESULTS := benchmarks/results

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.peers import libraries
 from vecphe import EncryptedArray, PrivateKey, PublicKey
 from vecphe.bench import workloads
+from vecphe.bench.peers import make_peer
 from vecphe.plaintext.encoding import Floats
 
 Keys = tuple[PublicKey, PrivateKey]
@@ -85,7 +85,7 @@ def add_many(s: Subject, terms: int) -> Call:
 @cache
 def peer(name: str, key_length: int) -> Any:
     """Another library with keys, made once a process: safe primes take long to find."""
-    return getattr(libraries, name)(key_length)
+    return make_peer(name.removesuffix("_loop"), key_length)
 
 
 def checked_of(them: Any, name: str, values: list[float]) -> Callable[[], Any]:

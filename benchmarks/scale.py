@@ -23,8 +23,8 @@ from benchmarks import clusters
 from benchmarks.calls import peer
 from benchmarks.lines import ahead, goals
 from benchmarks.measure import Comparison, Figure, compare, limit, once
-from benchmarks.peers import libraries
 from vecphe.bench import workloads
+from vecphe.bench.peers import make_peer
 from vecphe.federated import federated_learning
 from vecphe.plaintext.encoding import PACKED
 from vecphe.plaintext.format import format_for
@@ -72,7 +72,7 @@ def ckks() -> Lines:
 def _against_ckks(scheme: RandomizerScheme, degree: int, speeds: dict[str, float], sizes: dict[str, float]) -> Lines:
     name = f"encrypt in 32-bit slots, 2048 bits, {scheme}"
     try:
-        them = libraries.tenseal_ckks(2048, degree)
+        them = make_peer("tenseal", 2048, degree=degree)
     except ImportError:
         yield skipped(f"ckks-{degree}", name, "TenSEAL is not installed: pip install 'vecphe[peers]'")
         return
@@ -90,7 +90,7 @@ def _against_ckks(scheme: RandomizerScheme, degree: int, speeds: dict[str, float
     yield compare(ours, theirs, (len(x), len(x)), PAIRS).figure(
         f"ckks-{degree}", name, f"CKKS with N = {degree}", **speeds
     )
-    own, other = (size / len(x) for size in (len(ours().to_bytes()), sum(len(them.serialise(c)) for c in theirs())))
+    own, other = (size / len(x) for size in (len(ours().to_bytes()), sum(them.nbytes(c) for c in theirs())))
     detail = f"{own:.3g} of {other:.3g} bytes a value"
     yield limit(f"ckks-bytes-{degree}", f"bytes, of those of CKKS with N = {degree}", own / other, "x", detail, **sizes)
 

@@ -47,5 +47,6 @@ ax.grid(axis="x", alpha=0.4)
 plt.show()
 
 # %%
-# For the paper itself: ``vecphe bench run --save results.json --csv results.csv --report report`` on a quiet machine,
-# and name the engine and the CPU that the files carry. :doc:`/benchmarks` says what is measured and how.
+# For the paper itself, on a quiet machine: ``vecphe bench run --budget 15m --save results.json --latex table.tex
+# --report report``. The report has each plot as PDF and SVG, and ``--plot speedup:clients`` chooses another one. Name
+# the engine and the CPU that the files carry. :doc:`/benchmarks` says what is measured and how.

@@ -198,12 +198,47 @@ def test_info_says_why_an_engine_is_not_used(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.usefixtures("fresh_selection")
 def test_a_kernel_that_was_not_built_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "_native", lambda: None)
+    monkeypatch.setattr(selection, "_has_fast_target", lambda: True)
     reasons = dict(available_engines())
     assert reasons["gmp"] is None
     for name in (*KNOWN, "portable"):
         assert "install a C++ compiler" in str(reasons[name])
     with pytest.warns(EngineFallbackWarning, match="install a C"):
         assert active_engine().name == "gmp"
+
+
+@pytest.mark.usefixtures("fresh_selection")
+def test_where_a_compiler_would_not_help_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warnings are errors here."""
+    monkeypatch.setattr(selection, "_native", lambda: None)
+    monkeypatch.setattr(selection, "_has_fast_target", lambda: False)
+    assert active_engine().name == "gmp"
+
+
+@pytest.mark.parametrize(
+    ("machine", "cpuinfo", "fast"),
+    [
+        ("x86_64", "flags : sse2 fma avx avx2", True),
+        ("x86_64", "flags : sse2 avx avx512ifma fma4", False),
+        ("x86_64", "flags : sse2 avx2", False),
+        ("x86_64", "flags : fma avx", False),
+        ("x86_64", None, True),
+        ("AMD64", None, True),
+        ("aarch64", "Features : fp asimd", True),
+        ("riscv64", None, False),
+    ],
+)
+def test_cpus_on_which_a_kernel_is_faster(
+    monkeypatch: pytest.MonkeyPatch, machine: str, cpuinfo: str | None, fast: bool
+) -> None:
+    def read_text(path: Path, **_: str) -> str:
+        if cpuinfo is None:
+            raise FileNotFoundError
+        return cpuinfo
+
+    monkeypatch.setattr(selection.platform, "machine", lambda: machine)
+    monkeypatch.setattr(selection.Path, "read_text", read_text)
+    assert selection._has_fast_target() == fast
 
 
 @pytest.mark.usefixtures("fresh_selection")

@@ -63,7 +63,12 @@ def rows(
 def matrix_results() -> Results:
     """All backends over two key lengths, client numbers and vector lengths; naive rows partly extrapolated."""
     rows = [
-        record(backend, Case(bits, clients, values), measured_values=2 if backend == "naive" else values)
+        record(
+            backend,
+            Case(bits, clients, values),
+            measured_values=2 if backend == "naive" else values,
+            reference_extrapolated=True,
+        )
         for bits in (1024, 2048)
         for clients in (3, 5)
         for values in (11, 100)

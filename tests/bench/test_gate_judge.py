@@ -88,7 +88,7 @@ def test_the_bounds_decide_and_not_the_median() -> None:
     assert judgement.verdict == "open"
     assert judgement.relative is not None
     assert judgement.relative < 0.9
-    assert judge(steady, BASELINE, 0.05).verdict == "failed"
+    assert judge(steady, BASELINE, 0.04).verdict == "failed"
 
 
 def test_too_few_quiet_blocks_decide_nothing() -> None:

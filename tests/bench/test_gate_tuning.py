@@ -70,13 +70,9 @@ def test_a_baseline_takes_the_lower_quartile_of_its_passes(
 
 
 def place(n: int, confidence: Fraction) -> int:
-    """Index of the lower bound: as many samples as the median of n draws lies below too often are left out."""
-
-    def below(k: int) -> Fraction:
-        share = Fraction(k, n)
-        return sum((comb(n, i) * share**i * (1 - share) ** (n - i) for i in range((n + 1) // 2, n + 1)), Fraction())
-
-    return sum(below(k) <= (1 - confidence) / 2 for k in range(1, n))
+    """Index of the lower bound: the median lies below it as seldom as half of all samples do."""
+    tails = (Fraction(sum(comb(n, i) for i in range(j)), 2**n) for j in range(1, n))
+    return sum(tail <= (1 - confidence) / 2 for tail in tails) - 1
 
 
 @pytest.mark.parametrize("n", [8, 16, 24, 40, 64])

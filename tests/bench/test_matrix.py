@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from vecphe.bench import matrix as matrix_module
-from vecphe.bench.matrix import Matrix, parse_backends, parse_counts
+from vecphe.bench import peers
+from vecphe.bench.matrix import Matrix, parse_counts, parse_names, parse_seconds
+from vecphe.bench.peers import PEERS
 from vecphe.bench.records import Case
 from vecphe.errors import InvalidKeyError
 
 
 def test_lists_are_sorted_and_each_entry_counts_once() -> None:
     assert parse_counts("--values", "1000, 11,1000") == (11, 1000)
-    assert parse_backends("--backends", "packed,naive,packed") == ("naive", "packed")
+    assert parse_names("--backends", "packed,naive,packed") == ("naive", "packed")
 
 
 @pytest.mark.parametrize("text", ["", "3,", "3,,5", "0", "-3", "1.5", "1e3", "abc", "0x10", "٣", "9" * 30, "3;5"])
@@ -24,7 +26,7 @@ def test_h65_what_is_no_positive_integer_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "fast", "naive;packed", "all", "Packed"])
 def test_h65_unknown_backends_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"--backends: .* is none of naive, vectorized, packed"):
-        parse_backends("--backends", text)
+        parse_names("--backends", text)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_h65_the_largest_of_each_is_taken() -> None:
     with pytest.raises(ValueError, match=rf", not '{'x' * 40}'$"):
         parse_counts("--values", "x" * 41)
     with pytest.raises(ValueError, match=rf"--backends: '{'x' * 40}' is none of"):
-        parse_backends("--backends", "x" * 41)
+        parse_names("--backends", "x" * 41)
 
 
 @pytest.mark.parametrize(("option", "least", "most"), [("clients", 3, 10_000), ("values", 1, 10**9)])
@@ -77,9 +79,19 @@ def test_only_naive_alone_needs_phe(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_measured_by_default() -> None:
     """As docs and help tell it."""
     assert Matrix() == Matrix(
-        (1024, 2048, 3072), (3, 5, 10), (11, 1000), ("naive", "vectorized", "packed"), None, None, 7, 5, 20.0, 1.0
+        (1024, 2048, 3072),
+        (3, 5, 10),
+        (11, 1000),
+        ("naive", "vectorized", "packed"),
+        None,
+        None,
+        (),
+        10,
+        None,
+        0.0,
+        1.0,
     )
-    quick = Matrix((1024, 2048, 3072), (3, 5), (11, 100), repeats=5, case_seconds=1.0, naive_seconds=0.2)
+    quick = Matrix((1024, 2048, 3072), (3, 5), (11, 100), budget=48.0, naive_seconds=0.1)
     assert Matrix.quick() == quick
 
 
@@ -104,3 +116,35 @@ def test_cases_are_every_combination_with_little_work_first() -> None:
 def test_the_quick_matrix_takes_changes() -> None:
     assert Matrix.quick(values=(7,)).values == (7,)
     assert len(Matrix.quick().cases) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1s", 1), ("90s", 90), ("15m", 900), ("1.5h", 5400), ("720h", 2592000), (" 2h ", 7200)]
+)
+def test_h65_times_of_a_budget(text: str, seconds: float) -> None:
+    assert parse_seconds("--budget", text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "15", "m", "-1m", "0s", "0.9s", "720.1h", "1e3s", "15 m", "15min", "1d", "\u0663m", "nan", "9" * 30 + "s"],
+)
+def test_h65_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="--budget takes a time from 1s to 720h, such as 90s, 15m or 2h, not '"):
+        parse_seconds("--budget", text)
+
+
+def test_h65_other_libraries_are_named_with_what_installs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_names("--peers", "tenseal,phe", PEERS) == ("phe", "tenseal")
+    with pytest.raises(ValueError, match="--peers: 'heu' is none of phe, pypaillier, lightphe, tenseal"):
+        parse_names("--peers", "heu", PEERS)
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda module: None if module == "tenseal" else object())
+    Matrix(peers=("phe",)).check()
+    with pytest.raises(ValueError, match="--peers: tenseal is not installed: pip install tenseal"):
+        Matrix(peers=("phe", "tenseal")).check()
+
+
+def test_phe_has_the_row_of_the_loop() -> None:
+    assert Matrix(backends=("packed",)).rows == ("packed",)
+    assert Matrix(backends=("packed",), peers=("phe", "tenseal")).rows == ("naive", "packed", "tenseal")
+    assert Matrix(peers=("phe",)).rows == ("naive", "vectorized", "packed")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,16 +9,16 @@ from typing import Any
 import pytest
 from benchmarks import calls, gpu, lines, operation_counts, time_profile
 from benchmarks.measure import Comparison, Figure, hold
-from benchmarks.peers import libraries
+from benchmarks.peers import test_peers
 from benchmarks.saved import stamped
 
+from vecphe import PublicKey
 from vecphe.arithmetic import active_engine, available_engines
 from vecphe.arithmetic.gmp import GmpRing, Pairs
 from vecphe.bench import workloads
 from vecphe.bench.environment import use_engine
 from vecphe.bench.estimate import Plan
 
-PHASES = ("encrypt", "add", "decrypt")
 PORTABLE = dict(available_engines())["portable"]
 
 
@@ -123,16 +120,43 @@ class Vector(list):
 
 
 @pytest.mark.parametrize(("name", "installed"), [("ipcl", True), ("ipcl", False), ("fate_utils", False)])
-def test_the_script_for_another_python_answers(tmp_path: Path, name: str, installed: bool) -> None:
+def test_a_library_in_another_python_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, installed: bool
+) -> None:
     if installed:
         (tmp_path / "ipcl_python.py").write_text(IPCL, encoding="utf-8")
-    job = {"peer": name, "key_length": 1024, "values": [1.5, -2.0], "repeats": 3}
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, str(libraries.__file__)]
-    done = subprocess.run(command, input=json.dumps(job), env=environment, capture_output=True, text=True, check=True)
-    answer = json.loads(done.stdout)
-    if installed:
-        assert answer["decrypted"] == [3.0, -4.0]
-        assert {phase: len(seconds) for phase, seconds in answer["seconds"].items()} == dict.fromkeys(PHASES, 3)
-    else:
-        assert list(answer) == ["missing"]
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    if not installed:
+        with pytest.raises(pytest.skip.Exception, match=f"{name} NOT COMPARED: No module named"):
+            test_peers.other_python(sys.executable, name, 1024).__enter__()
+        return
+    with test_peers.other_python(sys.executable, name, 1024) as ask:
+        assert ask(phase="encrypt", values=[1.5, -2.0]) is None
+        assert ask(phase="decrypt") == [1.5, -2.0]
+        assert ask(phase="add") is None
+        assert ask(phase="decrypt") == [3.0, -4.0]
+
+
+@pytest.mark.parametrize("name", ["vecphe", "phe"])
+def test_each_library_is_timed_by_its_own_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """And not ours under the names of others."""
+    timed: list[Any] = []
+    seen: list[str] = []
+    right = calls.peer("phe", 512)
+    watched = type(right)(**{**vars(right), "encrypt": lambda values: seen.append("phe") or right.encrypt(values)})
+    monkeypatch.setattr(test_peers, "peer", lambda *_: watched)
+    monkeypatch.setattr(PublicKey, "encrypt", watched_encrypt(seen))
+    test_peers.test_peer(timed.append, name, "encrypt", workloads.values(3), 512)
+    seen.clear()
+    timed[0]()
+    assert seen == [name]
+
+
+def watched_encrypt(seen: list[str]) -> Any:
+    encrypt = PublicKey.encrypt
+
+    def watched(key: PublicKey, *arguments: Any, **options: Any) -> Any:
+        seen.append("vecphe")
+        return encrypt(key, *arguments, **options)
+
+    return watched

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.bench.made import CASE, matrix_results, record, results
+from tests.bench.made import CASE, matrix_results, record, results, samples
 
 from vecphe.bench.records import csv_text
 from vecphe.bench.results_file import load_results, results_as_dict
@@ -24,16 +25,66 @@ def test_results_survive_a_file(tmp_path: Path) -> None:
     assert load_results(path) == whole
 
 
+def test_a_file_from_before_there_were_plans_is_read(tmp_path: Path) -> None:
+    """It does not say which speed-ups were scaled up, but the loop's own rows do."""
+    content = json.loads(json.dumps(results_as_dict(matrix_results())))
+    del content["plan"]
+    for entry in content["records"]:
+        del entry["reference_extrapolated"]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(content))
+    loaded = load_results(path)
+    assert loaded == replace(matrix_results(), plan={})
+    assert loaded.records[2].is_approximate("speed_up")
+    assert not loaded.records[2].is_approximate("round")
+
+
 def test_derived_figures() -> None:
-    made = record(samples={phase: [0.5, 0.25, 1.0] for phase in ("encrypt", "add", "decrypt", "round")})
-    made = record(samples=made.samples, reference=[10.0, 10.0, 10.0])
+    times = [0.5, 0.25, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5]
+    made = record(samples=dict.fromkeys(("encrypt", "add", "decrypt", "round"), times), reference=[10.0] * 8)
     assert made.seconds("round") == 0.5
     assert made.speed_up == 20.0
-    assert made.quartiles("add") == (0.375, 0.75)
+    assert made.figure("add") == (0.5, 0.25, 1.0)
+    assert made.figure("speed_up") == (20.0, 10.0, 40.0)
+    assert made.figure("seconds_per_value") == (0.5 / 55, 0.25 / 55, 1.0 / 55)
     assert record(reference=[]).speed_up is None
     content = made.as_dict()
     assert content["seconds_per_value"] == 0.5 / 55
     assert content["environment"]["cpu"] == "Test CPU"
+    assert (content["n_samples"], content["noisy"]) == (8, True)
+    assert content["interval"] == {
+        **{phase: [0.25, 1.0] for phase in ("encrypt", "add", "decrypt", "round")},
+        "speed_up": [10.0, 40.0],
+        "seconds_per_value": [0.25 / 55, 1.0 / 55],
+    }
+    assert "speed_up" not in record(reference=[]).as_dict()["interval"]
+
+
+@pytest.mark.parametrize(
+    ("times", "loop", "noisy"),
+    [
+        ([1.0] * 7 + [1.5], [1.0] * 7 + [1.5], False),
+        ([1.0] * 7 + [1.51], [1.0] * 7 + [1.51], True),  # the time
+        ([1.0] * 8, [1.0] * 7 + [1.51], True),  # the speed-up
+        ([1.0] * 8, [], False),
+        ([1.0] * 3, [], True),  # too few
+    ],
+)
+def test_samples_that_disagree(times: list[float], loop: list[float], noisy: bool) -> None:
+    made = record(samples=dict.fromkeys(("encrypt", "add", "decrypt", "round"), times), reference=loop)
+    assert made.noisy == made.as_dict()["noisy"] == noisy
+
+
+def test_later_samples_of_a_case_come_after_the_first() -> None:
+    first = record(memory=5, measured_values=3)
+    later = record(memory=7, measured_clients=3, reference_extrapolated=True, setup=9.0, samples=samples(1.0, seed=1))
+    both = results(first, record("vectorized")).with_more([later, record("naive")])
+    assert [made.backend for made in both.records] == ["packed", "vectorized", "naive"]
+    merged = both.records[0]
+    assert merged.samples["add"] == first.samples["add"] + later.samples["add"]
+    assert (merged.n_samples, len(merged.reference)) == (14, 14)
+    assert (merged.measured_values, merged.measured_clients, merged.memory, merged.setup) == (3, 3, 5, 0.1)
+    assert merged.reference_extrapolated
 
 
 def test_a_record_of_fewer_values_says_so() -> None:
@@ -48,7 +99,11 @@ def test_csv_has_a_row_a_record() -> None:
     assert len(rows) == 24
     first = rows[0]
     assert (first["backend"], first["key_length"], first["extrapolated"]) == ("naive", "1024", "True")
-    assert float(first["round"]) == matrix_results().records[0].seconds("round")
+    figure = matrix_results().records[0].figure("round")
+    assert figure is not None
+    assert [float(first[name]) for name in ("round", "round_low", "round_high")] == [*figure]
+    assert (first["n_samples"], first["noisy"]) == ("7", "False")
+    assert float(rows[2]["speed_up_low"]) < float(rows[2]["speed_up"]) < float(rows[2]["speed_up_high"])
     assert first["cpu"] == "Test CPU"
     assert first["version_vecphe"] == "0.1.0"
 
@@ -88,6 +143,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("warnings", ["\x1b[31mred"]),
         ("records", {}),
         ("records", [1]),
+        ("plan", ["a"]),
+        ("plan", {"engine": 1}),
+        ("records.0.reference_extrapolated", 1),
         ("records.0.backend", "fast"),
         ("records.0.backend", ["packed"]),
         ("records.0.key_length", 0),
@@ -164,7 +222,7 @@ def test_find_takes_backend_and_case() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("backend", "fast", "backend is none of naive, vectorized, packed"),
+        ("backend", "fast", "backend is none of naive, vectorized, packed, phe, pypaillier, lightphe, tenseal"),
         ("measured_values", 0, "measured_values is not from 1 to 11"),
         ("measured_values", 12, "measured_values is not from 1 to 11"),
         ("measured_clients", 0, "measured_clients is not from 1 to 5"),

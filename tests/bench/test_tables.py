@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.bench.made import CASE, record
+from dataclasses import replace
+from typing import Any
 
-from vecphe.bench.tables import COLUMNS, cells, duration, size, times
+import pytest
+from tests.bench.made import CASE, record, results
+
+from vecphe.bench.environment import counted
+from vecphe.bench.records import Record, Results
+from vecphe.bench.tables import COLUMNS, cells, duration, latex_table, sentence, size, times
 
 HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
 
@@ -72,15 +77,71 @@ def test_ratios(ratio: float, text: str) -> None:
     assert times(ratio) == text
 
 
+def made(**changes: Any) -> Record:
+    times = zip(("encrypt", "add", "decrypt", "round"), (1, 2e-3, 3, 6.5), strict=True)
+    return record(samples={phase: [0.9 * t, *[t] * 8, 1.1 * t] for phase, t in times}, **changes)
+
+
 def test_a_row() -> None:
-    same = {
-        phase: [seconds] * 3
-        for phase, seconds in zip(("encrypt", "add", "decrypt", "round"), (1, 2, 3, 6.5), strict=True)
-    }
-    made = record(samples=same, reference=[13.0] * 3, bytes_per_value=123.456, memory=3 << 20)
-    assert dict(zip(COLUMNS, cells(made), strict=True)) == {
-        "key bits": "2048", "clients": "5", "values": "11", "backend": "packed", "encrypt": "1 s", "add": "2 s",
-        "decrypt": "3 s", "round": "6.5 s", "speed-up": "2x", "bytes/value": "123.5", "memory": "3 MiB",
+    whole = made(reference=[13.0] * 10, bytes_per_value=123.456, memory=5 << 20)
+    assert dict(zip(COLUMNS, cells(whole), strict=True)) == {
+        "key bits": "2048", "clients": "5", "values": "11", "backend": "packed", "encrypt": "1 s (0.9-1.1)",
+        "add": "2 ms (1.8-2.2)", "decrypt": "3 s (2.7-3.3)", "round": "6.5 s (5.85-7.15)",
+        "speed-up": "2x (1.82-2.22)", "samples": "10", "bytes/value": "123.5", "memory": "5 MiB",
     }  # fmt: skip
-    less = record(samples=same, reference=[], memory=None, measured_values=CASE.values - 1)
-    assert cells(less)[4:] == ("~1 s", "~2 s", "~3 s", "~6.5 s", "-", "512", "-")
+    less = made(reference=[], memory=None, measured_values=CASE.values - 1)
+    assert cells(less)[4:7] == ("~1 s (0.9-1.1)", "~2 ms (1.8-2.2)", "~3 s (2.7-3.3)")
+    assert cells(less)[8:] == ("-", "10", "512", "-")
+
+
+def test_a_row_that_says_little_says_so() -> None:
+    """What is held against a scaled loop is marked, few samples have no interval, and little memory is noise."""
+    times = {phase: [1.0, 2.0, 3.0] for phase in ("encrypt", "add", "decrypt", "round")}
+    few = record(samples=times, reference=[4.0] * 3, reference_extrapolated=True, memory=(4 << 20) - 1)
+    assert cells(few)[7:] == ("2 s (?)", "~2x (?)", "3, noisy", "512", "< 4 MiB")
+    assert cells(record(memory=4 << 20))[-1] == "4 MiB"
+    assert cells(record("naive"))[8] == "1x"
+    assert cells(record("naive"))[3] == "naive (phe)"
+
+
+def test_the_result_in_a_sentence() -> None:
+    assert sentence(Results()) == ""
+    small, large = made(reference=[13.0] * 10), made(case=replace(CASE, values=1), reference=[])
+    assert sentence(results(large, record("naive", replace(CASE, values=9)), small)) == (
+        "With keys of 2048 bits, a round of 5 clients with 11 values each takes 6.5 s packed, 2x as fast as a loop "
+        "over phe: the median of 10 samples, 99 % interval 1.82x to 2.22x. Engine ifma, Test CPU, 1 worker."
+    )
+    assert sentence(results(large)) == (
+        "With keys of 2048 bits, a round of 5 clients with 1 value each takes 6.5 s packed. "
+        "Engine ifma, Test CPU, 1 worker."
+    )
+    scaled = sentence(results(made(reference=[13.0] * 5 + [26.0] * 5, reference_extrapolated=True, jobs=2)))
+    assert "a loop over phe (extrapolated from fewer values): the median" in scaled
+    assert scaled.endswith("2 workers. NOISY.")
+    assert "takes 998 ms naive (phe). " in sentence(results(record("naive")))
+
+
+def test_a_table_for_a_paper() -> None:
+    rows = [
+        made(reference=[13.0] * 10, measured_values=3),
+        record("naive", replace(CASE, key_length=1024), memory=None),
+    ]
+    lines = latex_table(results(*rows, warnings=("a warning",))).splitlines()
+    assert lines[0].startswith("% With keys of 2048 bits")
+    assert lines[1] == "% a warning"
+    assert lines[3:7] == [r"\begin{tabular}{rrrlrrrrrrr}", r"\toprule", lines[5], r"\midrule"]
+    assert lines[5] == (
+        r"key bits & clients & values & backend & encrypt & add & decrypt & round & speed-up & samples & bytes/value \\"
+    )
+    assert lines[7].startswith("1024 & 5 & 11 & naive (phe) & 703 ms (")
+    assert lines[8] == r"\addlinespace"
+    assert lines[9] == (
+        r"2048 & 5 & 11 & packed & $\sim$1 s (0.9--1.1) & $\sim$2 ms (1.8--2.2) & $\sim$3 s (2.7--3.3) & "
+        r"$\sim$6.5 s (5.85--7.15) & $\sim$2$\times$ (1.82--2.22) & 10 & 512 \\"
+    )
+    assert lines[10:] == [r"\bottomrule", r"\end{tabular}"]
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 cores"), (1, "1 core"), (2, "2 cores")])
+def test_plurals(count: int, text: str) -> None:
+    assert counted(count, "core") == text

@@ -20,7 +20,7 @@ from vecphe.arithmetic import selection
 from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.cli.bench import new_spelling
-from vecphe.cli.bench_output import _record_table
+from vecphe.cli.bench_output import BenchReporter, _table
 from vecphe.cli.bench_run import Outputs
 
 SMALL = ("bench", "run", "--quick", "--key-lengths", "512", "--clients", "3", "--values", "4,6")
@@ -38,13 +38,10 @@ def test_a_run_prints_a_table_and_writes_every_file(main_here: Any, tmp_path: Pa
     assert loaded.complete
     assert loaded.backends == ["naive", "vectorized", "packed"]
     assert len(list(csv.DictReader(table.read_text().splitlines()))) == len(loaded.records) == 6
-    assert {path.name for path in report.iterdir()} == {
-        "index.html",
-        "time_by_values.png",
-        "speed_up.png",
-        "phases.png",
-    }
-    stale = report / "time_by_clients.png"
+    names = ("time_by_values", "speed_up", "phases_by_key_length")
+    pictures = {f"{name}.{form}" for name in names for form in ("png", "svg", "pdf")}
+    assert {path.name for path in report.iterdir()} == {"index.html", *pictures}
+    stale = report / "time_by_clients.svg"
     stale.write_bytes(b"of an earlier report")
     assert main_here(*SMALL, "--backends", "packed", "--report", str(report), "--force").returncode == 0
     assert not stale.exists()
@@ -69,6 +66,19 @@ def test_saving_to_stdout_leaves_nothing_else_there(main_here: Any) -> None:
         (["--clients", "2"], "--clients must be from 3"),
         (["--values", "-1"], "--values takes positive integers"),
         (["--backends", "fast"], "--backends: 'fast' is none of naive, vectorized, packed"),
+        (["--peers", "heu"], "--peers: 'heu' is none of phe, pypaillier, lightphe, tenseal"),
+        (["--budget", "15"], "--budget takes a time from 1s to 720h, such as 90s, 15m or 2h, not '15'"),
+        (["--resume"], "--resume goes on with the file of --save: name it"),
+        (["--resume", "--save", "-"], "--resume goes on with the file of --save: name it"),
+        (["--latex", "-"], "--latex takes the name of a file"),
+        (["--plot", "speedup:clients"], "--plot draws into the report: give --report DIRECTORY too"),
+        (
+            ["--plot", "speed:clients"],
+            "--plot takes one of speedup, time, bytes, setup, phases, a colon, and one of key-",
+        ),
+        (["--plot", "time"], "--plot takes one of speedup, time, bytes"),
+        (["--csv", "same", "--latex", "./same"], "same and same are the same file"),
+        (["--report", ".", "--force", "--latex", "speed_up.pdf"], "are the same file"),
         (["--engine", "fast"], "--engine: no engine is called 'fast'"),
         (["--jobs", "0"], "--jobs 0"),
         (["--save", "nowhere/results.json"], "nowhere"),
@@ -265,7 +275,7 @@ def test_h60_ctrl_c_keeps_what_was_measured(start_command: Any, tmp_path: Path) 
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr == "interrupted\n"
-    assert "INTERRUPTED: cases are missing" in stdout
+    assert "INCOMPLETE: cases or samples are missing; with --save FILE --resume a run goes on" in stdout
     kept = load_results(saved)
     assert not kept.complete
     assert kept.records[0].case.values == 4
@@ -284,18 +294,44 @@ def write(path: Path, content: Any) -> str:
     return str(path)
 
 
-def test_compare_tells_what_changed(main_here: Any, tmp_path: Path) -> None:
-    before = write(tmp_path / "a.json", results_as_dict(results(record(), record("vectorized"))))
+def test_compare_tells_of_every_case(main_here: Any, tmp_path: Path) -> None:
+    """Old, new, ratio, interval and verdict of each time, and what one of the files does not have."""
+    alone = record(case=replace(CASE, clients=3)), record("naive", jobs=2)
+    before = write(tmp_path / "a.json", results_as_dict(results(record(), record("vectorized"), alone[0])))
     slow = record(samples=samples(0.008), ciphertexts=2)
-    after = write(tmp_path / "b.json", results_as_dict(results(slow, record("vectorized"))))
+    after = write(tmp_path / "b.json", results_as_dict(results(slow, record("vectorized"), alone[1])))
     done = main_here("bench", "compare", before, after)
     assert done.returncode == 0
-    assert "slower: packed, 2048 bits, 5 clients, 11 values: encrypt" in done.stdout
-    assert "ratio 2.000" in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines()]
+    rows = [line for line in lines if line[:3] in (["2048", "5", "11"], ["2048", "3", "11"])]
+    assert [line[3:5] for line in rows[:8]] == [
+        [name, phase] for name in ("packed", "vectorized") for phase in ("encrypt", "add", "decrypt", "round")
+    ]
+    assert rows[0][5:10] == ["2.81", "ms", "5.62", "ms", "2.000"]
+    assert (rows[0][11], rows[0][13]) == ("to", "slower")
+    assert rows[7][5:10] == ["20", "ms", "20", "ms", "1.000"]
+    assert [" ".join(line[-3:]) for line in rows[4:8]] == ["no clear change"] * 4
+    assert rows[8][:2] == ["2048", "3"]
+    assert rows[8][4:] == ["round", "2.4", "ms", "-", "-", "only", "in", "the", "old", "file"]
+    assert " ".join(rows[9][-5:]) == "only in the new file"
+    assert "naive (phe), 2 workers" in done.stdout
+    assert len(rows) == 10
     assert "2 ciphertexts instead of 11" in done.stdout
-    assert "no clear change: 4 of 8 times" in done.stdout
+    for text in ("slower: 4 of 10", "no clear change: 4 of 10", "only in the old file: 1 of 10"):
+        assert text in done.stdout
     as_json = json.loads(main_here("bench", "compare", before, after, "--json").stdout)
     assert [change["verdict"] for change in as_json["changes"]] == ["slower"] * 4 + ["no clear change"] * 4
+    assert [[each["backend"] for each in side] for side in as_json["unmatched"]] == [["packed"], ["naive"]]
+
+
+def test_few_samples_are_compared_without_an_interval(main_here: Any, tmp_path: Path) -> None:
+    few = [record(samples=samples(0.004, count=3), reference=[1.0] * 3) for _ in range(2)]
+    files = [write(tmp_path / name, results_as_dict(results(made))) for name, made in zip("ab", few, strict=True)]
+    done = main_here("bench", "compare", *files)
+    assert done.returncode == 0
+    assert done.stdout.count("1.000 (0 to inf)") == 4
+    assert "too few samples: 4 of 4" in done.stdout
+    assert json.loads(main_here("bench", "compare", *files, "--json").stdout)["changes"][0]["high"] is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"schema": "vecphe-benchmark", "version": 9}', b"\x00\xff"])
@@ -327,6 +363,80 @@ def test_h60_ctrl_c_before_anything_was_measured_writes_nothing(start_command: A
     assert not saved.exists()
 
 
+LONG = ("bench", "run", "--key-lengths", "512", "--clients", "3", "--values", "4,5,6,7", "--backends", "packed")
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+def test_h60_a_signal_costs_a_case_at_most(start_command: Any, tmp_path: Path, number: int, word: str) -> None:
+    """The file grows case by case; --resume goes on with it, and does not without its plan."""
+    saved = tmp_path / "results.json"
+    process = start_command(*LONG, "--save", str(saved), "--budget", "600s")
+    wait_for(lambda: saved.exists() and len(load_results(saved).records) >= 2)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (128 + number, f"{word}\n")
+    assert "INCOMPLETE" in stdout
+    kept = load_results(saved)
+    assert not kept.complete
+    assert len(kept.records) >= 2
+    assert not [path for path in tmp_path.iterdir() if path != saved]
+
+
+def test_h60_even_a_crash_leaves_what_was_measured(start_command: Any, main_here: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    process = start_command(*LONG, "--save", str(saved), "--budget", "600s")
+    wait_for(lambda: saved.exists() and len(load_results(saved).records) >= 2)
+    process.kill()
+    process.wait(timeout=60)
+    kept = load_results(saved)  # whole
+    assert not kept.complete
+    refused = main_here(*LONG, "--save", str(saved))
+    assert (refused.returncode, "--force" in refused.stderr) == (2, True)
+    other = main_here(*LONG[:-2], "--save", str(saved), "--resume")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert other.stderr == (
+        "error: --resume goes on only with the same plan, machine, engine and versions: "
+        "rows packed before, naive, vectorized, packed now\n"
+    )
+    assert load_results(saved) == kept
+    done = main_here(*LONG, "--save", str(saved), "--resume", "--csv", str(tmp_path / "t.csv"))
+    assert done.returncode == 0
+    assert f"going on with {len(kept.records)} rows" in done.stdout
+    whole = load_results(saved)
+    assert whole.complete
+    assert [made.case.values for made in whole.records] == [4, 5, 6, 7]
+    for before, after in zip(kept.records, whole.records, strict=False):
+        assert after.samples["round"][: before.n_samples] == before.samples["round"]
+    assert all(made.n_samples >= 10 for made in whole.records)
+
+
+def test_a_run_that_has_nothing_to_go_on_with_begins(main_here: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "results.json"
+    assert main_here(*SMALL, "--backends", "packed", "--save", str(saved), "--resume").returncode == 0
+    first = load_results(saved)
+    again = main_here(*SMALL, "--backends", "packed", "--save", str(saved), "--resume")
+    assert again.returncode == 0
+    assert load_results(saved).records[0].samples["round"][:4] == first.records[0].samples["round"][:4]
+
+
+def wait_for(there: Any) -> None:
+    end = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_chosen_slices_and_a_table_for_latex(main_here: Any, tmp_path: Path) -> None:
+    report, latex = tmp_path / "report", tmp_path / "table.tex"
+    options = ("--plot", "bytes:values", "--plot", "phases:values", "--report", str(report), "--latex", str(latex))
+    assert main_here(*SMALL, "--backends", "packed", *options).returncode == 0
+    names = {f"{name}_by_values.{form}" for name in ("bytes", "phases") for form in ("png", "svg", "pdf")}
+    assert {path.name for path in report.iterdir()} == {"index.html", *names}
+    assert latex.read_text().splitlines()[-1] == r"\end{tabular}"
+    assert (report / "bytes_by_values.pdf").read_bytes().startswith(b"%PDF")
+    assert b"<svg" in (report / "bytes_by_values.svg").read_bytes()[:1000]
+
+
 @pytest.mark.slow
 def test_the_quick_matrix_takes_less_than_a_minute(command: Any, tmp_path: Path) -> None:
     report = tmp_path / "report"
@@ -338,7 +448,22 @@ def test_the_quick_matrix_takes_less_than_a_minute(command: Any, tmp_path: Path)
     assert len(load_results(tmp_path / "results.json").records) == 36
 
 
+def test_a_narrow_terminal_has_backends_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = BenchReporter()
+    reporter._console.width = 80
+    names = ("naive", "vectorized", "packed")
+    reporter.print_results(results(*map(record, names)))
+    out = capsys.readouterr().out
+    assert max(map(len, out.split("With keys")[0].splitlines())) <= 82
+    assert "…" not in out
+    assert "2048 bits, 5 clients, 11 values" in map(str.strip, out.splitlines())
+    header = next(line.split() for line in out.splitlines() if line.split()[:1] == ["naive"])
+    assert header == ["naive", "(phe)", "vectorized", "packed"]
+    for row in ("encrypt", "add", "decrypt", "round", "speed-up", "samples", "bytes/value", "memory"):
+        assert any(line.startswith(row) for line in out.splitlines())
+
+
 def test_a_line_stands_between_cases_alone() -> None:
     made = [record(backend, replace(CASE, values=values)) for values in (5, 6) for backend in ("naive", "packed")]
-    table = _record_table(made, ["backend", "round"], "title")
+    table = _table("title", ["backend", "round"], [((each.backend, "1"), each.case) for each in made])
     assert [row.end_section for row in table.rows] == [False, True, False, False]

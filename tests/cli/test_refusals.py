@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import io
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.bench.made import CASE, matrix_results, record, results
 import vecphe
 import vecphe.cli
 from vecphe.bench.compare import Change
-from vecphe.bench.records import Case
+from vecphe.bench.records import PHASES, Case
 from vecphe.bench.results_file import results_as_dict
 from vecphe.cli import app as app_module
 from vecphe.cli import comparison, info, streams
@@ -219,14 +220,17 @@ def test_nothing_measured_is_said() -> None:
 
 def test_what_is_extrapolated_and_what_is_missing_is_said() -> None:
     text = shown(200, lambda r: r.print_results(matrix_results()))
-    assert text.splitlines()[-2:] == [
-        "~ extrapolated: measured on fewer values or clients, and scaled",
-        "WARNING: <b>markup</b> & co",
-    ]
-    whole = shown(200, lambda r: r.print_results(results(record(), complete=False)))
-    assert whole.splitlines()[-1] == "INTERRUPTED: cases are missing"
+    *_, scaled, sentence, warning = text.splitlines()
+    assert scaled == "~ extrapolated: measured on fewer values or clients, and scaled, or held against what was"
+    assert sentence.startswith("With keys of 2048 bits, a round of 5 clients with 100 values each takes ")
+    assert warning == "WARNING: <b>markup</b> & co"
+    noisy = record("vectorized", samples={phase: [0.1, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1] for phase in PHASES})
+    whole = shown(200, lambda r: r.print_results(results(record(), noisy, complete=False)))
+    assert whole.splitlines()[-1] == "INCOMPLETE: cases or samples are missing; with --save FILE --resume a run goes on"
+    assert "1 row noisy: the interval is wider than a factor of 1.5" in whole
     assert "extrapolated" not in whole
-    assert "INTERRUPTED" not in text
+    assert "INCOMPLETE" not in text
+    assert "row noisy" not in text
 
 
 def test_a_narrow_terminal_has_a_table_a_case() -> None:
@@ -237,26 +241,41 @@ def test_a_narrow_terminal_has_a_table_a_case() -> None:
 
 
 WIDE_TABLE = """\
-A round: all clients encrypt, their sum is decrypted (medians)
-key bits  clients  values  backend  encrypt      add  decrypt    round  speed-up  bytes/value  memory
-─────────────────────────────────────────────────────────────────────────────────────────────────────
-    2048        5      11  naive     703 ms  98.1 ms   198 ms   998 ms        1x          512   1 MiB
-    2048        5      11  packed   2.81 ms   393 us   792 us  3.99 ms      250x          512   1 MiB
+A round: all clients encrypt, their sum is decrypted (medians with 99 % intervals)
+key bits  clients  values  backend                  encrypt                 add              decrypt                round        speed-up  samples  bytes/value   memory
+────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    2048        5      11  naive (phe)     703 ms (687-732)  98.1 ms (92.6-104)     198 ms (192-208)    998 ms (990-1030)              1x        7          512  < 4 MiB
+    2048        5      11  packed       2.81 ms (2.75-2.93)    393 us (370-414)     792 us (767-830)  3.99 ms (3.96-4.12)  250x (243-253)        7          512  < 4 MiB
 
-    2048       10      11  packed   5.62 ms   785 us  1.58 ms  7.99 ms      125x          512   1 MiB"""
+    2048       10      11  packed       5.62 ms (5.49-5.85)    785 us (740-829)  1.58 ms (1.53-1.66)  7.99 ms (7.92-8.25)  125x (121-126)        7          512  < 4 MiB
+With keys of 2048 bits, a round of 10 clients with 11 values each takes 7.99 ms packed, 125x as fast as a loop over phe: the median of 7 samples, 99 % interval 121x to 126x. Engine ifma, Test CPU, 1 worker."""  # noqa: E501
 NARROW_TABLES = """\
-A round: all clients encrypt, their sum is decrypted (medians)
+A round: all clients encrypt, their sum is decrypted (medians with 99 % intervals)
 2048 bits, 5 clients, 11 values
-backend  encry…      add  decry…    round  speed-…  bytes/value  memo…
-──────────────────────────────────────────────────────────────────────
-naive    703 ms  98.1 ms  198 ms   998 ms       1x          512  1 MiB
-packed   2.81 …   393 us  792 us  3.99 ms     250x          512  1 MiB
+                    naive (phe)               packed
+────────────────────────────────────────────────────
+encrypt        703 ms (687-732)  2.81 ms (2.75-2.93)
+add          98.1 ms (92.6-104)     393 us (370-414)
+decrypt        198 ms (192-208)     792 us (767-830)
+round         998 ms (990-1030)  3.99 ms (3.96-4.12)
+speed-up                     1x       250x (243-253)
+samples                       7                    7
+bytes/value                 512                  512
+memory                  < 4 MiB              < 4 MiB
 
 2048 bits, 10 clients, 11 values
-backend  encrypt     add  decry…    round  speed-…  bytes/value  memo…
-──────────────────────────────────────────────────────────────────────
-packed   5.62 ms  785 us  1.58 …  7.99 ms     125x          512  1 MiB
-"""
+                          packed
+────────────────────────────────
+encrypt      5.62 ms (5.49-5.85)
+add             785 us (740-829)
+decrypt      1.58 ms (1.53-1.66)
+round        7.99 ms (7.92-8.25)
+speed-up          125x (121-126)
+samples                        7
+bytes/value                  512
+memory                   < 4 MiB
+
+With keys of 2048 bits, a round of 10 clients with 11 values each takes 7.99 ms packed, 125x as fast as a loop over phe: the median of 7 samples, 99 % interval 121x to 126x. Engine ifma, Test CPU, 1 worker."""  # noqa: E501
 
 
 def change(verdict: str, **changes: Any) -> Change:
@@ -267,29 +286,48 @@ def change(verdict: str, **changes: Any) -> Change:
     return Change(**{**facts, **changes})
 
 
-def test_a_comparison_shows_what_changed_and_counts_the_rest() -> None:
+def test_a_comparison_shows_every_time_and_counts_verdicts() -> None:
     changes = [
         change("faster"),
         change("slower", jobs=2, relative=True, ratio=1.5, low=1.25, high=2.0, after=0.75),
-        change("other CPU", phase="add"),
-        *[change("no clear change")] * 3,
-        *[change("too few samples")] * 2,
-        change("the machine"),
+        change("other CPU", phase="add", case=Case(2048, 10, 11)),
+        change("the machine", backend="naive", low=0.0, high=math.inf),
     ]
-    text = shown(200, lambda r: r.print_comparison(changes, ["another engine"], (1, 2)))
-    assert text.splitlines() == [
+    left = ([record("vectorized")], [record(case=Case(2048, 3, 11), jobs=2)])
+    wide, narrow = (
+        shown(width, lambda r: r.print_comparison(changes, ["another engine"], left)) for width in (200, 60)
+    )
+    assert wide == WIDE_COMPARISON
+    assert narrow.splitlines()[:3] == [
         "NOTE: another engine",
-        "faster: packed, 2048 bits, 5 clients, 11 values: round 500 ms -> 250 ms, ratio 0.500 (0.400 to 0.600)",
-        "slower: packed, 2048 bits, 5 clients, 11 values, 2 workers: round 500 ms -> 750 ms, "
-        "ratio 1.500 (1.250 to 2.000)",
-        "other CPU: packed, 2048 bits, 5 clients, 11 values: add 500 ms -> 250 ms, ratio 0.500 (0.400 to 0.600)",
-        "no clear change: 3 of 9 times",
-        "too few samples: 2 of 9 times",
-        "ratios are relative to the naive loop that was measured in turn, with 99 % intervals",
-        "1 rows are in the first file alone",
-        "2 rows are in the second file alone",
+        "2048, 5, 11, packed, round, 500 ms, 250 ms, 0.500 (0.4 to 0.6), faster",
+        "2048, 5, 11, packed, 2 workers, round, 500 ms, 750 ms, 1.500 (1.25 to 2), slower",
     ]
-    assert shown(200, lambda r: r.print_comparison([change("the machine", relative=True)], [], (0, 0))) == ""
+    assert len(narrow.splitlines()) == 1 + 6 + 6 + 1
+    assert "relative" not in shown(200, lambda r: r.print_comparison(changes[:1], [], ([], [])))
+
+
+WIDE_COMPARISON = """\
+NOTE: another engine
+Old and new medians, and new over old with its 99 % interval
+key bits  clients  values  backend            phase     old     new               ratio  verdict
+─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    2048        5      11  packed             round  500 ms  250 ms  0.500 (0.4 to 0.6)  faster
+    2048        5      11  packed, 2 workers  round  500 ms  750 ms   1.500 (1.25 to 2)  slower
+
+    2048       10      11  packed             add    500 ms  250 ms  0.500 (0.4 to 0.6)  other CPU
+
+    2048        5      11  naive (phe)        round  500 ms  250 ms    0.500 (0 to inf)  the machine
+    2048        5      11  vectorized         round   20 ms       -                   -  only in the old file
+
+    2048        3      11  packed, 2 workers  round       -  2.4 ms                   -  only in the new file
+faster: 1 of 6
+slower: 1 of 6
+other CPU: 1 of 6
+the machine: 1 of 6
+only in the old file: 1 of 6
+only in the new file: 1 of 6
+ratios are relative to the naive loop that was measured in turn"""
 
 
 def test_what_is_left_follows_how_the_estimate_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,4 +407,4 @@ def test_json_is_indented(main_here: Any, tmp_path: Path) -> None:
         assert done.stdout == json.dumps(json.loads(done.stdout), indent=2) + "\n"
     found = json.loads(main_here("bench", "compare", str(saved), str(saved), "--json").stdout)
     assert found.keys() == {"differences", "changes", "unmatched"}
-    assert (found["differences"], found["unmatched"], len(found["changes"])) == ([], [0, 0], 4)
+    assert (found["differences"], found["unmatched"], len(found["changes"])) == ([], [[], []], 4)

@@ -25,11 +25,24 @@ checked = checkpoint cpu decryptor dispatch fixed_base power ring $(patsubst %,t
 CHECK_FLAGS := -std=c++17 -O1 -g -fno-omit-frame-pointer
 HEADERS := $(wildcard $(NATIVE)/*.h $(NATIVE)/generic/*.h $(NATIVE)/targets/*.h $(NATIVE)/check/*.h)
 
-.PHONY: check-native check-verify check-sanitizers check-constant-time check-constant-time-msan \
+.PHONY: check-native check-requirements check-verify check-sanitizers check-constant-time check-constant-time-msan \
 	check-constant-time-valgrind check-fuzz check-aarch64 check-aarch64-emulated \
 	check-aarch64-shipped check-aarch64-clang check-aarch64-verify check-aarch64-nearest \
 	check-compilers check-compilers-here
-check-native: check-verify check-sanitizers check-constant-time check-fuzz check-aarch64 check-compilers
+check-native: check-requirements check-verify check-sanitizers check-constant-time check-fuzz check-aarch64 check-compilers
+
+# First of all, and all that is missing at once: the checks take minutes.
+check-requirements:
+	@missing=; for program in $(CLANG) valgrind $(firstword $(CXX)); do \
+		command -v $$program > /dev/null || missing="$$missing $$program"; done; \
+	echo '#include <gmp.h>' | $(CXX) -x c++ -E - > /dev/null 2>&1 || missing="$$missing gmp.h"; \
+	echo 'int main() {}' | $(CLANG) -x c++ -fsanitize=address,fuzzer-no-link - -o /dev/null 2> /dev/null || \
+		missing="$$missing runtime-libraries-of-$(CLANG)"; \
+	if [ -n "$$missing" ]; then echo "make check-native needs what is not here:$$missing" >&2; \
+		echo "On Debian: apt install clang-14 libclang-rt-14-dev libgmp-dev valgrind; CLANG=... names another Clang" >&2; \
+		exit 1; fi
+check-verify check-sanitizers check-constant-time check-fuzz check-aarch64 check-compilers: | \
+	$(if $(filter check-native,$(MAKECMDGOALS)),check-requirements)
 
 # Checks as calls: inline they make the unrolled kernels take minutes to compile. Pointer overflow, null and alignment
 # are found by the address checks, or by the aligned loads themselves.

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
 from multiprocessing.process import parent_process
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -206,6 +207,17 @@ def _warn(message: str) -> None:
         warnings.warn(message, EngineFallbackWarning, stacklevel=4)
 
 
+def _has_fast_target() -> bool:
+    """Whether a kernel that was built would be faster than gmp on this CPU, as far as the system tells."""
+    if platform.machine() not in _X86:
+        return platform.machine() in _ARM
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:  # not Linux
+        return True
+    return {"avx2", "fma"} <= {*flags}
+
+
 @cache
 def _fastest() -> Engine:
     """The first engine that runs and computes right, or gmp where that wins; warns once where one should be there.
@@ -224,7 +236,7 @@ def _fastest() -> Engine:
                 continue
             seconds = _race(name) if candidate.races else {}
             return _tested(min(seconds, key=seconds.__getitem__)) if seconds else engine
-        elif why_not == _NOT_BUILT and name == "ifma":
+        elif why_not == _NOT_BUILT and name == "ifma" and _has_fast_target():
             _warn(f"computing with gmpy2, many times slower: {why_not}")
     raise EngineUnavailableError("no engine passed its self-test on this machine")
 

@@ -3,7 +3,7 @@
 Times of two runs cannot be compared as they are: the machine may have been slower as a whole. Where both files have the
 naive loop that was measured in turn, its time tells by how much (the drift d). A machine in use slows different work
 down differently, so the time of a phase is allowed to follow it by any power of d from -1/2 to 3/2: only what
-none of them explains is called a change. What then is left, with the 99 % bootstrap intervals of both medians, is
+none of them explains is called a change. What then is left, with the 99 % intervals of both medians, is
 judged as the gate judges, with a tolerance of 2 %: slower is what has regressed, faster is what had been slower.
 """
 
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vecphe.bench.environment import Environment
-from vecphe.bench.judge import median_bounds, verdict_of
+from vecphe.bench.intervals import median_bounds
+from vecphe.bench.judge import verdict_of
 from vecphe.bench.records import PHASES, Case, Record, Results
 
 __all__ = ["Change", "compare_results", "differences", "unmatched"]
@@ -66,7 +67,7 @@ def _change(was: Record, now: Record, phase: str) -> Change:
     drift = _drift(was, now)
     (a_low, a_high), (b_low, b_high) = (median_bounds(r.samples[phase]) for r in (was, now))
     before, after = was.seconds(phase), now.seconds(phase)
-    ratio, low, high = after / before, b_low / a_high, b_high / a_low
+    ratio, low, high = after / before, b_low / a_high, b_high / a_low if a_low else math.inf
     if drift is not None:
         powers = [drift**-0.5, drift**1.5]
         ratio, low, high = ratio / drift, low / max(powers), high / min(powers)
@@ -138,7 +139,7 @@ def _changed_sizes(was: Record, now: Record) -> Iterator[str]:
         yield f"{now.bytes_per_value:.9g} bytes a value instead of {was.bytes_per_value:.9g}"
 
 
-def unmatched(before: Results, after: Results) -> tuple[int, int]:
-    """How many records only the first and only the second file has."""
-    a, b = ({record.identity for record in results.records} for results in (before, after))
-    return len(a - b), len(b - a)
+def unmatched(before: Results, after: Results) -> tuple[list[Record], list[Record]]:
+    """The records that only the first and only the second file has."""
+    a, b = ({record.identity: record for record in results.records} for results in (before, after))
+    return [a[key] for key in a if key not in b], [b[key] for key in b if key not in a]

@@ -18,6 +18,7 @@ from vecphe.arithmetic import active_engine, available_engines, engine_named, ra
 
 __all__ = [
     "Environment",
+    "counted",
     "cpu_fields",
     "cpu_model",
     "engine_warning",
@@ -60,7 +61,14 @@ def cpu_model() -> str:
 def machine_line(engine: str | None = None) -> str:
     """Engine, which is the active one unless another is named, CPU, cores and Python, in one line."""
     name = active_engine().name if engine is None else engine
-    return f"engine {name}, CPU {cpu_model()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return (
+        f"engine {name}, CPU {cpu_model()}, {counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}"
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """Such as "1 core" and "2 cores"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)

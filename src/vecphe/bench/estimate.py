@@ -32,7 +32,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.array import EncryptedArray
 from vecphe.bench.matrix import check_range
-from vecphe.bench.sides import Side
+from vecphe.bench.sides import PeerSide, Side
 from vecphe.bench.workloads import gradients, short_keys
 from vecphe.bench.workloads import values as example_values
 from vecphe.errors import VecpheError
@@ -50,6 +50,7 @@ _SAMPLE_SECONDS = 0.2  # of encryption in the calibration
 _FEWEST, _MOST_SAMPLED = 16, 1024  # ciphertexts
 _MOST_DECRYPTED = 64  # ciphertexts
 _REPEATS = 5
+_SLOW_ROUND = 0.005  # seconds of three clients with a value each
 _SHORT_KEY = 1024  # bits, for rough estimates: quickly made, and times grow from there
 _GROWTH = 2.6  # like the length of a key to this power
 _ROWS_TRIED, _ROUNDS_TRIED = 40_000, 4  # of learning in the clear
@@ -189,13 +190,16 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     return replace(_costs(plan, *keys, count), key_seconds=key_seconds, table_seconds=table_seconds)
 
 
-def side_costs(side: Side) -> Costs:
+def side_costs(side: Side | PeerSide) -> Costs:
     """Costs of a backend with the keys and tables that it has, from two small rounds: good to about a factor of two."""
     clients = 3  # the fewest that the protocol takes
-    counts = (2, 2) if side.name == "naive" else (1, 96)  # a loop costs nothing a call
-    if side.name != "naive":
-        side.run(gradients(clients, counts[1]))  # what is done once is done
-    first, second = (side.run(gradients(clients, count)) for count in counts)
+    is_loop = not isinstance(side, Side) or side.name == "naive"  # it costs nothing a call
+    few = 2 if is_loop else 1
+    if not is_loop:
+        side.run(gradients(clients, few))  # what is done once is done
+    first = side.run(gradients(clients, few))
+    is_slow = side.name == "vectorized" and first.seconds["round"] > _SLOW_ROUND
+    second = side.run(gradients(clients, few if is_loop else 16 if is_slow else 96))
     low, high = first.total.n_ciphertexts, second.total.n_ciphertexts
     each: dict[str, float] = {}
     calls: dict[str, Any] = {}

@@ -53,7 +53,7 @@ def check_baseline(
     tolerance : float
         Loss of speed that still passes; between 0 and 1. Rows that depend on the caches have twice that.
     counts_only : bool
-        Compare exact counts only: seconds instead of a minute, and nothing that noise can change.
+        Compare exact counts only: seconds instead of about two minutes, and nothing that noise can change.
     speeds_only : bool
         Compare only the speeds of rows that this version and the baseline both have: for a baseline of other code,
         which may count differently and have other rows.

@@ -19,18 +19,15 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import bdtrc
-
 from vecphe.bench.baseline import Speed
 from vecphe.bench.findings import Status
+from vecphe.bench.intervals import median_bounds
 from vecphe.bench.ratio_rows import Block
 from vecphe.errors import BenchmarkError
 
-__all__ = ["MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "median_bounds", "quiet_blocks", "verdict_of"]
+__all__ = ["MOST_BLOCKS", "TOLERANCE", "Judgement", "judge", "judge_all", "quiet_blocks", "verdict_of"]
 
 TOLERANCE = 0.10
-_CONFIDENCE = 0.99
 FIRST_BLOCKS = 16
 MOST_BLOCKS = 64
 LEAST_QUIET = 8  # with fewer, the interval of a median is the whole range
@@ -51,20 +48,6 @@ class Judgement:
     blocks: int
     quiet: int
     drift: float = 1.0  # by which factor the reference is slower, if blocks are quiet by this run alone
-
-
-def median_bounds(samples: Sequence[float]) -> tuple[float, float]:
-    """The 99 % percentile interval of the bootstrapped median, computed exactly instead of by resampling.
-
-    Of n draws with replacement from the sorted samples x_1 <= ... <= x_n, Binomial(n, k/n) are at most x_k, and
-    the median is at most x_k where half of them are. With few samples the interval is their whole range.
-    """
-    if not samples:
-        raise ValueError("an interval needs samples")
-    ordered, n = sorted(samples), len(samples)
-    half_are_at_most = bdtrc((n - 1) // 2, n, np.arange(1, n) / n)  # P(Binomial(n, k/n) > (n - 1) // 2) for each k
-    place = int(np.searchsorted(half_are_at_most, (1 - _CONFIDENCE) / 2, side="right"))
-    return ordered[place], ordered[-1 - place]
 
 
 def quiet_blocks(blocks: Sequence[Block], reference: float | None = None) -> list[Block]:

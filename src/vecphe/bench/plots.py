@@ -1,6 +1,6 @@
-"""Plots of results. They tell backends apart without colour: by marker, line style and hatch.
+"""Plots of results. They tell backends apart without colour: by marker and line style, phases by grey and hatch.
 
-matplotlib is imported by `draw_all` alone; it comes with the extra ``bench``.
+matplotlib is imported by what draws alone; it comes with the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -8,45 +8,83 @@ from __future__ import annotations
 import importlib.util
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from vecphe.bench.records import TIMED_PHASES, Case, Record, Results
-from vecphe.bench.tables import duration, times
+from vecphe.bench.environment import counted
+from vecphe.bench.records import TIMED_PHASES, Case, Figure, Record, Results
+from vecphe.bench.tables import duration, label, times
 
-__all__ = ["FORMS", "PLOT_NAMES", "Plot", "check_matplotlib", "draw_all", "plot_style"]
+__all__ = ["FORMS", "PLOT_NAMES", "Plot", "check_matplotlib", "draw_all", "parse_slice", "plot_style"]
 
 FORMS = ("png", "svg", "pdf")
 
-# Black, blue and orange of the Okabe-Ito palette: their luminance is 0, 0.15 and 0.43, apart in greyscale too.
+# Of the Okabe-Ito palette; the three backends' luminances are 0, 0.15 and 0.43, apart in greyscale too.
 _STYLES: dict[str, dict[str, Any]] = {
-    "naive": {"color": "#000000", "marker": "s", "linestyle": ":", "hatch": ""},
-    "vectorized": {"color": "#0072B2", "marker": "o", "linestyle": "--", "hatch": "//"},
-    "packed": {"color": "#E69F00", "marker": "^", "linestyle": "-", "hatch": ".."},
+    "naive": {"color": "#000000", "marker": "s", "linestyle": ":"},
+    "vectorized": {"color": "#0072B2", "marker": "o", "linestyle": "--"},
+    "packed": {"color": "#E69F00", "marker": "^", "linestyle": "-"},
+    "pypaillier": {"color": "#009E73", "marker": "D", "linestyle": "-."},
+    "lightphe": {"color": "#888888", "marker": "v", "linestyle": (0, (1, 3))},
+    "tenseal": {"color": "#CC79A7", "marker": "P", "linestyle": (0, (5, 3, 1, 3, 1, 3))},
 }
 _PHASE_STYLES: dict[str, dict[str, Any]] = {
-    "encrypt": {"color": "#0072B2", "hatch": ""},
-    "add": {"color": "#FFFFFF", "hatch": "xx"},
-    "decrypt": {"color": "#E69F00", "hatch": "//"},
+    "encrypt": {"color": "#3B6FA0", "hatch": ""},
+    "add": {"color": "#FFFFFF", "hatch": "xxx"},
+    "decrypt": {"color": "#F2C57C", "hatch": "///"},
 }
-_UNITS = {"key_length": "bits", "clients": "clients", "values": "values"}
-# Of each plot of times: the field on its axis, what that is called, the axis' label, the field that has a panel a
-# number, and the one that is held, with what stands behind its number in the title.
-_TIMES = (
-    ("key_length", "key length", "key length (bits)", "values", "clients", "clients"),
-    ("clients", "clients", "clients", "key_length", "values", "values each"),
-    ("values", "vector length", "values in a vector", "key_length", "clients", "clients"),
-)
-PLOT_NAMES = (*(f"time_by_{field}" for field, *_ in _TIMES), "speed_up", "phases")
 
-_MOST_PANELS = 4
+
+class _Axis(NamedTuple):
+    """A field of cases: what it is called, its unit, and the field that has a panel a number beside it."""
+
+    called: str
+    unit: str
+    panel: str
+
+
+class _Measure(NamedTuple):
+    """What a plot shows of a record, and how it is called."""
+
+    title: str
+    label: str
+    figure: Callable[[Record], Figure | None]
+    caption: str
+    name: str = ""  # of the figure in the record, if that can be extrapolated
+
+
+_AXES = {
+    "key_length": _Axis("key length", "bits", "values"),
+    "clients": _Axis("clients", "clients", "key_length"),
+    "values": _Axis("vector length", "values", "key_length"),
+}
+_MEDIANS = "Medians with 99 % intervals; log scale."
+_MEASURES = {
+    "speedup": _Measure(
+        "Speed-up of a round", "times as fast as phe", lambda r: r.figure("speed_up"), _MEDIANS, "speed_up"
+    ),
+    "time": _Measure("Time of a round", "seconds a round", lambda r: r.figure("round"), _MEDIANS, "round"),
+    "bytes": _Measure(
+        "Bytes on the wire",
+        "bytes a value and hop",
+        lambda r: _exact(r.bytes_per_value),
+        "Exact, for canonical ciphertexts.",
+    ),
+    "setup": _Measure(
+        "Set-up", "seconds once a key", lambda r: _exact(r.setup), "Key pair and tables, made once; log scale."
+    ),
+}
+_SLICES = (*_MEASURES, "phases")
+PLOT_NAMES = ("speed_up", *(f"{shown}_by_{field}" for shown in _SLICES for field in _AXES))
+_MOST_PANELS = 3
 _WIDEST_LINEAR = 8  # a longer axis, last number over first, has a log scale
-_DIGIT = 0.05  # share of an axis that a digit of its labels may take, with room between them
-_PANEL_WIDTH, _HEIGHT, _LEAST_WIDTH = 3.6, 3.6, 5.4  # inches
+_FARTHEST = 4  # times: ends of intervals farther from their median lie outside of the axis
+_DIGIT = 0.06  # share of an axis that a digit of its labels may take, with room between them
+_WIDTH, _HEIGHT, _ROW = 7.2, 3.6, 0.34  # inches: all figures have one width, and so one scale on the page
 _GRID: dict[Any, Any] = {"axes.grid": True, "grid.alpha": 0.35, "axes.axisbelow": True}
-_SETTINGS = {**_GRID, "font.size": 10, "hatch.linewidth": 0.6}
+_SETTINGS = {**_GRID, "font.size": 10, "hatch.linewidth": 0.8, "svg.fonttype": "none", "svg.hashsalt": "vecphe"}
 
 
 @dataclass(frozen=True)
@@ -83,88 +121,172 @@ def plot_style() -> AbstractContextManager[None]:
     return style
 
 
-def draw_all(results: Results) -> list[Plot]:
-    """Every plot that the results have points for; ImportError if matplotlib is missing.
+def parse_slice(option: str, text: str) -> tuple[str, str]:
+    """What to draw against what, such as ``speedup:clients``; ValueError for what cannot be drawn."""
+    shown, _, field = text.partition(":")
+    field = field.replace("-", "_")
+    if shown not in _SLICES or field not in _AXES:
+        axes = ", ".join(name.replace("_", "-") for name in _AXES)
+        raise ValueError(f"{option} takes one of {', '.join(_SLICES)}, a colon, and one of {axes}, not {text[:40]!r}")
+    return shown, field
 
-    Those of times have an axis each for key lengths, clients and values, if the results have two or more of it.
+
+def draw_all(results: Results, slices: Sequence[tuple[str, str]] = ()) -> list[Plot]:
+    """Every plot that the results have points for, or those of some slices; ImportError if matplotlib is missing.
+
+    A plot against key lengths, clients or values needs two or more of it. What has neither axis nor panels is that of
+    the largest case.
     """
     check_matplotlib()
     if not results.records:
         return []
     with plot_style():
-        plots = [*(_times(results, *row) for row in _TIMES), _speed_ups(results), _phases(results)]
+        if slices:
+            plots = [_slice(results, *each) for each in dict.fromkeys(slices)]
+        else:
+            lines = [("speedup", "clients"), *(("time", field) for field in _AXES)]
+            lines += [("bytes", "key_length"), ("setup", "key_length")]
+            drawn = [_lines(results, *each) for each in lines]
+            plots = [_speed_ups(results), *drawn, _phases(results, "key_length")]
     return [plot for plot in plots if plot is not None]
+
+
+def _slice(results: Results, shown: str, field: str) -> Plot | None:
+    return _phases(results, field) if shown == "phases" else _lines(results, shown, field)
+
+
+def _exact(number: float) -> Figure:
+    return Figure(number, number, number)
 
 
 def _numbers(results: Results, field: str) -> list[int]:
     return sorted({int(getattr(record.case, field)) for record in results.records})
 
 
-def _held(results: Results) -> dict[str, int]:
-    """Clients and values where a plot has no axis or panels for them."""
-    clients = _numbers(results, "clients")
-    return {"clients": clients[len(clients) // 2], "values": _numbers(results, "values")[-1]}
+def _largest(results: Results) -> Case:
+    """The largest case that was measured, whole by one backend at least if there is such a one."""
+    whole = [record.case for record in results.records if not record.extrapolated]
+    return max(whole or [r.case for r in results.records], key=lambda case: (case.clients * case.values, case))
 
 
-def _panels(width: float, height: float = _HEIGHT, columns: int = 1) -> tuple[Any, list[Any]]:
+def _text(case: Case, *fields: str) -> str:
+    """Such as "2048 bits, 5 clients": what is held in a plot."""
+    texts = {
+        "key_length": f"{case.key_length} bits",
+        "clients": counted(case.clients, "client"),
+        "values": counted(case.values, "value"),
+    }
+    return ", ".join(texts[field] for field in fields)
+
+
+def _panels(height: float = _HEIGHT, columns: int = 1) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(max(width, _LEAST_WIDTH), height), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     return figure, list(figure.subplots(1, columns, sharey=True, squeeze=False)[0])
 
 
 def _finished(figure: Any, name: str, title: str, caption: str) -> Plot:
     """Title above, one legend below, both outside the axes so that they cover nothing."""
     pairs = [pair for axis in figure.axes for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
-    handles = {label: handle for handle, label in pairs}
+    handles = {text: handle for handle, text in pairs}
     figure.suptitle(title, fontsize=11)
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
+    columns = min(len(handles), 4)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # once for all forms: it takes as long as to write a file
     return Plot(name, title, caption, figure)
 
 
-# Times
+# Points with intervals
 
 
-def _times(results: Results, field: str, called: str, label: str, panel: str, held: str, held_unit: str) -> Plot | None:
+class _Point(NamedTuple):
+    place: float
+    figure: Figure
+    hollow: bool  # extrapolated
+
+
+def _draw(axis: Any, backend: str, points: Sequence[_Point], upright: bool) -> None:
+    """Medians with their intervals, hollow where they are extrapolated; on a line if places are numbers of an axis."""
+    style = {**_STYLES[backend]} if upright else {**_STYLES[backend], "linestyle": "none"}
+    places, medians = [point.place for point in points], [point.figure.value for point in points]
+    below = [value - low if low else 0.0 for _, (value, low, _), _ in points]
+    above = [high - value if math.isfinite(high) else 0.0 for _, (value, _, high), _ in points]
+    x, y, errors = (places, medians, "yerr") if upright else (medians, places, "xerr")
+    bars: dict[str, Any] = {errors: [below, above]}
+    axis.errorbar(x, y, **bars, **style, markersize=7, capsize=3, zorder=2, label=label(backend))
+    for point in points:
+        if point.hollow:
+            place = (point.place, point.figure.value) if upright else (point.figure.value, point.place)
+            axis.plot(*place, style["marker"], mfc="white", mec=style["color"], markersize=7, zorder=3)
+
+
+def _explain_hollow(axis: Any, points: Sequence[_Point]) -> None:
+    if any(point.hollow for point in points):
+        axis.plot([], [], "o", mfc="white", mec="black", linestyle="none", label="extrapolated")
+
+
+def _points(records: Sequence[Record], shown: _Measure, places: Callable[[Record], float]) -> list[_Point]:
+    return [
+        _Point(places(record), figure, bool(shown.name) and record.is_approximate(shown.name))
+        for record in records
+        if (figure := shown.figure(record)) is not None
+    ]
+
+
+def _lines(results: Results, measure: str, field: str) -> Plot | None:
     """A panel for some numbers of one field, a line a backend in each, over all numbers of another."""
-    numbers, fixed = _numbers(results, field), _held(results)
-    if len(numbers) < 2:
+    shown, axis_of, held = _MEASURES[measure], _AXES[field], _largest(results)
+    numbers = _numbers(results, field)
+    others = [b for b in results.backends if not (measure == "speedup" and b == "naive")]
+    panel = axis_of.panel if measure in ("speedup", "time") else None
+    panels = _spread(_numbers(results, panel)) if panel else [0]
+    cases = {
+        number: [_with(held, {field: x, **({panel: number} if panel else {})}) for x in numbers] for number in panels
+    }
+    found = {
+        (number, backend): _points(
+            [record for case in cases[number] if (record := results.find(backend, case)) is not None],
+            shown,
+            lambda record: float(getattr(record.case, field)),
+        )
+        for number in panels
+        for backend in others
+    }
+    if len(numbers) < 2 or not any(found.values()):
         return None
-    shown = _spread(_numbers(results, panel))
-    figure, axes = _panels(_PANEL_WIDTH * len(shown), columns=len(shown))
-    for axis, number in zip(axes, shown, strict=True):
-        cases = [Case(**{held: fixed[held], panel: number, field: x}) for x in numbers]
-        for backend in results.backends:
-            _draw_line(axis, backend, field, [r for case in cases if (r := results.find(backend, case)) is not None])
-        axis.set_title(f"{number} {_UNITS[panel]}", fontsize=10)
-        axis.set_xlabel(label)
-        axis.set_yscale("log")
+    figure, axes = _panels(columns=len(panels))
+    for axis, number in zip(axes, panels, strict=True):
+        for backend in others:
+            if points := found[number, backend]:
+                _draw(axis, backend, points, upright=True)
+        if panel:
+            axis.set_title(f"{number} {_AXES[panel].unit}", fontsize=10)
+        axis.set_xlabel(f"{axis_of.called} ({axis_of.unit})" if axis_of.unit not in axis_of.called else axis_of.called)
+        if measure == "bytes":
+            axis.set_ylim(bottom=0)
+        else:
+            axis.set_yscale("log")
         _set_ticks(axis, numbers)
-    axes[0].set_ylabel("seconds a round")
-    if any(record.extrapolated for record in results.records):
-        axes[-1].plot([], [], "s", mfc="white", mec="black", label="extrapolated")
-    title = f"Time of a round against {called}, {fixed[held]} {held_unit}"
-    return _finished(figure, f"time_by_{field}", title, "Medians, with quartiles as bars; log scale.")
+    axes[0].set_ylabel(shown.label)
+    if measure == "speedup":
+        for axis in axes:
+            axis.axhline(1.0, color="black", linewidth=1)
+    _explain_hollow(axes[-1], [point for points in found.values() for point in points])
+    fields = [name for name in _AXES if name not in (field, panel)]
+    title = f"{shown.title} against {axis_of.called}, {_text(held, *fields)}"
+    return _finished(figure, f"{measure}_by_{field}", title, shown.caption)
+
+
+def _with(case: Case, changes: dict[str, int]) -> Case:
+    return Case(**{**vars(case), **changes})
 
 
 def _spread(numbers: Sequence[int]) -> list[int]:
     """As many of the numbers as there are panels, first and last among them."""
     panels = min(len(numbers), _MOST_PANELS)
     return [numbers[round(i * (len(numbers) - 1) / max(panels - 1, 1))] for i in range(panels)]
-
-
-def _draw_line(axis: Any, backend: str, field: str, records: Sequence[Record]) -> None:
-    """Points with quartiles; what is extrapolated is hollow."""
-    if not records:
-        return
-    style = {name: _STYLES[backend][name] for name in ("color", "marker", "linestyle")}
-    points = [(getattr(r.case, field), r.seconds("round"), *r.quartiles("round")) for r in records]
-    x, medians, low, high = zip(*points, strict=True)
-    errors = [[m - q for m, q in zip(medians, low, strict=True)], [q - m for m, q in zip(medians, high, strict=True)]]
-    axis.errorbar(x, medians, yerr=errors, **style, markersize=7, capsize=3, zorder=2, label=backend)
-    hollow = [point[:2] for point, record in zip(points, records, strict=True) if record.extrapolated]
-    for place in hollow:
-        axis.plot(*place, style["marker"], mfc="white", mec=style["color"], markersize=7, zorder=3)
 
 
 def _set_ticks(axis: Any, numbers: Sequence[int]) -> None:
@@ -193,54 +315,76 @@ def _short(number: int) -> str:
     return str(number)
 
 
-# Bars
+# A row a key length and backend
+
+
+def _rows_of(results: Results, field: str) -> tuple[Case, list[Record]]:
+    """The largest case, and every record of it at all numbers of a field, in their order."""
+    held = _largest(results)
+    cases = [_with(held, {field: number}) for number in _numbers(results, field)]
+    found = [results.find(backend, case) for case in cases for backend in results.backends]
+    return held, [record for record in found if record is not None]
+
+
+def _set_rows(axis: Any, names: Sequence[str]) -> None:
+    axis.set_yticks(range(len(names))[::-1], names)
+    axis.set_ylim(-0.6, len(names) - 0.4)  # margins in shares of the axis would grow with the rows
+    axis.grid(False, axis="y")
 
 
 def _speed_ups(results: Results) -> Plot | None:
-    held, lengths = _held(results), _numbers(results, "key_length")
-    backends = [
-        b for b in results.backends if b != "naive" and any(r.reference for r in results.records if r.backend == b)
-    ]
-    if not backends:
+    held, found = _rows_of(results, "key_length")
+    shown = _MEASURES["speedup"]
+    records = [record for record in found if record.backend != "naive" and record.reference]
+    if not records:
         return None
-    figure, (axis,) = _panels(1.3 * len(lengths) * len(backends))
-    width = 0.8 / len(backends)
-    for i, backend in enumerate(backends):
-        records = [results.find(backend, Case(length, **held)) for length in lengths]
-        found = {place: r.speed_up for place, r in enumerate(records) if r is not None and r.speed_up}
-        places = [place + (i - (len(backends) - 1) / 2) * width for place in found]
-        style = {name: _STYLES[backend][name] for name in ("color", "hatch")}
-        bars = axis.bar(places, found.values(), width * 0.92, **style, edgecolor="black", label=backend)
-        axis.bar_label(bars, labels=[times(speed_up) for speed_up in found.values()], padding=2, fontsize=9)
-    axis.set_yscale("log")
+    figure, (axis,) = _panels(1.7 + _ROW * len(records))
+    places = {record.identity: len(records) - 1 - i for i, record in enumerate(records)}
+    points = []
+    for backend in dict.fromkeys(record.backend for record in records):
+        own = [record for record in records if record.backend == backend]
+        points += _points(own, shown, lambda record: float(places[record.identity]))
+        _draw(axis, backend, points[-len(own) :], upright=False)
+    for point in points:
+        text = f"{'~' if point.hollow else ''}{times(point.figure.value)}"
+        axis.annotate(
+            text, (point.figure.value, point.place), (0, 6), textcoords="offset points", ha="center", fontsize=8
+        )
+    axis.axvline(1.0, color="black", linewidth=1)
+    axis.set_xscale("log")
     axis.minorticks_off()
-    heights = [1.0, *(bar.get_height() for bar in axis.patches)]
-    axis.set_ylim(min(heights) / 2, 3 * max(heights))  # every bar is seen, and has room for its label
-    axis.set_xticks(range(len(lengths)), [f"{length} bits" for length in lengths])
-    axis.set_ylabel("times faster than the naive loop")
-    axis.grid(False, axis="x")
-    title = "Speed-up of a round, {clients} clients, {values} values".format(**held)
-    caption = "Medians of ratios to the loop over phe, interleaved; log scale."
+    ends = [1.0]
+    for _, (value, low, high), _ in points:
+        ends += [max(low, value / _FARTHEST), min(high, value * _FARTHEST)]
+    axis.set_xlim(min(ends) / 1.6, max(ends) * 1.6)
+    axis.set_xlabel("times as fast as the loop over phe (the line: as fast)")
+    _set_rows(axis, [f"{label(r.backend)}, {r.case.key_length} bits" for r in records])
+    axis.set_ylim(-0.6, len(records) - 0.2)
+    _explain_hollow(axis, points)
+    title = f"Speed-up of a round, {_text(held, 'clients', 'values')} each"
+    caption = "Medians of ratios to the loop over phe, measured in turn, with 99 % intervals; log scale."
     return _finished(figure, "speed_up", title, caption)
 
 
-def _phases(results: Results) -> Plot | None:
-    held = _held(results)
-    cases = [Case(length, **held) for length in _numbers(results, "key_length")]
-    found = [results.find(backend, case) for case in cases for backend in results.backends]
-    records = [record for record in found if record is not None]
-    if not records:
-        return None
-    figure, (axis,) = _panels(7.2, 1.6 + 0.34 * len(records))
+def _phases(results: Results, field: str) -> Plot | None:
+    held, records = _rows_of(results, field)
+    figure, (axis,) = _panels(1.6 + _ROW * len(records))
     places, left = range(len(records))[::-1], [0.0] * len(records)
     for phase, style in _PHASE_STYLES.items():
         shares = [100 * r.seconds(phase) / sum(map(r.seconds, TIMED_PHASES)) for r in records]
         axis.barh(places, shares, left=left, label=phase, edgecolor="black", height=0.7, **style)
         left = [start + share for start, share in zip(left, shares, strict=True)]
-    axis.set_yticks(places, [f"{r.backend}, {r.case.key_length} bits, {duration(r.seconds('round'))}" for r in records])
-    axis.set_ylim(-0.6, len(records) - 0.4)  # margins in shares of the axis would grow with the rows
+    unit = _AXES[field].unit
+    _set_rows(
+        axis,
+        [
+            f"{label(r.backend)}, {getattr(r.case, field)} {unit}, "
+            f"{'~' if r.extrapolated else ''}{duration(r.seconds('round'))}"
+            for r in records
+        ],
+    )
     axis.set_xlim(0, 100)
     axis.set_xlabel("share of the round's time (%)")
-    axis.grid(False, axis="y")
-    title = "Where a round's time goes, {clients} clients, {values} values".format(**held)
-    return _finished(figure, "phases", title, "Encrypting and adding are the sum over all clients.")
+    title = f"Where a round's time goes, {_text(held, *(name for name in _AXES if name != field))} each"
+    caption = "Encrypting and adding are the sum over all clients; ~ extrapolated."
+    return _finished(figure, f"phases_by_{field}", title, caption)

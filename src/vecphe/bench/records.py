@@ -1,4 +1,4 @@
-"""What a benchmark found: one record a case, with every sample, and files of records.
+"""What a benchmark found: one record a case and backend, with every sample, and the figures that follow from them.
 
 The file format is described in docs/benchmarks.md.
 """
@@ -9,19 +9,21 @@ import csv
 import io
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
 
-import numpy as np
+from vecphe.bench.environment import Environment, counted
+from vecphe.bench.intervals import median_bounds
+from vecphe.bench.peers import PEERS
 
-from vecphe.bench.environment import Environment
-
-__all__ = ["BACKENDS", "PHASES", "TIMED_PHASES", "Case", "Record", "Results", "csv_text"]
+__all__ = ["BACKENDS", "FIGURES", "PHASES", "TIMED_PHASES", "Case", "Figure", "Record", "Results", "csv_text"]
 
 BACKENDS = ("naive", "vectorized", "packed")
 TIMED_PHASES = ("encrypt", "add", "decrypt")
 PHASES = (*TIMED_PHASES, "round")
-_VERSION_COLUMNS = ("vecphe", "python", "numpy", "gmpy2", "phe")
+FIGURES = (*PHASES, "speed_up", "seconds_per_value")  # what has an interval
+_VERSION_COLUMNS = ("vecphe", "python", "numpy", "gmpy2", *PEERS)
+_NOISY = 1.5
 
 
 @dataclass(frozen=True, order=True)
@@ -33,7 +35,30 @@ class Case:
     values: int  # length of each client's vector
 
     def __str__(self) -> str:
-        return f"{self.key_length} bits, {self.clients} clients, {self.values} values"
+        return f"{self.key_length} bits, {self.clients} clients, {counted(self.values, 'value')}"
+
+
+class Figure(NamedTuple):
+    """A median of samples, and its 99 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, samples: Sequence[float]) -> Figure:
+        """The median and its interval."""
+        return cls(statistics.median(samples), *median_bounds(samples))
+
+    @property
+    def ends(self) -> list[float] | None:
+        """Those of the interval; None of too few samples."""
+        return [self.low, self.high] if self.low else None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the interval's upper end is more than 1.5 times the lower one."""
+        return self.high > _NOISY * self.low
 
 
 @dataclass(frozen=True)
@@ -55,6 +80,8 @@ class Record:
     memory: int | None  # peak of resident bytes in a round beyond those before it; None if unknown
     date: str  # ISO 8601, UTC
     environment: Environment
+    # Whether the reference was scaled up from fewer values or clients; files from before it was kept do not say.
+    reference_extrapolated: bool = field(default=False, metadata={"optional": True})
 
     @property
     def extrapolated(self) -> bool:
@@ -62,34 +89,70 @@ class Record:
         return self.measured_values < self.case.values or self.measured_clients < self.case.clients
 
     @property
+    def n_samples(self) -> int:
+        """How many samples each figure is the median of."""
+        return len(self.samples["round"])
+
+    @property
+    def noisy(self) -> bool:
+        """Whether samples disagree: the interval of the round's time or of the speed-up spans more than 1.5 times."""
+        return any(figure is not None and figure.noisy for figure in map(self.figure, ("round", "speed_up")))
+
+    @property
     def speed_up(self) -> float | None:
         """Median of the time of the naive round over that of this one, pair by pair."""
-        ratios = (theirs / ours for theirs, ours in zip(self.reference, self.samples["round"], strict=True))
-        return statistics.median(ratios) if self.reference else None
+        figure = self.figure("speed_up")
+        return None if figure is None else figure.value
 
     @property
     def identity(self) -> tuple[str, Case, int]:
         """What is compared between two files."""
         return self.backend, self.case, self.jobs
 
+    def figure(self, name: str) -> Figure | None:
+        """One of `FIGURES` with its interval; None for a speed-up without a reference."""
+        if name == "speed_up":
+            pairs = zip(self.reference, self.samples["round"], strict=True)
+            return Figure.of([theirs / ours for theirs, ours in pairs]) if self.reference else None
+        if name == "seconds_per_value":
+            count = self.case.clients * self.case.values
+            return Figure.of([seconds / count for seconds in self.samples["round"]])
+        return Figure.of(self.samples[name])
+
+    def is_approximate(self, name: str) -> bool:
+        """Whether a figure was scaled up, itself or in what it is held against."""
+        return self.extrapolated or (name == "speed_up" and self.reference_extrapolated)
+
     def seconds(self, phase: str) -> float:
         """Median time of a phase."""
         return statistics.median(self.samples[phase])
 
-    def quartiles(self, phase: str) -> tuple[float, float]:
-        """Lower and upper quartile of a phase's time."""
-        low, high = np.quantile(self.samples[phase], (0.25, 0.75)).tolist()
-        return low, high
+    def with_more(self, later: Record) -> Record:
+        """The samples of both in one record, those of a later one of the same case last."""
+        return replace(
+            later,
+            samples={phase: self.samples[phase] + later.samples[phase] for phase in PHASES},
+            reference=self.reference + later.reference,
+            measured_values=min(self.measured_values, later.measured_values),
+            measured_clients=min(self.measured_clients, later.measured_clients),
+            reference_extrapolated=self.reference_extrapolated or later.reference_extrapolated,
+            memory=later.memory if self.memory is None else self.memory,
+            setup=self.setup,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, derived figures too, ready for JSON."""
         content = asdict(self)
         first = {"backend": content.pop("backend"), **content.pop("case")}
+        figures = {name: figure for name in FIGURES if (figure := self.figure(name)) is not None}
         derived = {
             "extrapolated": self.extrapolated,
-            "median": {phase: self.seconds(phase) for phase in PHASES},
+            "n_samples": self.n_samples,
+            "noisy": self.noisy,
+            "median": {phase: figures[phase].value for phase in PHASES},
             "speed_up": self.speed_up,
-            "seconds_per_value": self.seconds("round") / (self.case.clients * self.case.values),
+            "seconds_per_value": figures["seconds_per_value"].value,
+            "interval": {name: figure.ends for name, figure in figures.items()},
         }
         return {**first, **content, **derived}
 
@@ -99,13 +162,23 @@ class Results:
     """Records of one run."""
 
     records: tuple[Record, ...] = ()
-    complete: bool = True  # False if the run was interrupted
+    complete: bool = True  # False if cases are missing, or samples that were to come
     # What a reader of the figures must know: a fast engine that did not run, backends left out.
     warnings: tuple[str, ...] = ()
+    # What was to be measured, and where: a run goes on only with the same.
+    plan: dict[str, str] = field(default_factory=dict, metadata={"optional": True})
 
     def find(self, backend: str, case: Case) -> Record | None:
         """The record of a backend and case."""
         return next((r for r in self.records if r.backend == backend and r.case == case), None)
+
+    def with_more(self, records: Sequence[Record]) -> Results:
+        """These and later records, samples of the same case in one record."""
+        merged = {record.identity: record for record in self.records}
+        for record in records:
+            old = merged.get(record.identity)
+            merged[record.identity] = record if old is None else old.with_more(record)
+        return replace(self, records=tuple(merged.values()))
 
     @property
     def backends(self) -> list[str]:
@@ -115,15 +188,15 @@ class Results:
 
 _CSV_COLUMNS = (
     *("backend", "key_length", "clients", "values", "jobs", "measured_values", "measured_clients", "extrapolated"),
-    *("speed_up", "seconds_per_value", "ciphertexts", "bytes_per_value", "setup", "memory", "date", "repeats"),
-    *(phase + quartile for phase in PHASES for quartile in ("", "_q1", "_q3")),
-    *("cpu", "cores", "system", "engine", "target"),
+    *("reference_extrapolated", "n_samples", "noisy"),
+    *(name + end for name in FIGURES for end in ("", "_low", "_high")),
+    *("ciphertexts", "bytes_per_value", "setup", "memory", "date", "cpu", "cores", "system", "engine", "target"),
     *(f"version_{name}" for name in _VERSION_COLUMNS),
 )
 
 
 def csv_text(records: Sequence[Record]) -> str:
-    """CSV with a header and a row a record, with medians and quartiles instead of samples; times in seconds.
+    """CSV with a header and a row a record, with medians and their intervals instead of samples; times in seconds.
 
     Lines end with CRLF, as RFC 4180 has it.
     """
@@ -135,8 +208,9 @@ def csv_text(records: Sequence[Record]) -> str:
 
 
 def _csv_row(record: Record) -> dict[str, Any]:
-    row = {**record.as_dict(), **asdict(record.environment), "repeats": len(record.samples["round"])}
-    for phase in PHASES:
-        low, high = record.quartiles(phase)
-        row |= {phase: record.seconds(phase), f"{phase}_q1": low, f"{phase}_q3": high}
+    row = {**record.as_dict(), **asdict(record.environment)}
+    for name in FIGURES:
+        if (figure := record.figure(name)) is not None:
+            low, high = figure.ends or ("", "")
+            row |= {name: figure.value, f"{name}_low": low, f"{name}_high": high}
     return row | {f"version_{name}": version for name, version in record.environment.versions.items()}

@@ -13,11 +13,13 @@ import math
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from vecphe.arithmetic import ciphertext_bytes
+from vecphe.bench.peers import PEERS
 from vecphe.bench.records import BACKENDS, PHASES, Record, Results
 from vecphe.errors import SerializationError
 from vecphe.serialization.strict_text import check_parts, without_duplicates
@@ -85,7 +87,7 @@ def load_as(
     ----------
     kind : type
         A dataclass of str, int, float, bool, dataclasses, and of lists, tuples, dicts and unions with None of these. A
-        field with the metadata ``flat`` stands among its parent's.
+        field with the metadata ``flat`` stands among its parent's, one with ``optional`` may be missing.
     file : str
         What the file is called where it has an entry that no field has; by default such entries are not read.
     faults : callable
@@ -149,6 +151,8 @@ def _decoded_fields(kind: Any, content: Any, place: str, file: str) -> Any:
             values[field.name] = _decoded(own, content, place, "")
             known |= {inner.name for inner in dataclasses.fields(own)}
             continue
+        if field.metadata.get("optional") and field.name not in content:  # of files that were written before it
+            continue
         refuse_unless(field.name in content, before, f"{field.name} is missing")
         values[field.name] = _decoded(own, content[field.name], f"{before}{field.name}", file)
         known.add(field.name)
@@ -177,7 +181,9 @@ def results_as_dict(results: Results) -> dict[str, Any]:
 def load_results(path: Path) -> Results:
     """Results that ``vecphe bench run --save`` wrote, as `load_as`; what is derived is not read but computed again."""
     results: Results = load_as(Results, path, _SCHEMA, _COMMAND, faults=_faults)
-    return results
+    scaled = {record.case for record in results.records if record.backend == "naive" and record.extrapolated}
+    records = (replace(r, reference_extrapolated=r.reference_extrapolated or r.case in scaled) for r in results.records)
+    return replace(results, records=tuple(records))
 
 
 def _faults(results: Results) -> Iterator[str]:
@@ -195,8 +201,8 @@ def _faults_of(record: Record) -> Iterator[str]:
     ranges = [(f"measured_{name}", count, getattr(case, name)) for name, count in parts.items()]
     lengths = {len(times) for times in record.samples.values()} | ({len(record.reference)} - {0})
     wire = ciphertext_bytes(case.key_length) * ciphertexts
-    if record.backend not in BACKENDS:
-        yield f"backend is none of {', '.join(BACKENDS)}"
+    if record.backend not in (known := (*BACKENDS, *PEERS)):
+        yield f"backend is none of {', '.join(known)}"
     for name, count, most in (*ranges, ("ciphertexts", ciphertexts, case.values)):
         if not 1 <= count <= most:
             yield f"{name} is not from 1 to {most}"
@@ -205,9 +211,10 @@ def _faults_of(record: Record) -> Iterator[str]:
         yield f"samples are not of {', '.join(PHASES)}"
     if len(lengths) != 1 or 0 in lengths:
         yield "samples: not as many of each phase and of the reference"
-    if record.backend != "packed" and ciphertexts != case.values:
+    is_ours = record.backend in BACKENDS
+    if is_ours and record.backend != "packed" and ciphertexts != case.values:
         yield f"ciphertexts are not {case.values}, as the values"
-    if not math.isclose(record.bytes_per_value, wire / max(case.values, 1)):
+    if is_ours and not math.isclose(record.bytes_per_value, wire / max(case.values, 1)):
         yield f"bytes_per_value is not that of {ciphertexts} ciphertexts a vector"
     if not _is_moment(record.date):
         yield "date is none of ISO 8601 with a time zone"

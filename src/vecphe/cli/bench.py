@@ -91,12 +91,33 @@ def run(
     backends: Annotated[str | None, typer.Option(help="Some of naive,vectorized,packed.")] = None,
     engine: Engine = None,
     jobs: Jobs = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small matrix: less than a minute on two cores.")] = False,
-    save: Annotated[Path | None, typer.Option(help="Write results as JSON; - is stdout.")] = None,
+    peers: Annotated[
+        str | None, typer.Option(help="Other libraries, a row each: some of phe,pypaillier,lightphe,tenseal.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small matrix: less than a minute, with fewer samples on a busy machine.")
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Time for all of it, such as 90s, 15m or 2h: as many samples of each case as fit."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Write results as JSON, again whenever a case is measured; - is stdout.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what --save holds; the plan and the machine must be the same.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write a table as CSV.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write a table for LaTeX, in the rules of booktabs.")] = None,
     report: Annotated[
         Path | None,
-        typer.Option(parser=_directory, metavar="DIRECTORY", help="Directory for a web page with plots."),
+        typer.Option(
+            parser=_directory, metavar="DIRECTORY", help="Directory for a web page, with plots as PNG, SVG and PDF."
+        ),
+    ] = None,
+    plot: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT:AXIS", help="Draw this into the report instead, such as speedup:clients; repeat."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
@@ -104,9 +125,9 @@ def run(
     from vecphe.cli.bench_run import Outputs, make_matrix, run_matrix
 
     with _errors():
-        matrix = make_matrix(quick, key_lengths, clients, values, backends, engine, jobs)
-        results = run_matrix(matrix, Outputs(save, csv, report, force))
-    if not results.complete:
+        matrix = make_matrix(quick, key_lengths, clients, values, backends, engine, jobs, peers, budget)
+        finished = run_matrix(matrix, Outputs(save, csv, latex, report, plot or (), resume, force))
+    if not finished:
         raise KeyboardInterrupt
 
 
@@ -116,7 +137,7 @@ def compare(
     after: Annotated[Path, typer.Argument(help="Later ones.")],
     as_json: Json = False,
 ) -> None:
-    """Print what changed between two files of results; nothing is run."""
+    """Print every time in two files of results, old and new, with a verdict; nothing is run."""
     from vecphe.cli.bench_run import compare_files
 
     with _errors():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,16 +11,19 @@ from rich.progress import TextColumn
 from rich.table import Table
 
 from vecphe.bench.compare import Change
-from vecphe.bench.environment import machine_line
+from vecphe.bench.environment import counted, machine_line
 from vecphe.bench.matrix import Matrix
-from vecphe.bench.records import Record, Results
+from vecphe.bench.records import Case, Record, Results
 from vecphe.bench.runner import Progress
-from vecphe.bench.tables import COLUMNS, cells, duration
+from vecphe.bench.tables import COLUMNS, cells, duration, label, sentence
 from vecphe.cli.report import WIDEST, Terminal
 
 __all__ = ["BenchReporter"]
 
 _CASE_COLUMNS = 3  # of the table's columns, the first ones
+_SIDE_BY_SIDE = 3  # backends
+_CHANGE_COLUMNS = (*COLUMNS[: _CASE_COLUMNS + 1], "phase", "old", "new", "ratio", "verdict")
+_TEXTS = ("", "backend", "phase", "verdict")
 
 
 class BenchReporter(Terminal):
@@ -33,13 +37,15 @@ class BenchReporter(Terminal):
             f"vecphe bench: {machine_line(matrix.engine)}",
             *_warnings(results),
             f"cases: {len(matrix.cases)}; keys of {keys} bits; {clients} clients; {values} values; "
-            f"backends {', '.join(matrix.backends)}",
+            f"backends {', '.join(map(label, matrix.rows))}",
+            *([f"going on with {counted(len(results.records), 'row')} that --save holds"] if results.records else []),
         )
 
     def print_estimate(self, matrix: Matrix, seconds: float) -> None:
         """How long it will take."""
-        self._say(f"this takes about {duration(seconds, 2)}; Ctrl-C ends it and keeps what was measured")
-        if "naive" in matrix.backends:
+        limit = "" if matrix.budget is None else f", {duration(matrix.budget, 2)} with the keys at most"
+        self._say(f"this takes about {duration(seconds, 2)}{limit}; Ctrl-C ends it and keeps what was measured")
+        if "naive" in matrix.rows:
             self._say(
                 f"naive encrypts as many values, of as many clients, as fit in {matrix.naive_seconds:g} s a sample; "
                 "where that is not all, its times are extrapolated and start with ~"
@@ -65,65 +71,93 @@ class BenchReporter(Terminal):
             yield progress
 
     def print_results(self, results: Results) -> None:
-        """A row a case and backend."""
+        """A row a case and backend, and the result in a sentence."""
         if not results.records:
-            self._say("nothing was measured")
+            self._say("nothing was measured", *_warnings(results))
             return
         self._print_records(results)
-        if any(record.extrapolated for record in results.records):
-            self._say("~ extrapolated: measured on fewer values or clients, and scaled")
-        self._say(*_warnings(results))
+        if any(record.is_approximate("speed_up") for record in results.records):
+            self._say("~ extrapolated: measured on fewer values or clients, and scaled, or held against what was")
+        if noisy := sum(record.noisy for record in results.records):
+            self._say(f"{counted(noisy, 'row')} noisy: the interval is wider than a factor of 1.5")
+        self._say(sentence(results), *_warnings(results))
         if not results.complete:
-            self._say("INTERRUPTED: cases are missing")
+            self._say("INCOMPLETE: cases or samples are missing; with --save FILE --resume a run goes on")
 
     def _print_records(self, results: Results) -> None:
-        """One table; where the terminal is too narrow for it, one a case."""
-        title = "A round: all clients encrypt, their sum is decrypted (medians)"
-        table = _record_table(results.records, COLUMNS, title)
-        options = self._console.options.update(max_width=WIDEST)
-        if self._console.measure(table, options=options).maximum <= self._console.width:
+        """One table; where the terminal is too narrow for it, one a case, with backends in columns."""
+        title = "A round: all clients encrypt, their sum is decrypted (medians with 99 % intervals)"
+        cases = dict.fromkeys(record.case for record in results.records)
+        rows = [(cells(record), record.case) for record in results.records]
+        table = _table(title, COLUMNS, rows)
+        if self._fits(table):
             self._console.print(table)
             return
         self._say(title)
-        for case in dict.fromkeys(record.case for record in results.records):
-            records = [record for record in results.records if record.case == case]
-            self._console.print(_record_table(records, COLUMNS[_CASE_COLUMNS:], str(case)))
-            self._say("")
+        for case in cases:
+            columns = [cells(record) for record in results.records if record.case == case]
+            for start in range(0, len(columns), _SIDE_BY_SIDE):
+                some = columns[start : start + _SIDE_BY_SIDE]
+                names = ["", *(column[_CASE_COLUMNS] for column in some)]
+                lines = zip(
+                    COLUMNS[_CASE_COLUMNS + 1 :], *(column[_CASE_COLUMNS + 1 :] for column in some), strict=True
+                )
+                self._console.print(_table(str(case), names, [(line, case) for line in lines]))
+                self._say("")
 
-    def print_comparison(self, changes: Sequence[Change], notes: Sequence[str], left: tuple[int, int]) -> None:
-        """What differs, then a row a phase that changed and a count of the others."""
-        shown = [change for change in changes if change.is_change or change.verdict == "other CPU"]
-        self._say(*(f"NOTE: {note}" for note in notes), *map(_change_line, shown))
-        for verdict in ("no clear change", "too few samples"):
-            if count := sum(change.verdict == verdict for change in changes):
-                self._say(f"{verdict}: {count} of {len(changes)} times")
-        if any(change.relative for change in shown):
-            self._say("ratios are relative to the naive loop that was measured in turn, with 99 % intervals")
-        for count, which in zip(left, ("first", "second"), strict=True):
-            if count:
-                self._say(f"{count} rows are in the {which} file alone")
+    def _fits(self, table: Table) -> bool:
+        options = self._console.options.update(max_width=WIDEST)
+        return self._console.measure(table, options=options).maximum <= self._console.width
+
+    def print_comparison(
+        self, changes: Sequence[Change], notes: Sequence[str], left: tuple[Sequence[Record], Sequence[Record]]
+    ) -> None:
+        """What else differs, then a row a phase of every case, and a count of the verdicts."""
+        self._say(*(f"NOTE: {note}" for note in notes))
+        alone = [
+            (_alone(record, which), record.case)
+            for which, rs in zip(("old", "new"), left, strict=True)
+            for record in rs
+        ]
+        rows = [(_change_cells(change), change.case) for change in changes] + alone
+        table = _table("Old and new medians, and new over old with its 99 % interval", _CHANGE_COLUMNS, rows)
+        if self._fits(table):
+            self._console.print(table)
+        else:
+            self._say(*(", ".join(text for text in row if text) for row, _ in rows))
+        for verdict, count in Counter(row[-1] for row, _ in rows).items():
+            self._say(f"{verdict}: {count} of {len(rows)}")
+        if any(change.relative for change in changes):
+            self._say("ratios are relative to the naive loop that was measured in turn")
 
 
 def _warnings(results: Results) -> Iterator[str]:
     return (f"WARNING: {warning}" for warning in results.warnings)
 
 
-def _record_table(records: Sequence[Record], columns: Sequence[str], title: str) -> Table:
-    """The last columns of `COLUMNS` that there are names for, with a line between cases."""
+def _table(title: str, columns: Sequence[str], rows: Sequence[tuple[Sequence[str], Case]]) -> Table:
+    """Rows of texts, with a line between cases."""
     table = Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
     )
     for column in columns:
-        table.add_column(column, justify="left" if column == "backend" else "right", no_wrap=True)
-    for record, following in zip(records, [*records[1:], None], strict=True):
-        last = following is not None and following.case != record.case
-        table.add_row(*cells(record)[-len(columns) :], end_section=last)
+        table.add_column(column, justify="left" if column in _TEXTS else "right", no_wrap=True)
+    for (texts, case), following in zip(rows, [*rows[1:], None], strict=True):
+        table.add_row(*texts, end_section=following is not None and following[1] != case)
     return table
 
 
-def _change_line(c: Change) -> str:
-    workers = f", {c.jobs} workers" if c.jobs > 1 else ""
-    return (
-        f"{c.verdict}: {c.backend}, {c.case}{workers}: {c.phase} {duration(c.before)} -> {duration(c.after)}, "
-        f"ratio {c.ratio:.3f} ({c.low:.3f} to {c.high:.3f})"
-    )
+def _change_cells(c: Change) -> tuple[str, ...]:
+    ratio = f"{c.ratio:.3f} ({c.low:.3g} to {c.high:.3g})"
+    return (*_case_cells(c), c.phase, duration(c.before), duration(c.after), ratio, c.verdict)
+
+
+def _case_cells(of: Change | Record) -> tuple[str, ...]:
+    workers = f", {counted(of.jobs, 'worker')}" if of.jobs > 1 else ""
+    return (*map(str, (of.case.key_length, of.case.clients, of.case.values)), f"{label(of.backend)}{workers}")
+
+
+def _alone(record: Record, which: str) -> tuple[str, ...]:
+    time = duration(record.seconds("round"))
+    old, new = (time, "-") if which == "old" else ("-", time)
+    return (*_case_cells(record), "round", old, new, "-", f"only in the {which} file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vecphe.bench.environment import counted
 from vecphe.bench.estimate import Estimate
 from vecphe.bench.tables import duration, size
 
@@ -11,9 +12,10 @@ __all__ = ["print_plan"]
 def print_plan(estimate: Estimate) -> None:
     """Print an estimate as text, one figure a line."""
     e, plan = estimate, estimate.plan
-    kind = f"{plan.slots} values a ciphertext" if plan.packed else "one value a ciphertext"
-    print(f"{plan.clients} clients, {plan.values} values each, {plan.key_length}-bit key, {plan.cores} cores a party")
-    print(f"engine {e.costs.engine}, calibrated on one core; {kind}, {e.ciphertexts} ciphertexts a vector")
+    kind = f"{counted(plan.slots, 'value')} a ciphertext" if plan.packed else "one value a ciphertext"
+    values, cores = counted(plan.values, "value"), counted(plan.cores, "core")
+    print(f"{counted(plan.clients, 'client')}, {values} each, {plan.key_length}-bit key, {cores} a party")
+    print(f"engine {e.costs.engine}, calibrated on one core; {kind}, {counted(e.ciphertexts, 'ciphertext')} a vector")
     lines = [
         ("set-up, once a key", duration(e.setup), "key pair and tables; primes are found by chance"),
         ("encrypt", duration(e.encrypt), "one vector"),

@@ -18,7 +18,7 @@ EXAMPLES = {
     "estimate": "vecphe estimate --clients 1000 --values 10000000 --cores 64",
     "run": "vecphe run --data a.csv --data b.csv --data c.csv --target cost --model cost.json",
     "predict": "vecphe predict cost.json new.csv --out costs.csv",
-    "bench run": "vecphe bench run --quick --report report",
+    "bench run": "vecphe bench run --budget 15m --save results.json --report report",
     "bench compare": "vecphe bench compare old.json new.json",
     "bench baseline": "vecphe bench baseline benchmarks/baseline.json",
     "bench check": "vecphe bench check benchmarks/baseline.json --counts-only",

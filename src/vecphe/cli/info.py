@@ -12,7 +12,7 @@ from joblib.parallel import get_active_backend
 from vecphe import __version__
 from vecphe.arithmetic import active_engine, available_engines, race_result, why_not_used
 from vecphe.arithmetic.race import RACE_KEY_LENGTH
-from vecphe.bench.environment import cpu_fields, cpu_model
+from vecphe.bench.environment import counted, cpu_fields, cpu_model
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 
 __all__ = ["collect_info", "print_info", "print_json"]
@@ -66,7 +66,9 @@ def print_info(facts: dict[str, Any]) -> None:
         times = ", ".join(f"{name} {1e6 * each:.3g} us" for name, each in seconds.items())
         print(f"race of engines: {times} a product at {facts['race']['key_length']} bits; the faster one computes")
     cpu, jobs = facts["cpu"], facts["joblib"]
-    print(f"cpu: {cpu['model']}, {cpu['cores']} cores, features: {' '.join(cpu['features']) or 'none known'}")
+    print(
+        f"cpu: {cpu['model']}, {counted(cpu['cores'], 'core')}, features: {' '.join(cpu['features']) or 'none known'}"
+    )
     print(f"joblib: {jobs['version']}, {jobs['backend']}, n_jobs {jobs['n_jobs']}; the engine wants {jobs['workers']}")
     for bits, strength in facts["key_length"]["strength_bits"].items():
         length = int(bits)

@@ -16,7 +16,17 @@ TERMINAL = "cli/test_signals.py::test_h60_h70_a_terminal_that_signals_workers_to
 WRITING = "cli/test_signals.py::test_h58_h70_a_signal_while_a_file_is_written_leaves_the_old_one"
 READER_LEFT = "cli/test_process.py::test_h68_a_reader_that_left_causes_no_traceback"
 
+RUNNER = "bench/runner.py"
+SIGNALLED = "cli/test_bench.py::test_h60_a_signal_costs_a_case_at_most"
+TIMES = "bench/test_matrix.py::test_h65_what_is_no_time_is_refused"
+CRASH = "cli/test_bench.py::test_h60_even_a_crash_leaves_what_was_measured"
+
 MUTANTS = [
+    Mutant((60,), RUNNER, "                keep(self.results)\n", "", (CRASH,)),
+    Mutant((60,), RUNNER, "            _check_same_plan(before.plan, self.results.plan)\n", "", (CRASH,)),
+    Mutant((60,), RUNNER, "replace(self.results, records=before.records)", "self.results", (CRASH,)),
+    Mutant((60,), RUNNER, "        except KeyboardInterrupt:\n", "        except ZeroDivisionError:\n", (SIGNALLED,)),
+    Mutant((65,), "bench/matrix.py", "    if not 1 <= seconds <= 30 * 86_400:\n", "    if not found:\n", (TIMES,)),
     Mutant(
         (58,),
         FILES,

@@ -245,3 +245,11 @@ def test_h63_encodings_that_are_wrong() -> None:
     for unknown in ("klingon", "base64", "rot13", "punycode", "idna", "unicode_escape", "a\0b", ""):
         with pytest.raises(ValueError, match="no such text encoding; latin-1, cp1252 and utf-16 are some"):
             utf8_of(b"a", "x", unknown)
+
+
+def test_h76_a_row_without_end_is_refused() -> None:
+    """Its limit is one of memory: 144 MiB are too much, and 60 are not."""
+    start, end = b"a,b\n1,2\n", b",1\n3,4\n"
+    assert len(read_records(start + b"x" * (60 << 20) + end, "f.csv", None)) == 4
+    with pytest.raises(ValueError, match="a row is longer than 64 MiB"):
+        read_records(start + b"x" * (144 << 20) + end, "f.csv", None)

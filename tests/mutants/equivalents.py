@@ -228,4 +228,10 @@ EQUIVALENTS += [
         "if not 1 < totient < n or square < 0:",
         "of a totient of 1 the discriminant n^2 - 4n is no square, which is refused next",
     ),
+    Equivalent(
+        "vecphe.phe.util.is_prime",
+        "return n > 1 and is_probable_prime(n, mr_rounds)",
+        "return n > 0 and is_probable_prime(n, mr_rounds)",
+        "1 is no probable prime",
+    ),
 ]

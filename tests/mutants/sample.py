@@ -7,6 +7,7 @@ fails. A fault is caught if one does, or if they do not end; at least 97 % must 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import random
 import shutil
 import signal
@@ -36,9 +37,18 @@ def all_changes(only: str = "") -> list[Change]:
 
 
 def draw(changes: list[Change], count: int, seed: int) -> tuple[list[Change], list[Change]]:
-    """`count` faults, and the equivalent ones that were drawn before there were enough."""
-    chosen, passed_over = [], []
-    for change in random.Random(seed).sample(changes, len(changes)):
+    """`count` faults, and the equivalent ones that were drawn before there were enough.
+
+    Each has its place by itself, so that a change elsewhere in the package leaves those that a seed draws.
+    """
+    chosen, passed_over = list[Change](), list[Change]()
+    alike = Counter[tuple[str, str, str]]()
+
+    def place(change: Change) -> bytes:
+        alike[change.key] += 1
+        return hashlib.sha256("\0".join((str(seed), *change.key, str(alike[change.key]))).encode()).digest()
+
+    for change in sorted(changes, key=place):
         if len(chosen) == count:
             break
         (passed_over if is_equivalent(change) else chosen).append(change)

@@ -127,6 +127,17 @@ def test_equivalent_faults_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> N
     assert set(chosen) == {*faults} - {one}
 
 
+def test_a_seed_draws_the_same_whatever_changes_elsewhere() -> None:
+    some, more = changes_of(SOURCE, "system/forks.py"), changes_of(SOURCE, "system/memory.py")
+    before, _ = sample.draw(some, 5, 3)
+    after, _ = sample.draw([*more, *some], len(some) + len(more), 3)
+    assert [change for change in after if change in some][:5] == before
+    assert after[:5] != before
+    others = [sample.draw(some, 5, seed)[0] for seed in (4, 5)]
+    assert before not in others
+    assert others[0] != others[1]
+
+
 def test_lines_are_those_that_a_test_runs_itself_and_in_processes_that_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ import joblib
 import pytest
 
 from vecphe.arithmetic import available_engines
-from vecphe.system import parallel
+from vecphe.system import lifetime, parallel
 from vecphe.system.parallel import place_of, run_tasks
 
 ENGINES = [name for name in ("gmp", "portable") if dict(available_engines())[name] is None]
@@ -211,3 +211,13 @@ print(sorted((t.name, t.daemon) for t in threading.enumerate() if t.name.startsw
 def test_h70_a_worker_that_is_done_does_not_wait_for_its_owner() -> None:
     done = subprocess.run([sys.executable, "-c", DONE], capture_output=True, text=True, check=True, timeout=40)
     assert done.stdout.splitlines() == ["initialized with", "[('vecphe-owner', True), ('vecphe-owner', True)]"]
+
+
+def test_h70_looking_takes_next_to_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter((True, True, False))
+    waits: list[float] = []
+    monkeypatch.setattr(lifetime, "_exists", lambda owner: next(looks))
+    monkeypatch.setattr("time.sleep", waits.append)
+    lifetime._wait_by_looking(1)
+    assert len(waits) == 2
+    assert all(0.1 <= seconds <= 1 for seconds in waits)

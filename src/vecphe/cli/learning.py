@@ -106,7 +106,8 @@ def _drawn(comparison: Comparison, outcome: Outcome) -> Plot:
             step = max(len(pooled) // _MARKERS, 1)
             axis.plot(*_points(pooled), markevery=(step - 1, step), label="pooled in the clear", **_POOLED)
         constant = outcome.constant[outcome.error]
-        axis.axhline(constant or 0.0, label="constant predictor", **_CONSTANT)
+        if constant is not None:
+            axis.axhline(constant, label="constant predictor", **_CONSTANT)
         highest = max(max(errors) for errors in curves.values())
         if highest > _SPREAD * min(min(errors) for errors in curves.values()) > 0:
             axis.set_yscale("log")

@@ -88,5 +88,5 @@ def test_the_environment_and_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "_PACKAGES", ("numpy", "no-such-package"))
     assert set(environment._versions()) == {"vecphe", "python", "numpy"}
     monkeypatch.setattr(environment.platform, "python_version", lambda: "3.99")
-    assert environment.machine_line("gmp") == "engine gmp, CPU Test CPU, None cores, Python 3.99"
+    assert environment.machine_line("gmp") == "engine gmp, CPU Test CPU, 1 core, Python 3.99"
     assert environment.machine_line().startswith(f"engine {environment.active_engine().name}, ")

@@ -127,7 +127,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
         clock.charge(monkeypatch, ring, "store_bytes", 13, lambda _, ring, batch: len(batch.x0))
         clock.charge(monkeypatch, table, "power_secret", 2**-9, lambda result, *_: len(result.x0))
         clock.charge(monkeypatch, decryptor, "decrypt", 17, lambda result, *_: len(result))
-        clock.charge(monkeypatch, FixedPoint, "encode", 19, lambda _, encoding, values: len(values))
+        clock.charge(monkeypatch, FixedPoint, "encode", 19, lambda _, encoding, values, *more: len(values))
         clock.charge(monkeypatch, formats, "decode", 23, lambda result, *_: result.size)
         clock.charge(monkeypatch, estimating, "generate_keypair", 100, lambda *_: 1)
         clock.charge(monkeypatch, PublicKey, "prepare", 1000, lambda *_: 1)

@@ -565,7 +565,7 @@ def test_columns_of_a_model_are_not_to_be_dropped() -> None:
         ("a,sex\n2024-01-01,m\n", "column 'a' holds dates, from line 2 on; the model takes numbers there"),
         ("a,sex\nx,m\n", "column 'a', from line 2 on: text, not numbers; the model takes numbers there"),
         ("a,sex\nx,m\n1,f\n", "column 'a', line 2: not a number; correct it"),
-        ("a,sex\n,m\n", "column 'a' is empty"),
+        ("a,sex\n,m\n", "column 'a' is empty; --missing mean"),
     ):
         Path("p.csv").write_text(text)
         with pytest.raises(TableError) as caught:

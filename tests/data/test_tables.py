@@ -6,6 +6,7 @@ import builtins
 import json
 import sys
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -735,3 +736,37 @@ def test_random_tables_are_read_exactly_or_refused(
     expected = [[np.nan if cell in ("", "NA") else float(cell) for cell in row[:2]] for row in kept]
     np.testing.assert_array_equal(table.X, expected)
     assert len(table.y) == len(kept)
+
+
+def test_numbers_of_their_own_types_have_no_marks() -> None:
+    """What is read with a decimal comma is text; a Decimal of Parquet is none."""
+    table = pa.table({"s": pa.array([Decimal("1.00"), Decimal("2.00")] * 3), "y": [1.0, 2.0] * 3})
+    pyarrow.parquet.write_table(table, "d.parquet")
+    Path("d.csv").write_text("s;y\n1;1,5\n2,00;2\n1;3\n")
+    options = TableOptions(target="y", categories=("s",), decimal=",")
+    read = read_table(["d.parquet", "d.csv"], options)
+    assert read.schema.columns[0].levels == ("1", "2")
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "h", "ps", "D", "ns"])
+def test_times_of_npz_in_any_unit_are_dates(unit: str) -> None:
+    np.savez("t.npz", X=np.array([1, 2, 3], f"M8[{unit}]"), z=[1.0, 2, 3], y=[1.0, 2.0, 3.0])
+    with pytest.raises(TableError, match="column 'X' holds dates"):
+        read_table(["t.npz"], TableOptions(target="y"))
+
+
+def test_the_mark_of_utf_8_goes_before_the_encoding_of_all_files() -> None:
+    Path("a.csv").write_bytes("gr\u00f6,y\n1,2\n3,4\n".encode("latin-1"))
+    for name in "bc":
+        Path(f"{name}.csv").write_bytes(b"\xef\xbb\xbf" + f"gr\u00f6,y\n1,2\n3,{name == 'b':d}\n".encode())
+    read = read_table(["a.csv", "b.csv", "c.csv"], TableOptions(target="y", encoding="latin-1"))
+    assert [column.name for column in read.schema.columns] == ["gr\u00f6"]
+
+
+def test_a_category_that_would_be_refused_is_not_recommended() -> None:
+    for value in ("a\nb", "k" * 81):
+        Path("n.csv").write_text("s,c,y\n" + f'"{value}",1,2\nm,3,4\n' * 6)
+        with pytest.raises(TableError) as caught:
+            read_table(["n.csv"], TableOptions(target="y"))
+        assert "--categories" not in str(caught.value)
+        assert "--drop s" in str(caught.value)

@@ -6,6 +6,7 @@ import numpy as np
 import phe
 import pytest
 
+from vecphe.errors import ProtocolError
 from vecphe.federated import NaiveBackend, federated_learning, local_learning
 from vecphe.federated.clock import PHASES
 
@@ -154,3 +155,29 @@ def test_options_may_be_numpy_integers(diabetes, backend):
     result = federated_learning(*diabetes, {**config, "insecure": True, "record_transcript": True})
     assert result.n_iter == 2
     assert len(result.transcript[0].payload) == 32
+
+
+@pytest.mark.parametrize(
+    "options", [{"eta": 1.5, "l2": 1.0}, {"eta": 3.0}, {"eta": 3.0, "tol": 1e-6}], ids=["penalty", "step", "tol"]
+)
+def test_h50_a_run_that_goes_up_in_the_end_is_no_model(options):
+    """Its loss may still be below that of zero weights, and every gradient within the range."""
+    x = np.linspace(-1, 1, 30).reshape(3, 10, 1)
+    y = 3 * x[..., 0]
+    config = {"key_length": 512, "insecure": True, "n_clients": 3, "scale": "federated", "n_iter": 6}
+    with pytest.raises(
+        ProtocolError,
+        match=r"the mean loss (is higher after the last step than before it|has doubled), the run diverges; lower eta",
+    ):
+        federated_learning(x, y, x[0], y[0], {**config, **options})
+    fitting = {**config, **options, "eta": 0.9}
+    assert federated_learning(x, y, x[0], y[0], fitting).mse[0] < 3.0  # of 8.6 without a model
+
+
+def test_h50_gradients_that_encode_to_nothing_are_told():
+    x = np.linspace(-1, 1, 30).reshape(3, 10, 1)
+    config = {"key_length": 512, "insecure": True, "n_clients": 3, "scale": "none", "n_iter": 3, "eta": 0.9}
+    with pytest.raises(ProtocolError, match=r"the weights did not change, .* more fraction_bits, or scale the data"):
+        federated_learning(x, 1e-13 * x[..., 0], x[0], x[0, :, 0], config)
+    nothing = federated_learning(x, np.zeros((3, 10)), x[0], x[0, :, 0], config)  # where that is the optimum
+    assert not nothing.weights.any()

@@ -14,9 +14,10 @@ from vecphe.data.options import TableOptions
 from vecphe.data.parts import Part
 from vecphe.data.problems import Problems
 
-__all__ = ["MOST_LEVELS", "check_numbers", "drop"]
+__all__ = ["LONGEST_LABEL", "MOST_LEVELS", "check_numbers", "drop"]
 
 MOST_LEVELS = 100  # of a category, and of classes
+LONGEST_LABEL = 80  # characters of a group, level or class, which are shown
 _LEAST_ROWS = 2  # for each value of a category, on average, to recommend it: its values become public
 
 
@@ -123,8 +124,9 @@ def _tell_words(part: Part, name: str, parts: Sequence[Part], options: TableOpti
 def _categories(name: str, parts: Sequence[Part]) -> str:
     """The option that takes a column as a category, unless its values say too much of single rows."""
     faults = np.concatenate([part.faults(name) for part in parts])
-    count = len({level for part in parts for level in part.sheet.labels(name).levels})
-    if (faults == Fault.DATE).any() or not 2 <= count <= MOST_LEVELS:
+    levels = {level for part in parts for level in part.sheet.labels(name).levels}
+    count, can_be_shown = len(levels), all(level.isprintable() and len(level) <= LONGEST_LABEL for level in levels)
+    if (faults == Fault.DATE).any() or not can_be_shown or not 2 <= count <= MOST_LEVELS:
         return ""
     if (faults != Fault.MISSING).sum() < _LEAST_ROWS * count:
         return "nearly every row has its own: "

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from vecphe.data.cells import SPACES, Cells, Fault, Labels, labels_of, numbers_of
 from vecphe.data.csv_records import Records, index_columns, read_records, separator_with
-from vecphe.data.marks import Marks, Text
+from vecphe.data.marks import POINT, Marks, Text
 from vecphe.data.options import ReadOptions
 from vecphe.data.problems import Problems, listed, places, told_indices
 from vecphe.data.text import check_text_start, utf8_of
@@ -163,6 +163,11 @@ class TypedSheet(Sheet):
     def text(self, name: str) -> Text:
         """As Arrow writes it; of lists and the like there is none."""
         return _text(self._columns[name])
+
+    def labels(self, name: str) -> Labels:
+        """What the cells of a column name; numbers of their own types have a decimal point, as Arrow writes them."""
+        kind = self._columns[name].type
+        return labels_of(self.text(name), self.marks if pa.types.is_string(kind) else POINT)
 
     def separator_with(self, name: str) -> str | None:
         """There is none."""
@@ -376,6 +381,8 @@ def _arrow(column: npt.NDArray[Any]) -> Any:
     if column.dtype.kind not in "biufM":
         return pa.array([[]] * len(column))  # no numbers, and no text
     wanted = column.dtype.newbyteorder("=")
+    if column.dtype.kind == "M":  # of any unit: that these are times is all that counts
+        return pa.array(np.where(np.isnat(column), np.datetime64("NaT", "s"), np.datetime64(0, "s")))
     if column.dtype.kind == "f":
         wanted = np.dtype(np.float32 if column.dtype.itemsize <= 4 else np.float64)
     return pa.array(np.ascontiguousarray(column, wanted))

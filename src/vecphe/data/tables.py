@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vecphe.data.cells import SPACES, Fault, Labels
 from vecphe.data.csv_records import separator_option
-from vecphe.data.faults import MOST_LEVELS, check_numbers, drop
+from vecphe.data.faults import LONGEST_LABEL, MOST_LEVELS, check_numbers, drop
 from vecphe.data.options import ReadOptions, TableOptions
 from vecphe.data.parts import Part, levels_of, part_of
 from vecphe.data.problems import Problems, listed
@@ -23,7 +23,6 @@ from vecphe.data.table import Table
 
 __all__ = ["read_rows", "read_table"]
 
-_LONGEST_LABEL = 80  # characters of a group, level or class, which are shown
 _MOST_SHOWN = 10  # values of a column
 
 Rows = npt.NDArray[np.bool_]
@@ -259,7 +258,7 @@ def _check_labels(part: Part, name: str, what: str, problems: Problems) -> None:
     for number, label in enumerate(labels.levels):
         why = (
             "is not printable" if not label.isprintable()
-            else f"is longer than {_LONGEST_LABEL} characters" if len(label) > _LONGEST_LABEL
+            else f"is longer than {LONGEST_LABEL} characters" if len(label) > LONGEST_LABEL
             else ""
         )  # fmt: skip
         if why:
@@ -338,7 +337,7 @@ def _hospitals(paths: Sequence[str], reserved: Sequence[str]) -> list[str]:
     """A name for each file: its own without folder and ending where these differ."""
     stems = [Path(path).stem for path in paths]
     good = len(set(stems)) == len(stems) and all(
-        stem.isprintable() and len(stem) <= _LONGEST_LABEL and stem not in reserved for stem in stems
+        stem.isprintable() and len(stem) <= LONGEST_LABEL and stem not in reserved for stem in stems
     )
     return stems if good else [f"Hospital {number}" for number in range(1, len(paths) + 1)]
 

@@ -37,7 +37,7 @@ def utf8_of(data: bytes, name: str, encoding: str | None = None, not_text: str =
     name : str
         What errors call the file.
     encoding : str, optional
-        Its encoding; without one UTF-8, or what its byte order mark says.
+        Its encoding, unless it begins with the mark of UTF-8; without one UTF-8, or what its byte order mark says.
     not_text : str
         What errors say where the file is no text.
 
@@ -47,6 +47,8 @@ def utf8_of(data: bytes, name: str, encoding: str | None = None, not_text: str =
         If the encoding is unknown, or the data is not in it; the message shows no part of it.
     """
     source = _checked(encoding) if encoding is not None else _marked(data) or "utf-8"
+    if data.startswith(codecs.BOM_UTF8):  # which no text in another encoding begins with
+        source = "utf-8-sig"
     try:
         text = data.decode(source)
     except UnicodeDecodeError as error:

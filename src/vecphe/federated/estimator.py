@@ -156,7 +156,8 @@ class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: i
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
     scale : {"none", "federated"}, default="none"
         With "federated" all clients scale by the same means and deviations, of encrypted totals, and count by their
-        rows; every `eta` below 2 then suits, whatever the columns are, and the model is that of the pooled rows.
+        rows; every `eta` below ``2 / (1 + l2)`` then suits, whatever the columns are, and the model is that of the
+        pooled rows.
     l2 : float, default=0.0
         Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
     tol : float, default=None
@@ -253,7 +254,8 @@ class FederatedLogisticRegression(ClassifierMixin, _FederatedEstimator):  # type
         Name of the engine that computes; see `PublicKey`. A backend that is no name has its own.
     scale : {"none", "federated"}, default="none"
         With "federated" all clients scale by the same means and deviations, of encrypted totals, and count by their
-        rows; every `eta` below 2 then suits, whatever the columns are, and the model is that of the pooled rows.
+        rows; every `eta` below ``2 / (1 + l2)`` then suits, whatever the columns are, and the model is that of the
+        pooled rows.
     l2 : float, default=0.0
         Penalty on the squared weights of the (standardised) columns, without the intercept; see `ProtocolConfig`.
     tol : float, default=None

@@ -44,6 +44,7 @@ __all__ = [
 
 SCALES = ("none", "federated")
 _PATIENCE = 5  # rounds without a better loss
+_ROUNDING = 1e-6  # of the loss of zero weights: by so much encoding and rounding may move a loss
 
 
 @dataclass(frozen=True)
@@ -410,6 +411,38 @@ def _test_errors(clients: Sequence[Client], test: Rows, scalings: Sequence[Scali
     return errors
 
 
+def _check_descent(clients: Sequence[Client], before: Floats, slower: str) -> None:
+    """Raise ProtocolError if the last step went up: steps short enough never do, and what diverges ends with such."""
+    if any(type(client.model).gradient is not GradientModel.gradient for client in clients):
+        return  # whose loss is not known
+    after = clients[0].weights
+    was, now = (sum(_loss(client, weights) for client in clients) for weights in (before, after))
+    if np.array_equal(after, before) and _are_below_precision(clients):
+        raise ProtocolError(
+            "the weights did not change, all gradients are below the precision; take more fraction_bits, or scale the "
+            "data"
+        )
+    if now - was > _ROUNDING * sum(_loss(client, np.zeros_like(after)) for client in clients):
+        raise ProtocolError(f"the mean loss is higher after the last step than before it, the run diverges; {slower}")
+
+
+def _loss(client: Client, weights: Floats) -> float:
+    """The loss of a client's model with other weights."""
+    model, own = client.model, client.model.weights
+    try:
+        model.weights = weights
+        return float(model.gradient_and_loss()[1])
+    finally:
+        model.weights = own
+
+
+def _are_below_precision(clients: Sequence[Client]) -> bool:
+    """Whether the gradient of all counts beside their data, and is more than rounding leaves of nothing."""
+    size = max(float(np.abs(c.X).max(initial=0.0) * np.abs(c.y).max(initial=0.0)) for c in clients)
+    mean = np.mean([client.model.gradient() for client in clients], axis=0)
+    return bool(np.abs(mean).max(initial=0.0) > _ROUNDING * size > 0)
+
+
 class _Stopping:
     """When the mean loss has stopped improving."""
 
@@ -511,7 +544,7 @@ def federated_learning(
     clients, scaling = _federated_scaling(server, clients, options, unsafe_drop_clients, transcript.add)
     for client in clients:
         _rescale(client, scaling, options, len(clients))
-    history, stopping = [], _Stopping(options)
+    history, stopping, start = [], _Stopping(options), clients[0].weights
     for done in run_rounds(
         server,
         clients,
@@ -524,6 +557,7 @@ def federated_learning(
         history.append(clients[0].weights)
         if (on_round is not None and on_round(len(history)) is False) | stopping.is_over(done.mean):
             break
+    _check_descent(clients, ([start, *history])[-2], options.slower)
     scalings = (scaling,) * len(clients)
     return ProtocolResult(
         mse=_test_errors(clients, data.test, scalings),

@@ -249,8 +249,8 @@ MUTANTS = [
     Mutant(
         (77,),
         TABLES,
-        "if len(label) > _LONGEST_LABEL",
-        "if len(label) > _LONGEST_LABEL + 1",
+        "if len(label) > LONGEST_LABEL",
+        "if len(label) > LONGEST_LABEL + 1",
         (
             "federated/test_data.py::test_h77_the_longest_name_of_a_group",
             f"{OF_TABLES}test_h77_labels_that_cannot_be_shown",

@@ -316,7 +316,7 @@ def test_parties_estimators_and_keys_take_the_engine(
     X = np.random.default_rng(6).normal(size=(9, 2))
     device.launches.clear()
     model = vecphe.federated.FederatedLinearRegression(
-        n_clients=3, key_length=512, insecure=True, n_iter=1, eta=0.1, engine="cuda"
+        n_clients=3, key_length=512, insecure=True, n_iter=1, engine="cuda"
     ).fit(X, X @ [1.0, 2.0])
     assert np.isfinite(model.coef_).all()
     assert "combine" in {kernel for kernel, _ in device.launches}

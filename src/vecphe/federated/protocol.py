@@ -44,6 +44,7 @@ __all__ = [
 
 SCALES = ("none", "federated")
 _PATIENCE = 5  # rounds without a better loss
+_FEWEST_ROUNDS = 10  # a shorter run is a try, whatever comes out
 _ROUNDING = 1e-6  # of the loss of zero weights: by so much encoding and rounding may move a loss
 
 
@@ -544,7 +545,7 @@ def federated_learning(
     clients, scaling = _federated_scaling(server, clients, options, unsafe_drop_clients, transcript.add)
     for client in clients:
         _rescale(client, scaling, options, len(clients))
-    history, stopping, start = [], _Stopping(options), clients[0].weights
+    history, stopping = [], _Stopping(options)
     for done in run_rounds(
         server,
         clients,
@@ -557,7 +558,8 @@ def federated_learning(
         history.append(clients[0].weights)
         if (on_round is not None and on_round(len(history)) is False) | stopping.is_over(done.mean):
             break
-    _check_descent(clients, ([start, *history])[-2], options.slower)
+    if len(history) >= _FEWEST_ROUNDS:
+        _check_descent(clients, history[-2], options.slower)
     scalings = (scaling,) * len(clients)
     return ProtocolResult(
         mse=_test_errors(clients, data.test, scalings),

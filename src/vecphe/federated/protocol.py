@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -429,12 +430,9 @@ def _check_descent(clients: Sequence[Client], before: Floats, slower: str) -> No
 
 def _loss(client: Client, weights: Floats) -> float:
     """The loss of a client's model with other weights."""
-    model, own = client.model, client.model.weights
-    try:
-        model.weights = weights
-        return float(model.gradient_and_loss()[1])
-    finally:
-        model.weights = own
+    model = copy(client.model)  # of the same rows
+    model.weights = weights
+    return float(model.gradient_and_loss()[1])
 
 
 def _are_below_precision(clients: Sequence[Client]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from typer.main import get_command_name
 
 __all__ = ["show_examples"]
 
@@ -35,8 +36,8 @@ EXAMPLES = {
 def show_examples(app: typer.Typer, path: tuple[str, ...] = ()) -> None:
     """Put an example below the help of every command of an application and of those inside it."""
     for command in app.registered_commands:
-        name = command.name or command.callback.__name__.replace("_", "-") if command.callback else command.name
-        example = EXAMPLES.get(" ".join((*path, str(name))))
+        name = command.name or get_command_name(command.callback.__name__)  # type: ignore[union-attr]
+        example = EXAMPLES.get(" ".join((*path, name)))
         if example:
             command.epilog = f"Example: {example}"
     for group in app.registered_groups:

@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from vecphe.bench.environment import counted
@@ -242,9 +242,8 @@ def _lines(results: Results, measure: str, field: str) -> Plot | None:
     others = [b for b in results.backends if not (measure == "speedup" and b == "naive")]
     panel = axis_of.panel if measure in ("speedup", "time") else None
     panels = _spread(_numbers(results, panel)) if panel else [0]
-    cases = {
-        number: [_with(held, {field: x, **({panel: number} if panel else {})}) for x in numbers] for number in panels
-    }
+    beside = {number: {panel: number} if panel else {} for number in panels}
+    cases = {number: [replace(held, **{field: x, **beside[number]}) for x in numbers] for number in panels}
     found = {
         (number, backend): _points(
             [record for case in cases[number] if (record := results.find(backend, case)) is not None],
@@ -277,10 +276,6 @@ def _lines(results: Results, measure: str, field: str) -> Plot | None:
     fields = [name for name in _AXES if name not in (field, panel)]
     title = f"{shown.title} against {axis_of.called}, {_text(held, *fields)}"
     return _finished(figure, f"{measure}_by_{field}", title, shown.caption)
-
-
-def _with(case: Case, changes: dict[str, int]) -> Case:
-    return Case(**{**vars(case), **changes})
 
 
 def _spread(numbers: Sequence[int]) -> list[int]:
@@ -321,7 +316,7 @@ def _short(number: int) -> str:
 def _rows_of(results: Results, field: str) -> tuple[Case, list[Record]]:
     """The largest case, and every record of it at all numbers of a field, in their order."""
     held = _largest(results)
-    cases = [_with(held, {field: number}) for number in _numbers(results, field)]
+    cases = [replace(held, **{field: number}) for number in _numbers(results, field)]
     found = [results.find(backend, case) for case in cases for backend in results.backends]
     return held, [record for record in found if record is not None]
 

@@ -173,7 +173,7 @@ gate: $(STAMP) ## Hold counts and speeds against benchmarks/baseline.json, about
 
 RESULTS := benchmarks/results
 results: $(STAMP) ## Measure again what the documents' tables are made of: about half an hour, on a quiet machine
-	-for engine in ifma fma512 fma256 neon gmp; do \
+	-for engine in $$($(BIN)/python -c 'from benchmarks.documents import ENGINES; print(*ENGINES)'); do \
 		VECPHE_ENGINE=$$engine $(BIN)/python -m benchmarks.targets --save $(RESULTS)/targets/$$engine.json; done
 	$(BIN)/vecphe bench run --key-lengths 1024,2048,3072 --clients 3,5,10 --values 11,1000 --save $(RESULTS)/rounds.json --force
 	$(BIN)/python -m benchmarks.time_profile --save $(RESULTS)/profile.json

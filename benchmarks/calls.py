@@ -85,7 +85,7 @@ def add_many(s: Subject, terms: int) -> Call:
 @cache
 def peer(name: str, key_length: int) -> Any:
     """Another library with keys, made once a process: safe primes take long to find."""
-    return make_peer(name.removesuffix("_loop"), key_length)
+    return make_peer(name, key_length)
 
 
 def checked_of(them: Any, name: str, values: list[float]) -> Callable[[], Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import vecphe
-from vecphe.arithmetic import active_engine
+from vecphe.bench.environment import machine_line
 
 WORKERS = 2
 
@@ -101,10 +101,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     alone, shared = zip(*rounds(arguments.kind, arguments.values, arguments.rounds), strict=True)
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    print(f"{arguments.kind}: {arguments.values} values, 2048 bits, packed, engine {active_engine().name}, {cpu}")
-    print(f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores; {arguments.rounds} rounds, medians:")
+    print(f"{arguments.kind}: {arguments.values} values, 2048 bits, packed, {machine_line()}")
+    print(f"load {os.getloadavg()[0]:.1f}; {arguments.rounds} rounds, medians:")
     for name, number in (("wall clock", 0), ("CPU time, two workers side by side", 1)):
         ratios = [one[number] / two[number] for one, two in zip(alone, shared, strict=True)]
         times = [statistics.median(side[number] for side in sides) for sides in (alone, shared)]

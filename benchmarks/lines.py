@@ -37,7 +37,7 @@ class Row(NamedTuple):
     call: str
     counts: tuple[int, int]
     targets: dict[str, float]
-    peer: str = "phe_loop"
+    peer: str = "phe"
     theirs: str = ""
     length: int = 2048  # of the key
     pairs: int = 7
@@ -49,7 +49,7 @@ class Row(NamedTuple):
         call = checked_of(them, self.theirs or self.call, values)
         subject = Subject(keys, workloads.values(ours))
         comparison = compare(subject.checked(self.call), call, self.counts, self.pairs)
-        return comparison.figure(self.key, self.name, self.peer.removesuffix("_loop"), **self.targets)
+        return comparison.figure(self.key, self.name, self.peer, **self.targets)
 
 
 def goals(ifma: float, fma512: float, fma256: float, **others: float) -> dict[str, float]:
@@ -109,7 +109,7 @@ def facade() -> Lines:
 def matrix() -> Lines:
     """A plain 100 x 100 matrix of 32-bit integers times an encrypted vector, per entry."""
     a, x = workloads.matrix(100, 100), workloads.values(100)
-    subject, them = Subject(workloads.keypair(2048), x), peer("phe_loop", 2048)
+    subject, them = Subject(workloads.keypair(2048), x), peer("phe", 2048)
     c, numbers, row = subject.c, them.encrypt(x.tolist()), a[0].tolist()
 
     def dot() -> phe.EncryptedNumber:

@@ -125,7 +125,7 @@ def grouped() -> Lines:
     against_sum = compare(group, lambda: c + c, (ROWS, ROWS), pairs)
     detail = f"{against_sum.ours * 1e6:.4g} us against {against_sum.theirs * 1e6:.4g} us"
     yield Figure("grouped", f"{name}, of the rate of additions", against_sum.ratio, "x", detail, target=0.9)
-    them = peer("phe_loop", 2048)
+    them = peer("phe", 2048)
     numbers, some = them.encrypt(few.tolist()), labels[: ROWS // 10].tolist()
 
     def loop() -> None:
@@ -205,5 +205,5 @@ GROUPS: dict[str, Callable[[], Lines]] = {
 
 def scale() -> Lines:
     """All of them, and the randomizers made ahead."""
-    for group in (large, ckks, ahead, grouped, streamed, coding, cluster, clients):
+    for group in (*GROUPS.values(), ahead):
         yield from group()

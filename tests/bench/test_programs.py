@@ -65,7 +65,7 @@ def test_a_wrong_result_of_a_call_is_seen(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["encrypt", "decrypt", "add", "sum", "multiply"])
 def test_a_wrong_result_of_another_library_is_seen(name: str) -> None:
-    right = calls.peer("phe_loop", 512)
+    right = calls.peer("phe", 512)
 
     def wrong(numbers: list[Any]) -> list[float]:
         return [1.001 * value for value in right.decrypt(numbers)]

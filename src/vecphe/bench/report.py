@@ -43,7 +43,8 @@ dt { font-weight: 600; float: left; clear: left; width: 8rem; } dd { margin-left
   .wide { overflow: visible; max-height: none; }
   table { width: 100%; font-size: 7pt; }
   th { position: static; } th, td { padding: .1rem .25rem; white-space: normal; }
-  figure { display: inline-block; vertical-align: top; width: 49%; margin: 0 0 5mm; }
+  body { orphans: 1; widows: 1; }  /* a row of pictures counts as a line */
+  figure { display: inline-block; vertical-align: top; width: 48%; margin: 0 1% 5mm 0; }
   h2 { break-after: avoid; } figure, tr, .warning { break-inside: avoid; }
 }
 </style>

@@ -26,7 +26,7 @@ import numpy as np
 
 from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
-from vecphe.system.clusters import cluster_of, jobs_on, register_ray, run_on
+from vecphe.system.clusters import cluster_of, in_worker, jobs_on, register_ray, run_on
 from vecphe.system.lifetime import end_with
 
 __all__ = [
@@ -116,7 +116,7 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     import joblib
 
     backend, configured = joblib.parallel.get_active_backend()
-    if getattr(backend, "nesting_level", None):
+    if getattr(backend, "nesting_level", None) or in_worker():
         return 1
     if cluster := cluster_of(backend):
         given = (jobs for jobs in (n_jobs, configured, backend.default_n_jobs) if jobs is not None)

@@ -32,7 +32,7 @@ MUTANTS = [
         (61,),
         CRYPT,
         "    for start in range(0, values.size, _AT_ONCE):\n        part = to_native(flat[start : start + _AT_ONCE])",
-        "    for start in range(0, values.size, values.size):\n        part = to_native(flat[start : start + values.size])",
+        "    for start in (0,):\n        part = to_native(flat[:])",
         (f"{MAPPED}h61_a_file_is_mapped_and_looked_at_in_parts",),
     ),
     Mutant(

@@ -167,6 +167,8 @@ def test_h31_a_ciphertext_that_is_none_in_a_later_piece(keypair: Keypair) -> Non
         damaged = build_frame(Kind.ARRAY, public_key.fingerprint, bytes(body))
         with pytest.raises(InvalidCiphertextError):
             EncryptedArray.from_chunks(public_key, [damaged])
+        with pytest.raises(InvalidCiphertextError):
+            list(keypair[1].decrypt_chunks([damaged]))
 
 
 @pytest.mark.parametrize("cut", [0, 100, 800, None])

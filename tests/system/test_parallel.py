@@ -399,6 +399,37 @@ def test_what_sums_and_matrices_are_cut_into(
     assert calls == [(counts, arguments)]
 
 
+TAKES_JOBS: dict[str, Callable[[PublicKey, PrivateKey, int], Any]] = {
+    "encrypt": lambda key, _, n: key.encrypt([1.0], n_jobs=n),
+    "encrypt_many": lambda key, _, n: key.encrypt_many([[1.0]], n_jobs=n),
+    "encrypt_chunks": lambda key, _, n: list(key.encrypt_chunks([1.0], n_jobs=n)),
+    "its bytes": lambda key, _, n: list(key.encrypt_chunks([1.0], n_jobs=n).iter_bytes()),
+    "precompute": lambda key, _, n: key.precompute(1, n_jobs=n),
+    "group_sum": lambda key, _, n: vecphe.group_sum(key.encrypt([1.0], n_jobs=n), [0], 1, n_jobs=n),
+    "decrypt": lambda key, private, n: private.decrypt(key.encrypt([1.0], n_jobs=n), n),
+    "decrypt_many": lambda key, private, n: private.decrypt_many(key.encrypt_many([[1.0]], n_jobs=n), n),
+    "decrypt_chunks": lambda key, private, n: list(
+        private.decrypt_chunks([key.encrypt([1.0], n_jobs=n).to_bytes()], n_jobs=n)
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", TAKES_JOBS)
+def test_h43_what_is_asked_for_arrives(
+    keypair: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    asked: list[int | None] = []
+
+    def seen(n_jobs: int | None, *rest: int) -> int:
+        asked.append(n_jobs)
+        return effective_jobs(n_jobs, *rest)
+
+    monkeypatch.setattr(parallel, "effective_jobs", seen)
+    TAKES_JOBS[operation](PublicKey(keypair[0].n, insecure=True), keypair[1], 3)
+    assert len(asked) == (2 if operation.startswith(("decrypt", "group")) else 1)
+    assert set(asked) == {3}
+
+
 AXES: list[Any] = [None, 0, 1, 2, -1, (0, 1), (1, 2), (2, 1), (0, 2), (1, 0, 2), ()]
 
 

@@ -18,6 +18,7 @@ PIECES = "serialization/test_stream.py::test_"
 FLIPPED = PIECES + "h35_one_bit_flipped_anywhere"
 CUT_OFF = PIECES + "h35_truncated_at_every_byte_and_bytes_too_many"
 PARTS = "keys/test_chunks.py::test_"
+ARRIVES = "system/test_parallel.py::test_h43_what_is_asked_for_arrives"
 LOOKED_AT = PARTS + "h43_jobs_are_looked_at_before_the_first_part"
 ONE_BY_ONE = PARTS + "the_parts_are_the_array"
 
@@ -244,5 +245,13 @@ MUTANTS = [
     Mutant((43,), KEY, "        check_jobs(n_jobs)\n        kind =", "        kind =", (LOOKED_AT,)),
     Mutant((43,), KEY, "        check_jobs(n_jobs)\n        check_room", "        check_room", (LOOKED_AT,)),
     Mutant((43,), "keys/private_key.py", "        check_jobs(n_jobs)\n", "", (LOOKED_AT,)),
+    Mutant(
+        (43,), KEY, "ready.add(*self._source.drawn(count, n_jobs))", "ready.add(*self._source.drawn(count))", (ARRIVES,)
+    ),
+    Mutant(
+        (43,), KEY, "self._encrypt(row, True, checked, n_jobs,", "self._encrypt(row, True, checked, None,", (ARRIVES,)
+    ),
+    Mutant((43,), "keys/private_key.py", "yield self.decrypt(array, n_jobs)", "yield self.decrypt(array)", (ARRIVES,)),
+    Mutant((43,), GROUPS, "groups * width, n_jobs)", "groups * width)", (ARRIVES,)),
     Mutant((61,), KEY, "values = np.asarray(values)", "pass", (PARTS + "h61_a_matrix_is_cut_into_parts_too",)),
 ]

@@ -26,7 +26,7 @@ import numpy as np
 
 from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
-from vecphe.system.clusters import cluster_of, in_worker, jobs_on, register_ray, run_on
+from vecphe.system.clusters import check_dask, cluster_of, in_worker, jobs_on, register_ray, run_on
 from vecphe.system.lifetime import end_with
 
 __all__ = [
@@ -154,7 +154,7 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
     TypeError, ValueError
         For what `n_jobs` or `backend` cannot be, and for Dask without a client.
     ParallelError
-        If Ray is not installed.
+        If Dask or Ray is asked for and not installed.
 
     Examples
     --------
@@ -170,7 +170,11 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
 
     if backend == "ray":
         register_ray()
+    if backend == "dask":
+        check_dask()
     if backend is not None:
+        if not isinstance(backend, (str, joblib.parallel.ParallelBackendBase)):
+            raise TypeError(f"backend must be the name of one of joblib's, not {type(backend).__name__}")
         options["backend"] = backend
     with joblib.parallel_config(n_jobs=n_jobs, **options):
         yield

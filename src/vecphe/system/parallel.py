@@ -34,6 +34,7 @@ __all__ = [
     "Context",
     "check_jobs",
     "chunk_bounds",
+    "counted",
     "effective_jobs",
     "joined",
     "map_chunks",
@@ -266,7 +267,7 @@ def map_chunks(
             )
         if place == "threads":
             tasks = ((stop - start, context, *cut(start, stop)) for start, stop in bounds)
-            return run_tasks(_counted(function), tasks, backend, place, jobs)
+            return run_tasks(counted(function), tasks, backend, place, jobs)
         if carry:
             target = (away or function, context.engine.name, context.ring.n, -(-count // jobs), place)
             forms = ((*target, *(_carried(context.ring, part) for part in cut(*edges))) for edges in bounds)
@@ -276,11 +277,11 @@ def map_chunks(
             return [_arrived(context.ring, part) for part in parts]
     if whole:
         bounds = [(0, count)]
-    counted = _counted(function)
-    return [counted(stop - start, context, *cut(start, stop)) for start, stop in bounds]
+    call = counted(function)
+    return [call(stop - start, context, *cut(start, stop)) for start, stop in bounds]
 
 
-def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+def counted(function: Callable[..., Any]) -> Callable[..., Any]:
     """Called with the number of items before the arguments, which is told to who watches once they are done."""
     advance = _advance.get()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -159,6 +161,20 @@ def test_h22_files_of_no_values_and_of_one(main_here, files, shape):
     assert main_here("encrypt", x, "-k", pub, "-o", encrypted, "--insecure").returncode == 0
     assert main_here("decrypt", encrypted, "-k", key, "-o", y, "--insecure").returncode == 0
     assert np.load(y).tolist() == np.ones(shape).tolist()
+
+
+def test_h61_where_nothing_can_be_mapped_a_file_is_read(main_here, files, monkeypatch):
+    _, pub, x, encrypted, _ = files
+    load = np.load
+
+    def unmapped(file, mmap_mode=None, **options):
+        if mmap_mode is not None:
+            raise OSError(errno.ENODEV, "No such device")
+        return load(file, **options)
+
+    monkeypatch.setattr(np, "load", unmapped)
+    done = main_here("encrypt", x, "-k", pub, "-o", encrypted, "--insecure")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("cut", [4, 60, 150, -1])

@@ -95,7 +95,10 @@ def mapped_values(path: str, name: str) -> Numbers | None:
             return None
         file.seek(0)
         _check_npy(file, os.fstat(file.fileno()).st_size, name)
+    try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:  # of a file system that maps nothing
+        return None
     return Numbers(values) if values.size else None
 
 

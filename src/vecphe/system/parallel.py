@@ -26,12 +26,13 @@ import numpy as np
 
 from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
-from vecphe.system.clusters import cluster_of, jobs_on, register_ray, run_on
+from vecphe.system.clusters import cluster_of, in_worker, jobs_on, register_ray, run_on
 from vecphe.system.lifetime import end_with
 
 __all__ = [
     "AwayContext",
     "Context",
+    "check_jobs",
     "chunk_bounds",
     "effective_jobs",
     "joined",
@@ -109,13 +110,13 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     ParallelError
         If a cluster has no workers.
     """
-    _check_jobs(n_jobs)
+    check_jobs(n_jobs)
     if n_jobs == 1 or (n_jobs is None and count <= least):
         return 1
     import joblib
 
     backend, configured = joblib.parallel.get_active_backend()
-    if getattr(backend, "nesting_level", None):
+    if getattr(backend, "nesting_level", None) or in_worker():
         return 1
     if cluster := cluster_of(backend):
         given = (jobs for jobs in (n_jobs, configured, backend.default_n_jobs) if jobs is not None)
@@ -123,7 +124,8 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     return int(joblib.effective_n_jobs(n_jobs))
 
 
-def _check_jobs(n_jobs: int | None) -> None:
+def check_jobs(n_jobs: int | None) -> None:
+    """Raise TypeError or ValueError for what `n_jobs` cannot be, wherever it would only show later."""
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
         raise TypeError(f"n_jobs must be an int or None, not {type(n_jobs).__name__}")
     if n_jobs == 0:
@@ -163,7 +165,7 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
     >>> float(private_key.decrypt(total))
     3.0
     """
-    _check_jobs(n_jobs)
+    check_jobs(n_jobs)
     import joblib
 
     if backend == "ray":

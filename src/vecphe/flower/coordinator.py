@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from vecphe.errors import ClientLostError, ProtocolError, SerializationError
 from vecphe.federated.interface import EncryptedVector, sum_encrypted_vectors
-from vecphe.flower.holder import check_contributions, destroy, open_sum, vector_of
+from vecphe.flower.holder import check_contributions, destroy, open_sum, own_private_key, vector_of
 from vecphe.flower.hospital import own_identity
 from vecphe.flower.memory import Memory
 from vecphe.flower.messages import Arrays, Reply, Request, content_digest
@@ -84,19 +84,14 @@ class Rounds:
             raise ProtocolError(f"the server of the roster is {self.roster.server.name}, not {self._identity.name}")
         self.relay, self._timeout, self._max_restarts = relay, timeout, max_restarts
         self._key = plan.key(self.roster, insecure=settings.insecure, n_jobs=settings.jobs)
-        self._private_key = self._loaded_key()
+        self._private_key: PrivateKey | None = None
+        if self.roster.topology == "ring":
+            self._private_key = own_private_key(settings, self.roster, self._identity.name)
         self._memory = Memory(settings.memory, self.roster.run)
         self._memory.agree(self.roster.digest, plan.to_bytes())
         self._nodes: dict[str, int] = {}
         saved = self._memory.model()
         self._done, self.steps = (0, 0) if saved is None else saved[:2]  # the last round that is dealt with
-
-    def _loaded_key(self) -> PrivateKey | None:
-        if self.roster.topology == "star":
-            return None
-        if self.settings.key is None:
-            raise ProtocolError("the server of a ring decrypts: its settings need key, the file of the private key")
-        return PrivateKey.load(self.settings.key, insecure=self.settings.insecure)
 
     # Before and after the rounds
 

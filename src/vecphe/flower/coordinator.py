@@ -316,7 +316,8 @@ class Rounds:
         with self._memory.transaction():
             self._memory.decide(*place)  # before the holder sees it: it decrypts no second one
         header = Header.of(self.roster, self.roster.server, holder, place, self.plan.layout)
-        parts = seal_all("total", header, [vector.to_message() for vector in total], self._identity, holder)
+        sums = [vector.to_message(rerandomize=False) for vector in total]  # sealed for who decrypts them
+        parts = seal_all("total", header, sums, self._identity, holder)
         data = self._opened("opened", self._asked_again(Request("total", tuple(parts)), place[0]).parts, holder, place)
         if len(data) != 8 * self.plan.length:
             raise ProtocolError(f"{holder.name} sent another number of values than the plan's")

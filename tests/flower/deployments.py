@@ -151,7 +151,7 @@ def deployed(directory: Path, app: Path, topology: str) -> Iterator[Nodes]:
     output = Lines(process)
     nodes = Nodes(directory, app, {**env, "FLWR_HOME": str(directory / "flwr"), **FLOWER})
     try:
-        wait_until(lambda: "ready" in output.all or process.poll() is not None, 200, output.text)
+        wait_until(lambda: "ready" in output.all or process.poll() is not None, 400, output.text)
         assert process.poll() is None, output.text
         yield nodes
     finally:

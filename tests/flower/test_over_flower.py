@@ -79,6 +79,31 @@ class TestFlower:
                 request_from(content)
             assert reply_from(content).error == "an answer that is none of the protocol"
 
+    def test_h54_flowers_trusted_entities_pin_who_signed_and_not_what(self) -> None:
+        """What docs/threat-model.md says of --trusted-entities, by the function that decides it in a SuperNode."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from flwr.supercore.fab import Fab
+        from flwr.supercore.primitives.asymmetric_ed25519 import create_message_to_sign
+        from flwr.supernode.start_client_internal import _verify_fab
+
+        from vecphe.serialization.strict_text import bytes_to_base64url
+
+        key = Ed25519PrivateKey.generate()
+        public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        trusted = {"fpk_1": public.decode()}
+
+        def fab(content: bytes, signed: bytes, name: str = "fpk_1") -> Any:
+            signature = key.sign(create_message_to_sign(hashlib.sha256(signed).digest(), 0))  # in 1970
+            verification = json.dumps({"signed_at": 0, "signature": bytes_to_base64url(signature)})
+            return Fab(hashlib.sha256(content).hexdigest(), content, {name: verification, "valid_license": "any"})
+
+        for content in (b"read by us", b"signed for somebody else, long ago"):
+            assert _verify_fab(fab(content, content), trusted)
+        assert not _verify_fab(fab(b"changed", b"read by us"), trusted)
+        assert not _verify_fab(fab(b"read by us", b"read by us", "fpk_2"), trusted)
+        assert not _verify_fab(Fab("", b"read by us", {"valid_license": "Valid"}), trusted)  # of a bundle from a disk
+
     def _message(self, content: Any, kind: str) -> Any:
         from flwr.app import Message
         from flwr.app.metadata import Metadata

@@ -163,7 +163,8 @@ class Rounds:
         while True:
             nonce = secrets.token_bytes(32)
             unknown = [node for node in self.relay.nodes() if node not in found.values()]
-            wait = max(min(self._timeout / 4, 60.0, deadline - time.monotonic()), 0.1)
+            # Long enough for a process to start and to answer, and not all of it: a node that is gone never answers.
+            wait = max(min((deadline - time.monotonic()) / 2, 60.0), 0.1)
             replies = self.relay.exchange({node: Request("hello", (nonce,)) for node in unknown}, wait)
             for node, reply in replies.items():
                 name = self._who(reply, nonce)

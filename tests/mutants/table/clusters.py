@@ -52,8 +52,12 @@ MUTANTS = [
         ("system/test_parallel.py::test_h43_inside_another_worker_there_is_one_job",),
     ),
     *(
-        Mutant((43,), PARALLEL, "((cluster or n_jobs is None) and in_worker())", planted, (IN_A_WORKER, IN_THEIRS))
-        for planted in ("False", "(n_jobs is None and in_worker())", "in_worker()")
+        Mutant((43,), PARALLEL, "((cluster or n_jobs is None) and in_worker())", planted, tests)
+        for planted, tests in (
+            ("False", (IN_A_WORKER, IN_THEIRS)),
+            ("(n_jobs is None and in_worker())", (IN_A_WORKER,)),
+            ("in_worker()", (IN_THEIRS,)),
+        )
     ),
     Mutant((43,), CLUSTERS, "min(n_jobs, workers)", "n_jobs", (COUNTED,)),
     Mutant((43,), CLUSTERS, "workers + 1 + n_jobs if", "workers + n_jobs if", (COUNTED,)),

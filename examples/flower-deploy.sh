@@ -16,7 +16,7 @@ PIDS=()
 # Whatever this script started, by its own number and group.
 finish() { for pid in "${PIDS[@]}"; do kill -- "-$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }
 trap finish EXIT
-start() { local log=$1; shift; setsid "$@" >"$log" 2>&1 & PIDS+=($!); }
+start() { local log=$1; shift; setsid "$@" >"$log" 2>&1 & PIDS+=($!); echo $! >"${log%.log}.pid"; }
 
 # Each party makes its own keys, and gives away the file .pub
 PARTIES=()
@@ -82,6 +82,9 @@ for i in $(seq 0 $((NODES - 1))); do
 done
 # A node whose key nobody has registered
 node stranger $((PORT + 1 + NODES)) "vecphe='$W/settings0.json' partition-id=0 num-partitions=$NODES"
+
+# For a look around, or for runs of your own: all of it stays until the standard input ends
+if [ -n "${HOLD:-}" ]; then echo "ready"; cat >/dev/null; exit; fi
 
 flwr run "${OTHER_APP:-$APP}" here --stream --run-config "vecphe='$W/settingsserver.json' num-server-rounds=$ROUNDS ${RUN_CONFIG:-}" \
     2>&1 | tee run.log | grep -E "round|Error|error|refus|Success|lost|answer" || true

@@ -4,42 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.flower.deployments import ROOT, SCRIPT, environment
 from tests.flower.relays import Deployment
 
 from vecphe.errors import ProtocolError
 from vecphe.flower import Reply, Request
 from vecphe.flower.messages import content_digest
 from vecphe.flower.supernode import pin
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def first_of_free_ports(count: int) -> int:
-    """Of neighbours that nothing listens on, below those that systems give to connections."""
-    for first in random.sample(range(15_000, 30_000, count), 100):
-        with ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError("no free ports")
 
 
 def test_h54_only_the_pinned_bundle_is_run() -> None:
@@ -96,6 +78,31 @@ class TestFlower:
             with pytest.raises(SerializationError):
                 request_from(content)
             assert reply_from(content).error == "an answer that is none of the protocol"
+
+    def test_h54_flowers_trusted_entities_pin_who_signed_and_not_what(self) -> None:
+        """What docs/threat-model.md says of --trusted-entities, by the function that decides it in a SuperNode."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from flwr.supercore.fab import Fab
+        from flwr.supercore.primitives.asymmetric_ed25519 import create_message_to_sign
+        from flwr.supernode.start_client_internal import _verify_fab
+
+        from vecphe.serialization.strict_text import bytes_to_base64url
+
+        key = Ed25519PrivateKey.generate()
+        public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        trusted = {"fpk_1": public.decode()}
+
+        def fab(content: bytes, signed: bytes, name: str = "fpk_1") -> Any:
+            signature = key.sign(create_message_to_sign(hashlib.sha256(signed).digest(), 0))  # in 1970
+            verification = json.dumps({"signed_at": 0, "signature": bytes_to_base64url(signature)})
+            return Fab(hashlib.sha256(content).hexdigest(), content, {name: verification, "valid_license": "any"})
+
+        for content in (b"read by us", b"signed for somebody else, long ago"):
+            assert _verify_fab(fab(content, content), trusted)
+        assert not _verify_fab(fab(b"changed", b"read by us"), trusted)
+        assert not _verify_fab(fab(b"read by us", b"read by us", "fpk_2"), trusted)
+        assert not _verify_fab(Fab("", b"read by us", {"valid_license": "Valid"}), trusted)  # of a bundle from a disk
 
     def _message(self, content: Any, kind: str) -> Any:
         from flwr.app import Message
@@ -168,6 +175,88 @@ class TestFlower:
         assert reply_from(reply.content).error is None
         assert set(reply.content) == {"vecphe", "vecphe-parts"}
 
+    def _grid(self, monkeypatch: Any, answer: Any) -> Any:
+        """A grid whose nodes answer at once; `answer` gives the content or the error of a node, or None."""
+        from flwr.app import Error, Message
+        from flwr.supercore.task_identity import TaskIdentity
+
+        for name in ("_run_id", "_task_id", "_node_id"):
+            monkeypatch.setattr(TaskIdentity, name, 1)
+
+        class Grid:
+            def __init__(self) -> None:
+                self.asked: dict[str, Any] = {}
+
+            def push_messages(self, messages: list[Any]) -> list[str | None]:
+                ids = [f"id {message.metadata.dst_node_id}" for message in messages]
+                self.asked.update(zip(ids, messages, strict=True))
+                return [id if answer(message) != "unknown" else None for id, message in zip(ids, messages, strict=True)]
+
+            def pull_messages(self, ids: Any) -> list[Any]:
+                assert None not in ids
+                found = []
+                for id in ids:
+                    asked = self.asked[id]
+                    given = answer(asked)
+                    if given is not None:
+                        asked.metadata.__dict__["_message_id"] = id
+                        what = Error(given, "as Flower puts it") if isinstance(given, int) else given
+                        found.append(Message(what, reply_to=asked))
+                return found
+
+        return Grid()
+
+    def test_the_relay_counts_what_clients_send(self, monkeypatch: Any) -> None:
+        from vecphe.flower.records import reply_to_record
+        from vecphe.flower.server import FlowerRelay
+
+        grid = self._grid(
+            monkeypatch, lambda asked: reply_to_record(Reply((bytes(100), bytes(asked.metadata.dst_node_id))))
+        )
+        relay = FlowerRelay(grid)
+        assert relay.bytes_per_hop == 0
+        relay.exchange({1: Request("hello", (bytes(32),)), 2: Request("hello", (bytes(32),))}, 5.0)
+        assert (relay.messages, relay.bytes_per_hop) == (4, 0)
+        replies = relay.exchange({10: Request("task", (b"t",)), 20: Request("task", (b"t", bytes(5000)))}, 5.0)
+        assert [len(replies[node].parts[1]) for node in (10, 20)] == [10, 20]
+        relay.exchange({20: Request("total", (bytes(5000),))}, 5.0)
+        assert (relay.messages, relay.bytes_per_hop) == (10, 115)
+        assert relay.exchange({}, 5.0) == {}
+
+    def test_h55_a_node_that_flower_gives_up_is_lost_and_has_refused_nothing(self, monkeypatch: Any) -> None:
+        """The errors of Flower of a node that was killed, went away, or whose process died in its hop."""
+        from flwr.common.constant import ErrorCode
+
+        from vecphe.flower.records import reply_to_record
+        from vecphe.flower.server import FlowerRelay
+
+        lost = ("MESSAGE_UNAVAILABLE", "REPLY_MESSAGE_UNAVAILABLE", "NODE_UNAVAILABLE", "CLIENT_APP_CRASHED")
+        names = [name for name in vars(ErrorCode) if name.isupper()]
+        assert set(lost) < set(names)
+        for name in names:
+            code = getattr(ErrorCode, name)
+            grid = self._grid(
+                monkeypatch,
+                lambda asked, code=code: code if asked.metadata.dst_node_id == 7 else reply_to_record(Reply((b"x",))),
+            )
+            replies = FlowerRelay(grid).exchange({7: Request("task", ()), 8: Request("task", ())}, 5.0)
+            expected = {} if name in lost else {7: Reply(error="as Flower puts it")}
+            assert replies == {**expected, 8: Reply((b"x",))}
+
+    def test_h55_a_node_that_is_not_there_any_more_is_lost(self, monkeypatch: Any) -> None:
+        """Flower takes no message for it, and says so with None among the others' numbers."""
+        from vecphe.flower.records import reply_to_record
+        from vecphe.flower.server import FlowerRelay
+
+        grid = self._grid(
+            monkeypatch, lambda asked: "unknown" if asked.metadata.dst_node_id == 7 else reply_to_record(Reply())
+        )
+        relay = FlowerRelay(grid)
+        assert relay.exchange({7: Request("task", ()), 8: Request("task", ())}, 5.0) == {8: Reply()}
+        assert relay.messages == 2
+        silent = FlowerRelay(self._grid(monkeypatch, lambda asked: None))
+        assert silent.exchange({7: Request("task", ())}, 0.2) == {}
+
     @pytest.mark.slow
     @pytest.mark.parametrize(("topology", "nodes", "asked"), [("ring", 5, 1), ("star", 6, 1)])
     def test_the_main_job_over_flower_ends_with_the_known_error(
@@ -213,16 +302,8 @@ class TestFlower:
         assert not marker.exists()
 
     def _deploy(self, directory: Path, app: Path, topology: str, config: str, **more: str) -> str:
-        env = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "W": str(directory / "w"),
-            "PORT": str(first_of_free_ports(6)),
-            "RUN_CONFIG": config,
-            **more,
-        }
-        (directory / "w").mkdir()
-        command = ["bash", str(ROOT / "examples" / "flower-deploy.sh"), str(app), topology, "3", "3"]
+        env = environment(directory / "w", RUN_CONFIG=config, **more)
+        command = ["bash", str(SCRIPT), str(app), topology, "3", "3"]
         process = subprocess.Popen(
             command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )

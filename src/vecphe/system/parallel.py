@@ -98,7 +98,8 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     ----------
     n_jobs : int or None
         None is 1 unless ``joblib.parallel_config`` says otherwise; -1 all cores, -2 all but one. Inside
-        another worker it is 1, whatever it says: there the cores have their work.
+        another worker of joblib it is 1, whatever it says: there the cores have their work. In tasks and actors of
+        Dask and Ray None is 1, and an int means threads or processes of that machine, never the cluster's workers.
     count, least : int
         By default, `count` items of which fewer than `least` do not pay for a task have one worker.
 
@@ -117,9 +118,10 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     import joblib
 
     backend, configured = joblib.parallel.get_active_backend()
-    if getattr(backend, "nesting_level", None) or in_worker():
+    cluster = cluster_of(backend)
+    if getattr(backend, "nesting_level", None) or ((cluster or n_jobs is None) and in_worker()):
         return 1
-    if cluster := cluster_of(backend):
+    if cluster:
         given = (jobs for jobs in (n_jobs, configured, backend.default_n_jobs) if jobs is not None)
         return jobs_on(cluster, int(next(given)))
     return int(joblib.effective_n_jobs(n_jobs))

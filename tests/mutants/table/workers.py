@@ -16,6 +16,7 @@ DERIVED = f"{TESTS}h84_what_is_derived_from_a_local_backend_is_not_local"
 OBJECT = f"{TESTS}h84_nor_is_one_object_that_was_changed"
 CLUSTER = f"{TESTS}a_cluster_gets_bytes_and_no_private_numbers"
 OUTLIVES = "system/test_lifetime.py::test_h70_no_worker_outlives_its_parent"
+COMMANDS = "system/test_lifetime.py::test_h70_a_command_of_others_ends_with_who_runs_it"
 WAYS = "system/test_lifetime.py::test_h70_whether_the_kernel_tells_or_not"
 
 MUTANTS = [
@@ -111,7 +112,15 @@ MUTANTS = [
         (SAME,),
     ),
     Mutant((70,), PARALLEL, '        "initializer": end_with,\n', '        "initializer": None,\n', (OUTLIVES,)),
-    Mutant((70,), LIFETIME, "    os._exit(1)", "    raise SystemExit(1)", (OUTLIVES,)),
+    Mutant((70,), LIFETIME, "lambda: os._exit(1))", "lambda: sys.exit(1))", (OUTLIVES,)),
+    Mutant((70,), LIFETIME, "lambda: os.killpg(0, signal.SIGKILL))", "lambda: os._exit(1))", (COMMANDS,)),
+    Mutant(
+        (70,),
+        LIFETIME,
+        "        signal.signal(number, lambda *_: None)  #",
+        "        pass  #",
+        ("system/test_lifetime.py::test_h60_a_command_that_is_asked_to_end_may_clean_up",),
+    ),
     Mutant(
         (70,),
         LIFETIME,

@@ -112,7 +112,7 @@ class Nodes:
 
         return start
 
-    def run(self, steps: int, settings: str = "settingsserver.json", **config: float) -> Lines:
+    def run(self, steps: int, settings: str = "server/settings.json", **config: float) -> Lines:
         """``flwr run``, as the documentation has it."""
         values = {"num-server-rounds": steps, **{f"vecphe-{name}": value for name, value in config.items()}}
         text = f"vecphe='{self.directory / settings}' orders='{self.orders}' "

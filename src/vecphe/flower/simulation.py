@@ -80,10 +80,11 @@ class Job:
         return get_data(self.n_clients, self.seed)
 
     def models(self) -> list[LinearRegression]:
-        """What every hospital learns with, on its own rows; they take no steps by themselves."""
+        """What every hospital learns with, on its own rows."""
         X, y, _, _ = self.shards()
         return [
-            LinearRegression(Rows.checked(f"Hospital {i}", *own)) for i, own in enumerate(zip(X, y, strict=True), 1)
+            LinearRegression(Rows.checked(f"Hospital {i}", *own), self.eta)
+            for i, own in enumerate(zip(X, y, strict=True), 1)
         ]
 
     def save(self, directory: Path) -> None:

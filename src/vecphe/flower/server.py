@@ -81,8 +81,10 @@ class FlowerRelay:
             Message(request_to_record(request), dst_node_id=node, message_type="train", ttl=timeout)
             for node, request in requests.items()
         ]
-        sent = self._grid.push_messages(messages) if messages else []
-        waiting = {id: node for id, node in zip(sent, requests, strict=False) if id}  # none for a node that is gone
+        sent = set(self._grid.push_messages(messages)) if messages else set()
+        # Grids give messages their numbers. Those for a node that is gone they leave out, or have None in their place.
+        numbers = [message.metadata.message_id for message in messages]
+        waiting = {number: node for number, node in zip(numbers, requests, strict=True) if number in sent}
         self.messages += len(waiting)
         replies: dict[int, Reply] = {}
         deadline = time.monotonic() + timeout

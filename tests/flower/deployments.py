@@ -96,17 +96,24 @@ class Nodes:
         return log.read_text().split() if log.exists() else []
 
     def kill(self, number: int) -> Callable[[], None]:
-        """Kill a SuperNode and all that it has started; what is returned starts it again, as it was."""
+        """Kill a SuperNode and all that it has started; what is returned starts it again, as it was.
+
+        A SuperLink takes no second node with the key of one that it holds to be alive, for the minute until that has
+        missed its heartbeats: so it is tried again and again, as managers of services do.
+        """
         pid_file = self.directory / f"node{number}.pid"
         pid = int(pid_file.read_text())
         command = [part.decode() for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
+        if command[:2] == ["bash", "-c"]:  # one that was killed before
+            command = command[4:]
         os.killpg(pid, signal.SIGKILL)
 
         def start() -> None:
             with open(self.directory / f"node{number}.log", "ab") as log:
                 process = subprocess.Popen(
-                    command, cwd=self.directory, env=self.env, stdout=log, stderr=log, start_new_session=True
-                )
+                    ["bash", "-c", 'until "$@"; do sleep 2; done', "node", *command],
+                    cwd=self.directory, env=self.env, stdout=log, stderr=log, start_new_session=True,
+                )  # fmt: skip
             self._own.append(process)
             pid_file.write_text(str(process.pid))
 

@@ -128,9 +128,9 @@ MUTANTS = [
     Mutant(
         (46,),
         "flower/simulation.py",
-        "engine=config.engine)",
-        "engine=None)",
-        (f"{OVER}::test_h46_an_engine_that_does_not_run_here_ends_a_run_over_flower_at_once",),
+        '{"VECPHE_ENGINE": config.engine}',
+        "{}",
+        (f"{OVER}::test_workers_engine_and_rounds_of_a_run_over_flower_are_those_that_were_asked_for",),
     ),
     Mutant(
         (50,),
@@ -233,7 +233,7 @@ MUTANTS = [
         (BUNDLE,),
     ),
     # What is decrypted, and how often
-    Mutant((55,), HOLDER, "        memory.decide(number, attempt)\n", "", (BEFORE, BEFORE_STAR, SECOND_SUM)),
+    Mutant((55,), HOLDER, "        memory.decide(number, attempt)  #", "        #", (BEFORE, BEFORE_STAR, SECOND_SUM)),
     Mutant(
         (55,),
         HOSPITAL,

@@ -1,11 +1,11 @@
-"""Large .npy files of the command line, part by part: HAZARDS rows 35, 58 and 61."""
+"""Large .npy files of the command line, part by part: HAZARDS rows 16, 20, 22, 35, 58, 61, 63 and 74."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from vecphe import EncryptedArray, PrivateKey, PublicKey
+from vecphe import EncryptedArray, FixedPoint, PrivateKey, PublicKey
 
 
 @pytest.fixture
@@ -49,3 +49,84 @@ def test_h35_h58_a_damaged_file_leaves_what_was_there(main_here, files, tmp_path
     assert "Traceback" not in done.stderr
     assert (tmp_path / "y.npy").read_bytes() == b"as it was"
     assert len(list(tmp_path.iterdir())) == 5
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", ">i4", "u8", "f2", "<f4", ">f8", "f8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("form", ["--packed", "--unpacked"])
+def test_h61_a_file_is_mapped_and_looked_at_in_parts(main_here, files, monkeypatch, dtype, order, form):
+    key, pub, x, encrypted, y = files
+    values = np.asarray(np.arange(60).reshape(5, 12) % 2, dtype=dtype, order=order)
+    np.save(x, values)
+    monkeypatch.setattr("vecphe.cli.crypt._AT_ONCE", 7)
+    monkeypatch.setattr("vecphe.keys.public_key._CIPHERTEXTS_AT_ONCE", 1)
+    monkeypatch.setattr("vecphe.cli.streams.read_input", lambda *_: pytest.fail("read as a whole"))
+    sizes = []
+    first_outside = FixedPoint.first_outside
+    monkeypatch.setattr(
+        FixedPoint, "first_outside", lambda self, part: sizes.append(part.size) or first_outside(self, part)
+    )
+    done = main_here("encrypt", x, "-k", pub, "-o", encrypted, "--insecure", form)
+    assert done.returncode == 0, done.stderr
+    assert max(sizes) == 7
+    done = main_here("decrypt", encrypted, "-k", key, "-o", y, "--insecure")
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load(y), values)
+    assert (np.load(y).dtype.kind == "f") == (values.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
+@pytest.mark.parametrize("option", ["--packed", "--unpacked", None])
+def test_h16_h20_what_cannot_be_encrypted_is_named_by_its_place(
+    main_here, files, tmp_path, monkeypatch, order, bad, option
+):
+    """Also where so many would be worth a note about packing."""
+    x, encrypted = files[2], files[3]
+    monkeypatch.setattr("vecphe.cli.crypt._AT_ONCE", 7)
+    values = np.asarray(np.ones((60, 12)), order=order)
+    values[31, 5] = values[44, 1] = bad
+    np.save(x, values)
+    done = main_here("encrypt", x, "-k", files[1], "-o", encrypted, "--insecure", *filter(None, [option]))
+    why = "a magnitude beyond " if np.isfinite(bad) else "NaN or infinity, which cannot be encrypted"
+    assert done.returncode == 2
+    assert f"{x}, index (31, 5): {why}" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert ("--max-abs" in done.stderr) == bool(np.isfinite(bad))
+
+
+def test_h74_a_note_about_packing_holds_for_the_least_integer(main_here, files):
+    key, pub, x, encrypted, y = files
+    values = np.full(600, 5)
+    values[3] = -(2**63)
+    np.save(x, values)
+    done = main_here("encrypt", x, "-k", pub, "-o", encrypted, "--insecure")
+    assert done.returncode == 0
+    assert "overflow" not in done.stderr
+    told = done.stderr.partition("note: ")[2].partition(" would")[0].split()
+    assert told[0] == "--packed"
+    done = main_here("encrypt", x, "-k", pub, "-o", encrypted, "--insecure", "--force", *told)
+    assert done.returncode == 0, done.stderr
+    assert main_here("decrypt", encrypted, "-k", key, "-o", y, "--insecure").returncode == 0
+    assert np.load(y).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), ()])
+def test_h22_files_of_no_values_and_of_one(main_here, files, shape):
+    key, pub, x, encrypted, y = files
+    np.save(x, np.ones(shape))
+    assert main_here("encrypt", x, "-k", pub, "-o", encrypted, "--insecure").returncode == 0
+    assert main_here("decrypt", encrypted, "-k", key, "-o", y, "--insecure").returncode == 0
+    assert np.load(y).tolist() == np.ones(shape).tolist()
+
+
+@pytest.mark.parametrize("cut", [4, 60, 150, -1])
+def test_h63_a_file_that_is_cut_short(main_here, files, tmp_path, cut):
+    x = files[2]
+    data = (tmp_path / "x.npy").read_bytes()
+    for damaged in (data[:cut], data + b"more"):
+        (tmp_path / "x.npy").write_bytes(damaged)
+        done = main_here("encrypt", x, "-k", files[1], "-o", files[3], "--insecure")
+        assert done.returncode == 2
+        assert f"{x}: " in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr

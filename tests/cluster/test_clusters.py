@@ -256,6 +256,11 @@ def test_h43_nothing_is_handed_on_in_a_worker_nor_do_numeric_libraries_start_thr
         assert set(threads) <= {1}
 
 
+def test_h43_a_task_of_ones_own_has_one_worker(cluster: LocalCluster) -> None:
+    assert cluster.run(probes.jobs_inside, [(None,), (2,), (-1,)]) == [[1, 1]] * 3
+    assert probes.jobs_inside(2) == [2, 2]
+
+
 def test_errors_of_tasks_come_back_as_they_are(
     cluster: LocalCluster, engine_keys: tuple[PublicKey, PrivateKey]
 ) -> None:

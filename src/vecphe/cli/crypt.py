@@ -19,10 +19,12 @@ from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 
 if TYPE_CHECKING:
     from vecphe.array import EncryptedArray
+    from vecphe.data import Numbers
     from vecphe.plaintext.encoding import FixedPoint
 
 __all__ = ["add", "decrypt", "encrypt", "inspect", "keygen", "pubkey"]
 
+_AT_ONCE = 1 << 16  # values that are looked at together
 _MANY, _MUCH = 500, 4  # values, and times fewer ciphertexts, from which on packing is worth a word
 _ERRORS = (VecpheError, ValueError, OSError)
 
@@ -186,7 +188,7 @@ def encrypt(
     from vecphe.cli.output import check_writable
     from vecphe.cli.progress import ciphertexts_bar
     from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
-    from vecphe.cli.table import check_start, parse_values
+    from vecphe.cli.table import check_start, mapped_values, parse_values
     from vecphe.data import ReadOptions
     from vecphe.data.problems import told_indices
     from vecphe.plaintext.format import format_for
@@ -198,7 +200,9 @@ def encrypt(
         public_key = load_public_key(key, insecure, engine)
         name = _shown(source)
         options = ReadOptions(sep, decimal, encoding, thousands)
-        numbers = parse_values(read_input(source, partial(check_start, name=name, encoding=encoding)), name, options)
+        numbers = mapped_values(source, name) or parse_values(
+            read_input(source, partial(check_start, name=name, encoding=encoding)), name, options
+        )
         values = numbers.values
         if numbers.skipped:
             say(f"{name}: {told_indices(range(1, numbers.skipped + 1))}")
@@ -208,16 +212,12 @@ def encrypt(
             if len(set(columns)) < len(columns) or not all(map(str.isprintable, columns)):
                 say(f"{name}: its names are not kept, for one stands twice or is not printable")
                 columns = ()
+        integer = values.dtype.kind != "f"
+        form = _encoding(max_abs, bool(packed), integer)
+        _check_values(numbers, form, name)
         if packed is None and (told := _packing_hint(public_key.n, values, max_abs)):
             say(told)
-        integer, packed = values.dtype.kind != "f", bool(packed)
-        form = _encoding(max_abs, packed, integer)
-        outside = form.first_outside(values)
-        if outside is not None:
-            raise ValueError(
-                f"{name}, {numbers.place(outside)}: a magnitude beyond {form.max_abs}; "
-                "give the largest one with --max-abs"
-            )
+        packed = bool(packed)
         how: dict[str, Any] = {"packed": packed, "encoding": form, "n_jobs": jobs}
         try:
             count = format_for(public_key.n, form, packed, integer, 1).n_ciphertexts(values.size)
@@ -234,8 +234,30 @@ def encrypt(
         write_output(out, frame_with_columns(array.to_bytes(), columns), force)
 
 
+def _check_values(numbers: Numbers, form: FixedPoint, name: str) -> None:
+    """Raise ValueError for the first that cannot be encrypted, with its place; looked at in parts, as it is mapped."""
+    import numpy as np
+
+    from vecphe.cli.table import to_native
+
+    values = numbers.values
+    flat = values.reshape(-1) if values.flags.c_contiguous else values.flat
+    for start in range(0, values.size, _AT_ONCE):
+        part = to_native(flat[start : start + _AT_ONCE])
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            found, why = int(np.isfinite(part).argmin()), "NaN or infinity, which cannot be encrypted"
+        elif (outside := form.first_outside(part)) is not None:
+            found, why = outside[0], f"a magnitude beyond {form.max_abs}; give the largest one with --max-abs"
+        else:
+            continue
+        index = tuple(map(int, np.unravel_index(start + found, values.shape)))
+        raise ValueError(f"{name}, {numbers.place(index)}: {why}")
+
+
 def _packing_hint(n: int, values: Any, max_abs: float | None) -> str | None:
     """What packing would save, where that is much."""
+    import numpy as np
+
     from vecphe.plaintext.format import format_for
 
     if values.size < _MANY:
@@ -243,8 +265,10 @@ def _packing_hint(n: int, values: Any, max_abs: float | None) -> str | None:
     integer = values.dtype.kind != "f"
     form = _encoding(max_abs, True, integer)
     option = "--packed"
-    if form.first_outside(values) is not None:
-        bound = 1 << int(max(map(abs, (values.min(), values.max())))).bit_length()
+    # Python's numbers: numpy's least int64 has no magnitude.
+    largest = max(map(abs, np.asarray([values.min(), values.max()], dtype=values.dtype).tolist()))
+    if largest > form.max_abs:
+        bound = 1 << int(largest).bit_length()
         form, option = replace(form, max_abs=bound), f"--packed --max-abs {bound}"
     try:
         unpacked, packed = (

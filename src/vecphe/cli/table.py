@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import zipfile
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from vecphe.plaintext.format import is_sprawling
 from vecphe.serialization.fields import MAX_DIMENSIONS
 from vecphe.system.memory import check_memory
 
-__all__ = ["check_start", "csv_of_values", "npy_of_values", "parse_values"]
+__all__ = ["check_start", "csv_of_values", "mapped_values", "npy_of_values", "parse_values", "to_native"]
 
 _NPY_MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 _NOT_TEXT = "neither UTF-8 text nor a .npy file"
@@ -72,8 +73,34 @@ def _only_member(data: bytes, name: str) -> bytes:
         raise ValueError(f"{name}: an archive (.npz?) that is damaged; give one array, or CSV") from None
 
 
+def mapped_values(path: str, name: str) -> Numbers | None:
+    """Numbers of a .npy file as `parse_values` has them, mapped where they lie; None of what is no such file.
+
+    They are of the dtype of the file. A pipe cannot be mapped, and what is empty need not be.
+    """
+    if path == "-" or not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        if file.read(len(_NPY_MAGIC)) != _NPY_MAGIC:
+            return None
+        file.seek(0)
+        _check_npy(file, os.fstat(file.fileno()).st_size, name)
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    return Numbers(values) if values.size else None
+
+
 def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
-    file = io.BytesIO(data)
+    _check_npy(io.BytesIO(data), len(data), name)
+    return to_native(np.load(io.BytesIO(data), allow_pickle=False))
+
+
+def to_native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Numbers of a type that .npy files have, as one that an encoding takes."""
+    return values.astype({"b": np.int64, "f": np.float64}.get(values.dtype.kind, values.dtype), copy=False)
+
+
+def _check_npy(file: BinaryIO, size: int, name: str) -> None:
+    """Raise ValueError unless a .npy file of so many bytes is whole, and of numbers that can be encrypted."""
     try:
         version = np.lib.format.read_magic(file)
         read_header = {
@@ -92,10 +119,8 @@ def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
     if is_sprawling(shape):
         raise ValueError(f"{name}: a shape too large for an empty array")
     wanted = math.prod(shape) * dtype.itemsize  # before anything of that size is made
-    if len(data) - file.tell() != wanted:
-        raise ValueError(f"{name}: {len(data) - file.tell()} bytes of numbers where the header tells {wanted}")
-    values = np.load(io.BytesIO(data), allow_pickle=False)
-    return values.astype({"b": np.int64, "f": np.float64}.get(dtype.kind, dtype), copy=False)  # type: ignore[no-any-return]
+    if size - file.tell() != wanted:
+        raise ValueError(f"{name}: {size - file.tell()} bytes of numbers where the header tells {wanted}")
 
 
 def csv_of_values(values: npt.NDArray[Any], columns: Sequence[str] = ()) -> bytes:

@@ -477,6 +477,8 @@ def federated_learning(
     [3775.5, 3775.5, 3775.5, 3775.5, 3775.5]
     """
     options = ProtocolConfig.from_mapping(config)
+    if on_round is not None and not callable(on_round):
+        raise TypeError(f"on_round must be callable, not {type(on_round).__name__}")
     check_client_count(options.n_clients, unsafe_few_clients)
     data = _Data.checked(X, y, X_test, y_test, options, names)
     _check_scalable(data, model, options)
@@ -502,7 +504,8 @@ def federated_learning(
     ):
         clients = [client for client in clients if client in done.parties]
         history.append(clients[0].weights)
-        if (on_round is not None and on_round(len(history)) is False) | stopping.is_over(done.mean):
+        # None goes on; numpy's False ends it as Python's does.
+        if (on_round is not None and on_round(len(history)) in (False,)) | stopping.is_over(done.mean):
             break
     check_descent([client.model for client in clients], history, options.slower)
     scalings = (scaling,) * len(clients)

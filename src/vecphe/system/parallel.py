@@ -26,12 +26,13 @@ import numpy as np
 
 from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
-from vecphe.system.clusters import cluster_of, jobs_on, register_ray, run_on
+from vecphe.system.clusters import cluster_of, in_worker, jobs_on, register_ray, run_on
 from vecphe.system.lifetime import end_with
 
 __all__ = [
     "AwayContext",
     "Context",
+    "check_jobs",
     "chunk_bounds",
     "effective_jobs",
     "joined",
@@ -96,7 +97,8 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     ----------
     n_jobs : int or None
         None is 1 unless ``joblib.parallel_config`` says otherwise; -1 all cores, -2 all but one. Inside
-        another worker it is 1, whatever it says: there the cores have their work.
+        another worker of joblib it is 1, whatever it says: there the cores have their work. In tasks and actors of
+        Dask and Ray None is 1, and an int means threads or processes of that machine, never the cluster's workers.
     count, least : int
         By default, `count` items of which fewer than `least` do not pay for a task have one worker.
 
@@ -109,21 +111,23 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     ParallelError
         If a cluster has no workers.
     """
-    _check_jobs(n_jobs)
+    check_jobs(n_jobs)
     if n_jobs == 1 or (n_jobs is None and count <= least):
         return 1
     import joblib
 
     backend, configured = joblib.parallel.get_active_backend()
-    if getattr(backend, "nesting_level", None):
+    cluster = cluster_of(backend)
+    if getattr(backend, "nesting_level", None) or ((cluster or n_jobs is None) and in_worker()):
         return 1
-    if cluster := cluster_of(backend):
+    if cluster:
         given = (jobs for jobs in (n_jobs, configured, backend.default_n_jobs) if jobs is not None)
         return jobs_on(cluster, int(next(given)))
     return int(joblib.effective_n_jobs(n_jobs))
 
 
-def _check_jobs(n_jobs: int | None) -> None:
+def check_jobs(n_jobs: int | None) -> None:
+    """Raise TypeError or ValueError for what `n_jobs` cannot be, wherever it would only show later."""
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
         raise TypeError(f"n_jobs must be an int or None, not {type(n_jobs).__name__}")
     if n_jobs == 0:
@@ -163,7 +167,7 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
     >>> float(private_key.decrypt(total))
     3.0
     """
-    _check_jobs(n_jobs)
+    check_jobs(n_jobs)
     import joblib
 
     if backend == "ray":

@@ -9,6 +9,7 @@ WORKER = f"{TESTS}h43_inside_another_worker_no_processes_are_started"
 BACKEND = f"{TESTS}h43_the_engine_hints_and_joblib_chooses_the_backend"
 SAME = f"{TESTS}every_operation_gives_the_same_on_every_engine_and_backend"
 KILLED = f"{TESTS}h56_a_killed_worker_is_a_typed_error_and_the_next_call_works"
+SUMS = f"{TESTS}h43_sums_over_any_axes_are_the_same_on_workers"
 CHANGED = f"{TESTS}h84_private_numbers_stay_when_a_library_changes_what_is_joblibs"
 LOOP = f"{TESTS}h84_private_numbers_stay_when_joblibs_loop_is_changed"
 DERIVED = f"{TESTS}h84_what_is_derived_from_a_local_backend_is_not_local"
@@ -59,10 +60,18 @@ MUTANTS = [
     Mutant(
         (43,),
         "array/powers.py",
-        "return _multiplied(ring, _shared(context, _row_products, columns,",
-        "return joined(ring, _shared(context, _row_products, columns,",
+        "        return _multiplied(ring, parts)\n",
+        "        return joined(ring, parts)\n",
         (SAME,),
     ),
+    Mutant(
+        (43,),
+        "array/powers.py",
+        "    return ring.take(joined(ring, parts), order.ravel())\n",
+        "    return joined(ring, parts)\n",
+        (SUMS,),
+    ),
+    Mutant((43,), "array/powers.py", "(slice(None),) * longest", "(slice(None),) * min(longest, 1)", (SUMS,)),
     Mutant(
         (43,),
         "array/powers.py",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -140,8 +138,7 @@ def test_h55_a_run_without_a_client_ends_and_goes_on_where_it_was(nodes: Nodes, 
     lines = nodes.run(4, timeout=90.0)
     lines.wait_for("model", 1, 400)
     assert lines.of("step")[0] == "2"  # from what was saved
-    for process in nodes.server_processes():
-        os.kill(process, signal.SIGKILL)
+    nodes.kill_server()
     before = decided(nodes, topology)
 
     refused = nodes.run(4, other_key(nodes, topology))

@@ -161,7 +161,7 @@ def run_app(
     app: Path, name: str, env: Mapping[str, str], *arguments: str, on_line: Callable[[str], object] = print
 ) -> int:
     """``flwr run`` with its output line by line; the exit status."""
-    command = ["flwr", "run", str(app), name, "--stream", *arguments]
+    command = command_that_ends_with(os.getpid(), ["flwr", "run", str(app), name, "--stream", *arguments])
     process = subprocess.Popen(
         command, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )

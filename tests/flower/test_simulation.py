@@ -1,4 +1,4 @@
-"""The job of `vecphe run` over Flower, with programs in the place of Flower's: what they are asked, and what is told."""
+"""The job of `vecphe run` over Flower, with programs in the place of Flower's: what is asked of them, and told."""
 
 from __future__ import annotations
 

@@ -461,6 +461,25 @@ def outcome_of(federated, alone, pooled, constant, least=0.0):
     return Outcome("mse", ("A", "B"), figures[1:3], figures[0], figures[3], figures[4], least)
 
 
+@pytest.mark.parametrize(
+    ("alone", "told"),
+    [
+        ([2.0] * 3 + [1.0] * 2, "3 of 5 hospitals gained (mean square error 50.00% lower than alone: A, B, C); "),
+        ([2.0] * 4 + [1.0], "4 of 5 hospitals gained (mean square error 50.00% lower than alone); "),
+        ([2.0, 4.0], "2 of 2 hospitals gained (mean square error 50.00% to 75.00% lower than alone); "),
+        (
+            [4.0, 0.5, 1.0],
+            "1 of 3 hospitals gained (mean square error 75.00% lower than alone: A) and 1 of 3 hospitals lost (mean "
+            "square error 100.00% higher than alone: B); ",
+        ),
+    ],
+)
+def test_hospitals_that_gained_or_lost_are_named_if_they_are_few(alone, told):
+    figures = [{"mse": error} for error in alone]
+    outcome = Outcome("mse", tuple("ABCDE"[: len(alone)]), figures, {"mse": 1.0}, {"mse": 1.0}, {"mse": 1.0}, 0.0)
+    assert outcome.sentence().startswith(f"By training together {told}")
+
+
 def test_errors_that_are_rounding_are_all_the_same():
     sentence = outcome_of(3e-25, [1e-26, 7e-24], 2e-25, 2.0, least=2e-12).sentence()
     assert "no hospital gained or lost" in sentence

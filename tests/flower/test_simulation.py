@@ -20,7 +20,7 @@ from vecphe.flower.simulation import Job, flower_learning
 
 NAMES = ("A", "B", "C")
 JOB = Job(n_clients=3, seed=42, eta=1.5)
-CONFIG = ProtocolConfig(key_length=512, n_iter=2, insecure=True)
+CONFIG = ProtocolConfig(key_length=512, n_iter=3, insecure=True)
 
 # It says what it was asked, and listens until it is ended.
 SUPERLINK = """\
@@ -30,7 +30,7 @@ listening = socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--po
 time.sleep(100)
 """
 
-# It says what it was asked and found, and writes the result of a run of two rounds.
+# It says what it was asked and found, and writes the result of a run of three rounds.
 FLWR = """\
 import json, os, pathlib, sys
 home, told, app = pathlib.Path(os.environ["VECPHE_SIMULATION"]), pathlib.Path(os.environ["TOLD"]), sys.argv[2]
@@ -44,9 +44,9 @@ told.joinpath("settings").write_text(json.dumps(sorted(p.parent.name for p in ho
 told.joinpath("config").write_text(home.joinpath("flwr", "config.toml").read_text())
 told.joinpath("modes").write_text(json.dumps(sorted({p.stat().st_mode & 0o77 for p in home.glob("*/key")})))
 print("starting", file=sys.stderr)
-for number in (1, 2):
+for number in (1, 2, 3):
     print(f"vecphe round {number}")
-result = {"history": [[0.0] * 11, [float(i) for i in range(11)]], "messages": 26, "nbytes": 6001, "seconds": 1.5,
+result = {"history": [[0.0] * 11, [2.0] * 11, [float(i) for i in range(11)]], "messages": 26, "nbytes": 6001, "seconds": 1.5,
           "cryptography": 0.25, "ciphertexts": 7}
 if "FAILS" not in os.environ:
     home.joinpath("result.json").write_text(json.dumps(result))
@@ -89,13 +89,13 @@ def learn(topology: str = "ring", rounds: list[int] | None = None) -> tuple[Prot
 def test_the_result_is_what_the_run_wrote(played: Played) -> None:
     rounds: list[int] = []
     result, facts = learn(rounds=rounds)
-    assert rounds == [1, 2]
+    assert rounds == [1, 2, 3]
     _, _, X_test, y_test = get_data(3, 42)
     last = np.arange(11.0)
     np.testing.assert_allclose(result.mse, [np.mean((X_test @ last - y_test) ** 2)] * 3)
     assert result.weights.tolist() == [last.tolist()] * 3
-    assert result.history.tolist() == [[0.0] * 11, last.tolist()]
-    assert (result.n_iter, result.ciphertexts_per_hop, result.bytes_per_hop) == (2, 7, 6001 // 6)
+    assert result.history.tolist() == [[0.0] * 11, [2.0] * 11, last.tolist()]
+    assert (result.n_iter, result.ciphertexts_per_hop, result.bytes_per_hop) == (3, 7, 6001 // 9)
     assert 0 < result.seconds.pop("keygen") < 100
     assert {phase: second for phase, second in result.seconds.items() if second} == {"encrypt": 0.25}
     assert result.seconds.keys() >= {"add", "decrypt"}
@@ -115,7 +115,7 @@ def test_what_flower_is_asked(played: Played, topology: str, nodes: int) -> None
     of_nodes = f"num-supernodes={nodes} client-resources-num-cpus=1 init-args-num-cpus={cpus}"
     assert (command, rest) == (
         "run",
-        ["run", "--stream", "--run-config", "num-server-rounds=2", "--federation-config", of_nodes],
+        ["run", "--stream", "--run-config", "num-server-rounds=3", "--federation-config", of_nodes],
     )
     assert f'address = "127.0.0.1:{port}"' in played.text("config")
     assert Job(**played["job"]) == JOB
@@ -134,7 +134,7 @@ def test_h67_nothing_is_left_and_nothing_leaves_the_machine(played: Played) -> N
 
 
 def test_the_engine_is_that_of_all_processes(played: Played) -> None:
-    flower_learning(JOB, NAMES, ProtocolConfig(key_length=512, n_iter=2, insecure=True, engine="gmp"), "ring", print)
+    flower_learning(JOB, NAMES, ProtocolConfig(key_length=512, n_iter=3, insecure=True, engine="gmp"), "ring", print)
     assert played["env"]["VECPHE_ENGINE"] == "gmp"
 
 

@@ -46,8 +46,8 @@ told.joinpath("modes").write_text(json.dumps(sorted({p.stat().st_mode & 0o77 for
 print("starting", file=sys.stderr)
 for number in (1, 2, 3):
     print(f"vecphe round {number}")
-result = {"history": [[0.0] * 11, [2.0] * 11, [float(i) for i in range(11)]], "messages": 26, "nbytes": 6001, "seconds": 1.5,
-          "cryptography": 0.25, "ciphertexts": 7}
+result = {"history": [[0.0] * 11, [2.0] * 11, [float(i) for i in range(11)]], "messages": 26, "nbytes": 6001}
+result |= {"seconds": 1.5, "cryptography": 0.25, "ciphertexts": 7}
 if "FAILS" not in os.environ:
     home.joinpath("result.json").write_text(json.dumps(result))
 else:

@@ -343,17 +343,6 @@ def test_h77_shared_lists_are_counted_at_every_depth(keypair: Keys, outer: int, 
         from_phe(keypair[0], [[number] * 3] * 3)
 
 
-@pytest.mark.parametrize(("distinct", "times"), [(256, 256), (40_000, 2), (257, 256), (32_768, 3)])
-def test_h77_lists_may_be_shared_by_65536_numbers_or_twice(keypair: Keys, distinct: int, times: int) -> None:
-    numbers = [[SimpleNamespace()] * distinct] * times
-    if distinct in (257, 32_768):
-        with pytest.raises(ValueError, match=f"{distinct} of them would become {distinct * times}"):
-            from_phe(keypair[0], numbers)
-    else:
-        with pytest.raises(TypeError, match="number 0 is a SimpleNamespace"):
-            from_phe(keypair[0], numbers)
-
-
 @pytest.mark.parametrize(
     ("key_length", "least", "greatest"),
     [(512, -395, 128), (1024, -523, 256), (15_313, -4096, 3828), (16_384, -4096, 4096)],

@@ -235,3 +235,16 @@ EQUIVALENTS += [
         "1 is no probable prime",
     ),
 ]
+_OF_ALL = "of a federated run all parties have one scaling"
+_OF_ONE = "who trains alone has one scaling"
+EQUIVALENTS += [
+    *(
+        Equivalent(
+            "vecphe.cli.comparison.Comparison.curves", before, before.replace("scalings[0]", "scalings[(-1)]"), reason
+        )
+        for before, reason in (
+            ('lines["federated"] = self.longest.history, self.longest.scalings[0]', _OF_ALL),
+            ("name: (result.history[:, 0], result.scalings[0])", _OF_ONE),
+        )
+    ),
+]

@@ -114,6 +114,42 @@ def test_h63_h66_what_is_no_table_of_numbers(text, words):
         parse(text)
 
 
+@pytest.mark.parametrize(("count", "told"), [(19, 19), (20, 20), (21, 20), (40, 20)])
+def test_of_many_columns_the_first_twenty_are_told(count, told):
+    with pytest.raises(ValueError, match="not a number") as caught:
+        parse(",".join("1" * 5) + "," + ",".join(["2"] * count) + "\n1,2,3,4,5" + ",x" * count + "\n")
+    lines = str(caught.value).splitlines()[1:]
+    assert lines[:told] == [f"  line 2, column {column}: not a number" for column in range(6, 6 + told)]
+    assert lines[told:] == ([f"  and {count - 20} columns more"] if count > 20 else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1,2\n3\n4,5,6\n7\n", ["lines 2, 3 and 4: 1 and 3 values, but line 1 has 2; write a decimal point"]),
+        ("1\n2,2\n3,3,3\n4,4,4,4\n", ["lines 2, 3 and 4: 2, 3 and 4 values, but line 1 has 1; write a decimal point"]),
+        ("1\n2,2\n3,3,3\n4,4,4,4\n5,5,5,5,5\n", ["lines 2, 3, 4 and 5: 2 to 5 values, but line 1 has 1; write"]),
+        ("1\n" + "x\n" * 5, ["lines 2, 3, 4, 5 and 6, column 1: not a number"]),
+        ("1\n" + "x\n" * 6, ["lines 2, 3, 4, 5, 6 and 1 more, column 1: not a number"]),
+        (
+            "1,2\n,\nx,3\n,\n-inf,y\n",
+            [
+                "lines 2 and 4: empty",
+                "line 5, column 1: NaN and infinity are not finite numbers",
+                "line 3, column 1: not a number",
+                "line 5, column 2: not a number",
+            ],
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once(text, told):
+    with pytest.raises(ValueError, match="x") as caught:
+        parse(text)
+    lines = str(caught.value).removeprefix("x, ").splitlines()
+    found = [line.strip() for line in (lines[1:] if len(lines) > 1 else lines)]
+    assert [line[: len(start)] for line, start in zip(found, told, strict=True)] == told
+
+
 @pytest.mark.parametrize("integers", [[-1, 2**64 - 1], [2**63, -(2**63)], [-(2**64) + 1, 0], [2**63 + 1, -1]])
 def test_h74_integers_that_no_type_of_numpy_holds_are_exact(integers):
     values = parse("".join(f"{value}\n" for value in integers))

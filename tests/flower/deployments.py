@@ -45,6 +45,24 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         time.sleep(0.1)
 
 
+def descendants(pid: int) -> list[int]:
+    """A process and all that it has started, in whatever sessions these are."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+
+def kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 class Lines:
     """What a process prints, as it comes."""
 
@@ -96,23 +114,30 @@ class Nodes:
         return log.read_text().split() if log.exists() else []
 
     def kill(self, number: int) -> Callable[[], None]:
-        """Kill a SuperNode and all that it has started; what is returned starts it again, as it was."""
+        """Kill a SuperNode and all that it has started; what is returned starts it again, as it was.
+
+        A SuperLink takes no second node with the key of one that it holds to be alive, for the minute until that has
+        missed its heartbeats: so it is tried again and again, as managers of services do.
+        """
         pid_file = self.directory / f"node{number}.pid"
         pid = int(pid_file.read_text())
         command = [part.decode() for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
-        os.killpg(pid, signal.SIGKILL)
+        if command[:2] == ["bash", "-c"]:  # one that was killed before
+            command = command[4:]
+        kill_all(descendants(pid))
 
         def start() -> None:
             with open(self.directory / f"node{number}.log", "ab") as log:
                 process = subprocess.Popen(
-                    command, cwd=self.directory, env=self.env, stdout=log, stderr=log, start_new_session=True
-                )
+                    ["bash", "-c", 'until "$@"; do sleep 2; done', "node", *command],
+                    cwd=self.directory, env=self.env, stdout=log, stderr=log, start_new_session=True,
+                )  # fmt: skip
             self._own.append(process)
             pid_file.write_text(str(process.pid))
 
         return start
 
-    def run(self, steps: int, settings: str = "settingsserver.json", **config: float) -> Lines:
+    def run(self, steps: int, settings: str = "server/settings.json", **config: float) -> Lines:
         """``flwr run``, as the documentation has it."""
         values = {"num-server-rounds": steps, **{f"vecphe-{name}": value for name, value in config.items()}}
         text = f"vecphe='{self.directory / settings}' orders='{self.orders}' "
@@ -124,19 +149,16 @@ class Nodes:
         self._own.append(process)  # type: ignore[arg-type]
         return Lines(process)
 
-    def server_processes(self) -> list[int]:
-        """Those that run ServerApps."""
-        group, found = int((self.directory / "superlink.pid").read_text()), []
-        for path in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if os.getpgid(int(path.name)) == group and b"serverapp" in (path / "cmdline").read_bytes():
-                    found.append(int(path.name))
-        return found
+    def kill_server(self) -> None:
+        """Kill the process that runs the ServerApp, and not the SuperLink."""
+        link = int((self.directory / "superlink.pid").read_text())
+        apps = [p for p in descendants(link) if b"serverapp" in Path(f"/proc/{p}/cmdline").read_bytes()]
+        assert apps, "no ServerApp runs"
+        kill_all(apps)
 
     def close(self) -> None:
         for process in self._own:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_all(descendants(process.pid))
             process.wait(20)
 
 

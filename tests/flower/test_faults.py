@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -46,7 +44,7 @@ def order(nodes: Nodes, place: int, step: int, what: str) -> None:
 
 def decided(nodes: Nodes, topology: str) -> list[int]:
     """Rounds of which a sum was decrypted, by the memory of who holds the key; it allows one each."""
-    memory = nodes.directory / ("memoryserver.db" if topology == "ring" else "memory3.db")
+    memory = nodes.directory / ("server" if topology == "ring" else "3") / "memory.db"
     with sqlite3.connect(memory) as db:
         return [number for (number,) in db.execute("SELECT round FROM decisions ORDER BY round")]
 
@@ -140,8 +138,7 @@ def test_h55_a_run_without_a_client_ends_and_goes_on_where_it_was(nodes: Nodes, 
     lines = nodes.run(4, timeout=90.0)
     lines.wait_for("model", 1, 400)
     assert lines.of("step")[0] == "2"  # from what was saved
-    for process in nodes.server_processes():
-        os.kill(process, signal.SIGKILL)
+    nodes.kill_server()
     before = decided(nodes, topology)
 
     refused = nodes.run(4, other_key(nodes, topology))
@@ -163,9 +160,9 @@ def lines_step(lines: Lines) -> str:
 def other_key(nodes: Nodes, topology: str) -> str:
     """Settings of the server with another key in the place of the run's, as if it had changed between two rounds."""
     public_key, private_key = vecphe.generate_keypair(2048)
-    settings: dict[str, Any] = json.loads((nodes.directory / "settingsserver.json").read_text())
+    settings: dict[str, Any] = json.loads((nodes.directory / "server" / "settings.json").read_text())
     name = "key" if topology == "ring" else "public_key"
-    settings[name] = "other.key"
+    settings[name] = "../other.key"
     (private_key if topology == "ring" else public_key).save(nodes.directory / "other.key")
-    (nodes.directory / "settingsother.json").write_text(json.dumps(settings))
-    return "settingsother.json"
+    (nodes.directory / "server" / "other.json").write_text(json.dumps(settings))
+    return "server/other.json"

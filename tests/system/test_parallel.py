@@ -120,6 +120,9 @@ def test_a_context_says_how_many_workers_there_are_and_where(
 ) -> None:
     with vecphe.parallel(3, "threading"):
         assert effective_jobs(None) == 3
+        assert effective_jobs(None, 8, least=8) == 1  # too few to pay for a task
+        assert effective_jobs(None, 9, least=8) == 3
+        assert effective_jobs(2, 8, least=8) == 2
         with vecphe.parallel(2):
             assert effective_jobs(None) == 2
             assert place_of(active()) == "threads"

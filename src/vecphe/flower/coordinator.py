@@ -380,8 +380,9 @@ class Rounds:
         for node, name in nodes.items():
             if node not in replies:
                 raise ClientLostError(name, number)
-            if replies[node].error is not None:
-                raise ProtocolError(f"round {number}, {name}: {replies[node].error}")
+            if (error := replies[node].error) is not None:
+                told = error if error.startswith((f"{name}:", f"{name} ")) else f"{name}: {error}"
+                raise ProtocolError(f"round {number}, {told}")
         return {name: replies[node] for node, name in nodes.items()}
 
 

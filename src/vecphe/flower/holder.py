@@ -101,9 +101,9 @@ def open_sum(
         check_contributions(chunk, roster, number, len(roster.members), "the sender of the sum")
     with memory.transaction():
         ledger = Ledger(Run(roster.run), decided=memory.decided)
+        memory.decide(number, attempt)  # taken back if the ledger refuses
         ledger.change_members(roster.names)
         ledger.decide(chunks[0], len(roster.members))
-        memory.decide(number, attempt)
     _, decryption_key = PackedBackend(n_jobs=n_jobs, encoding=plan.encoding(len(roster.members))).keys_of(private_key)
     try:
         return np.concatenate([decryption_key.decrypt(chunk) for chunk in chunks])

@@ -274,13 +274,14 @@ class Hospital:
         kept = self._memory.answer(number, attempt, "total", asked)
         if kept is not None:
             return kept
+        with self._memory.transaction():
+            self._memory.begin(number, attempt)
         private_key = own_private_key(self.settings, self.roster, self.name)
         key = plan.key(self.roster, insecure=self.settings.insecure, n_jobs=self.settings.jobs)
         chunks = [vector_of(key, body, self.roster.server.name) for body in bodies]
         values = open_sum(self.roster, plan, private_key, self._memory, place, chunks, self.settings.jobs)
         answer = [self._to_server("opened", values.astype("<f8").tobytes(), place, plan.layout)]
         with self._memory.transaction():
-            self._memory.begin(number, attempt)
             self._memory.keep_answer(number, attempt, "total", asked, answer)
         return answer
 

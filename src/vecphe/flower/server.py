@@ -36,7 +36,9 @@ _LOST = (
     ErrorCode.NODE_UNAVAILABLE,
     ErrorCode.CLIENT_APP_CRASHED,
 )
-_POLL = 0.05  # seconds; Flower's own send_and_receive waits 3 between looks
+# Seconds between looks, where Flower's own send_and_receive waits 3. A look costs both sides some milliseconds: the
+# longer it has waited, the rarer they are.
+_POLL, _SHARE, _LONGEST = 0.05, 0.02, 1.0
 
 # What a run's configuration may set, and what stands there otherwise.
 DEFAULTS: dict[str, Any] = {
@@ -81,19 +83,21 @@ class FlowerRelay:
             Message(request_to_record(request), dst_node_id=node, message_type="train", ttl=timeout)
             for node, request in requests.items()
         ]
-        sent = self._grid.push_messages(messages) if messages else []
-        waiting = {id: node for id, node in zip(sent, requests, strict=False) if id}  # none for a node that is gone
+        sent = set(self._grid.push_messages(messages)) if messages else set()
+        # Grids give messages their numbers. Those for a node that is gone they leave out, or have None in their place.
+        numbers = [message.metadata.message_id for message in messages]
+        waiting = {number: node for number, node in zip(numbers, requests, strict=True) if number in sent}
         self.messages += len(waiting)
         replies: dict[int, Reply] = {}
-        deadline = time.monotonic() + timeout
-        while waiting and time.monotonic() < deadline:
+        began = time.monotonic()
+        while waiting and (waited := time.monotonic() - began) < timeout:
             for message in self._grid.pull_messages(list(waiting)):
                 node = waiting.pop(message.metadata.reply_to_message_id)
                 self.messages += 1
                 if (reply := _reply_of(message, node)) is not None:
                     replies[node] = reply
                     self._count(requests[node], reply)
-            time.sleep(_POLL)
+            time.sleep(min(_POLL + _SHARE * waited, _LONGEST) if waiting else 0)
         return replies
 
     def _count(self, request: Request, reply: Reply) -> None:

@@ -80,10 +80,11 @@ class Job:
         return get_data(self.n_clients, self.seed)
 
     def models(self) -> list[LinearRegression]:
-        """What every hospital learns with, on its own rows; they take no steps by themselves."""
+        """What every hospital learns with, on its own rows."""
         X, y, _, _ = self.shards()
         return [
-            LinearRegression(Rows.checked(f"Hospital {i}", *own)) for i, own in enumerate(zip(X, y, strict=True), 1)
+            LinearRegression(Rows.checked(f"Hospital {i}", *own), self.eta)
+            for i, own in enumerate(zip(X, y, strict=True), 1)
         ]
 
     def save(self, directory: Path) -> None:
@@ -160,17 +161,17 @@ def run_app(
     app: Path, name: str, env: Mapping[str, str], *arguments: str, on_line: Callable[[str], object] = print
 ) -> int:
     """``flwr run`` with its output line by line; the exit status."""
-    command = ["flwr", "run", str(app), name, "--stream", *arguments]
-    process = subprocess.Popen(
+    command = command_that_ends_with(os.getpid(), ["flwr", "run", str(app), name, "--stream", *arguments])
+    with subprocess.Popen(
         command, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        stream: IO[str] = process.stdout  # type: ignore[assignment]
-        for line in stream:
-            on_line(line.rstrip())
-        return process.wait()
-    finally:
-        stop(process)
+    ) as process:
+        try:
+            stream: IO[str] = process.stdout  # type: ignore[assignment]
+            for line in stream:
+                on_line(line.rstrip())
+            return process.wait()
+        finally:
+            stop(process)
 
 
 def flower_learning(

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from vecphe.cli.table import csv_of_values, npy_of_values, parse_values
+from vecphe.cli.table import csv_of_values, csv_pieces, npy_of_values, parse_values
 from vecphe.data import ReadOptions
 
 
@@ -325,3 +325,18 @@ def test_both_forms_of_a_npy_header_are_read(version):
     file = io.BytesIO()
     np.lib.format.write_array(file, np.array([1.5, -2.0]), version=version)
     assert parse(file.getvalue()).tolist() == [1.5, -2.0]
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (4, 3), (3, 4), (1, 12), (12, 1), (0, 3), (3, 0)])
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_h61_csv_of_parts_is_that_of_the_whole(shape, size):
+    values = np.arange(np.prod(shape, dtype=int)).reshape(shape) / 4
+    flat = values.ravel()
+    parts = [flat[i : i + size] for i in range(0, len(flat), size)]
+    rows = values.reshape(-1, shape[1]) if len(shape) == 2 and values.size else flat.reshape(-1, 1)
+    lines = "".join(",".join(map(str, row)) + "\n" for row in rows.tolist())
+    assert b"".join(csv_pieces(parts, shape)).decode() == lines == csv_of_values(values).decode()
+    names = ["a", "b,c", "d"][: shape[1] if len(shape) == 2 else 1]
+    head = 'a,"b,c",d\n'[: {1: 1, 3: 9}.get(len(names), 0)].strip() + "\n"
+    if len(names) in (1, 3) and lines:
+        assert b"".join(csv_pieces(parts, shape, names)).decode() == head + lines

@@ -146,3 +146,10 @@ def test_a_table_for_a_paper() -> None:
 @pytest.mark.parametrize(("count", "text"), [(0, "0 cores"), (1, "1 core"), (2, "2 cores")])
 def test_plurals(count: int, text: str) -> None:
     assert counted(count, "core") == text
+
+
+def test_bytes_a_value_of_ckks_are_written_out() -> None:
+    """Few values in a ciphertext of thousands of slots: no 2.137e+04."""
+    column = COLUMNS.index("bytes/value")
+    assert cells(made(reference=[], bytes_per_value=21373.4))[column] == "21,370"
+    assert cells(made(reference=[], bytes_per_value=23.272))[column] == "23.27"

@@ -40,7 +40,7 @@ def cells(record: Record) -> tuple[str, ...]:
         *(_cell(record, phase) for phase in PHASES),
         _cell(record, "speed_up"),
         f"{record.n_samples}{', noisy' if record.noisy else ''}",
-        f"{record.bytes_per_value:.4g}",
+        _figure(record.bytes_per_value, 4),
         "-" if memory is None else f"< {size(_LEAST_MEMORY)}" if memory < _LEAST_MEMORY else size(memory),
     )
 

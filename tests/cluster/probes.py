@@ -34,7 +34,7 @@ def pid(seconds: float = 0.0) -> int:
 
 
 def jobs_inside(n_jobs: int | None) -> list[int]:
-    """How many workers a call in a task of one's own has, with joblib as it starts and with a context."""
+    """How many workers a call in a task of one's own has, with joblib as it starts and in a context."""
     with vecphe.parallel(2):
         within = parallel.effective_jobs(n_jobs)
     return [parallel.effective_jobs(n_jobs), within]

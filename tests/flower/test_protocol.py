@@ -444,6 +444,22 @@ def task_by(deployment: Deployment, request: Request, forger: Identity) -> Reque
     return replace(request, parts=(seal("task", header, b"0" * 64, forger, None), *request.parts[1:]))
 
 
+def test_h54_what_a_relay_appends_to_a_request_of_one_part_is_not_read(deployment: Deployment) -> None:
+    asked = set[str]()
+
+    def change(node: int, request: Request) -> Request:
+        if len(request.parts) > 1 or request.kind in ("task", "total"):
+            return request
+        asked.add(request.kind)
+        return replace(request, parts=(*request.parts, b"noise"))
+
+    deployment.relay.change = change
+    rounds = started(deployment)
+    rounds.average(ZEROS)
+    rounds.end()
+    assert asked == {"hello", "plan", "end"}
+
+
 @pytest.mark.parametrize("fault", RELAYS)
 def test_h54_a_relay_that_changes_a_hop_is_caught(ring: Deployment, fault: str) -> None:
     alter, message = RELAYS[fault]

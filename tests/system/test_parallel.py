@@ -120,6 +120,9 @@ def test_a_context_says_how_many_workers_there_are_and_where(
 ) -> None:
     with vecphe.parallel(3, "threading"):
         assert effective_jobs(None) == 3
+        assert effective_jobs(None, 8, least=8) == 1  # too few to pay for a task
+        assert effective_jobs(None, 9, least=8) == 3
+        assert effective_jobs(2, 8, least=8) == 2
         with vecphe.parallel(2):
             assert effective_jobs(None) == 2
             assert place_of(active()) == "threads"
@@ -137,6 +140,24 @@ def test_h43_a_context_takes_what_n_jobs_can_be(n_jobs: object, error: type[Exce
         pass
     with pytest.raises(ValueError, match="Invalid backend: nowhere"), vecphe.parallel(2, "nowhere"):
         pass
+
+
+@pytest.mark.parametrize("backend", [5, 2.0, ["loky"], object(), True])
+def test_h43_a_backend_is_a_name_or_one_of_joblibs(backend: Any) -> None:
+    with pytest.raises(TypeError, match=f"backend must be the name of one of joblib's, not {type(backend).__name__}"):
+        parallel.parallel(2, backend).__enter__()
+    with vecphe.parallel(2, joblib.parallel.ThreadingBackend()):  # type: ignore[arg-type]
+        assert effective_jobs(None) == 2
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_a_cluster_library_that_is_missing_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecphe.system.clusters.find_spec", lambda _: None)
+    for module in ("distributed", "ray"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "ray.util.joblib", None)
+    with pytest.raises(ParallelError, match=rf"{name.title()} is not installed: pip install 'vecphe\[{name}\]'"):
+        parallel.parallel(2, name).__enter__()
 
 
 def test_h43_n_jobs_counts_as_joblib_does() -> None:

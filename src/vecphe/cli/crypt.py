@@ -19,12 +19,10 @@ from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 
 if TYPE_CHECKING:
     from vecphe.array import EncryptedArray
-    from vecphe.data import Numbers
     from vecphe.plaintext.encoding import FixedPoint
 
 __all__ = ["add", "decrypt", "encrypt", "inspect", "keygen", "pubkey"]
 
-_AT_ONCE = 1 << 16  # values that are looked at together
 _MANY, _MUCH = 500, 4  # values, and times fewer ciphertexts, from which on packing is worth a word
 _ERRORS = (VecpheError, ValueError, OSError)
 
@@ -188,7 +186,7 @@ def encrypt(
     from vecphe.cli.output import check_writable
     from vecphe.cli.progress import ciphertexts_bar
     from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
-    from vecphe.cli.table import check_start, mapped_values, parse_values
+    from vecphe.cli.table import check_start, check_values, mapped_values, parse_values
     from vecphe.data import ReadOptions
     from vecphe.data.problems import told_indices
     from vecphe.plaintext.format import format_for
@@ -214,7 +212,7 @@ def encrypt(
                 columns = ()
         integer = values.dtype.kind != "f"
         form = _encoding(max_abs, bool(packed), integer)
-        _check_values(numbers, form, name)
+        check_values(numbers, form, name)
         if packed is None and (told := _packing_hint(public_key.n, values, max_abs)):
             say(told)
         packed = bool(packed)
@@ -232,26 +230,6 @@ def encrypt(
                 "give less with --max-abs, or take a longer key"
             ) from None
         write_output(out, frame_with_columns(array.to_bytes(), columns), force)
-
-
-def _check_values(numbers: Numbers, form: FixedPoint, name: str) -> None:
-    """Raise ValueError for the first that cannot be encrypted, with its place; looked at in parts, as it is mapped."""
-    import numpy as np
-
-    from vecphe.cli.table import to_native
-
-    values = numbers.values
-    flat = values.reshape(-1) if values.flags.c_contiguous else values.flat
-    for start in range(0, values.size, _AT_ONCE):
-        part = to_native(flat[start : start + _AT_ONCE])
-        if part.dtype.kind == "f" and not np.isfinite(part).all():
-            found, why = int(np.isfinite(part).argmin()), "NaN or infinity, which cannot be encrypted"
-        elif (outside := form.first_outside(part)) is not None:
-            found, why = outside[0], f"a magnitude beyond {form.max_abs}; give the largest one with --max-abs"
-        else:
-            continue
-        index = tuple(map(int, np.unravel_index(start + found, values.shape)))
-        raise ValueError(f"{name}, {numbers.place(index)}: {why}")
 
 
 def _packing_hint(n: int, values: Any, max_abs: float | None) -> str | None:
@@ -382,18 +360,26 @@ def decrypt(
     from vecphe.cli.output import check_writable
     from vecphe.cli.progress import ciphertexts_bar
     from vecphe.cli.streams import check_streams, is_array_file, load_private_key, naming, read_array, write_output
-    from vecphe.cli.table import csv_of_values, npy_of_values
+    from vecphe.cli.table import csv_of_values, csv_pieces, npy_of_values
+    from vecphe.numbers.key_numbers import PublicNumbers
+    from vecphe.serialization.stream import ArrayStream
+    from vecphe.system.files import replace_file
 
     with errors_in_one_line(*_ERRORS):
         form = _table_form(out, form)
         check_streams([source])
         check_writable(Path(out), force)
         private_key = load_private_key(key, passphrase_file, insecure, engine=engine)
-        if form is TableForm.NPY and out != "-" and is_array_file(source):
+        if out != "-" and is_array_file(source):
             with naming(source), open(source, "rb") as file:
+                columns = ArrayStream(PublicNumbers(private_key.public_key.n), file).columns
+                file.seek(0)
                 chunks = private_key.decrypt_chunks(file, n_jobs=jobs)
                 with ciphertexts_bar("decrypting", chunks.n_ciphertexts):
-                    chunks.save(out, force=force)
+                    if form is TableForm.NPY:
+                        chunks.save(out, force=force)
+                    else:
+                        replace_file(out, csv_pieces(chunks, chunks.shape, columns), force=force, mode=0o600)
             return
         array, columns = read_array(private_key.public_key, source)
         with ciphertexts_bar("decrypting", array.n_ciphertexts):

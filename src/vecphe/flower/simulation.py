@@ -164,16 +164,16 @@ def run_app(
 ) -> int:
     """``flwr run`` with its output line by line; the exit status."""
     command = command_that_ends_with(os.getpid(), ["flwr", "run", str(app), name, "--stream", *arguments])
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        stream: IO[str] = process.stdout  # type: ignore[assignment]
-        for line in stream:
-            on_line(line.rstrip())
-        return process.wait()
-    finally:
-        stop(process)
+    ) as process:
+        try:
+            stream: IO[str] = process.stdout  # type: ignore[assignment]
+            for line in stream:
+                on_line(line.rstrip())
+            return process.wait()
+        finally:
+            stop(process)
 
 
 def flower_learning(

@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
 
 from vecphe.errors import ParallelError
 
-__all__ = ["Cluster", "Parcel", "cluster_of", "in_worker", "jobs_on", "register_ray", "run_on"]
+__all__ = ["Cluster", "Parcel", "check_dask", "cluster_of", "in_worker", "jobs_on", "register_ray", "run_on"]
 
 Result = TypeVar("Result")
 
@@ -182,6 +183,12 @@ def _is_ray_worker(ray: Any) -> bool:
 
 
 _WORKERS: dict[str, Callable[[Any], bool]] = {"distributed.worker": _is_dask_worker, "ray": _is_ray_worker}
+
+
+def check_dask() -> None:
+    """Raise ParallelError if Dask is not installed: joblib would name a package that does not do."""
+    if "distributed" not in sys.modules and find_spec("distributed") is None:
+        raise ParallelError("Dask is not installed: pip install 'vecphe[dask]'")
 
 
 def register_ray() -> None:

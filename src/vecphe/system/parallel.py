@@ -26,7 +26,7 @@ import numpy as np
 
 from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
-from vecphe.system.clusters import cluster_of, in_worker, jobs_on, register_ray, run_on
+from vecphe.system.clusters import check_dask, cluster_of, in_worker, jobs_on, register_ray, run_on
 from vecphe.system.lifetime import end_with
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Context",
     "check_jobs",
     "chunk_bounds",
+    "counted",
     "effective_jobs",
     "joined",
     "map_chunks",
@@ -156,7 +157,7 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
     TypeError, ValueError
         For what `n_jobs` or `backend` cannot be, and for Dask without a client.
     ParallelError
-        If Ray is not installed.
+        If Dask or Ray is asked for and not installed.
 
     Examples
     --------
@@ -172,7 +173,11 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
 
     if backend == "ray":
         register_ray()
+    if backend == "dask":
+        check_dask()
     if backend is not None:
+        if not isinstance(backend, (str, joblib.parallel.ParallelBackendBase)):
+            raise TypeError(f"backend must be the name of one of joblib's, not {type(backend).__name__}")
         options["backend"] = backend
     with joblib.parallel_config(n_jobs=n_jobs, **options):
         yield
@@ -264,7 +269,7 @@ def map_chunks(
             )
         if place == "threads":
             tasks = ((stop - start, context, *cut(start, stop)) for start, stop in bounds)
-            return run_tasks(_counted(function), tasks, backend, place, jobs)
+            return run_tasks(counted(function), tasks, backend, place, jobs)
         if carry:
             target = (away or function, context.engine.name, context.ring.n, -(-count // jobs), place)
             forms = ((*target, *(_carried(context.ring, part) for part in cut(*edges))) for edges in bounds)
@@ -274,11 +279,11 @@ def map_chunks(
             return [_arrived(context.ring, part) for part in parts]
     if whole:
         bounds = [(0, count)]
-    counted = _counted(function)
-    return [counted(stop - start, context, *cut(start, stop)) for start, stop in bounds]
+    call = counted(function)
+    return [call(stop - start, context, *cut(start, stop)) for start, stop in bounds]
 
 
-def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+def counted(function: Callable[..., Any]) -> Callable[..., Any]:
     """Called with the number of items before the arguments, which is told to who watches once they are done."""
     advance = _advance.get()
 

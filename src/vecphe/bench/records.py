@@ -34,8 +34,12 @@ class Case:
     clients: int
     values: int  # length of each client's vector
 
-    def __str__(self) -> str:
-        return f"{self.key_length} bits, {self.clients} clients, {counted(self.values, 'value')}"
+    def text(self, *fields: str) -> str:
+        """Some fields with their units, such as "2048 bits, 5 clients"."""
+        units = {"key_length": "bit", "clients": "client", "values": "value"}
+        return ", ".join(counted(getattr(self, field), units[field]) for field in fields or units)
+
+    __str__ = text
 
 
 class Figure(NamedTuple):

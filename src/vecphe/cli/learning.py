@@ -80,7 +80,7 @@ class LearningFiles:
         if self.plot is not None:
             replace_file(self.plot, drawn.picture(self.plot.suffix[1:].lower()), force=self.force)
         if self.report is not None:
-            picture = drawn.png()
+            picture = drawn.picture("png")
             replace_file(self.report / _PICTURE, picture, force=self.force)
             replace_file(self.report / PAGE, _page(comparison, outcome, drawn, picture), force=self.force)
 

@@ -46,11 +46,6 @@ class Change:
     relative: bool
     verdict: str
 
-    @property
-    def is_change(self) -> bool:
-        """Whether the verdict is that something changed."""
-        return self.verdict in ("slower", "faster")
-
 
 def _pairs(before: Results, after: Results) -> list[tuple[Record, Record]]:
     """Records of the same case, in the order of `after`."""

@@ -7,18 +7,7 @@ from collections.abc import Sequence
 from vecphe.bench.environment import counted
 from vecphe.bench.records import PHASES, Case, Figure, Record, Results
 
-__all__ = [
-    "COLUMNS",
-    "cells",
-    "counted",
-    "duration",
-    "figure_text",
-    "label",
-    "latex_table",
-    "sentence",
-    "size",
-    "times",
-]
+__all__ = ["COLUMNS", "cells", "duration", "figure_text", "label", "latex_table", "sentence", "size", "times"]
 
 _CASE_COLUMNS = ("key bits", "clients", "values", "backend")
 COLUMNS = (*_CASE_COLUMNS, *PHASES, "speed-up", "samples", "bytes/value", "memory")

@@ -42,6 +42,7 @@ from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import check_key_length
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.system.plurals import counted
 
 __all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "learning_seconds", "rough_seconds", "side_costs"]
 
@@ -187,7 +188,7 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     draw()  # what is done once is done
     within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))
     count = min(max(within, _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
-    say(f"timing {count} ciphertexts (the tables took {table_seconds:.3g} s)")
+    say(f"timing {counted(count, 'ciphertext')} (the tables took {table_seconds:.3g} s)")
     return replace(_costs(plan, *keys, count), key_seconds=key_seconds, table_seconds=table_seconds)
 
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from vecphe.bench.environment import Environment, counted
+from vecphe.bench.environment import Environment
 from vecphe.bench.intervals import median_bounds
 from vecphe.bench.peers import PEERS
+from vecphe.system.plurals import counted
 
 __all__ = ["BACKENDS", "FIGURES", "PHASES", "TIMED_PHASES", "Case", "Figure", "Record", "Results", "csv_text"]
 

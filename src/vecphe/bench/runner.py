@@ -25,6 +25,7 @@ from vecphe.bench.records import BACKENDS, PHASES, TIMED_PHASES, Case, Record, R
 from vecphe.bench.sides import Round, Side
 from vecphe.bench.workloads import gradients, naive_module
 from vecphe.system.parallel import effective_jobs
+from vecphe.system.plurals import counted
 
 __all__ = ["Progress", "Runner"]
 
@@ -220,8 +221,8 @@ class Runner:
         if not min(taken):
             warnings += (f"the budget did not suffice: {taken.count(0)} of {len(taken)} cases were not measured",)
         elif min(taken) < (usual := min(self.matrix.repeats, USUAL_REPEATS)) and self.matrix.budget is not None:
-            counts = " to ".join(str(count) for count in sorted({min(taken), max(taken)}))
-            warnings += (f"time was cut: {counts} samples a case instead of {usual}",)
+            few = "" if min(taken) == max(taken) else f"{min(taken)} to "
+            warnings += (f"time was cut: {few}{counted(max(taken), 'sample')} a case instead of {usual}",)
         return replace(self.results, complete=min(taken) > 0, warnings=warnings)
 
     def _visit(self, case: Case, progress: Progress) -> None:

@@ -18,6 +18,7 @@ from vecphe.flower.plan import Plan
 from vecphe.flower.roster import Roster
 from vecphe.keys import PrivateKey
 from vecphe.plaintext.encoding import Floats
+from vecphe.system.plurals import counted
 
 __all__ = ["check_contributions", "destroy", "open_sum", "vector_of"]
 
@@ -35,7 +36,7 @@ def check_contributions(vector: EncryptedVector, roster: Roster, number: int, up
     found = [(c.run, c.round, c.party, c.client) for c in distinct_contributions(vector)]  # which refuses doubles
     if found != [(roster.run, number, member.id, member.name) for member in roster.members[:upto]]:
         raise ProtocolError(
-            f"what {sender} sent is not the sum of the first {upto} clients of the roster to round {number}"
+            f"what {sender} sent is not the sum of the first {counted(upto, 'client')} of the roster to round {number}"
         )
 
 
@@ -77,7 +78,7 @@ def open_sum(
     """
     number, attempt = place
     if sum(map(len, chunks)) != plan.length:
-        raise ProtocolError(f"a sum of {sum(map(len, chunks))} values, not {plan.length}")
+        raise ProtocolError(f"a sum of {counted(sum(map(len, chunks)), 'value')}, not {plan.length}")
     for chunk in chunks:
         check_contributions(chunk, roster, number, len(roster.members), "the sender of the sum")
     with memory.transaction():

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import vecphe
-from benchmarks.calls import ON_ANY, ON_UNPACKED, Call, Keys, Subject, add_many
+from benchmarks.calls import add_many
 from benchmarks.common import slow, slow_but
 from vecphe import EncryptedArray, FixedPoint, SlotLayout
+from vecphe.bench.count_rows import ON_ANY, ON_UNPACKED, Call, Keys, Subject
 from vecphe.plaintext.encoding import PACKED, Floats, decode
 from vecphe.randomness.randomizers import RandomizerSource
 

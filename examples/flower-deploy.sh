@@ -4,6 +4,7 @@
 #
 #   examples/flower-deploy.sh APP [ring|star] [ROUNDS] [CLIENTS]
 #
+# With SIMULATE=1 the same keys, roster and settings, and Flower's simulation in the place of SuperNodes, without TLS.
 # Flower and vecphe come from PATH; W is the directory for all files (a temporary one by default), PORT the first port.
 set -euo pipefail
 APP=$(cd "$1" && pwd); TOPOLOGY=${2:-ring}; ROUNDS=${3:-3}; CLIENTS=${4:-3}
@@ -16,7 +17,7 @@ PIDS=()
 # Whatever this script started, by its own number and group.
 finish() { for pid in "${PIDS[@]}"; do kill -- "-$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }
 trap finish EXIT
-start() { local log=$1; shift; setsid "$@" >"$log" 2>&1 & PIDS+=($!); }
+start() { local log=$1; shift; setsid "$@" >"$log" 2>&1 & PIDS+=($!); echo $! >"${log%.log}.pid"; }
 
 # Each party makes its own keys, and gives away the file .pub
 PARTIES=()
@@ -35,14 +36,39 @@ vecphe roster collect "${PARTIES[@]}" --server partyserver.pub --key run.key.pub
 # Every party reads the app, builds the bundle itself, and pins it
 (cd "$APP" && flwr build >/dev/null && mv ./*.fab "$W/app.fab")
 BUNDLE=$(sha256sum app.fab | cut -d' ' -f1)
-settings() { # FILE EXTRA
-    echo "{\"roster\": \"roster.json\", \"party\": \"party$1\", \"memory\": \"memory$1.db\", \"bundle\": \"$BUNDLE\"" \
-        "${BITS_INSECURE:+, \"insecure\": true}" "${2:-}}" >"settings$1.json"
+settings() { # PARTY EXTRA
+    mkdir -m 700 "$1"
+    echo "{\"roster\": \"../roster.json\", \"party\": \"../party$1\", \"memory\": \"memory.db\", \"bundle\": \"$BUNDLE\"" \
+        "${BITS_INSECURE:+, \"insecure\": true} ${2:-}}" >"$1/settings.json"
 }
 for i in $(seq 0 $((NODES - 1))); do
-    [ "$i" = "$CLIENTS" ] && settings "$i" ', "key": "run.key"' || settings "$i"
+    [ "$i" = "$CLIENTS" ] && settings "$i" ', "key": "../run.key"' || settings "$i"
 done
-[ "$TOPOLOGY" = star ] && settings server ', "public_key": "run.key.pub"' || settings server ', "key": "run.key"'
+[ "$TOPOLOGY" = star ] && settings server ', "public_key": "../run.key.pub"' || settings server ', "key": "../run.key"'
+
+link() { # OPTION...: a SuperLink, and how flwr finds it
+    start superlink.log flower-superlink --host 127.0.0.1 --port "$PORT" --disable-runtime-dependency-installation "$@"
+    local trust="root-certificates = \"$W/ca.pem\""; [ -n "${SIMULATE:-}" ] && trust="insecure = true"
+    printf '[superlink]\ndefault = "here"\n[superlink.here]\naddress = "127.0.0.1:%s"\n%s\n' "$PORT" "$trust" \
+        >"$FLWR_HOME/config.toml"
+    for _ in $(seq 240); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break; sleep 0.5
+    done
+}
+run() { # OPTION...: one run; if it ends well, the private key is gone
+    flwr run "${OTHER_APP:-$APP}" here --stream "$@" \
+        --run-config "vecphe='$W/server/settings.json' num-server-rounds=$ROUNDS hospitals=$CLIENTS ${RUN_CONFIG:-}" \
+        2>&1 | tee run.log | grep -E "round|Error|error|refus|Success|lost|answer" || true
+}
+ended() { [ ! -e run.key ] || { echo "the run did not end well: $W/run.log says why"; exit 1; }; }
+
+if [ -n "${SIMULATE:-}" ]; then
+    export VECPHE_SIMULATION=$W
+    link --insecure --simulation
+    run --federation-config "num-supernodes=$NODES client-resources-num-cpus=1"
+    ended
+    exit
+fi
 
 # Certificates for TLS, and a key for each SuperNode (P-384 in OpenSSH's form)
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 30 -subj "/CN=test CA" 2>/dev/null
@@ -65,25 +91,22 @@ P
 done
 TLS=(--ssl-certfile link.pem --ssl-keyfile link.key --ssl-ca-certfile ca.pem)
 
-start superlink.log flower-superlink --host 127.0.0.1 --port "$PORT" "${TLS[@]}" --enable-supernode-auth --database state.db \
-    --disable-runtime-dependency-installation
-printf '[superlink]\ndefault = "here"\n[superlink.here]\naddress = "127.0.0.1:%s"\nroot-certificates = "%s/ca.pem"\n' \
-    "$PORT" "$W" >"$FLWR_HOME/config.toml"
-for _ in $(seq 240); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break; sleep 0.5
-done
+link "${TLS[@]}" --enable-supernode-auth --database state.db
 for i in $(seq 0 $((NODES - 1))); do flwr supernode register "node$i.pub" here | tail -1; done
 node() { # NUMBER PORT CONFIG
     start "node$1.log" python -m vecphe.flower.supernode --superlink "127.0.0.1:$PORT" --root-certificates ca.pem \
         --auth-supernode-private-key "node$1" --port "$2" "${TLS[@]}" --node-config "$3"
 }
 for i in $(seq 0 $((NODES - 1))); do
-    node "$i" $((PORT + 1 + i)) "vecphe='$W/settings$i.json' partition-id=$i num-partitions=$NODES"
+    node "$i" $((PORT + 1 + i)) "vecphe='$W/$i/settings.json' partition-id=$i num-partitions=$NODES"
 done
 # A node whose key nobody has registered
-node stranger $((PORT + 1 + NODES)) "vecphe='$W/settings0.json' partition-id=0 num-partitions=$NODES"
+node stranger $((PORT + 1 + NODES)) "vecphe='$W/0/settings.json' partition-id=0 num-partitions=$NODES"
 
-flwr run "${OTHER_APP:-$APP}" here --stream --run-config "vecphe='$W/settingsserver.json' num-server-rounds=$ROUNDS ${RUN_CONFIG:-}" \
-    2>&1 | tee run.log | grep -E "round|Error|error|refus|Success|lost|answer" || true
+# For a look around, or for runs of your own: all of it stays until the standard input ends
+if [ -n "${HOLD:-}" ]; then echo "ready"; cat >/dev/null; exit; fi
+
+run
 echo "the stranger: $(grep -ciE 'exit code|not (been )?(found|registered|authorized)|unauthenticated|denied|invalid' nodestranger.log || true) lines of refusal in its log"
 tail -3 nodestranger.log
+ended

@@ -122,6 +122,19 @@ def test_h61_what_does_not_fit_the_device_is_cut(device: HostDevice) -> None:
         assert max(count for name, count in small.launches if name == kernel) < 80
 
 
+@pytest.mark.parametrize("window", [2, 3, 4, 6])
+def test_h61_a_table_and_what_makes_it_take_a_quarter_of_what_is_free(window: int) -> None:
+    """Of each entry three residues: its logarithm has two coordinates, and it is inverted."""
+    device = HostDevice()
+    ring = CudaEngine(device).ring(math.prod(MERSENNE))
+    entries = -(-64 // window) << window
+    device.free = 4 * (3 * entries * 4 * ring.kernels.k)
+    table = ring.fixed_base(3, 64, 7)
+    assert (table.window, table.table_bytes) == (window, 2 * entries * 4 * ring.kernels.k)
+    device.free -= 1
+    assert ring.fixed_base(3, 64, 7).window == (window - 1 if window > 2 else 1)
+
+
 def test_buffers_are_overwritten_when_they_go(engine: CudaEngine, device: HostDevice) -> None:
     ring = engine.ring(math.prod(MERSENNE))
     powers = ring.fixed_base(3, 64, 4).power_secret(words_from_integers([5], 1))

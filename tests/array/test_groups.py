@@ -114,6 +114,9 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "None": (lambda c: group_sum(c, [0, None, 1], 2), TypeError, "labels holds an object of type NoneType"),
     "masked": (lambda c: group_sum(c, np.ma.masked_array([0, 1, 1]), 2), TypeError, "masked"),
     "sparse": (lambda c: group_sum(c, scipy.sparse.csr_array([[0, 1, 1]]), 2), TypeError, "sparse"),
+    "ragged": (lambda c: group_sum(c, [[0], [1, 2], [1]], 2), ValueError, "different shapes; labels are integers"),
+    "a dict": (lambda c: group_sum(c, {0: 1}, 2), TypeError, "labels is a dict; labels are integers"),
+    "an iterator": (lambda c: group_sum(c, iter([0, 1, 1]), 2), TypeError, "list_iterator; labels are integers"),
     "encrypted labels": (lambda c: group_sum(c, c, 2), TypeError, "labels must be plain integers"),
     "groups of a half": (lambda c: group_sum(c, [0, 1, 1], 2.0), TypeError, "n_groups must be an int, not float"),
     "a truth": (lambda c: group_sum(c, [0, 0, 0], True), TypeError, "n_groups must be an int, not bool"),
@@ -131,6 +134,16 @@ def test_h41_what_groups_cannot_be(keypair: Keypair, case: str, monkeypatch: pyt
     monkeypatch.setattr("vecphe.array.groups.group_products", None)  # nothing is computed
     with pytest.raises(error, match=message):
         call(c)
+
+
+@pytest.mark.parametrize("labels", [["b", "a", "b"], np.array(["2026-02", "2026-01", "2026-02"], "M8[D]"), [1j, 0, 1j]])
+def test_h41_what_is_told_to_write_for_other_labels_works(keypair: Keypair, labels: Any) -> None:
+    c = keypair[0].encrypt([1, 2, 4])
+    with pytest.raises(TypeError, match="group_sum: labels has dtype") as caught:
+        group_sum(c, labels, 2)
+    assert "encrypt" not in str(caught.value)
+    told = str(caught.value).rpartition(" are ")[2]
+    assert keypair[1].decrypt(group_sum(c, eval(told, {"numpy": np, "labels": labels}), 2)).tolist() == [2, 5]
 
 
 def test_h72_no_label_shows_in_an_error(public_key: PublicKey) -> None:

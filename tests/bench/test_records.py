@@ -87,6 +87,20 @@ def test_later_samples_of_a_case_come_after_the_first() -> None:
     assert merged.reference_extrapolated
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_what_was_scaled_up_in_one_of_two_is_in_both(swapped: bool) -> None:
+    pair = [
+        record("naive", measured_values=2, reference_extrapolated=True, memory=None, setup=0.5, reference=[1.0, 2.0]),
+        record("naive", measured_clients=4, memory=9, setup=0.7, date="2026-02-02T00:00:00+00:00", reference=[3.0]),
+    ]
+    first, later = pair[::-1] if swapped else pair
+    merged = first.with_more(later)
+    assert (merged.measured_values, merged.measured_clients, merged.reference_extrapolated) == (2, 4, True)
+    assert (merged.memory, merged.setup, merged.date) == (9, first.setup, later.date)
+    assert merged.reference == first.reference + later.reference
+    assert not record().with_more(record()).reference_extrapolated
+
+
 def test_a_record_of_fewer_values_says_so() -> None:
     assert record("naive", measured_values=2).extrapolated
     assert record("naive", measured_values=2).as_dict()["extrapolated"] is True

@@ -531,6 +531,35 @@ def test_costs_of_a_side_are_a_line_through_two_rounds(monkeypatch: pytest.Monke
     assert round_ == 5 * (0.5 + 10 * 0.25 / 2) + 4 * (0.125 + 10 * 2.0) + 4.0 + 10 * 1.0 / 2
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds", "sizes"),
+    [
+        ("packed", 0.1, [1, 1, 96]),
+        ("vectorized", 0.001, [1, 1, 16]),
+        ("vectorized", 0.0008, [1, 1, 96]),
+        ("naive", 0.1, [2, 2]),
+    ],
+)
+def test_small_rounds_tell_what_a_side_costs(
+    monkeypatch: pytest.MonkeyPatch, name: str, seconds: float, sizes: list[int]
+) -> None:
+    """Of one ciphertext, however many values: what the larger round took, and nothing a call."""
+    side, asked = Side(name, 256, 3), list[int]()
+
+    def run(vectors: Any) -> Any:
+        asked.append(vectors.shape[1])
+        took = seconds if asked[-1] < 9 else seconds / 2
+        times = {"encrypt": 3 * took, "add": 2 * took, "decrypt": took, "round": 6 * took}
+        return SimpleNamespace(total=SimpleNamespace(n_ciphertexts=1), seconds=times)
+
+    monkeypatch.setattr(side, "run", run)
+    costs = side_costs(side)
+    assert asked == sizes
+    assert (costs.encrypt_call, costs.add_call, costs.decrypt_call) == (0.0, 0.0, 0.0)
+    later = seconds if sizes[-1] < 9 else seconds / 2
+    assert (costs.randomize, costs.add, costs.decrypt) == pytest.approx((later, later, later))
+
+
 def test_rough_estimates_of_long_keys_come_from_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[int] = []
     made = Side.__init__

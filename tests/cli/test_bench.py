@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
 import signal
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress as RichProgress
 from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
 from tests.bench.made import CASE, record, results, samples
 
@@ -198,6 +201,54 @@ def test_a_file_that_appeared_during_the_run_stays(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match=r"x\.csv exists"):
         outputs.write(results())
     assert (tmp_path / "x.csv").read_text() == "mine"
+
+
+def test_what_is_left_is_the_rest_of_the_estimate_as_it_held_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, bars = [5.0], list[RichProgress]()
+
+    def bar(self: BenchReporter, *columns: Any) -> RichProgress:
+        console = Console(file=io.StringIO())
+        bars.append(RichProgress(*columns, console=console, auto_refresh=False, get_time=lambda: now[0]))
+        return bars[-1]
+
+    def shown() -> tuple[str, str]:
+        (task,) = bars[-1].tasks
+        return task.description, task.fields["left"]
+
+    monkeypatch.setattr(BenchReporter, "_bar", bar)
+    with BenchReporter().showing(40.0) as progress:
+        assert shown() == ("making keys", "40 s left")
+        progress("tables", 0.0)
+        assert shown() == ("tables", "40 s left")
+        now[0] += 20.0
+        progress("packed", 10.0)
+        assert shown() == ("packed", "about 60 s left")  # it takes twice as long
+        now[0] += 10.0
+        progress("packed", 20.0)
+        assert shown() == ("packed", "about 10 s left")
+        progress("naive", 20.0)
+        assert shown()[1].startswith("about 0 ")
+    with BenchReporter().showing() as progress:
+        progress("tables", 1.0)
+        assert shown() == ("tables", "")
+
+
+@pytest.mark.parametrize("which", ["save", "csv", "latex", "report"])
+@pytest.mark.parametrize(("allows", "goes"), [({}, False), ({"force": True}, True), ({"resume": True}, True)])
+def test_what_is_there_is_replaced_where_that_was_asked_for(
+    tmp_path: Path, which: str, allows: dict[str, bool], goes: bool
+) -> None:
+    outputs = Outputs(**{"save": tmp_path / "save", which: tmp_path / which}, **allows)
+    if which == "report":
+        (tmp_path / "report").mkdir()
+        (tmp_path / "report" / "index.html").write_text("before")
+    else:
+        (tmp_path / which).write_text("before")
+    if goes:
+        outputs.check()
+    else:
+        with pytest.raises(ValueError, match="use --force to replace it"):
+            outputs.check()
 
 
 def test_the_report_directory_is_there_before_the_run(tmp_path: Path) -> None:

@@ -461,6 +461,25 @@ def outcome_of(federated, alone, pooled, constant, least=0.0):
     return Outcome("mse", ("A", "B"), figures[1:3], figures[0], figures[3], figures[4], least)
 
 
+@pytest.mark.parametrize(
+    ("alone", "told"),
+    [
+        ([2.0] * 3 + [1.0] * 2, "3 of 5 hospitals gained (mean square error 50.00% lower than alone: A, B, C); "),
+        ([2.0] * 4 + [1.0], "4 of 5 hospitals gained (mean square error 50.00% lower than alone); "),
+        ([2.0, 4.0], "2 of 2 hospitals gained (mean square error 50.00% to 75.00% lower than alone); "),
+        (
+            [4.0, 0.5, 1.0],
+            "1 of 3 hospitals gained (mean square error 75.00% lower than alone: A) and 1 of 3 hospitals lost (mean "
+            "square error 100.00% higher than alone: B); ",
+        ),
+    ],
+)
+def test_hospitals_that_gained_or_lost_are_named_if_they_are_few(alone, told):
+    figures = [{"mse": error} for error in alone]
+    outcome = Outcome("mse", tuple("ABCDE"[: len(alone)]), figures, {"mse": 1.0}, {"mse": 1.0}, {"mse": 1.0}, 0.0)
+    assert outcome.sentence().startswith(f"By training together {told}")
+
+
 def test_errors_that_are_rounding_are_all_the_same():
     sentence = outcome_of(3e-25, [1e-26, 7e-24], 2e-25, 2.0, least=2e-12).sentence()
     assert "no hospital gained or lost" in sentence
@@ -514,6 +533,75 @@ def test_rounds_are_counted_in_whole_numbers(tmp_path, monkeypatch):
         (axis,) = drawn[-1].axes
         drawn[-1].canvas.draw()
         assert all(float(tick).is_integer() for tick in axis.get_xticks())
+
+
+def drawn_of(monkeypatch, tmp_path, curves):
+    """The axis on which errors are drawn, and its figure."""
+    from vecphe.cli import learning
+
+    figures = []
+    monkeypatch.setattr(learning, "replace_file", lambda *_, **__: None)
+    monkeypatch.setattr(
+        learning, "Plot", lambda *parts: figures.append(parts[-1]) or SimpleNamespace(picture=lambda _: b"")
+    )
+    outcome = outcome_of(1.0, [2.0, 2.0], 1.0, 3.0)
+    comparison = SimpleNamespace(curves=lambda: curves, outcome=lambda: outcome, shards=SimpleNamespace(target="cost"))
+    learning.LearningFiles(tmp_path / "p.png", None, False).write(comparison)
+    (axis,) = figures[-1].axes
+    return axis, figures[-1]
+
+
+def curves_of(count, rounds=24, highest=30.0, pooled=True):
+    errors = np.linspace(highest, 1.0, rounds).tolist() if rounds > 1 else [highest]
+    curves = {f"H{number} alone": [*errors[:-1], 2.0] for number in range(count)}
+    return {**curves, **({"pooled in the clear": errors} if pooled else {}), "federated": errors}
+
+
+@pytest.mark.parametrize(("count", "named"), [(3, True), (6, True), (7, False)])
+def test_all_that_learned_is_seen_in_the_picture(monkeypatch, tmp_path, count, named):
+    axis, figure = drawn_of(monkeypatch, tmp_path, curves_of(count))
+    *alone, federated, pooled, constant = axis.lines
+    assert len(alone) == count
+    (legend,) = figure.legends
+    told = [f"H{number} alone" for number in range(count)] if named else ["each hospital alone"]
+    others = ["federated", "pooled in the clear", "constant predictor"]
+    assert [entry.get_text() for entry in legend.get_texts()] == [*told, *others]
+    assert (legend._ncols, legend.get_frame_on()) == (3, False)
+    assert len({(line.get_color(), line.get_linestyle()) for line in alone}) == (count if named else 1)
+    assert all(line.get_linewidth() > 0 for line in axis.lines)
+    assert max(axis.lines, key=lambda line: line.get_linewidth()) is federated
+    assert pooled.get_zorder() > federated.get_zorder() > max(line.get_zorder() for line in [*alone, constant])
+    assert [*federated.get_xdata()] == [*range(1, 25)]
+    assert (pooled.get_markevery(), pooled.get_marker(), pooled.get_linestyle()) == ((1, 2), "o", "None")
+    assert [*constant.get_ydata()] == [3.0, 3.0]
+    figure.canvas.draw()  # dashes that matplotlib does not take are refused here
+
+
+@pytest.mark.parametrize(
+    ("curves", "scale"),
+    [
+        (curves_of(3), "linear"),
+        (curves_of(3, highest=30.1), "log"),
+        (curves_of(3, highest=0.0), "linear"),
+        ({**curves_of(3, highest=90.0), "federated": [90.0] * 23 + [0.0]}, "linear"),
+    ],
+)
+def test_errors_that_differ_by_far_have_a_log_axis(monkeypatch, tmp_path, curves, scale):
+    axis, _ = drawn_of(monkeypatch, tmp_path, curves)
+    assert (axis.get_xscale(), axis.get_yscale()) == ("linear", scale)
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("round", "mean square error on the test rows")
+    assert axis.get_title() == "Mean square error of cost on the test rows"
+
+
+def test_lines_of_one_point_have_a_marker_and_pooled_ones_have_some(monkeypatch, tmp_path):
+    axis, figure = drawn_of(monkeypatch, tmp_path, curves_of(3, rounds=1))
+    assert [line.get_marker() for line in axis.lines] == [".", ".", ".", ".", "o", "None"]
+    for rounds, every in ((2, (0, 1)), (11, (0, 1)), (24, (1, 2)), (36, (2, 3)), (120, (9, 10))):
+        axis, _ = drawn_of(monkeypatch, tmp_path, curves_of(3, rounds=rounds))
+        assert [line.get_marker() for line in axis.lines] == ["None"] * 4 + ["o", "None"]
+        assert axis.lines[4].get_markevery() == every
+    axis, figure = drawn_of(monkeypatch, tmp_path, curves_of(3, pooled=False))
+    assert "pooled in the clear" not in [entry.get_text() for entry in figure.legends[0].get_texts()]
 
 
 # Predictions ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from vecphe.cli.table import csv_of_values, npy_of_values, parse_values
+from vecphe.cli.table import csv_of_values, csv_pieces, npy_of_values, parse_values
 from vecphe.data import ReadOptions
 
 
@@ -112,6 +112,42 @@ def test_the_header_is_told():
 def test_h63_h66_what_is_no_table_of_numbers(text, words):
     with pytest.raises(ValueError, match=words):
         parse(text)
+
+
+@pytest.mark.parametrize(("count", "told"), [(19, 19), (20, 20), (21, 20), (40, 20)])
+def test_of_many_columns_the_first_twenty_are_told(count, told):
+    with pytest.raises(ValueError, match="not a number") as caught:
+        parse(",".join("1" * 5) + "," + ",".join(["2"] * count) + "\n1,2,3,4,5" + ",x" * count + "\n")
+    lines = str(caught.value).splitlines()[1:]
+    assert lines[:told] == [f"  line 2, column {column}: not a number" for column in range(6, 6 + told)]
+    assert lines[told:] == ([f"  and {count - 20} columns more"] if count > 20 else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1,2\n3\n4,5,6\n7\n", ["lines 2, 3 and 4: 1 and 3 values, but line 1 has 2; write a decimal point"]),
+        ("1\n2,2\n3,3,3\n4,4,4,4\n", ["lines 2, 3 and 4: 2, 3 and 4 values, but line 1 has 1; write a decimal point"]),
+        ("1\n2,2\n3,3,3\n4,4,4,4\n5,5,5,5,5\n", ["lines 2, 3, 4 and 5: 2 to 5 values, but line 1 has 1; write"]),
+        ("1\n" + "x\n" * 5, ["lines 2, 3, 4, 5 and 6, column 1: not a number"]),
+        ("1\n" + "x\n" * 6, ["lines 2, 3, 4, 5, 6 and 1 more, column 1: not a number"]),
+        (
+            "1,2\n,\nx,3\n,\n-inf,y\n",
+            [
+                "lines 2 and 4: empty",
+                "line 5, column 1: NaN and infinity are not finite numbers",
+                "line 3, column 1: not a number",
+                "line 5, column 2: not a number",
+            ],
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once(text, told):
+    with pytest.raises(ValueError, match="x") as caught:
+        parse(text)
+    lines = str(caught.value).removeprefix("x, ").splitlines()
+    found = [line.strip() for line in (lines[1:] if len(lines) > 1 else lines)]
+    assert [line[: len(start)] for line, start in zip(found, told, strict=True)] == told
 
 
 @pytest.mark.parametrize("integers", [[-1, 2**64 - 1], [2**63, -(2**63)], [-(2**64) + 1, 0], [2**63 + 1, -1]])
@@ -287,3 +323,18 @@ def test_both_forms_of_a_npy_header_are_read(version):
     file = io.BytesIO()
     np.lib.format.write_array(file, np.array([1.5, -2.0]), version=version)
     assert parse(file.getvalue()).tolist() == [1.5, -2.0]
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (4, 3), (3, 4), (1, 12), (12, 1), (0, 3), (3, 0)])
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_h61_csv_of_parts_is_that_of_the_whole(shape, size):
+    values = np.arange(np.prod(shape, dtype=int)).reshape(shape) / 4
+    flat = values.ravel()
+    parts = [flat[i : i + size] for i in range(0, len(flat), size)]
+    rows = values.reshape(-1, shape[1]) if len(shape) == 2 and values.size else flat.reshape(-1, 1)
+    lines = "".join(",".join(map(str, row)) + "\n" for row in rows.tolist())
+    assert b"".join(csv_pieces(parts, shape)).decode() == lines == csv_of_values(values).decode()
+    names = ["a", "b,c", "d"][: shape[1] if len(shape) == 2 else 1]
+    head = 'a,"b,c",d\n'[: {1: 1, 3: 9}.get(len(names), 0)].strip() + "\n"
+    if len(names) in (1, 3) and lines:
+        assert b"".join(csv_pieces(parts, shape, names)).decode() == head + lines

@@ -20,6 +20,7 @@ __all__ = [
     "die_once",
     "encrypt_inside",
     "encrypt_on",
+    "jobs_inside",
     "note",
     "pid",
     "work_and_count_tables",
@@ -30,6 +31,13 @@ __all__ = [
 def pid(seconds: float = 0.0) -> int:
     time.sleep(seconds)
     return os.getpid()
+
+
+def jobs_inside(n_jobs: int | None) -> list[int]:
+    """How many workers a call in a task of one's own has, with joblib as it starts and in a context."""
+    with vecphe.parallel(2):
+        within = parallel.effective_jobs(n_jobs)
+    return [parallel.effective_jobs(n_jobs), within]
 
 
 def note(folder: str, number: int, seconds: float) -> int:

@@ -256,6 +256,12 @@ def test_h43_nothing_is_handed_on_in_a_worker_nor_do_numeric_libraries_start_thr
         assert set(threads) <= {1}
 
 
+def test_h43_a_task_of_ones_own_has_one_worker_unless_the_call_says_more(cluster: LocalCluster) -> None:
+    asked = 2 if cluster.kind == "ray" else 1  # Dask's workers are daemons, in which joblib starts nothing
+    assert cluster.run(probes.jobs_inside, [(None,), (2,)]) == [[1, 1], [asked, asked]]
+    assert probes.jobs_inside(2) == [2, 2]
+
+
 def test_errors_of_tasks_come_back_as_they_are(
     cluster: LocalCluster, engine_keys: tuple[PublicKey, PrivateKey]
 ) -> None:

@@ -151,6 +151,16 @@ def test_h51_another_key_is_refused_at_the_hop_naming_both_peers(backend):
     assert isinstance(caught.value.__cause__, KeyMismatchError)
 
 
+@pytest.mark.parametrize(
+    ("place", "told"), [(0, "Hospital 2 adds .* is of round 7, not 1"), (2, "Hospital 3 adds .* is of round 1, not 7")]
+)
+def test_h51_a_client_in_another_round_is_told_where_it_comes_in(backend, place, told):
+    clients = make_clients(make_server(backend))
+    clients[place].round = 7
+    with pytest.raises(ProtocolError, match=told):
+        ring_pass(clients)
+
+
 def test_h51_another_layout_is_refused_at_the_hop_naming_both_peers():
     server = make_server(PackedBackend(max_terms=3))
     clients = make_clients(server)

@@ -89,6 +89,18 @@ def test_a_run_can_be_ended_early(diabetes):
     np.testing.assert_allclose(result.history, plain_history(*diabetes[:2])[:3], rtol=1e-9)
 
 
+@pytest.mark.parametrize(("answer", "rounds"), [(np.False_, 1), (False, 1), (None, 2), (np.True_, 2), ("", 2)])
+def test_what_ends_a_run_early(diabetes, answer, rounds):
+    config = {"key_length": 512, "insecure": True, "n_iter": 2}
+    assert federated_learning(*diabetes, config, on_round=lambda _: answer).n_iter == rounds
+
+
+def test_what_cannot_be_called_is_refused_before_a_key_is_made(diabetes, monkeypatch):
+    monkeypatch.setattr("vecphe.federated.protocol.Server", None)
+    with pytest.raises(TypeError, match="on_round must be callable, not int"):
+        federated_learning(*diabetes, on_round=5)
+
+
 def test_the_layout_follows_the_number_of_clients():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(2, 3)) for _ in range(7)]

@@ -47,6 +47,27 @@ def test_logistic_gradients_are_slopes_of_the_cross_entropy(classes):
         assert gradient[index] == pytest.approx((above - loss(model, rows)) / 2e-6, rel=1e-4, abs=1e-8)
 
 
+@pytest.mark.parametrize("classes", [None, 2, 3])
+def test_the_gradient_is_the_slope_of_the_loss_that_is_told_with_it(classes):
+    """With a penalty that is not the same for every weight, and a share of the rows of all clients."""
+    rows = rows_of(1, classes=classes)
+    model = LinearRegression(rows) if classes is None else LogisticRegression(rows, n_classes=classes)
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=model.weights.shape)
+    model.penalties, model.share = rng.uniform(1, 2, size=weights.shape), 0.25
+
+    def at(step):
+        model.weights = weights + step
+        return model.gradient_and_loss()
+
+    gradient, _ = at(0.0)
+    np.testing.assert_array_equal(gradient, model.gradient())
+    for index in np.ndindex(weights.shape):
+        step = np.zeros_like(weights)
+        step[index] = 1e-6
+        assert gradient[index] == pytest.approx((at(step)[1] - at(-step)[1]) / 2e-6, rel=1e-4, abs=1e-8)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_probabilities_overflow_nowhere(classes):
     rows = Rows.checked("A", [[1e200, 0.0], [-1e200, 1.0]], [0, 1])

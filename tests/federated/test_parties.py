@@ -10,7 +10,9 @@ import pytest
 from vecphe.errors import InvalidPlaintextError
 from vecphe.federated import (
     Client,
+    EncryptedVector,
     NaiveBackend,
+    Party,
     Server,
     VectorizedBackend,
     decrypt_vector,
@@ -58,6 +60,32 @@ def test_values_that_are_not_finite_are_refused(server, values):
 def test_matrices_are_refused(server):
     with pytest.raises(ValueError, match="vector"):
         encrypt_vector(server.pubkey, np.ones((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda server, _: encrypt_vector(server.privkey, [1.0]), "public_key must be of class EncryptionKey"),
+        (lambda server, vector: decrypt_vector(server.pubkey, vector), "private_key must be of class DecryptionKey"),
+        (lambda server, _: decrypt_vector(server.privkey, [1.0]), "x must be of class EncryptedVector, not list"),
+        (lambda _, vector: sum_encrypted_vectors([1.0], vector), "x must be of class EncryptedVector, not list"),
+        (lambda _, vector: sum_encrypted_vectors(vector, 5), "y must be of class EncryptedVector, not int"),
+        (lambda server, _: server.decrypt_aggregate([1.0], 3), "vector must be of class EncryptedVector, not list"),
+        (lambda server, _: Party("A", lambda: [[1.0]], server.privkey), "pubkey must be of class EncryptionKey"),
+        (
+            lambda server, _: Party("A", lambda: [[1.0]], server.pubkey).encrypted_gradient(sum_to=[1.0]),
+            "sum_to must be of class EncryptedVector, not list",
+        ),
+        (lambda server, _: EncryptedVector.from_bytes(server.privkey, b""), "key must be of class EncryptionKey"),
+        (
+            lambda server, _: EncryptedVector.from_message(server.pubkey.n, b""),
+            "key must be of class EncryptionKey, not int",
+        ),
+    ],
+)
+def test_h18_what_is_no_key_or_vector_is_told_by_its_name(server, call, told):
+    with pytest.raises(TypeError, match=f"^{told}"):
+        call(server, encrypt_vector(server.pubkey, [1.0]))
 
 
 def test_the_key_carries_the_backend(server, backend):

@@ -57,6 +57,25 @@ def test_what_is_wanted_counts():
 
 
 @pytest.mark.parametrize(
+    ("levels", "rows"), [(3, 6), (2, 2), (2, 3), (7, 15), (1000, 2000), (4, 7), (3, 4), (8, 15), (1001, 4000)]
+)
+def test_wanted_classes_are_half_as_many_as_rows_at_most(levels, rows):
+    """Two may always be."""
+    values = np.resize(np.arange(levels) * 2.0, rows)
+    if levels in (4, 8, 1001) or rows == 4:
+        with pytest.raises(ValueError, match=f"{levels} different numbers"):
+            task_of([values], "y", "classification")
+    else:
+        assert task_of([values], "y", "classification").classes.tolist() == [2 * level for level in range(levels)]
+
+
+def test_as_many_classes_as_may_be_and_numbers_that_stay_floats():
+    assert len(task_of([np.array([f"{i}" for i in range(1000)])], "y").classes) == 1000
+    for top, kind in ((2.0**53 - 1, "i"), (2.0**53, "f"), (-(2.0**53), "f")):
+        assert task_of([np.array([1.0, top])], "y").classes.dtype.kind == kind
+
+
+@pytest.mark.parametrize(
     ("values", "wanted", "message"),
     [
         (["a", "b"], "regression", "leave out --task regression"),

@@ -298,6 +298,24 @@ def test_h35_a_file_without_end_is_refused(monkeypatch, tmp_path):
         TrainedModel.load(tmp_path / "m.json")
 
 
+def test_h35_a_model_at_its_limits_is_taken_and_refused_beyond(good):
+    at_most = {**good, "rows": (1 << 63) - 1}
+    assert TrainedModel.from_json(json.dumps(at_most)).rows == (1 << 63) - 1
+    with pytest.raises(SerializationError, match="rows must be"):
+        TrainedModel.from_json(json.dumps({**good, "rows": 1 << 63}))
+    text = json.dumps({**good, "rows": "ROWS"})
+    for literal, told in (("9" * 40, "rows must be"), ("9" * 41, "more than 40 characters")):
+        with pytest.raises(SerializationError, match=told):
+            TrainedModel.from_json(text.replace('"ROWS"', literal))
+    mean = {**good, "features": [{**good["features"][0], "mean": "MEAN"}, *good["features"][1:]]}
+    text = json.dumps(mean)
+    with pytest.raises(SerializationError, match="intercept is not what"):  # the number was read
+        TrainedModel.from_json(text.replace('"MEAN"', "0." + "1" * 38))
+    for literal in ("0." + "1" * 39, "1e999", "NaN", "-Infinity"):
+        with pytest.raises(SerializationError, match="not finite, or has more than 40 characters"):
+            TrainedModel.from_json(text.replace('"MEAN"', literal))
+
+
 def test_names_have_to_be_as_many_as_features():
     model = FederatedLinearRegression(**{**SCALED, "n_iter": 1}).fit(*data())
     with pytest.raises(ValueError, match="2 names for 3 features"):

@@ -123,9 +123,10 @@ def test_numbers_of_different_exponents_are_aligned():
     assert vector.ciphertexts() == before
     assert {number.exponent for number in again.numbers} == {min(number.exponent for number in vector.numbers)}
     assert decrypt_vector(server.privkey, again).tolist() == [1e-10, 5, 1e12, 0.1]
-    packed = PublicKey(server.pubkey.n, insecure=True).encrypt([1.0], packed=True)
-    with pytest.raises(LayoutMismatchError, match="one value a ciphertext"):
-        EncryptedVector.from_bytes(server.pubkey, packed.to_bytes())
+    public_key = PublicKey(server.pubkey.n, insecure=True)
+    for other in (public_key.encrypt([1.0], packed=True), public_key.encrypt([[1.0]]), public_key.encrypt(1.0)):
+        with pytest.raises(LayoutMismatchError, match="one value a ciphertext"):
+            EncryptedVector.from_bytes(server.pubkey, other.to_bytes())
 
 
 # Hostile messages ----------------------------------------------------------------------------------------------------

@@ -5,41 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.flower.deployments import ROOT, SCRIPT, environment, wait_until
 from tests.flower.relays import Deployment
 
-from vecphe.errors import ProtocolError
-from vecphe.flower import Reply, Request
+from vecphe.arithmetic import available_engines
+from vecphe.errors import EngineUnavailableError, ProtocolError
+from vecphe.federated import ProtocolConfig, federated_learning, get_data
+from vecphe.flower import Reply, Request, simulation
 from vecphe.flower.messages import content_digest
 from vecphe.flower.supernode import pin
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def first_of_free_ports(count: int) -> int:
-    """Of neighbours that nothing listens on, below those that systems give to connections."""
-    for first in random.sample(range(15_000, 30_000, count), 100):
-        with ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError("no free ports")
 
 
 def test_h54_only_the_pinned_bundle_is_run() -> None:
@@ -57,6 +45,104 @@ def test_h54_only_the_pinned_bundle_is_run() -> None:
         fab = SimpleNamespace(content=content, verifications={})
         inside._pull_and_store_message(get_fab=lambda *_, fab=fab: fab, trusted_entities=None, state="state")
     assert ran == [(b"read by us", "state")]
+
+
+class Simulated:
+    """Flower's simulation, played: it leaves the result that it was made with, and keeps what it was given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, result: dict[str, Any]) -> None:
+        self._result = result
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.env: dict[str, str] = {}
+        monkeypatch.setattr(simulation, "_simulate", self)
+
+    def __call__(self, home: Path, app: Path, env: dict[str, str], *_: Any) -> None:
+        files = home.glob("*/settings.json")
+        self.settings = {path.parent.name: json.loads(path.read_text()) for path in files}
+        self.env = env
+        (home / "result.json").write_text(json.dumps(self._result))
+
+
+def descent(job: simulation.Job, n_iter: int) -> list[list[float]]:
+    """Plain steps against the mean gradient of all hospitals."""
+    models = job.models()
+    history = []
+    for _ in range(n_iter):
+        mean = np.mean([model.gradient() for model in models], axis=0)
+        for model in models:
+            model.apply([mean])
+        history.append(models[0].weights.tolist())
+    return history
+
+
+def learned(job: simulation.Job, topology: str = "ring", **config: Any) -> tuple[Any, dict[str, Any]]:
+    names = tuple(f"Hospital {i}" for i in range(1, job.n_clients + 1))
+    options = ProtocolConfig(key_length=512, insecure=True, **config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return simulation.flower_learning(job, names, options, topology, lambda number: None)
+
+
+COUNTS = {"messages": 7, "bytes_per_hop": 900, "seconds": 1.0, "cryptography": 0.5, "ciphertexts": 1}
+
+
+def test_the_result_of_a_simulation_is_that_of_a_run_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = simulation.Job(5, 43, 1.5)
+    Simulated(monkeypatch, {**COUNTS, "history": descent(job, 50)})
+    result, facts = learned(job, n_iter=50)
+    assert round(result.mse[0], 2) == 3775.5
+    assert (result.n_iter, result.bytes_per_hop, facts["messages"]) == (50, 900, 7)
+
+
+def test_h50_a_run_over_flower_that_goes_up_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the rule that a run in one process has."""
+    job = simulation.Job(5, 43, 2.1)
+    Simulated(monkeypatch, {**COUNTS, "history": descent(job, 40)})
+    with pytest.raises(
+        ProtocolError, match=r"the mean loss is higher after the last step .* the run diverges; lower eta$"
+    ):
+        learned(job, n_iter=40)
+    with pytest.raises(ProtocolError, match="the run diverges; lower eta"):
+        federated_learning(*get_data(5), {"n_iter": 40, "eta": 2.1, "key_length": 512, "insecure": True})
+
+
+def test_h50_a_run_over_flower_that_never_moves_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = simulation.Job(5, 43, 1.5)
+    Simulated(monkeypatch, {**COUNTS, "history": [[0.0] * 11] * 10})
+    with pytest.raises(ProtocolError, match="the weights did not change"):
+        learned(job, n_iter=10)
+
+
+def test_h50_what_ends_a_run_over_flower_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Simulated(monkeypatch, {"error": "round 3, Hospital 2: its update leaves the clip"})
+    with pytest.raises(ProtocolError, match=r"^round 3, Hospital 2: its update leaves the clip$"):
+        learned(simulation.Job(5, 43, 100.0), n_iter=10)
+
+
+@pytest.mark.parametrize("topology", ["ring", "star"])
+def test_workers_engine_and_rounds_of_a_run_over_flower_are_those_that_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, topology: str
+) -> None:
+    job = simulation.Job(3, 43, 1.5)
+    played = Simulated(monkeypatch, {**COUNTS, "history": descent(job, 700)})
+    learned(job, topology, n_clients=3, n_iter=700, n_jobs=2, engine="gmp")
+    parties = {"0", "1", "2", "server", *({"3"} if topology == "star" else ())}
+    assert played.settings.keys() == parties
+    assert {own["jobs"] for own in played.settings.values()} == {2}
+    assert {own["max_rounds"] for own in played.settings.values()} == {1400}  # what plan_of asks for
+    assert played.env["VECPHE_ENGINE"] == "gmp"
+    learned(job, topology, n_clients=3, n_iter=700)
+    decrypts = "server" if topology == "ring" else "3"
+    assert {name: own.get("jobs") for name, own in played.settings.items()} == {
+        name: -1 if name == decrypts else None for name in parties
+    }
+
+
+def test_h46_an_engine_that_does_not_run_here_ends_a_run_over_flower_at_once() -> None:
+    reasons = dict(available_engines())
+    absent = next(name for name in ("cuda", "ifma", "neon") if reasons[name] is not None)
+    with pytest.raises(EngineUnavailableError, match=absent):
+        learned(simulation.Job(3, 43, 1.5), n_clients=3, engine=absent)
 
 
 class TestFlower:
@@ -96,6 +182,31 @@ class TestFlower:
             with pytest.raises(SerializationError):
                 request_from(content)
             assert reply_from(content).error == "an answer that is none of the protocol"
+
+    def test_h54_flowers_trusted_entities_pin_who_signed_and_not_what(self) -> None:
+        """What docs/threat-model.md says of --trusted-entities, by the function that decides it in a SuperNode."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from flwr.supercore.fab import Fab
+        from flwr.supercore.primitives.asymmetric_ed25519 import create_message_to_sign
+        from flwr.supernode.start_client_internal import _verify_fab
+
+        from vecphe.serialization.strict_text import bytes_to_base64url
+
+        key = Ed25519PrivateKey.generate()
+        public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        trusted = {"fpk_1": public.decode()}
+
+        def fab(content: bytes, signed: bytes, name: str = "fpk_1") -> Any:
+            signature = key.sign(create_message_to_sign(hashlib.sha256(signed).digest(), 0))  # in 1970
+            verification = json.dumps({"signed_at": 0, "signature": bytes_to_base64url(signature)})
+            return Fab(hashlib.sha256(content).hexdigest(), content, {name: verification, "valid_license": "any"})
+
+        for content in (b"read by us", b"signed for somebody else, long ago"):
+            assert _verify_fab(fab(content, content), trusted)
+        assert not _verify_fab(fab(b"changed", b"read by us"), trusted)
+        assert not _verify_fab(fab(b"read by us", b"read by us", "fpk_2"), trusted)
+        assert not _verify_fab(Fab("", b"read by us", {"valid_license": "Valid"}), trusted)  # of a bundle from a disk
 
     def _message(self, content: Any, kind: str) -> Any:
         from flwr.app import Message
@@ -168,6 +279,96 @@ class TestFlower:
         assert reply_from(reply.content).error is None
         assert set(reply.content) == {"vecphe", "vecphe-parts"}
 
+    def _grid(self, monkeypatch: Any, answer: Any, short: bool = False) -> Any:
+        """A grid whose nodes answer at once; `answer` gives the content or the error of a node, or None."""
+        from flwr.app import Error, Message
+        from flwr.supercore.task_identity import TaskIdentity
+
+        for name in ("_run_id", "_task_id", "_node_id"):
+            monkeypatch.setattr(TaskIdentity, name, 1)
+
+        class Grid:
+            def __init__(self) -> None:
+                self.asked: dict[str, Any] = {}
+
+            def push_messages(self, messages: list[Any]) -> list[str | None]:
+                sent: list[str | None] = []
+                for message in messages:
+                    id = f"id {message.metadata.dst_node_id}"
+                    message.metadata.__dict__["_message_id"] = id
+                    self.asked[id] = message
+                    if answer(message) != "unknown":
+                        sent.append(id)
+                    elif not short:  # of the two ways that Flower's own grids have
+                        sent.append(None)
+                return sent
+
+            def pull_messages(self, ids: Any) -> list[Any]:
+                assert None not in ids
+                found = []
+                for id in ids:
+                    asked = self.asked[id]
+                    given = answer(asked)
+                    if given is not None:
+                        what = Error(given, "as Flower puts it") if isinstance(given, int) else given
+                        found.append(Message(what, reply_to=asked))
+                return found
+
+        return Grid()
+
+    def test_the_relay_counts_what_clients_send(self, monkeypatch: Any) -> None:
+        from vecphe.flower.records import reply_to_record
+        from vecphe.flower.server import FlowerRelay
+
+        grid = self._grid(
+            monkeypatch, lambda asked: reply_to_record(Reply((bytes(100), bytes(asked.metadata.dst_node_id))))
+        )
+        relay = FlowerRelay(grid)
+        assert relay.bytes_per_hop == 0
+        relay.exchange({1: Request("hello", (bytes(32),)), 2: Request("hello", (bytes(32),))}, 5.0)
+        assert (relay.messages, relay.bytes_per_hop) == (4, 0)
+        replies = relay.exchange({10: Request("task", (b"t",)), 20: Request("task", (b"t", bytes(5000)))}, 5.0)
+        assert [len(replies[node].parts[1]) for node in (10, 20)] == [10, 20]
+        relay.exchange({20: Request("total", (bytes(5000),))}, 5.0)
+        assert (relay.messages, relay.bytes_per_hop) == (10, 115)
+        assert relay.exchange({}, 5.0) == {}
+
+    def test_h55_a_node_that_flower_gives_up_is_lost_and_has_refused_nothing(self, monkeypatch: Any) -> None:
+        """The errors of Flower of a node that was killed, went away, or whose process died in its hop."""
+        from flwr.common.constant import ErrorCode
+
+        from vecphe.flower.records import reply_to_record
+        from vecphe.flower.server import FlowerRelay
+
+        lost = ("MESSAGE_UNAVAILABLE", "REPLY_MESSAGE_UNAVAILABLE", "NODE_UNAVAILABLE", "CLIENT_APP_CRASHED")
+        names = [name for name in vars(ErrorCode) if name.isupper()]
+        assert set(lost) < set(names)
+        for name in names:
+            code = getattr(ErrorCode, name)
+            grid = self._grid(
+                monkeypatch,
+                lambda asked, code=code: code if asked.metadata.dst_node_id == 7 else reply_to_record(Reply((b"x",))),
+            )
+            replies = FlowerRelay(grid).exchange({7: Request("task", ()), 8: Request("task", ())}, 5.0)
+            expected = {} if name in lost else {7: Reply(error="as Flower puts it")}
+            assert replies == {**expected, 8: Reply((b"x",))}
+
+    @pytest.mark.parametrize("short", [False, True])
+    def test_h55_a_node_that_is_not_there_any_more_is_lost(self, monkeypatch: Any, short: bool) -> None:
+        """Flower takes no message for it, and says so with None among the others' numbers, or with nothing."""
+        from vecphe.flower.records import reply_to_record
+        from vecphe.flower.server import FlowerRelay
+
+        def answer(asked: Any) -> Any:
+            return "unknown" if asked.metadata.dst_node_id == 7 else reply_to_record(Reply())
+
+        grid = self._grid(monkeypatch, answer, short)
+        relay = FlowerRelay(grid)
+        assert relay.exchange({7: Request("task", ()), 8: Request("task", ())}, 5.0) == {8: Reply()}
+        assert relay.messages == 2
+        silent = FlowerRelay(self._grid(monkeypatch, lambda asked: None))
+        assert silent.exchange({7: Request("task", ())}, 0.2) == {}
+
     @pytest.mark.slow
     @pytest.mark.parametrize(("topology", "nodes", "asked"), [("ring", 5, 1), ("star", 6, 1)])
     def test_the_main_job_over_flower_ends_with_the_known_error(
@@ -183,48 +384,114 @@ class TestFlower:
         assert (content["transport"], content["topology"]) == ("flower", topology)
         np.testing.assert_allclose(content["backends"]["packed"]["mse"], 3775.497, rtol=1e-6)
         assert content["backends"]["packed"]["ciphertexts_per_hop"] == 1
+        assert 512 < content["backends"]["packed"]["bytes_per_hop"] < 3000  # one ciphertext, headers and signatures
         rounds = 50 * (5 if topology == "ring" else 6)
         assert content["messages"] == 2 * (3 * nodes + rounds)  # hello, plan and end of each; asked and answered
 
     @pytest.mark.slow
+    def test_h50_a_run_that_diverges_is_one_line(self) -> None:
+        command = [sys.executable, "-m", "vecphe", "run", "--over", "flower", "--eta", "100", "--iterations", "12"]
+        done = subprocess.run([*command, "--key-length", "2048"], capture_output=True, text=True, timeout=500)
+        assert done.returncode == 2, done.stdout[-2000:]
+        assert re.search(r"^error: round \d+, Hospital \d: its update leaves the clip .* a lower --eta", done.stderr)
+        assert done.stderr.count("\n") == 1
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+    def test_h70_nothing_outlives_a_run_that_is_ended(self, tmp_path: Path, sent: signal.Signals) -> None:
+        """Neither the SuperLink, nor what it has started: all that has this run's files in its environment."""
+
+        def left() -> list[str]:
+            found = []
+            for path in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    if str(tmp_path).encode() in (path / "environ").read_bytes():
+                        found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            return found
+
+        command = [
+            sys.executable,
+            "-m",
+            "vecphe",
+            "run",
+            "--over",
+            "flower",
+            "--key-length",
+            "2048",
+            "--iterations",
+            "500",
+        ]
+        process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL)
+        try:
+            wait_until(
+                lambda: any("simulation" in line and "superlink" not in line for line in left()), 300, "a simulation"
+            )
+            process.send_signal(sent)
+            assert process.wait(60) == (-sent if sent == signal.SIGKILL else 128 + sent)
+            deadline = time.monotonic() + 100
+            while left() and time.monotonic() < deadline:
+                time.sleep(0.5)
+            assert left() == []
+            if sent == signal.SIGTERM:
+                assert not list(tmp_path.glob("vecphe-flower-*"))
+        finally:
+            process.kill()
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("topology", ["ring", "star"])
+    def test_the_diabetes_example_in_simulation_ends_with_the_known_error(self, tmp_path: Path, topology: str) -> None:
+        output = self._deploy(tmp_path, "flower-diabetes", topology, rounds=50, clients=5, SIMULATE="1")
+        assert "round 50: test MSE 3775.50" in output, output[-3000:]
+        assert "EXIT 0" in output
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("topology", "simulate"), [("star", "1"), ("ring", "")])
+    def test_the_breast_cancer_example(self, tmp_path: Path, topology: str, simulate: str) -> None:
+        """In simulation and as a deployment; weights of examples are encrypted in it."""
+        output = self._deploy(tmp_path, "flower-breast-cancer", topology, SIMULATE=simulate)
+        accuracies = [float(text) for text in re.findall(r"round \d: test accuracy ([\d.]+)", output)]
+        assert len(accuracies) == 3, output[-3000:]
+        assert accuracies[-1] > 0.93
+        assert "EXIT 0" in output
+
+    @pytest.mark.slow
     @pytest.mark.parametrize("topology", ["ring", "star"])
     def test_a_deployment_trains_and_refuses_strangers(self, tmp_path: Path, topology: str) -> None:
-        app = Path(shutil.copytree(ROOT / "examples" / "flower-diabetes", tmp_path / "app"))
-        output = self._deploy(tmp_path, app, topology, "hospitals=3")
+        output = self._deploy(tmp_path, "flower-diabetes", topology)
         errors = [float(error) for error in re.findall(r"round \d: test MSE ([\d.]+)", output)]
         assert len(errors) == 3, output[-3000:]
         assert errors == sorted(errors, reverse=True)
         assert not (tmp_path / "w" / "run.key").exists()
+        assert "EXIT 0" in output
         stranger = (tmp_path / "w" / "nodestranger.log").read_text(errors="replace")
         assert "Exit Code: 305" in stranger
         assert "Receiving" not in stranger
 
     @pytest.mark.slow
     def test_h54_a_bundle_that_nobody_pinned_is_refused(self, tmp_path: Path) -> None:
-        app = Path(shutil.copytree(ROOT / "examples" / "flower-diabetes", tmp_path / "app"))
-        other = Path(shutil.copytree(app, tmp_path / "other"))
+        other = Path(shutil.copytree(ROOT / "examples" / "flower-diabetes", tmp_path / "other"))
         code = (other / "diabetes" / "client_app.py").read_text()
         marker = tmp_path / "ran"
         (other / "diabetes" / "client_app.py").write_text(f"open({str(marker)!r}, 'w')\n{code}")
-        options = "hospitals=3 vecphe-timeout=15.0"
-        output = self._deploy(tmp_path, app, "ring", options, OTHER_APP=str(other))
+        config = "vecphe-timeout=15.0"
+        output = self._deploy(tmp_path, "flower-diabetes", "ring", RUN_CONFIG=config, OTHER_APP=str(other))
         assert "test MSE" not in output
         assert "FAB verification failed" in (tmp_path / "w" / "node0.log").read_text(errors="replace")
         assert not marker.exists()
+        assert "EXIT 1" in output
 
-    def _deploy(self, directory: Path, app: Path, topology: str, config: str, **more: str) -> str:
-        env = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "W": str(directory / "w"),
-            "PORT": str(first_of_free_ports(6)),
-            "RUN_CONFIG": config,
-            **more,
-        }
-        (directory / "w").mkdir()
-        command = ["bash", str(ROOT / "examples" / "flower-deploy.sh"), str(app), topology, "3", "3"]
+    def _deploy(
+        self, directory: Path, example: str, topology: str, *, rounds: int = 3, clients: int = 3, **more: str
+    ) -> str:
+        app = Path(shutil.copytree(ROOT / "examples" / example, directory / "app"))
+        command = ["bash", str(SCRIPT), str(app), topology, str(rounds), str(clients)]
         process = subprocess.Popen(
-            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            env=environment(directory / "w", **more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         try:
             output, _ = process.communicate(timeout=600)
@@ -232,4 +499,4 @@ class TestFlower:
             process.send_signal(signal.SIGTERM)  # whose trap stops all that the script has started
             output, _ = process.communicate(timeout=60)
             output += "\nTIMED OUT"
-        return output
+        return f"{output}\nEXIT {process.returncode}"

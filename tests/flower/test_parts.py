@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import sqlite3
 import threading
@@ -104,6 +105,29 @@ def test_h36_another_roster_is_refused(roster: Roster, change: dict[str, Any]) -
 def test_h37_noise_is_no_roster(data: bytes) -> None:
     with pytest.raises(SerializationError):
         Roster.from_bytes(data)
+
+
+def test_h37_a_roster_has_a_mebibyte_at_most(roster: Roster, tmp_path: Path) -> None:
+    path, data = tmp_path / "roster", roster.to_bytes()
+    longest = data + b" " * ((1 << 20) - len(data))
+    path.write_bytes(longest)
+    assert Roster.from_bytes(longest) == Roster.load(path) == roster
+    path.write_bytes(longest + b" ")
+    with pytest.raises(SerializationError, match="not a roster of vecphe"):
+        Roster.from_bytes(longest + b" ")
+    with pytest.raises(OSError, match="longer than"):
+        Roster.load(path)
+
+
+@pytest.mark.parametrize(
+    ("taken", "refused"), [("x" * 80, "x" * 81), ("x", ""), ("Klinikum M\u00fcnchen", "a\nb"), ("5", 5)]
+)
+def test_h77_the_name_of_a_party_is_a_short_line(identities: list[Identity], taken: str, refused: Any) -> None:
+    member = replace(identities[0].member, name=taken)
+    assert Member.from_bytes(member.to_bytes()) == member
+    content = {**json.loads(member.to_bytes()), "name": refused}
+    with pytest.raises(SerializationError, match="1 to 80 printable characters"):
+        Member.from_bytes(json.dumps(content).encode())
 
 
 @pytest.mark.parametrize("text", ["", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "B", 5, None])
@@ -347,6 +371,38 @@ def test_h30_a_plan_that_cannot_be_is_refused(roster: Roster, keypair: Any, chan
         replace(plan, **change)
 
 
+FIELDS = ("rounds", "max_weight", "chunk", "fraction_bits")
+
+
+@pytest.mark.parametrize(
+    ("largest", "beyond"),
+    [
+        ({"clip": 1e308}, {"clip": math.inf}),
+        ({"clip": 5e-324}, {"clip": -1.0}),
+        ({"model": "m" * 200}, {"model": "m" * 201}),
+        *(({name: (1 << 40) - 1}, {name: 1 << 40}) for name in FIELDS),
+        *(({name: 1}, {name: 1.0}) for name in FIELDS),
+        ({"fraction_bits": -5}, {"fraction_bits": "5"}),
+        ({"shapes": (((1 << 40) - 1,),)}, {"shapes": ((1 << 39,), (1 << 39,))}),
+        ({"shapes": ((), (0, 5))}, {"shapes": ((0, 5), (5, 0))}),
+        ({"shapes": ((2,), (3,))}, {"shapes": ((2,), (3.0,))}),
+        ({"weights": "none", "max_weight": 1}, {"weights": "none", "max_weight": 3}),
+        (
+            {"weights": "encrypted", "shapes": (((1 << 40) - 2,),)},
+            {"weights": "encrypted", "shapes": (((1 << 40) - 1,),)},
+        ),
+    ],
+)
+def test_h30_the_largest_plans_are_taken_and_those_beyond_refused(
+    roster: Roster, keypair: Any, largest: dict[str, Any], beyond: dict[str, Any]
+) -> None:
+    plan = plan_for(roster, keypair[0], [(2,)], weights="public", max_weight=2)
+    taken = replace(plan, **largest)
+    assert Plan.from_bytes(taken.to_bytes()) == taken
+    with pytest.raises(SerializationError):
+        replace(plan, **beyond)
+
+
 def test_pieces_and_mean_are_inverse(roster: Roster, keypair: Any) -> None:
     plan = plan_for(roster, keypair[0], [(2, 3), (4,)], weights="encrypted", max_weight=5, chunk_bytes=1)
     arrays = [np.arange(6.0).reshape(2, 3), np.ones(4)]
@@ -415,6 +471,25 @@ def test_paths_start_from_the_settings(tmp_path: Path) -> None:
 def test_h48_settings_that_cannot_be_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(SerializationError, match=message):
         Settings.load(settings_file(tmp_path, **change))
+
+
+def test_h37_settings_have_64_kib_at_most(tmp_path: Path) -> None:
+    path = settings_file(tmp_path)
+    text = path.read_text()
+    path.write_text(text.ljust(1 << 16))
+    settings = Settings.load(path)
+    assert (settings.min_clients, settings.jobs, settings.insecure) == (3, None, False)
+    path.write_text(text.ljust((1 << 16) + 1))
+    with pytest.raises(OSError, match="longer than"):
+        Settings.load(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"min_clients": 3}, {"min_clients": 4}, {"max_rounds": 1}, {"jobs": -1}, {"jobs": 1}]
+)
+def test_settings_at_their_limits_are_taken(tmp_path: Path, change: dict[str, Any]) -> None:
+    settings = Settings.load(settings_file(tmp_path, **change))
+    assert {name: getattr(settings, name) for name in change} == change
 
 
 def test_a_key_is_overwritten_and_gone(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 from tests.flower.relays import SHAPES, Deployment, deploy, update_of
 
 import vecphe
+from vecphe.arithmetic import available_engines
 from vecphe.errors import ClientLostError, ProtocolError
-from vecphe.flower import Hospital, Identity, Reply, Request, Roster
+from vecphe.federated.interface import EncryptedVector
+from vecphe.flower import Hospital, Identity, Member, Reply, Request, Roster
 from vecphe.flower.messages import parts_digest
 from vecphe.flower.plan import plan_for
 from vecphe.flower.sealing import Header, open_envelope, place_of, seal
@@ -124,6 +127,41 @@ def test_h52_the_holder_of_a_star_sees_only_the_sum(star: Deployment) -> None:
     assert star.server.key is None
 
 
+def test_h52_the_sum_for_the_holder_is_sent_as_it_was_added(star: Deployment, monkeypatch: Any) -> None:
+    """Whoever decrypts it learns nothing of its terms from randomizers, and new ones are a fifth of a large round."""
+    from vecphe.randomness.randomizers import RandomizerSource
+
+    drawn = []
+    genuine = RandomizerSource.rerandomize
+    monkeypatch.setattr(RandomizerSource, "rerandomize", lambda *args: drawn.append(1) or genuine(*args))
+    assert_mean(started(star).average(ZEROS), mean_of(3))
+    assert drawn == []
+    key = star.plan.key(star.roster, insecure=True)
+
+    def ciphertexts(body: bytes) -> list[int]:
+        return EncryptedVector.from_message(key, body).array.ciphertexts(rerandomize=False)
+
+    own = [opened(star, member, star.roster.server, "hop") for member in star.roster.members]
+    for chunk, total in enumerate(opened(star, star.roster.server, star.roster.holder, "total")):
+        terms = [ciphertexts(chunks[chunk]) for chunks in own]
+        assert ciphertexts(total) == [a * b * c % key.n**2 for a, b, c in zip(*terms, strict=True)]
+
+
+def opened(deployment: Deployment, sender: Member, receiver: Member, kind: str) -> list[bytes]:
+    """The chunks that one party sealed for another in the first round."""
+    settings = [*deployment.relay.settings.values(), deployment.server]
+    reader = next(i for i in (Identity.load(own.party) for own in settings) if i.member == receiver)
+    header = Header.of(deployment.roster, sender, receiver, (1, 1), deployment.plan.layout)
+    bodies = []
+    for chunk in range(deployment.plan.chunks):
+        expected = replace(header, chunk=chunk, chunks=deployment.plan.chunks)
+        for _, request, reply in deployment.relay.transcript:
+            for part in (*request.parts, *reply.parts):
+                with suppress(vecphe.errors.VecpheError):
+                    bodies.append(open_envelope(kind, expected, part, sender, reader))
+    return bodies
+
+
 # Rows 48 to 51: what is refused before anything is added
 
 
@@ -153,7 +191,7 @@ def test_h50_a_client_with_a_bad_update_sends_nothing_and_is_named(deployment: D
     make, message = BAD_UPDATES[bad]
     rounds = started(deployment)
     deployment.relay.compute = lambda node: make() if node == 1 else (update_of(node), 1)
-    with pytest.raises(ProtocolError, match=f"Hospital 2.*{message}"):
+    with pytest.raises(ProtocolError, match=f"^round 1, Hospital 2: its [^:]*{message}"):
         rounds.average(ZEROS)
     assert [reply.parts for node, request, reply in deployment.relay.transcript[-3:] if node == 1] == [()]
     assert "total" not in deployment.relay.kinds
@@ -184,6 +222,69 @@ def test_h51_a_public_key_that_changes_is_refused(deployment: Deployment, other_
         deployment.rounds(other)
 
 
+def test_h51_another_private_key_is_refused_before_a_round(deployment: Deployment, other_keypair: Any) -> None:
+    """Whoever holds it, when the run is agreed on; and between rounds before the one sum of the round is spent."""
+    star = deployment.roster.topology == "star"
+    holder = deployment.relay.settings[3] if star else deployment.server
+    assert holder.key is not None
+    genuine = holder.key.read_bytes()
+    holder.key.unlink()
+    other_keypair[1].save(holder.key)
+    public = {} if star else {"public_key": holder.key.with_name("public")}
+    deployment.server = replace(deployment.server, **public)
+    with pytest.raises(ProtocolError, match=r"the private key of .* is not the one of the roster"):
+        started(deployment)
+    assert deployment.relay.trained == []
+    holder.key.write_bytes(genuine)
+    rounds = started(deployment)
+    rounds.average(ZEROS)
+    holder.key.unlink()
+    other_keypair[1].save(holder.key)
+    if star:
+        with pytest.raises(ProtocolError, match="the private key of Key holder is not the one of the roster"):
+            rounds.average(ZEROS)
+        hospital = Hospital(holder)
+        assert hospital._memory.decided == 1
+        hospital.close()
+    else:
+        assert_mean(rounds.average(ZEROS), mean_of(3))  # its process has the genuine one
+        rounds.close()
+        with pytest.raises(ProtocolError, match="the private key of Server is not the one of the roster"):
+            started(deployment)
+
+
+def test_h51_who_decrypts_must_have_the_private_key(deployment: Deployment) -> None:
+    if deployment.roster.topology == "star":
+        deployment.relay.settings[3] = replace(deployment.relay.settings[3], key=None)
+    else:
+        deployment.server = replace(deployment.server, key=None)
+    with pytest.raises(ProtocolError, match="decrypts: its settings need key, the file of the private key"):
+        started(deployment)
+
+
+def test_h46_an_engine_that_does_not_run_at_a_party_ends_the_run_before_a_round(
+    deployment: Deployment, monkeypatch: Any
+) -> None:
+    """A hospital chooses its engine in its own environment; one without a GPU does not quietly take another."""
+    reasons = dict(available_engines())
+    absent = next(name for name in ("cuda", "ifma", "neon") if reasons[name] is not None)
+
+    def change(node: int, request: Request) -> Request:
+        if node == 1 and request.kind == "plan":
+            monkeypatch.setenv("VECPHE_ENGINE", absent)
+            vecphe.flower.plan._key.cache_clear()  # as in a process of its own
+        return request
+
+    def change_reply(node: int, request: Request, reply: Reply) -> Reply:
+        monkeypatch.delenv("VECPHE_ENGINE", raising=False)
+        return reply
+
+    deployment.relay.change, deployment.relay.change_reply = change, change_reply
+    with pytest.raises(ProtocolError, match=f"round 0, Hospital 2: .*{absent}"):
+        started(deployment)
+    assert deployment.relay.trained == []
+
+
 def test_h51_a_plan_that_changes_is_refused(deployment: Deployment) -> None:
     started(deployment)
     with pytest.raises(ProtocolError, match="plan or the public key of this run is another"):
@@ -209,7 +310,7 @@ def test_h51_parties_refuse_a_plan_that_changes_too(deployment: Deployment) -> N
 )
 def test_h51_what_a_party_does_not_allow_is_refused(deployment: Deployment, own: Any, message: str) -> None:
     deployment.relay.settings[1] = replace(deployment.relay.settings[1], **own)
-    with pytest.raises(ProtocolError, match=f"Hospital 2: .*{message}"):
+    with pytest.raises(ProtocolError, match=f"round 0, Hospital 2:? .*{message}"):
         started(deployment)
 
 
@@ -275,8 +376,9 @@ def test_h54_a_repeat_gets_the_stored_answer(deployment: Deployment) -> None:
 def test_h54_a_message_of_an_old_round_is_refused(deployment: Deployment) -> None:
     rounds = started(deployment)
     rounds.average(ZEROS)
-    old = list(tasks_of(deployment))
+    old = [entry for entry in deployment.relay.transcript if entry[1].kind in ("task", "total")]
     rounds.average(ZEROS)
+    assert len(old) == len(deployment.relay.settings)
     for node, request, _ in old:
         assert "a message of round 1, but round 2 has begun" in str(deployment.relay.deliver(node, request).error)
 
@@ -340,6 +442,22 @@ def task_by(deployment: Deployment, request: Request, forger: Identity) -> Reque
     roster = deployment.roster
     header = Header.of(roster, roster.server, roster.members[1], (1, 1), deployment.plan.layout)
     return replace(request, parts=(seal("task", header, b"0" * 64, forger, None), *request.parts[1:]))
+
+
+def test_h54_what_a_relay_appends_to_a_request_of_one_part_is_not_read(deployment: Deployment) -> None:
+    asked = set[str]()
+
+    def change(node: int, request: Request) -> Request:
+        if len(request.parts) > 1 or request.kind in ("task", "total"):
+            return request
+        asked.add(request.kind)
+        return replace(request, parts=(*request.parts, b"noise"))
+
+    deployment.relay.change = change
+    rounds = started(deployment)
+    rounds.average(ZEROS)
+    rounds.end()
+    assert asked == {"hello", "plan", "end"}
 
 
 @pytest.mark.parametrize("fault", RELAYS)
@@ -651,6 +769,7 @@ HOP = """
 import json, sys, time
 import numpy as np
 from pathlib import Path
+from vecphe.federated.interface import EncryptedVector
 from vecphe.flower import Hospital, Request, Settings
 from vecphe.flower.messages import parts_digest
 

@@ -136,6 +136,65 @@ def test_h16_h20_what_is_wrong_is_named_where_it_is(public_key: PublicKey) -> No
         list(public_key.encrypt_chunks(x, chunk=4, packed=True).iter_bytes())
 
 
+def test_h60_what_an_error_cuts_off_is_the_next_part_still(public_key: PublicKey) -> None:
+    """No part is ever left out: neither one that is wrong nor one during which Ctrl-C came."""
+    x = np.arange(9.0)
+    x[4] = np.nan
+    chunks = public_key.encrypt_chunks(x, chunk=3)
+    assert len(next(chunks)) == 3
+    for _ in range(2):
+        with pytest.raises(InvalidPlaintextError, match=r"x\[3:6\]"):
+            next(chunks)
+    x[4] = 4.0
+    assert [len(chunk) for chunk in chunks] == [3, 3]
+
+
+def test_h60_a_decryption_that_was_cut_off_does_not_end_as_if_it_were_whole(
+    keypair: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks = keypair[1].decrypt_chunks([keypair[0].encrypt(np.arange(9.0)).to_bytes()])
+    assert next(chunks).tolist() == [0.0, 1.0, 2.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(PrivateKey, "_decrypt_words", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            next(chunks)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="cut the decryption off; take decrypt_chunks anew"):
+            next(chunks)
+    whole = keypair[1].decrypt_chunks([keypair[0].encrypt(np.arange(9.0)).to_bytes()])
+    assert [len(part) for part in whole] == [3, 3, 3]
+    assert list(whole) == []
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_h61_a_matrix_is_cut_into_parts_too(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of numpy.matrix has two dimensions, however it is flattened."""
+    x = np.matrix([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    chunks = keypair[0].encrypt_chunks(x, chunk=1)
+    sizes = []
+    encrypt = keypair[0]._source.encrypt
+    monkeypatch.setattr(
+        keypair[0]._source, "encrypt", lambda words, *rest: sizes.append(len(words)) or encrypt(words, *rest)
+    )
+    back = EncryptedArray.from_chunks(keypair[0], chunks.iter_bytes())
+    assert sizes == [3, 3]
+    assert keypair[1].decrypt(back).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize(("n_jobs", "error"), [(0, ValueError), ("2", TypeError), (1.5, TypeError)])
+def test_h43_jobs_are_looked_at_before_the_first_part(keypair: Keypair, n_jobs: Any, error: type[Exception]) -> None:
+    """Also where there will be none."""
+    public_key, private_key = keypair
+    for x in ([1.0], []):
+        with pytest.raises(error, match="n_jobs"):
+            public_key.encrypt_chunks(x, n_jobs=n_jobs)
+        with pytest.raises(error, match="n_jobs"):
+            private_key.decrypt_chunks([public_key.encrypt(x).to_bytes()], n_jobs=n_jobs)
+    for count in (0, 1):
+        with pytest.raises(error, match="n_jobs"):
+            public_key.precompute(count, n_jobs=n_jobs)
+
+
 @pytest.mark.parametrize(
     ("chunk", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError), ("3", TypeError)]
 )

@@ -92,7 +92,28 @@ class Within:
         return change.name == self.function and re.fullmatch(self.lines, change.before) is not None
 
 
-KINDS: list[Kind | Tuned | Sample | Within] = [
+@dataclass(frozen=True)
+class Drawn:
+    """How thick a line, how long its dashes and how large a text of a picture is."""
+
+    module: str
+    reason: ClassVar[str] = "a matter of taste: the picture says the same"
+
+    def has(self, change: Change) -> bool:
+        """Whether nothing else differs, and it can be seen."""
+        is_seen = change.new not in (b"(0)", b"0", b"0.0")
+        return is_seen and change.name.startswith(self.module) and _undrawn(change.before) == _undrawn(change.after)
+
+
+_TASTE = re.compile(r",?(linewidth|fontsize)[=:]\(?-?[\d.]+\)?|\(\(?-?\d+\)?,\([-\d,()]+\)\)")
+
+
+def _undrawn(line: str) -> str:
+    return _TASTE.sub("", re.sub(r"[\s'\"]", "", line))
+
+
+KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
+    Drawn("vecphe.cli.learning"),
     Within(
         "vecphe.arithmetic.gmp._compact",
         r"if len\(values\) < _COMPACT_FROM:|held = .*|del held",
@@ -115,6 +136,7 @@ KINDS: list[Kind | Tuned | Sample | Within] = [
     Tuned("vecphe.arithmetic.", "(?:encrypt|decrypt|multiply)_task|carry_products"),
     Within("vecphe.arithmetic.native", r'"fma\d+": replace\(.*', Tuned.reason),
     Tuned("vecphe.arithmetic.cuda_kernels", "_MOST_SCRATCH"),
+    Tuned("vecphe.arithmetic.race", "_PRODUCTS"),
     Tuned("vecphe.arithmetic.gmp", "_COMPACT_FROM|_MOST_BITS_AT_ONCE|_MOST_SECRET_WORK|_ROWS_OUTSIDE_FROM"),
     Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),
     Tuned("vecphe.array.powers", "_MOST_POWERS"),
@@ -233,5 +255,48 @@ EQUIVALENTS += [
         "return n > 1 and is_probable_prime(n, mr_rounds)",
         "return n > 0 and is_probable_prime(n, mr_rounds)",
         "1 is no probable prime",
+    ),
+]
+_OF_ALL = "of a federated run all parties have one scaling"
+_OF_ONE = "who trains alone has one scaling"
+EQUIVALENTS += [
+    *(
+        Equivalent(
+            "vecphe.cli.comparison.Comparison.curves", before, before.replace("scalings[0]", "scalings[(-1)]"), reason
+        )
+        for before, reason in (
+            ('lines["federated"] = self.longest.history, self.longest.scalings[0]', _OF_ALL),
+            ("name: (result.history[:, 0], result.scalings[0])", _OF_ONE),
+        )
+    ),
+]
+
+_EMPTY = "cells = sheet.numbers(names) if names else Cells(np.zeros((0, 0)), np.zeros((0, 0), np.uint8))"
+_CALLS = "within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))"
+_FLAGS = 'flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()'
+EQUIVALENTS += [
+    *(
+        Equivalent(
+            "vecphe.data.parts.part_of",
+            _EMPTY,
+            _EMPTY.replace("(0, 0)", "|", 2).replace("|", first, 1).replace("|", second),
+            "without columns of numbers no row or column of them is asked for",
+        )
+        for first, second in (("(1, 0)", "(0, 0)"), ("(0, 1)", "(0, 0)"), ("(0, 0)", "(1, 0)"), ("(0, 0)", "(0, 1)"))
+    ),
+    *(
+        Equivalent(
+            "vecphe.bench.estimate.calibrate",
+            _CALLS,
+            _CALLS.replace("3)", f"{times})"),
+            "how often something is timed decides about chance alone",
+        )
+        for times in (2, 4)
+    ),
+    Equivalent(
+        "vecphe.arithmetic.selection._has_fast_target",
+        _FLAGS,
+        """flags = Path('/proc/cpuinfo').read_text(errors='replace').split()""",
+        "names of flags are ASCII, and whatever else stands there is replaced",
     ),
 ]

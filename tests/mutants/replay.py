@@ -14,6 +14,7 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
@@ -350,8 +352,15 @@ def _chosen(arguments: argparse.Namespace) -> list[Mutant]:
 
 
 def can_be_told(mutant: Fault) -> bool:
-    """Whether the faulty file is imported at all: without the kernel its Python side is not."""
-    return mutant.file != "arithmetic/native.py" or importlib.util.find_spec(_NATIVE) is not None
+    """Whether the faulty file is imported at all: without the kernel its Python side is not, nor what needs Flower."""
+    return all(importlib.util.find_spec(name) is not None for name in _needed(mutant.file))
+
+
+@cache
+def _needed(file: str) -> list[str]:
+    path = SOURCE / "vecphe" / file
+    imports_flower = path.exists() and re.search("^(from|import) flwr", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return [_NATIVE] * (file == "arithmetic/native.py") + ["flwr"] * bool(imports_flower)
 
 
 def preload() -> None:
@@ -369,7 +378,7 @@ def main() -> int:
             print(mutant.name, *mutant.tests, sep="\n         ")
         return 0
     if untold := [mutant for mutant in mutants if not can_be_told(mutant)]:
-        print(f"{len(untold)} mutants of the native engine LEFT OUT: the kernel was not built", file=sys.stderr)
+        print(f"{len(untold)} mutants LEFT OUT: the kernel was not built, or Flower is missing", file=sys.stderr)
         mutants = [mutant for mutant in mutants if mutant not in untold]
     if not mutants:
         print("no mutant fits", file=sys.stderr)

@@ -100,7 +100,10 @@ def main() -> int:
     """Plant; 0 if enough were caught."""
     arguments = _arguments()
     seed = random.SystemRandom().randrange(10_000) if arguments.seed is None else arguments.seed
-    changes = [change for change in all_changes(arguments.only) if can_be_told(change)]
+    everything = all_changes(arguments.only)
+    changes = [change for change in everything if can_be_told(change)]
+    if left_out := len(everything) - len(changes):
+        print(f"{left_out} faults LEFT OUT: the kernel was not built, or Flower is missing", file=sys.stderr)
     chosen, passed_over = draw(changes, arguments.count, seed)
     print(
         f"{len(chosen)} of {len(changes)} faults, seed {seed}; {len(passed_over)} equivalent ones were drawn",

@@ -15,7 +15,7 @@ from tests.mutants import equivalents, sample
 from tests.mutants.covering import Covering
 from tests.mutants.model import SOURCE
 from tests.mutants.operators import Change, changes_of
-from tests.mutants.replay import Copies
+from tests.mutants.replay import _NATIVE, Copies, can_be_told
 
 EQUALITY = "return isinstance(other, PublicKey) and self.n == other.n"
 UNEQUAL = "return isinstance(other, PublicKey) and (self.n != other.n)"
@@ -301,3 +301,14 @@ def test_a_line_has_the_test_that_runs_it(tmp_path: Path, new_process: ProcessPo
     locks = "tests/system/test_forks.py::test_the_lock_locks"
     assert measured["lines"][locks]["system/forks.py"][key] == [1]
     assert measured["seconds"][locks] > 0
+
+
+@pytest.mark.parametrize(("missing", "untold"), [("flwr", "flower/client.py"), (_NATIVE, "arithmetic/native.py")])
+def test_faults_in_what_cannot_be_imported_here_are_not_planted(
+    monkeypatch: pytest.MonkeyPatch, missing: str, untold: str
+) -> None:
+    there = SimpleNamespace()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else there)
+    files = ["flower/client.py", "flower/plan.py", "flower/supernode.py", "arithmetic/native.py", "arithmetic/gmp.py"]
+    told = {file for file in files if can_be_told(changes_of(SOURCE, file)[0])}
+    assert told == {*files} - {untold}

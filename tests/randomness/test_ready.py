@@ -23,6 +23,7 @@ from vecphe.errors import PlaintextOverflowError
 from vecphe.randomness import ready
 from vecphe.randomness.randomizers import RandomizerSource
 from vecphe.randomness.ready import ReadyRandomizers, batch_size
+from vecphe.system.parallel import watched
 
 Keypair = tuple[PublicKey, PrivateKey]
 
@@ -105,6 +106,19 @@ def test_encryption_uses_what_is_ready_and_makes_the_rest(
         assert any_keypair[1].decrypt(array).tolist() == x.tolist()
     used = [value for array in (first, second, third) for value in bare(key, array)]
     assert len(set(used)) == len(used) == 3 * needed
+
+
+@pytest.mark.parametrize("ahead", [0, 2, 6])
+def test_who_watches_is_told_of_those_that_ready_ones_hide(key: PublicKey, ahead: int) -> None:
+    key.precompute(ahead)
+    told: list[int] = []
+    with watched(told.append):
+        c = key.encrypt(np.arange(6.0))
+        assert sum(told) == 6
+        key.precompute(ahead)
+        told.clear()
+        (-c).to_bytes()
+    assert sum(told) == 6
 
 
 def test_workers_share_what_is_missing(any_keypair: Keypair, key: PublicKey) -> None:

@@ -167,6 +167,18 @@ def test_h31_a_ciphertext_that_is_none_in_a_later_piece(keypair: Keypair) -> Non
         damaged = build_frame(Kind.ARRAY, public_key.fingerprint, bytes(body))
         with pytest.raises(InvalidCiphertextError):
             EncryptedArray.from_chunks(public_key, [damaged])
+        with pytest.raises(InvalidCiphertextError):
+            list(keypair[1].decrypt_chunks([damaged]))
+
+
+@pytest.mark.parametrize("cut", [0, 100, 800, None])
+def test_h35_none_is_no_end(keypair: Keypair, frame: bytes, cut: int | None) -> None:
+    """It is what a file or socket that does not block gives while nothing has come yet."""
+    cut = len(frame) if cut is None else cut
+    with pytest.raises(TypeError, match="each chunk must be bytes, not NoneType"):
+        EncryptedArray.from_chunks(keypair[0], [frame[:cut], None, frame[cut:], b"more"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="each chunk must be bytes, not NoneType"):
+        list(keypair[1].decrypt_chunks([frame[:cut], None, frame[cut:]]))  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("source", [b"bytes", "text", 5, None])

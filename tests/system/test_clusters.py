@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import joblib
@@ -196,6 +197,17 @@ def jobs_in_a_task(backend: Any) -> list[int]:
 def test_h43_in_a_worker_of_the_cluster_there_is_one(cluster: FakeCluster) -> None:
     assert cluster.pool.submit(cluster._run, jobs_in_a_task, cluster.backend).result() == [1, 1, 1]
     assert jobs_in_a_task(cluster.backend) == [2, 2, 2]
+
+
+def test_h43_in_a_worker_there_is_one_on_any_backend_unless_the_call_says_more(cluster: FakeCluster) -> None:
+    """Also where somebody's own task or actor calls, for which joblib's backend is the one that it starts with."""
+    for backend in ("threading", "loky"):
+        assert cluster.pool.submit(cluster._run, jobs_in_a_task, backend).result() == [1, 2, joblib.cpu_count()]
+        assert jobs_in_a_task(backend) == [2, 2, joblib.cpu_count()]
+    for module in ("distributed.worker", "ray"):  # nothing but the names are there
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, module, ModuleType(module))
+            assert jobs_in_a_task("threading")[0] == 2
 
 
 # Trouble ---------------------------------------------------------------------------------------------------------

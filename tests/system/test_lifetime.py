@@ -181,6 +181,48 @@ def test_h70_an_owner_that_is_gone_already() -> None:
     assert subprocess.run([sys.executable, "-c", script], timeout=50).returncode == 1
 
 
+RUNS = """
+import os, subprocess, sys, time
+from vecphe.system.lifetime import command_that_ends_with
+code = "import subprocess, time; subprocess.Popen(['sleep', '60']); print('started', flush=True); time.sleep(60)"
+command = command_that_ends_with(os.getpid(), [sys.executable, "-c", code])
+process = subprocess.Popen(command, start_new_session=True)
+print(process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_h70_a_command_of_others_ends_with_who_runs_it() -> None:
+    """With what it has started itself, and though it watches nobody."""
+    owner = subprocess.Popen([sys.executable, "-c", RUNS], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    session = int(owner.stdout.readline())
+    try:
+        assert owner.stdout.readline() == "started\n"
+        assert len(session_members(session)) == 3
+        owner.kill()
+        assert wait_until(lambda: session_members(session) == [], 10)
+        assert owner.stdout.read() == ""
+    finally:
+        for member in session_members(session):
+            os.kill(member, signal.SIGKILL)
+        owner.kill()
+        owner.communicate()
+
+
+def test_h60_a_command_that_is_asked_to_end_may_clean_up() -> None:
+    """Who runs it waits for it, and has its exit status."""
+    code = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.5), print('clean'), sys.exit(5)))"
+    code += "; print('started', flush=True); time.sleep(60)"
+    command = lifetime.command_that_ends_with(os.getpid(), [sys.executable, "-c", code])
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.communicate(timeout=50) == ("clean\n", None)
+    assert process.returncode == 5
+
+
 _started_with: list[str] = []
 
 

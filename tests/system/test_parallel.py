@@ -120,6 +120,9 @@ def test_a_context_says_how_many_workers_there_are_and_where(
 ) -> None:
     with vecphe.parallel(3, "threading"):
         assert effective_jobs(None) == 3
+        assert effective_jobs(None, 8, least=8) == 1  # too few to pay for a task
+        assert effective_jobs(None, 9, least=8) == 3
+        assert effective_jobs(2, 8, least=8) == 2
         with vecphe.parallel(2):
             assert effective_jobs(None) == 2
             assert place_of(active()) == "threads"
@@ -137,6 +140,24 @@ def test_h43_a_context_takes_what_n_jobs_can_be(n_jobs: object, error: type[Exce
         pass
     with pytest.raises(ValueError, match="Invalid backend: nowhere"), vecphe.parallel(2, "nowhere"):
         pass
+
+
+@pytest.mark.parametrize("backend", [5, 2.0, ["loky"], object(), True])
+def test_h43_a_backend_is_a_name_or_one_of_joblibs(backend: Any) -> None:
+    with pytest.raises(TypeError, match=f"backend must be the name of one of joblib's, not {type(backend).__name__}"):
+        parallel.parallel(2, backend).__enter__()
+    with vecphe.parallel(2, joblib.parallel.ThreadingBackend()):  # type: ignore[arg-type]
+        assert effective_jobs(None) == 2
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_a_cluster_library_that_is_missing_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecphe.system.clusters.find_spec", lambda _: None)
+    for module in ("distributed", "ray"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "ray.util.joblib", None)
+    with pytest.raises(ParallelError, match=rf"{name.title()} is not installed: pip install 'vecphe\[{name}\]'"):
+        parallel.parallel(2, name).__enter__()
 
 
 def test_h43_n_jobs_counts_as_joblib_does() -> None:
@@ -359,10 +380,15 @@ def bits(shape: tuple[int, int], length: int) -> np.ndarray:
 
 
 CUTS: dict[str, tuple[Callable[[Any], Any], tuple[int, int, bool], list[Any]]] = {
-    "all": (lambda c: c.sum(), (60, 100, False), [1, 1]),
-    "few sums of many terms": (lambda c: c.sum(axis=1), (20, 34, False), [3, 1]),
-    "many sums of few terms": (lambda c: c.sum(axis=0), (20, 34, False), [1, 3]),
-    "as many sums as terms": (lambda c: c[:, :3].sum(axis=0), (3, 34, False), [1, 3]),
+    "all": (lambda c: c.sum(), (60, 100, False), [1, 1, 1]),
+    "few sums of many terms": (lambda c: c.sum(axis=1), (20, 34, False), [3, 1, 1]),
+    "many sums of few terms": (lambda c: c.sum(axis=0), (20, 34, False), [1, 3, 1]),
+    "as many sums as terms": (lambda c: c[:, :3].sum(axis=0), (3, 34, False), [1, 3, 1]),
+    "as many sums of a row": (lambda c: c[:, :3].sum(axis=1), (3, 34, False), [1, 3, 1]),
+    "sums in the middle": (lambda c: c.reshape(2, 3, 10).sum(axis=1), (10, 17, False), [2, 3, 1]),
+    "many in the middle": (lambda c: c.reshape(2, 10, 3).sum(axis=1), (10, 17, False), [2, 1, 3]),
+    "over two axes": (lambda c: c.reshape(2, 3, 10).sum(axis=(1, 0)), (10, 17, False), [1, 6, 1]),
+    "over axes apart": (lambda c: c.reshape(2, 3, 10).sum(axis=(2, 0)), (20, 34, False), [3, 1, 1]),
     "tall matrix": (lambda c: bits((8, 3), 29) @ c, (8, 1, True), [bits((1, 3), 29).tolist(), 20]),
     "square matrix": (lambda c: bits((3, 3), 4) @ c[:, 0], (3, 34, False), [bits((1, 3), 4).tolist(), 1]),
     "wide matrix": (lambda c: bits((2, 20), 4) @ c[0], (20, 50, False), [bits((2, 1), 4).tolist(), 1]),
@@ -392,6 +418,80 @@ def test_what_sums_and_matrices_are_cut_into(
     c = keypair[0].encrypt(x)
     assert keypair[1].decrypt(operation(c)).tolist() == operation(x).tolist()
     assert calls == [(counts, arguments)]
+
+
+TAKES_JOBS: dict[str, Callable[[PublicKey, PrivateKey, int], Any]] = {
+    "encrypt": lambda key, _, n: key.encrypt([1.0], n_jobs=n),
+    "encrypt_many": lambda key, _, n: key.encrypt_many([[1.0]], n_jobs=n),
+    "encrypt_chunks": lambda key, _, n: list(key.encrypt_chunks([1.0], n_jobs=n)),
+    "its bytes": lambda key, _, n: list(key.encrypt_chunks([1.0], n_jobs=n).iter_bytes()),
+    "precompute": lambda key, _, n: key.precompute(1, n_jobs=n),
+    "group_sum": lambda key, _, n: vecphe.group_sum(key.encrypt([1.0], n_jobs=n), [0], 1, n_jobs=n),
+    "decrypt": lambda key, private, n: private.decrypt(key.encrypt([1.0], n_jobs=n), n),
+    "decrypt_many": lambda key, private, n: private.decrypt_many(key.encrypt_many([[1.0]], n_jobs=n), n),
+    "decrypt_chunks": lambda key, private, n: list(
+        private.decrypt_chunks([key.encrypt([1.0], n_jobs=n).to_bytes()], n_jobs=n)
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", TAKES_JOBS)
+def test_h43_what_is_asked_for_arrives(
+    keypair: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    asked: list[int | None] = []
+
+    def seen(n_jobs: int | None, *rest: int) -> int:
+        asked.append(n_jobs)
+        return effective_jobs(n_jobs, *rest)
+
+    monkeypatch.setattr(parallel, "effective_jobs", seen)
+    TAKES_JOBS[operation](PublicKey(keypair[0].n, insecure=True), keypair[1], 3)
+    assert len(asked) == (2 if operation.startswith(("decrypt", "group")) else 1)
+    assert set(asked) == {3}
+
+
+AXES: list[Any] = [None, 0, 1, 2, -1, (0, 1), (1, 2), (2, 1), (0, 2), (1, 0, 2), ()]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 20), (2, 20, 3), (20, 3, 2), (1, 4, 9), (3, 2, 2), (2, 0, 3), (0, 0, 2)])
+def test_h43_sums_over_any_axes_are_the_same_on_workers(
+    engine_keys: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    public_key, private_key = engine_keys
+    engine = public_key._context.engine
+    monkeypatch.setattr(engine, "tuning", replace(engine.tuning, multiply_task=4))
+    x = np.arange(math.prod(shape)).reshape(shape)
+    c = public_key.encrypt(x)
+    for axis in AXES:
+        for jobs in (1, 3):
+            with joblib.parallel_config(backend="threading", n_jobs=jobs):
+                total = c.sum(axis)
+            assert np.array_equal(private_key.decrypt(total), x.sum(axis))
+            assert total.shape == x.sum(axis).shape
+
+
+def test_h61_sums_copy_no_ciphertexts(
+    engine_keys: tuple[PublicKey, PrivateKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless they are over axes that are not side by side."""
+    public_key, private_key = engine_keys
+    ring = public_key._context.ring
+    x = np.arange(24.0).reshape(2, 3, 4)
+    c = public_key.encrypt(x)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(ring), "take", None)
+        patch.setattr(type(ring), "concatenate", None)
+        sums = {axis: c.sum(axis) for axis in (None, 0, 1, 2, -2, (0, 1), (2, 1), ())}
+        mean = c.mean(0)
+        c += c
+        c += 1.0
+        with pytest.raises(TypeError, match="not callable"):
+            c.sum((0, 2))
+    for axis, total in sums.items():
+        assert np.array_equal(private_key.decrypt(total), x.sum(axis))
+    assert np.array_equal(private_key.decrypt(mean), x.mean(0))
+    assert np.array_equal(private_key.decrypt(c), 2 * x + 1)
 
 
 def test_small_work_is_not_handed_out(keypair: tuple[PublicKey, PrivateKey], places: list[str]) -> None:

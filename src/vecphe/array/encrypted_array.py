@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vecphe.array import functions as array_functions
 from vecphe.array.data import ArrayData
-from vecphe.array.powers import elementwise_power, matrix_power, row_products, sparse_matrix_power
+from vecphe.array.powers import axis_products, elementwise_power, matrix_power, sparse_matrix_power
 from vecphe.errors import KeyMismatchError, LayoutMismatchError, PackedOperationError, PlaintextOverflowError
 from vecphe.plaintext.encoding import (
     GREATEST_DIVISOR,
@@ -367,8 +367,11 @@ class EncryptedArray(ArrayData):
         shape = tuple(self._shape[i] for i in kept)
         terms = math.prod(self._shape[i] for i in axes)
         self._check_bound(self.bound * terms)
-        moved = self.transpose(kept + axes)
-        residues = row_products(self._key._context, moved._residues, math.prod(shape), terms)
+        array, start, stop = self, min(axes, default=0), max(axes, default=-1) + 1
+        if stop - start > len(axes):  # axes side by side stay where they are, so that nothing is copied
+            array, start, stop = self.transpose(kept + axes), len(kept), self.ndim
+        lengths = math.prod(array._shape[:start]), terms, math.prod(array._shape[stop:])
+        residues = axis_products(self._key._context, array._residues, lengths)
         if keepdims:
             shape = tuple(1 if i in axes else length for i, length in enumerate(self._shape))
         freshness = self._freshness if terms else self._freshness.spoiled()  # an empty product is the bare 1

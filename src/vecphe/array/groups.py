@@ -17,6 +17,11 @@ from vecphe.system.plurals import counted
 
 __all__ = ["group_sum"]
 
+_NUMBERED = (
+    "labels are integers in an array or list, one a row; "
+    "for texts and dates they are numpy.unique(labels, return_inverse=True)[1]"
+)
+
 
 def group_sum(c: EncryptedArray, labels: npt.ArrayLike, n_groups: int, *, n_jobs: int | None = None) -> EncryptedArray:
     """Sum the rows of an encrypted array by integer labels, as ``numpy.add.at`` does: the histogram of its values.
@@ -102,8 +107,10 @@ def _checked_labels(labels: Any, rows: int, groups: int) -> npt.NDArray[np.int64
         raise TypeError("labels must be plain integers: who sums by groups has to know them")
     try:
         plain = as_plain_array(labels, "labels")
-    except InvalidPlaintextError as error:
-        raise ValueError(f"group_sum: {error}") from None
+    except (InvalidPlaintextError, TypeError) as error:
+        wrong = str(error).partition(";")[0]  # after it comes what to do with numbers that are to be encrypted
+        kind = ValueError if isinstance(error, InvalidPlaintextError) else TypeError
+        raise kind(f"group_sum: {wrong}; {_NUMBERED}") from None
     if plain.dtype.kind == "f" and plain.size:
         raise TypeError("labels must be integers, not floats; where they are whole numbers, write labels.astype(int)")
     if plain.shape != (rows,):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ import numpy.typing as npt
 from vecphe.arithmetic import AnyRing
 from vecphe.system.parallel import Context, joined, map_chunks, part_of
 
-__all__ = ["elementwise_power", "group_products", "matrix_power", "row_products", "signed_power", "sparse_matrix_power"]
+__all__ = [
+    "axis_products",
+    "elementwise_power",
+    "group_products",
+    "matrix_power",
+    "signed_power",
+    "sparse_matrix_power",
+]
 
 _DIGIT_BITS = 4  # of the windows that powers of many bases are computed with
 _ROWS_A_GROUP = 64  # in a part of the rows of a grouped sum, so that adding up the parts takes little
@@ -52,24 +60,32 @@ def _elementwise_power(context: Context, batch: Any, exponents: list[int]) -> An
     return signed_power(context.ring, batch, exponents)
 
 
-def row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
-    """Products along the last axis of a batch of shape (outer, terms), for sums of the plaintexts."""
-    ring = context.ring
+def axis_products(context: Context, batch: Any, shape: tuple[int, int, int]) -> Any:
+    """Products along the middle axis of a batch of that shape, for sums of the plaintexts: (first, last), in C order.
 
-    def rows(start: int, stop: int) -> tuple[Any, int, int]:
-        return part_of(ring, batch, start * terms, stop * terms), stop - start, terms
+    Workers share its longest axis; where there are none, nothing is copied.
+    """
+    ring, first = context.ring, shape[0]
+    longest = max((0, 2, 1), key=shape.__getitem__)  # the middle one costs a product of what the workers give
 
-    def columns(start: int, stop: int) -> tuple[Any, int, int]:
-        indices = np.arange(outer * terms).reshape(outer, terms)[:, start:stop]
-        return ring.take(batch, indices.ravel()) if stop - start < terms else batch, outer, stop - start
+    def cut(start: int, stop: int) -> tuple[Any, int, int, int]:
+        if stop - start == shape[longest]:
+            return batch, *shape
+        places = np.arange(math.prod(shape)).reshape(shape)[(slice(None),) * longest + (slice(start, stop),)]
+        return ring.take(batch, places.ravel()), *places.shape
 
-    if outer >= terms:
-        return joined(ring, _shared(context, _row_products, rows, outer, outer * terms, 1))
-    return _multiplied(ring, _shared(context, _row_products, columns, terms, outer * terms, 1))
+    parts = _shared(context, _axis_products, cut, shape[longest], math.prod(shape), 1)
+    if longest == 1:
+        return _multiplied(ring, parts)
+    if longest == 0 or len(parts) == 1:
+        return joined(ring, parts)
+    edges = np.cumsum([0, *map(ring.size, parts)])
+    order = np.concatenate([np.arange(*ends).reshape(first, -1) for ends in pairwise(edges)], axis=1)
+    return ring.take(joined(ring, parts), order.ravel())
 
 
-def _row_products(context: Context, batch: Any, outer: int, terms: int) -> Any:
-    return context.ring.product(batch, outer, terms, 1)
+def _axis_products(context: Context, batch: Any, first: int, terms: int, last: int) -> Any:
+    return context.ring.product(batch, first, terms, last)
 
 
 def group_products(

@@ -186,7 +186,7 @@ def encrypt(
     from vecphe.cli.output import check_writable
     from vecphe.cli.progress import ciphertexts_bar
     from vecphe.cli.streams import check_streams, load_public_key, read_input, write_output
-    from vecphe.cli.table import check_start, parse_values
+    from vecphe.cli.table import check_start, check_values, mapped_values, parse_values
     from vecphe.data import ReadOptions
     from vecphe.data.problems import told_indices
     from vecphe.plaintext.format import format_for
@@ -198,7 +198,9 @@ def encrypt(
         public_key = load_public_key(key, insecure, engine)
         name = _shown(source)
         options = ReadOptions(sep, decimal, encoding, thousands)
-        numbers = parse_values(read_input(source, partial(check_start, name=name, encoding=encoding)), name, options)
+        numbers = mapped_values(source, name) or parse_values(
+            read_input(source, partial(check_start, name=name, encoding=encoding)), name, options
+        )
         values = numbers.values
         if numbers.skipped:
             say(f"{name}: {told_indices(range(1, numbers.skipped + 1))}")
@@ -208,16 +210,12 @@ def encrypt(
             if len(set(columns)) < len(columns) or not all(map(str.isprintable, columns)):
                 say(f"{name}: its names are not kept, for one stands twice or is not printable")
                 columns = ()
+        integer = values.dtype.kind != "f"
+        form = _encoding(max_abs, bool(packed), integer)
+        check_values(numbers, form, name)
         if packed is None and (told := _packing_hint(public_key.n, values, max_abs)):
             say(told)
-        integer, packed = values.dtype.kind != "f", bool(packed)
-        form = _encoding(max_abs, packed, integer)
-        outside = form.first_outside(values)
-        if outside is not None:
-            raise ValueError(
-                f"{name}, {numbers.place(outside)}: a magnitude beyond {form.max_abs}; "
-                "give the largest one with --max-abs"
-            )
+        packed = bool(packed)
         how: dict[str, Any] = {"packed": packed, "encoding": form, "n_jobs": jobs}
         try:
             count = format_for(public_key.n, form, packed, integer, 1).n_ciphertexts(values.size)
@@ -236,6 +234,8 @@ def encrypt(
 
 def _packing_hint(n: int, values: Any, max_abs: float | None) -> str | None:
     """What packing would save, where that is much."""
+    import numpy as np
+
     from vecphe.plaintext.format import format_for
 
     if values.size < _MANY:
@@ -243,8 +243,10 @@ def _packing_hint(n: int, values: Any, max_abs: float | None) -> str | None:
     integer = values.dtype.kind != "f"
     form = _encoding(max_abs, True, integer)
     option = "--packed"
-    if form.first_outside(values) is not None:
-        bound = 1 << int(max(map(abs, (values.min(), values.max())))).bit_length()
+    # Python's numbers: numpy's least int64 has no magnitude.
+    largest = max(map(abs, np.asarray([values.min(), values.max()], dtype=values.dtype).tolist()))
+    if largest > form.max_abs:
+        bound = 1 << int(largest).bit_length()
         form, option = replace(form, max_abs=bound), f"--packed --max-abs {bound}"
     try:
         unpacked, packed = (
@@ -358,18 +360,26 @@ def decrypt(
     from vecphe.cli.output import check_writable
     from vecphe.cli.progress import ciphertexts_bar
     from vecphe.cli.streams import check_streams, is_array_file, load_private_key, naming, read_array, write_output
-    from vecphe.cli.table import csv_of_values, npy_of_values
+    from vecphe.cli.table import csv_of_values, csv_pieces, npy_of_values
+    from vecphe.numbers.key_numbers import PublicNumbers
+    from vecphe.serialization.stream import ArrayStream
+    from vecphe.system.files import replace_file
 
     with errors_in_one_line(*_ERRORS):
         form = _table_form(out, form)
         check_streams([source])
         check_writable(Path(out), force)
         private_key = load_private_key(key, passphrase_file, insecure, engine=engine)
-        if form is TableForm.NPY and out != "-" and is_array_file(source):
+        if out != "-" and is_array_file(source):
             with naming(source), open(source, "rb") as file:
+                columns = ArrayStream(PublicNumbers(private_key.public_key.n), file).columns
+                file.seek(0)
                 chunks = private_key.decrypt_chunks(file, n_jobs=jobs)
                 with ciphertexts_bar("decrypting", chunks.n_ciphertexts):
-                    chunks.save(out, force=force)
+                    if form is TableForm.NPY:
+                        chunks.save(out, force=force)
+                    else:
+                        replace_file(out, csv_pieces(chunks, chunks.shape, columns), force=force, mode=0o600)
             return
         array, columns = read_array(private_key.public_key, source)
         with ciphertexts_bar("decrypting", array.n_ciphertexts):

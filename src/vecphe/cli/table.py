@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import zipfile
 import zlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,23 @@ from gmpy2 import mpz
 
 from vecphe.data import Numbers, ReadOptions, needs_pyarrow
 from vecphe.data.text import check_text_start
+from vecphe.plaintext.encoding import FixedPoint
 from vecphe.plaintext.format import is_sprawling
 from vecphe.serialization.fields import MAX_DIMENSIONS
 from vecphe.system.memory import check_memory
 
-__all__ = ["check_start", "csv_of_values", "npy_of_values", "parse_values"]
+__all__ = [
+    "check_start",
+    "check_values",
+    "csv_of_values",
+    "csv_pieces",
+    "mapped_values",
+    "npy_of_values",
+    "parse_values",
+]
 
 _NPY_MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
+_AT_ONCE = 1 << 16  # values that are looked at together
 _NOT_TEXT = "neither UTF-8 text nor a .npy file"
 
 
@@ -72,8 +83,37 @@ def _only_member(data: bytes, name: str) -> bytes:
         raise ValueError(f"{name}: an archive (.npz?) that is damaged; give one array, or CSV") from None
 
 
+def mapped_values(path: str, name: str) -> Numbers | None:
+    """Numbers of a .npy file as `parse_values` has them, mapped where they lie; None of what is no such file.
+
+    They are of the dtype of the file. A pipe cannot be mapped, and what is empty need not be.
+    """
+    if path == "-" or not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        if file.read(len(_NPY_MAGIC)) != _NPY_MAGIC:
+            return None
+        file.seek(0)
+        _check_npy(file, os.fstat(file.fileno()).st_size, name)
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:  # of a file system that maps nothing
+        return None
+    return Numbers(values) if values.size else None
+
+
 def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
-    file = io.BytesIO(data)
+    _check_npy(io.BytesIO(data), len(data), name)
+    return _to_native(np.load(io.BytesIO(data), allow_pickle=False))
+
+
+def _to_native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Numbers of a type that .npy files have, as one that an encoding takes."""
+    return values.astype({"b": np.int64, "f": np.float64}.get(values.dtype.kind, values.dtype), copy=False)
+
+
+def _check_npy(file: BinaryIO, size: int, name: str) -> None:
+    """Raise ValueError unless a .npy file of so many bytes is whole, and of numbers that can be encrypted."""
     try:
         version = np.lib.format.read_magic(file)
         read_header = {
@@ -92,31 +132,67 @@ def _parse_npy(data: bytes, name: str) -> npt.NDArray[Any]:
     if is_sprawling(shape):
         raise ValueError(f"{name}: a shape too large for an empty array")
     wanted = math.prod(shape) * dtype.itemsize  # before anything of that size is made
-    if len(data) - file.tell() != wanted:
-        raise ValueError(f"{name}: {len(data) - file.tell()} bytes of numbers where the header tells {wanted}")
-    values = np.load(io.BytesIO(data), allow_pickle=False)
-    return values.astype({"b": np.int64, "f": np.float64}.get(dtype.kind, dtype), copy=False)  # type: ignore[no-any-return]
+    if size - file.tell() != wanted:
+        raise ValueError(f"{name}: {size - file.tell()} bytes of numbers where the header tells {wanted}")
+
+
+def check_values(numbers: Numbers, form: FixedPoint, name: str) -> None:
+    """Raise ValueError for the first number that cannot be encrypted, with its place; they are looked at in parts."""
+    values = numbers.values
+    flat = values.reshape(-1) if values.flags.c_contiguous else values.flat
+    for start in range(0, values.size, _AT_ONCE):
+        part = _to_native(flat[start : start + _AT_ONCE])
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            found, why = int(np.isfinite(part).argmin()), "NaN or infinity, which cannot be encrypted"
+        elif (outside := form.first_outside(part)) is not None:
+            found, why = outside[0], f"a magnitude beyond {form.max_abs}; give the largest one with --max-abs"
+        else:
+            continue
+        index = tuple(map(int, np.unravel_index(start + found, values.shape)))
+        raise ValueError(f"{name}, {numbers.place(index)}: {why}")
 
 
 def csv_of_values(values: npt.NDArray[Any], columns: Sequence[str] = ()) -> bytes:
+    """The lines of `csv_pieces` of a whole array."""
+    return b"".join(csv_pieces([values.ravel()], values.shape, columns))
+
+
+def csv_pieces(
+    parts: Iterable[npt.NDArray[Any]], shape: tuple[int, ...], columns: Sequence[str] = ()
+) -> Iterator[bytes]:
     """Lines of CSV, one a row, in digits that give the same numbers again, below the names of columns, if any.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray
+        Values of the array in C order, in one dimension; of some rows, or of a piece of one.
+    shape : tuple of int
+        Of the whole array.
+    columns : sequence of str
 
     Raises
     ------
     ValueError
-        For more than two dimensions.
+        For more than two dimensions, before any part is asked for.
     """
-    if values.ndim > 2:
-        raise ValueError(f"CSV has two dimensions, the array {values.ndim}; write it as .npy")
-    if not values.size:
-        return b""  # rows without values: as many lines as somebody claims
-    rows = values.tolist() if values.ndim == 2 else [[value] for value in values.ravel().tolist()]
-    # Python limits the digits of its own integers, gmpy2 does not.
-    digits = str if values.dtype != object else lambda value: mpz(value).digits()
+    if len(shape) > 2:
+        raise ValueError(f"CSV has two dimensions, the array {len(shape)}; write it as .npy")
+    return _lines(parts, max([*shape[1:], 1]) if math.prod(shape) else 1, columns if math.prod(shape) else ())
+
+
+def _lines(parts: Iterable[npt.NDArray[Any]], width: int, columns: Sequence[str]) -> Iterator[bytes]:
     header = io.StringIO()
     if columns:
         csv.writer(header, lineterminator="\n").writerow(columns)
-    return "".join([header.getvalue(), *(",".join(map(digits, row)) + "\n" for row in rows)]).encode()
+        yield header.getvalue().encode()
+    done = 0  # values of the row that the last part ended in
+    for part in parts:
+        # Python limits the digits of its own integers, gmpy2 does not.
+        digits = str if part.dtype != object else lambda value: mpz(value).digits()
+        cells = [digits(value) + "," for value in part.tolist()]
+        cells[width - 1 - done :: width] = [cell[:-1] + "\n" for cell in cells[width - 1 - done :: width]]
+        done = (done + len(part)) % width
+        yield "".join(cells).encode()
 
 
 def npy_of_values(values: npt.NDArray[Any]) -> bytes:

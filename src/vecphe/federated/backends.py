@@ -48,7 +48,7 @@ class _NaiveVector(EncryptedVector):
     def n_ciphertexts(self) -> int:
         return len(self.numbers)
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, *, rerandomize: bool = True) -> bytes:
         # Numbers of different exponents are aligned to the least: a frame has one scale.
         array = from_phe(PublicKey._from_numbers(PublicNumbers(self.key.n)), self.numbers)
         return array._derive(array.residues, terms=self.terms).to_bytes(rerandomize=False)
@@ -202,8 +202,8 @@ class _ArrayVector(EncryptedVector):
         honest = self.array.bound == self.array.terms * self.array.encoding.unit
         return super().contributions if honest else None
 
-    def to_bytes(self) -> bytes:
-        return self.array.to_bytes()
+    def to_bytes(self, *, rerandomize: bool = True) -> bytes:
+        return self.array.to_bytes(rerandomize=rerandomize)
 
     def ciphertexts(self) -> list[int]:
         return self.array.ciphertexts()

@@ -125,10 +125,11 @@ class EncryptedVector(ABC):
         object.__setattr__(self, "_record", record)
         return self
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, *, rerandomize: bool = True) -> bytes:
         """The vector as an encrypted array of docs/format.md, with the number of its terms.
 
-        Which contributions it is the sum of is not in it, so that no server decrypts it; `to_message` has both.
+        Which contributions it is the sum of is not in it, so that no server decrypts it; `to_message` has both, and
+        says what `rerandomize` is.
         """
         raise TypeError(f"vectors of the backend {self.key.backend} have no form of bytes")
 
@@ -156,8 +157,14 @@ class EncryptedVector(ABC):
         check_instance("key", key, EncryptionKey)
         return key._vector_from_bytes(data)
 
-    def to_message(self) -> bytes:
+    def to_message(self, *, rerandomize: bool = True) -> bytes:
         """What one party sends to the next: the vector, and which contributions it is the sum of (docs/format.md).
+
+        Parameters
+        ----------
+        rerandomize : bool
+            Send a re-randomised copy of what is not fresh, as sums of vectors from outside are. What only the holder
+            of the private key will see needs none: it decrypts the sum in any case, and knows nothing of its terms.
 
         Raises
         ------
@@ -166,7 +173,9 @@ class EncryptedVector(ABC):
         SerializationError
             If a client's name is empty or not printable text, or all of them are too long for the header.
         """
-        return pack("sum", header_of_contributions(distinct_contributions(self)), self.to_bytes())
+        return pack(
+            "sum", header_of_contributions(distinct_contributions(self)), self.to_bytes(rerandomize=rerandomize)
+        )
 
     @staticmethod
     def from_message(key: EncryptionKey, data: bytes) -> EncryptedVector:

@@ -15,6 +15,7 @@ from vecphe.errors import InvalidPlaintextError, KeyMismatchError, PlaintextOver
 from vecphe.federated.backends import backend_named
 from vecphe.federated.checks import check_bool, check_instance
 from vecphe.federated.clock import PhaseClock
+from vecphe.federated.descent import Growth
 from vecphe.federated.interface import (
     Backend,
     EncryptedVector,
@@ -38,9 +39,6 @@ from vecphe.plaintext.encoding import FixedPoint, Floats, as_plain_array
 from vecphe.plaintext.structure import Structure, in_a_row
 
 __all__ = ["SERVER_NAME", "Client", "Party", "Server", "mean_square_error"]
-
-
-_GROWN = 2  # times its first gradient, from which on a client's run is one that diverges
 
 
 class Party:
@@ -308,7 +306,7 @@ class Client(Party):
     ) -> None:
         super().__init__(name, model(Rows.checked(name, X, y), eta), pubkey)
         self.sends_loss = sends_loss
-        self._first = math.inf
+        self._growth = Growth()
 
     @classmethod
     def of_rows(
@@ -325,7 +323,7 @@ class Client(Party):
         client = cls.__new__(cls)
         Party.__init__(client, name, model(rows, eta), pubkey)
         client.sends_loss = sends_loss
-        client._first = math.inf
+        client._growth = Growth()
         return client
 
     @property
@@ -368,31 +366,24 @@ class Client(Party):
         if not self.sends_loss:
             gradient = self.compute_gradient()  # which checks it
             self._sent = Structure((gradient.shape,))
-            return self._noted(gradient.ravel())
+            return self._growth.note(gradient.ravel())
         with self.clock.measure("gradient"):
             gradient, loss = self.model.gradient_and_loss()
             flat = np.append(gradient, loss)
         if not np.isfinite(flat).all():
             raise self._not_finite()
         self._sent = Structure((gradient.shape, ()))
-        return self._noted(flat)
-
-    def _noted(self, update: Floats) -> Floats:
-        """Keep how large the first update is."""
-        if math.isinf(self._first):
-            self._first = float(np.max(np.abs(update), initial=0.0))
-        return update
+        return self._growth.note(flat)
 
     def _not_finite(self) -> ProtocolError:
-        if math.isinf(self._first):
+        if not self._growth.has_begun:
             return super()._not_finite()
         return ProtocolError(
             f"{self.name}: its {self._sends} grew beyond all floats: the run diverges; {self.slower}. It sent nothing"
         )
 
     def _out_of_range(self, pubkey: EncryptionKey, update: Floats) -> ProtocolError:
-        # Steps that lead to a minimum end at smaller gradients: no range is wide enough for those that grow.
-        if float(np.max(np.abs(update))) <= _GROWN * self._first:
+        if not self._growth.is_beyond(update):  # no range is wide enough for those that grow
             return super()._out_of_range(pubkey, update)
         return ProtocolError(
             f"{self.name}: its {self._sends} grows from round to round, beyond the range: the run diverges; "

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -23,6 +22,7 @@ from vecphe.errors import ProtocolError
 from vecphe.federated.backends import PackedBackend, backend_named
 from vecphe.federated.checks import check_bool, check_positive, checked_int
 from vecphe.federated.clock import PHASES, PhaseClock
+from vecphe.federated.descent import Stopping, check_descent
 from vecphe.federated.interface import Backend, EncryptionKey
 from vecphe.federated.models import GradientModel, LinearRegression, Rows
 from vecphe.federated.parties import Client, Party, Server
@@ -45,9 +45,6 @@ __all__ = [
 ]
 
 SCALES = ("none", "federated")
-_PATIENCE = 5  # rounds without a better loss
-_FEWEST_ROUNDS = 10  # a shorter run is a try, whatever comes out
-_ROUNDING = 1e-6  # of the loss of zero weights: by so much encoding and rounding may move a loss
 
 
 @dataclass(frozen=True)
@@ -414,55 +411,6 @@ def _test_errors(clients: Sequence[Client], test: Rows, scalings: Sequence[Scali
     return errors
 
 
-def _check_descent(clients: Sequence[Client], before: Floats, slower: str) -> None:
-    """Raise ProtocolError if the last step went up: steps short enough never do, and what diverges ends with such."""
-    if any(type(client.model).gradient is not GradientModel.gradient for client in clients):
-        return  # whose loss is not known
-    after = clients[0].weights
-    was, now = (sum(_loss(client, weights) for client in clients) for weights in (before, after))
-    if np.array_equal(after, before) and _are_below_precision(clients):
-        raise ProtocolError(
-            "the weights did not change, all gradients are below the precision; take more fraction_bits, or scale the "
-            "data"
-        )
-    if now - was > _ROUNDING * sum(_loss(client, np.zeros_like(after)) for client in clients):
-        raise ProtocolError(f"the mean loss is higher after the last step than before it, the run diverges; {slower}")
-
-
-def _loss(client: Client, weights: Floats) -> float:
-    """The loss of a client's model with other weights."""
-    model = copy(client.model)  # of the same rows
-    model.weights = weights
-    return float(model.gradient_and_loss()[1])
-
-
-def _are_below_precision(clients: Sequence[Client]) -> bool:
-    """Whether the gradient of all counts beside their data, and is more than rounding leaves of nothing."""
-    size = max(float(np.abs(c.X).max(initial=0.0) * np.abs(c.y).max(initial=0.0)) for c in clients)
-    mean = np.mean([client.model.gradient() for client in clients], axis=0)
-    return bool(np.abs(mean).max(initial=0.0) > _ROUNDING * size > 0)
-
-
-class _Stopping:
-    """When the mean loss has stopped improving."""
-
-    def __init__(self, options: ProtocolConfig) -> None:
-        self.tol, self._slower = options.tol, options.slower
-        self.losses: list[float] = []
-        self._best, self._rounds = math.inf, 0
-
-    def is_over(self, mean: Floats) -> bool:
-        """Take note of the mean of a round, the loss of which is last."""
-        if self.tol is None:
-            return False
-        self.losses.append(float(mean[-1]))
-        if self.losses[-1] > 2 * self.losses[0] + self.tol:
-            raise ProtocolError(f"the mean loss has doubled, the run diverges; {self._slower}")
-        self._rounds = 0 if self.losses[-1] < self._best - self.tol else self._rounds + 1
-        self._best = min(self._best, self.losses[-1])
-        return self._rounds >= _PATIENCE
-
-
 def _total_seconds(*clocks: PhaseClock) -> dict[str, float]:
     return {phase: sum(clock.seconds[phase] for clock in clocks) for phase in PHASES}
 
@@ -530,6 +478,8 @@ def federated_learning(
     [3775.5, 3775.5, 3775.5, 3775.5, 3775.5]
     """
     options = ProtocolConfig.from_mapping(config)
+    if on_round is not None and not callable(on_round):
+        raise TypeError(f"on_round must be callable, not {type(on_round).__name__}")
     check_client_count(options.n_clients, unsafe_few_clients)
     data = _Data.checked(X, y, X_test, y_test, options, names)
     _check_scalable(data, model, options)
@@ -544,7 +494,7 @@ def federated_learning(
     clients, scaling = _federated_scaling(server, clients, options, unsafe_drop_clients, transcript.add)
     for client in clients:
         _rescale(client, scaling, options, len(clients))
-    history, stopping = [], _Stopping(options)
+    history, stopping = [], Stopping(options.tol, options.slower)
     for done in run_rounds(
         server,
         clients,
@@ -555,10 +505,10 @@ def federated_learning(
     ):
         clients = [client for client in clients if client in done.parties]
         history.append(clients[0].weights)
-        if (on_round is not None and on_round(len(history)) is False) | stopping.is_over(done.mean):
+        # None goes on; numpy's False ends it as Python's does.
+        if (on_round is not None and on_round(len(history)) in (False,)) | stopping.is_over(done.mean):
             break
-    if len(history) >= _FEWEST_ROUNDS:
-        _check_descent(clients, history[-2], options.slower)
+    check_descent([client.model for client in clients], history, options.slower)
     scalings = (scaling,) * len(clients)
     return ProtocolResult(
         mse=_test_errors(clients, data.test, scalings),
@@ -644,7 +594,7 @@ def _own_scaling(client: Client) -> Scaling:
 def _fitted_history(client: Client, options: ProtocolConfig) -> Floats:
     """Weights after each step on the own data alone: each update is its own mean."""
     history: list[Floats] = []
-    stopping = _Stopping(options)
+    stopping = Stopping(options.tol, options.slower)
     while len(history) < options.n_iter:
         update = client._flat_update()
         client.receive(update)

@@ -6,13 +6,14 @@ import json
 import os
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
-from vecphe.federated import LinearRegression, Rows
+from vecphe.errors import VecpheError
 from vecphe.flower.client import paillier_mod
 from vecphe.flower.server import FlowerRelay, encrypted_rounds
 from vecphe.flower.settings import SIMULATION
@@ -29,23 +30,31 @@ server_app = ServerApp()
 
 @client_app.train()
 def _train(message: Message, context: Context) -> Message:
-    (X, y, _, _), place = Job.load().shards(), int(context.node_config["partition-id"])
-    model = LinearRegression(Rows.checked(f"Hospital {place + 1}", X[place], y[place]))
+    model = Job.load().models()[int(context.node_config["partition-id"])]
     (model.weights,) = message.content["arrays"].to_numpy_ndarrays()
     content = {
         "arrays": ArrayRecord(model.update()),
-        "metrics": MetricRecord({"num-examples": len(y[place])}),
+        "metrics": MetricRecord({"num-examples": len(model.y)}),
     }
     return Message(RecordDict(content), reply_to=message)
 
 
 @server_app.main()
 def _serve(grid: Grid, context: Context) -> None:
+    try:
+        result = _trained(grid, int(context.run_config["num-server-rounds"]), context)
+    except VecpheError as error:
+        _keep({"error": str(error)})  # for who started the simulation
+        raise
+    _keep(result)
+
+
+def _trained(grid: Grid, n_iter: int, context: Context) -> dict[str, Any]:
     job = Job.load()
     history, began = [], perf_counter()
     with encrypted_rounds(grid, context, [np.zeros(job.shards()[0][0].shape[1])]) as rounds:
         (weights,) = rounds.model.values()
-        for number in rounds.left(int(context.run_config["num-server-rounds"])):
+        for number in rounds.left(n_iter):
             (gradient,) = rounds.average([weights])
             weights = weights - job.eta * gradient
             rounds.save([weights])
@@ -53,14 +62,17 @@ def _serve(grid: Grid, context: Context) -> None:
             print(f"vecphe round {number}", flush=True)
         relay, plan = rounds.relay, rounds.plan
     assert isinstance(relay, FlowerRelay)
-    result = {
+    return {
         "history": history,
         "messages": relay.messages,
-        "nbytes": relay.nbytes,
+        "bytes_per_hop": relay.bytes_per_hop,
         "seconds": perf_counter() - began,
         "cryptography": relay.seconds,
         "ciphertexts": plan.n_ciphertexts(
             job.n_clients, PublicKey.from_bytes(plan.public_key, insecure=True).key_length
         ),
     }
+
+
+def _keep(result: dict[str, Any]) -> None:
     replace_file(Path(os.environ[SIMULATION]) / "result.json", json.dumps(result).encode(), private=True)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from vecphe.errors import ClientLostError, ProtocolError, SerializationError
 from vecphe.federated.interface import EncryptedVector, sum_encrypted_vectors
-from vecphe.flower.holder import check_contributions, destroy, open_sum, vector_of
+from vecphe.flower.holder import check_contributions, destroy, open_sum, own_private_key, vector_of
 from vecphe.flower.hospital import own_identity
 from vecphe.flower.memory import Memory
 from vecphe.flower.messages import Arrays, Reply, Request, content_digest
@@ -84,19 +84,14 @@ class Rounds:
             raise ProtocolError(f"the server of the roster is {self.roster.server.name}, not {self._identity.name}")
         self.relay, self._timeout, self._max_restarts = relay, timeout, max_restarts
         self._key = plan.key(self.roster, insecure=settings.insecure, n_jobs=settings.jobs)
-        self._private_key = self._loaded_key()
+        self._private_key: PrivateKey | None = None
+        if self.roster.topology == "ring":
+            self._private_key = own_private_key(settings, self.roster, self._identity.name)
         self._memory = Memory(settings.memory, self.roster.run)
         self._memory.agree(self.roster.digest, plan.to_bytes())
         self._nodes: dict[str, int] = {}
         saved = self._memory.model()
         self._done, self.steps = (0, 0) if saved is None else saved[:2]  # the last round that is dealt with
-
-    def _loaded_key(self) -> PrivateKey | None:
-        if self.roster.topology == "star":
-            return None
-        if self.settings.key is None:
-            raise ProtocolError("the server of a ring decrypts: its settings need key, the file of the private key")
-        return PrivateKey.load(self.settings.key, insecure=self.settings.insecure)
 
     # Before and after the rounds
 
@@ -168,7 +163,8 @@ class Rounds:
         while True:
             nonce = secrets.token_bytes(32)
             unknown = [node for node in self.relay.nodes() if node not in found.values()]
-            wait = max(min(self._timeout / 4, 60.0, deadline - time.monotonic()), 0.1)
+            # Long enough for a process to start and to answer, and not all of it: a node that is gone never answers.
+            wait = max(min((deadline - time.monotonic()) / 2, 60.0), 0.1)
             replies = self.relay.exchange({node: Request("hello", (nonce,)) for node in unknown}, wait)
             for node, reply in replies.items():
                 name = self._who(reply, nonce)
@@ -321,7 +317,8 @@ class Rounds:
         with self._memory.transaction():
             self._memory.decide(*place)  # before the holder sees it: it decrypts no second one
         header = Header.of(self.roster, self.roster.server, holder, place, self.plan.layout)
-        parts = seal_all("total", header, [vector.to_message() for vector in total], self._identity, holder)
+        sums = [vector.to_message(rerandomize=False) for vector in total]  # sealed for who decrypts them
+        parts = seal_all("total", header, sums, self._identity, holder)
         data = self._opened("opened", self._asked_again(Request("total", tuple(parts)), place[0]).parts, holder, place)
         if len(data) != 8 * self.plan.length:
             raise ProtocolError(f"{holder.name} sent another number of values than the plan's")
@@ -383,8 +380,9 @@ class Rounds:
         for node, name in nodes.items():
             if node not in replies:
                 raise ClientLostError(name, number)
-            if replies[node].error is not None:
-                raise ProtocolError(f"round {number}, {name}: {replies[node].error}")
+            if (error := replies[node].error) is not None:
+                told = error if error.startswith((f"{name}:", f"{name} ")) else f"{name}: {error}"
+                raise ProtocolError(f"round {number}, {told}")
         return {name: replies[node] for node, name in nodes.items()}
 
 

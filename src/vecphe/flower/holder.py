@@ -16,11 +16,29 @@ from vecphe.federated.rounds import Ledger, Run, distinct_contributions
 from vecphe.flower.memory import Memory
 from vecphe.flower.plan import Plan
 from vecphe.flower.roster import Roster
+from vecphe.flower.settings import Settings
 from vecphe.keys import PrivateKey
 from vecphe.plaintext.encoding import Floats
 from vecphe.system.plurals import counted
 
-__all__ = ["check_contributions", "destroy", "open_sum", "vector_of"]
+__all__ = ["check_contributions", "destroy", "open_sum", "own_private_key", "vector_of"]
+
+
+def own_private_key(settings: Settings, roster: Roster, name: str) -> PrivateKey:
+    """The private key of who holds it, which must be the one of the roster.
+
+    Raises
+    ------
+    ProtocolError
+        If the settings name none, or it is another one.
+    SerializationError, InvalidKeyError, OSError
+    """
+    if settings.key is None:
+        raise ProtocolError(f"{name} decrypts: its settings need key, the file of the private key")
+    private_key = PrivateKey.load(settings.key, insecure=settings.insecure)
+    if private_key.public_key.fingerprint != roster.key:
+        raise ProtocolError(f"the private key of {name} is not the one of the roster, {roster.key[:8]}")
+    return private_key
 
 
 def vector_of(key: EncryptionKey, data: bytes, sender: str) -> EncryptedVector:
@@ -56,6 +74,7 @@ def open_sum(
     roster : Roster
     plan : Plan
     private_key : PrivateKey
+        Of `own_private_key`.
     memory : Memory
         Where the decision is recorded before anything is decrypted.
     place : tuple of int
@@ -83,12 +102,10 @@ def open_sum(
         check_contributions(chunk, roster, number, len(roster.members), "the sender of the sum")
     with memory.transaction():
         ledger = Ledger(Run(roster.run), decided=memory.decided)
+        memory.decide(number, attempt)  # taken back if the ledger refuses
         ledger.change_members(roster.names)
         ledger.decide(chunks[0], len(roster.members))
-        memory.decide(number, attempt)
-    key, decryption_key = PackedBackend(n_jobs=n_jobs, encoding=plan.encoding(len(roster.members))).keys_of(private_key)
-    if key.fingerprint != roster.key:
-        raise ProtocolError("the private key is not the one of the roster")
+    _, decryption_key = PackedBackend(n_jobs=n_jobs, encoding=plan.encoding(len(roster.members))).keys_of(private_key)
     try:
         return np.concatenate([decryption_key.decrypt(chunk) for chunk in chunks])
     except VecpheError:

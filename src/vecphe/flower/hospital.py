@@ -18,14 +18,13 @@ import numpy.typing as npt
 from vecphe.errors import ProtocolError, VecpheError
 from vecphe.federated.interface import EncryptionKey
 from vecphe.federated.parties import Party
-from vecphe.flower.holder import check_contributions, destroy, open_sum, vector_of
+from vecphe.flower.holder import check_contributions, destroy, open_sum, own_private_key, vector_of
 from vecphe.flower.memory import Memory
 from vecphe.flower.messages import Reply, Request, content_digest, parts_digest
 from vecphe.flower.plan import Plan
 from vecphe.flower.roster import Identity, Member, Roster
 from vecphe.flower.sealing import Header, open_all, open_envelope, place_of, seal, seal_all
 from vecphe.flower.settings import Settings
-from vecphe.keys import PrivateKey
 from vecphe.plaintext.encoding import Floats
 from vecphe.system.plurals import counted
 
@@ -153,6 +152,8 @@ class Hospital:
             )
         plan.key(self.roster, insecure=allowed.insecure)  # checks it
         self._memory.agree(self.roster.digest, data)
+        if self._me == self.roster.holder:
+            own_private_key(allowed, self.roster, self.name)  # before anybody has trained for it
         return [self._to_server("agreed", b"", layout=plan.layout)]
 
     def _contribute(self, request: Request, compute: Compute | None) -> list[bytes]:
@@ -218,9 +219,14 @@ class Hospital:
             raise ProtocolError(f"{self.name}: its update has other shapes than the plan. It sent nothing")
         flat: Floats = np.concatenate([np.ravel(array).astype(np.float64) for array in arrays])
         if not np.isfinite(flat).all():
-            raise ProtocolError(f"{self.name}: its update is not finite. It sent nothing")
+            raise ProtocolError(
+                f"{self.name}: its update is not finite; check its data for NaN, or take smaller steps. It sent nothing"
+            )
         if flat.size and np.abs(flat).max() > plan.clip:
-            raise ProtocolError(f"{self.name}: its update leaves the clip of {plan.clip}. It sent nothing")
+            raise ProtocolError(
+                f"{self.name}: its update leaves the clip of {plan.clip}; take smaller steps, for instance a lower "
+                "eta, or agree on a larger clip. It sent nothing"
+            )
         if plan.weights != "none" and (
             isinstance(weight, bool) or not isinstance(weight, (int, np.integer)) or not 1 <= weight <= plan.max_weight
         ):
@@ -260,7 +266,7 @@ class Hospital:
 
     def _open(self, request: Request) -> list[bytes]:
         """Decrypt the sum of a round, as the holder of a star."""
-        if self._me != self.roster.holder or self.settings.key is None:
+        if self._me != self.roster.holder:
             raise ProtocolError(f"{self.name} does not hold the private key")
         plan = Plan.from_bytes(self._memory.plan())
         place = number, attempt = place_of("total", request.parts[0])
@@ -270,13 +276,14 @@ class Hospital:
         kept = self._memory.answer(number, attempt, "total", asked)
         if kept is not None:
             return kept
-        private_key = PrivateKey.load(self.settings.key, insecure=self.settings.insecure)
+        with self._memory.transaction():
+            self._memory.begin(number, attempt)
+        private_key = own_private_key(self.settings, self.roster, self.name)
         key = plan.key(self.roster, insecure=self.settings.insecure, n_jobs=self.settings.jobs)
         chunks = [vector_of(key, body, self.roster.server.name) for body in bodies]
         values = open_sum(self.roster, plan, private_key, self._memory, place, chunks, self.settings.jobs)
         answer = [self._to_server("opened", values.astype("<f8").tobytes(), place, plan.layout)]
         with self._memory.transaction():
-            self._memory.begin(number, attempt)
             self._memory.keep_answer(number, attempt, "total", asked, answer)
         return answer
 

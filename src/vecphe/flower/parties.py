@@ -66,9 +66,9 @@ def make_run(
     parties = {}
     for number, identity in enumerate(identities):
         key = private_key if identity.member == roster.holder else None
-        parties[number] = write_settings(directory / str(number), identity, roster, key, **_jobs(key), **own)
+        parties[number] = write_settings(directory / str(number), identity, roster, key, **{**_jobs(key), **own})
     own_key = public_key if star else private_key
-    return roster, parties, write_settings(directory / "server", server, roster, own_key, **_jobs(own_key), **own)
+    return roster, parties, write_settings(directory / "server", server, roster, own_key, **{**_jobs(own_key), **own})
 
 
 def _jobs(key: PrivateKey | PublicKey | None) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from flwr.app import Context, Message
+from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 
 from vecphe.errors import ProtocolError
@@ -25,7 +27,18 @@ from vecphe.keys import PrivateKey, PublicKey
 
 __all__ = ["FlowerRelay", "encrypted_rounds", "plan_of"]
 
-_POLL = 0.05  # seconds; Flower's own send_and_receive waits 3 between looks
+_log = logging.getLogger(__name__)
+
+# What Flower says of a node that was killed, went away or did not answer in time: it is lost, and refused nothing.
+_LOST = (
+    ErrorCode.MESSAGE_UNAVAILABLE,
+    ErrorCode.REPLY_MESSAGE_UNAVAILABLE,
+    ErrorCode.NODE_UNAVAILABLE,
+    ErrorCode.CLIENT_APP_CRASHED,
+)
+# Seconds between looks, where Flower's own send_and_receive waits 3. A look costs both sides some milliseconds: the
+# longer it has waited, the rarer they are.
+_POLL, _SHARE, _LONGEST = 0.05, 0.02, 1.0
 
 # What a run's configuration may set, and what stands there otherwise.
 DEFAULTS: dict[str, Any] = {
@@ -50,44 +63,63 @@ class FlowerRelay:
     ----------
     messages : int
         How many Flower has carried, both ways.
-    nbytes : int
-        Bytes of their envelopes, models apart.
     seconds : float
         That the parties say they took, training apart.
     """
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self.messages = self.nbytes = 0
+        self.messages = 0
         self.seconds = 0.0
+        self._hops = self._hop_bytes = 0
 
     def nodes(self) -> list[int]:
         """The nodes that are connected now."""
         return sorted(self._grid.get_node_ids())
 
     def exchange(self, requests: Mapping[int, Request], timeout: float) -> Mapping[int, Reply]:
-        """Send each node its request; the replies that came in time."""
+        """Send each node its request; the replies that came in time. What Flower itself answers for a node is none."""
         messages = [
             Message(request_to_record(request), dst_node_id=node, message_type="train", ttl=timeout)
             for node, request in requests.items()
         ]
-        waiting = set(self._grid.push_messages(messages)) if messages else set()
-        self._count(len(waiting), *(part for request in requests.values() for part in request.parts))
+        sent = set(self._grid.push_messages(messages)) if messages else set()
+        # Grids give messages their numbers. Those for a node that is gone they leave out, or have None in their place.
+        numbers = [message.metadata.message_id for message in messages]
+        waiting = {number: node for number, node in zip(numbers, requests, strict=True) if number in sent}
+        self.messages += len(waiting)
         replies: dict[int, Reply] = {}
-        deadline = time.monotonic() + timeout
-        while waiting and time.monotonic() < deadline:
-            for message in self._grid.pull_messages(waiting):
-                waiting.discard(message.metadata.reply_to_message_id)
-                reply = Reply(error=message.error.reason) if message.has_error() else reply_from(message.content)
-                self._count(1, *reply.parts)
-                self.seconds += reply.seconds
-                replies[message.metadata.src_node_id] = reply
-            time.sleep(_POLL)
+        began = time.monotonic()
+        while waiting and (waited := time.monotonic() - began) < timeout:
+            for message in self._grid.pull_messages(list(waiting)):
+                node = waiting.pop(message.metadata.reply_to_message_id)
+                self.messages += 1
+                if (reply := _reply_of(message, node)) is not None:
+                    replies[node] = reply
+                    self._count(requests[node], reply)
+            time.sleep(min(_POLL + _SHARE * waited, _LONGEST) if waiting else 0)
         return replies
 
-    def _count(self, messages: int, *parts: bytes) -> None:
-        self.messages += messages
-        self.nbytes += sum(map(len, parts))
+    def _count(self, request: Request, reply: Reply) -> None:
+        self.seconds += reply.seconds
+        if request.kind == "task" and reply.error is None:
+            self._hops += 1
+            self._hop_bytes += sum(map(len, reply.parts))
+
+    @property
+    def bytes_per_hop(self) -> int:
+        """Bytes that a client sends in a round, on average; 0 before the first."""
+        return self._hop_bytes // max(1, self._hops)
+
+
+def _reply_of(message: Message, node: int) -> Reply | None:
+    """What a node answered; None if it is lost."""
+    if not message.has_error():
+        return reply_from(message.content)
+    if message.error.code not in _LOST:
+        return Reply(error=message.error.reason)
+    _log.warning("node %d is lost: %s", node, message.error.reason)
+    return None
 
 
 def _server_settings(run_config: Mapping[str, Any]) -> Settings:

@@ -20,12 +20,21 @@ from typing import IO, Any
 import numpy as np
 
 from vecphe.errors import ProtocolError
-from vecphe.federated import ProtocolConfig, ProtocolResult, get_data, mean_square_error
+from vecphe.federated import (
+    LinearRegression,
+    ProtocolConfig,
+    ProtocolResult,
+    Rows,
+    get_data,
+    mean_square_error,
+)
 from vecphe.federated.clock import PHASES
+from vecphe.federated.descent import check_descent
 from vecphe.flower.parties import make_run
 from vecphe.flower.settings import SIMULATION
 from vecphe.keys import generate_keypair
 from vecphe.plaintext.encoding import Floats
+from vecphe.system.lifetime import command_that_ends_with
 
 __all__ = ["Job", "environment", "flower_learning", "free_port", "run_app", "stop", "superlink"]
 
@@ -69,6 +78,14 @@ class Job:
     def shards(self) -> tuple[list[Floats], list[Floats], Floats, Floats]:
         """All shards of the diabetes data, and the test rows; a party uses its own only."""
         return get_data(self.n_clients, self.seed)
+
+    def models(self) -> list[LinearRegression]:
+        """What every hospital learns with, on its own rows."""
+        X, y, _, _ = self.shards()
+        return [
+            LinearRegression(Rows.checked(f"Hospital {i}", *own), self.eta)
+            for i, own in enumerate(zip(X, y, strict=True), 1)
+        ]
 
     def save(self, directory: Path) -> None:
         """For the processes of a simulation."""
@@ -117,11 +134,13 @@ def stop(process: subprocess.Popen[Any]) -> None:
 
 @contextmanager
 def superlink(home: Path, env: Mapping[str, str], *arguments: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A SuperLink on the loopback interface; it and all that it started are stopped at the end."""
+    """A SuperLink on the loopback interface; it and all that it started end here, or with this process."""
     home.mkdir(exist_ok=True)
     with open(home / "superlink.log", "wb") as log:
         command = ["flower-superlink", "--host", "127.0.0.1", "--port", str(port), *arguments]
-        process = subprocess.Popen(command, env=dict(env), stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command_that_ends_with(os.getpid(), command), env=dict(env), stdout=log, stderr=log, start_new_session=True
+        )
         try:
             _await(process, port, home / "superlink.log")
             yield process
@@ -142,17 +161,17 @@ def run_app(
     app: Path, name: str, env: Mapping[str, str], *arguments: str, on_line: Callable[[str], object] = print
 ) -> int:
     """``flwr run`` with its output line by line; the exit status."""
-    command = ["flwr", "run", str(app), name, "--stream", *arguments]
-    process = subprocess.Popen(
+    command = command_that_ends_with(os.getpid(), ["flwr", "run", str(app), name, "--stream", *arguments])
+    with subprocess.Popen(
         command, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        stream: IO[str] = process.stdout  # type: ignore[assignment]
-        for line in stream:
-            on_line(line.rstrip())
-        return process.wait()
-    finally:
-        stop(process)
+    ) as process:
+        try:
+            stream: IO[str] = process.stdout  # type: ignore[assignment]
+            for line in stream:
+                on_line(line.rstrip())
+            return process.wait()
+        finally:
+            stop(process)
 
 
 def flower_learning(
@@ -179,21 +198,27 @@ def flower_learning(
     Raises
     ------
     ProtocolError
-        If the run failed; with the last lines of its output.
+        If the run failed, with what stopped it; or if it diverged.
     """
     with tempfile.TemporaryDirectory(prefix="vecphe-flower-", ignore_cleanup_errors=True) as temporary:
         home = Path(temporary)
         began = time.perf_counter()
         _, private_key = generate_keypair(config.key_length, insecure=config.insecure, engine=config.engine)
         keygen = time.perf_counter() - began
-        _, parties, _ = make_run(home, private_key, topology, names, insecure=config.insecure)
+        own: dict[str, Any] = {"insecure": config.insecure, "max_rounds": 2 * config.n_iter}  # as the plan has
+        if config.n_jobs is not None:
+            own["jobs"] = config.n_jobs
+        _, parties, _ = make_run(home, private_key, topology, names, **own)
         job.save(home)
         app = _write_app(home / "app")
         engine = {} if config.engine is None else {"VECPHE_ENGINE": config.engine}
         env = environment(home / "flwr", **{SIMULATION: str(home)}, **engine)
         _simulate(home, app, env, len(parties), config.n_iter, on_round)
         content = json.loads((home / "result.json").read_text(encoding="utf-8"))
+    if "error" in content:
+        raise ProtocolError(content["error"])
     history = np.array(content["history"])
+    check_descent(job.models(), list(history), "lower eta")
     _, _, X_test, y_test = job.shards()
     error = mean_square_error(X_test @ history[-1], y_test)
     seconds = {**dict.fromkeys(PHASES, 0.0), "keygen": keygen, "encrypt": content["cryptography"]}
@@ -204,7 +229,7 @@ def flower_learning(
         n_iter=len(history),
         seconds=seconds,
         ciphertexts_per_hop=content["ciphertexts"],
-        bytes_per_hop=content["nbytes"] // max(1, len(names) * len(history)),
+        bytes_per_hop=content["bytes_per_hop"],
     )
     return result, {"messages": content["messages"], "seconds_of_rounds": content["seconds"]}
 

@@ -61,9 +61,11 @@ class EncryptedChunks(Iterator[EncryptedArray]):
         start, end = self._next, len(self._values) if self._values.ndim else 1
         if start >= end:
             raise StopIteration
-        self._next = min(start + self._rows, end)
-        part = self._values[start : self._next] if self._values.ndim else self._values
-        return self._encrypted(part, f"x[{start}:{self._next}]")
+        stop = min(start + self._rows, end)
+        part = self._values[start:stop] if self._values.ndim else self._values
+        encrypted = self._encrypted(part, f"x[{start}:{stop}]")
+        self._next = stop  # only now: what an error or interrupt kept from being encrypted is the next part still
+        return encrypted
 
     def iter_bytes(self) -> Iterator[bytes]:
         """The bytes of `EncryptedArray.to_bytes` of the whole array, in pieces, as they are encrypted.
@@ -130,14 +132,21 @@ class DecryptedChunks(Iterator[npt.NDArray[Any]]):
         self.shape, self._parts = shape, parts
         self.n_ciphertexts = format.n_ciphertexts(math.prod(shape))
         self.dtype = np.dtype(np.int64 if format.integer else np.float64)
-        self._begun = False
+        self._begun = self._cut_off = False
 
     def __repr__(self) -> str:
         return f"DecryptedChunks(shape={self.shape})" if hasattr(self, "shape") else "DecryptedChunks(nothing yet)"
 
     def __next__(self) -> npt.NDArray[Any]:
         self._begun = True
-        return next(self._parts)
+        if self._cut_off:  # the generator would say that this was all
+            raise ValueError("an error or interrupt cut the decryption off; take decrypt_chunks anew")
+        self._cut_off = True
+        part = next(self._parts, None)
+        self._cut_off = False
+        if part is None:
+            raise StopIteration
+        return part
 
     def save(self, path: PathLike, *, force: bool = False) -> None:
         """Write all values to a .npy file, whole or not at all, that its owner alone can read.

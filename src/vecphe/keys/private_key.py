@@ -33,7 +33,7 @@ from vecphe.serialization import (
 )
 from vecphe.serialization.jwk import jwk_text, parse_private_jwk, private_jwk, public_jwk
 from vecphe.system.files import PathLike, is_open_to_others
-from vecphe.system.parallel import AwayContext, map_chunks, part_of
+from vecphe.system.parallel import AwayContext, check_jobs, map_chunks, part_of
 from vecphe.system.tracebacks import keeps_locals
 
 __all__ = ["PrivateKey"]
@@ -346,6 +346,7 @@ class PrivateKey:
         InvalidCiphertextError, CorruptedAggregateError, ParallelError
             As in `decrypt`, when a part is asked for.
         """
+        check_jobs(n_jobs)
         stream = ArrayStream(self._public_key._numbers, chunks)
         return DecryptedChunks(stream.shape, stream.format, self._decrypted_parts(stream, n_jobs))
 

@@ -45,6 +45,7 @@ from vecphe.serialization import (
 from vecphe.serialization.jwk import jwk_text, parse_public_jwk, public_jwk
 from vecphe.system.files import PathLike
 from vecphe.system.memory import check_memory
+from vecphe.system.parallel import check_jobs
 from vecphe.system.plurals import counted
 
 __all__ = ["PublicKey", "phe_attribute"]
@@ -294,6 +295,7 @@ class PublicKey(ArrayKey):
             If they would not fit into memory, by an estimate.
         """
         count = checked_count("count", count, 0)
+        check_jobs(n_jobs)
         check_room(self._context.ring, count)
         self._make_ready(count, self._ready, n_jobs)
 
@@ -449,7 +451,9 @@ class PublicKey(ArrayKey):
             As in `encrypt`; for what is wrong with values when their part is asked for.
         """
         values = array if isinstance(array, np.ndarray) and array.dtype.kind in "biuf" else as_plain_array(array)
+        check_jobs(n_jobs)
         kind = as_plain_array(values[:0] if values.ndim else values).dtype.kind
+        values = np.asarray(values)  # a numpy.matrix does not flatten; what is mapped stays so
         format = self._format_of(values.shape, kind != "f", packed, encoding)
         slots = format.layout.slots if format.layout else 1
         if chunk is None:

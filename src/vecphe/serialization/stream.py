@@ -24,6 +24,7 @@ __all__ = ["ArrayStream"]
 
 _READ_BYTES = 1 << 20
 _LEAST_HEADER = 256  # bytes to wait for before the header is tried
+_END: Any = object()  # of the pieces: None is what a file that does not block gives while it has nothing
 
 
 class ArrayStream:
@@ -61,8 +62,8 @@ class ArrayStream:
     def _hold(self, count: int) -> None:
         """Wait for so many bytes, or the end."""
         while len(self._held) < count and not self._ended:
-            piece = next(self._pieces, None)
-            if piece is None:
+            piece = next(self._pieces, _END)
+            if piece is _END:
                 self._ended = True
             elif not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise TypeError(f"each chunk must be bytes, not {type(piece).__name__}")

@@ -10,15 +10,17 @@ cluster.
 from __future__ import annotations
 
 import pickle
+import sys
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
 
 from vecphe.errors import ParallelError
 
-__all__ = ["Cluster", "Parcel", "cluster_of", "jobs_on", "register_ray", "run_on"]
+__all__ = ["Cluster", "Parcel", "check_dask", "cluster_of", "in_worker", "jobs_on", "register_ray", "run_on"]
 
 Result = TypeVar("Result")
 
@@ -46,9 +48,6 @@ class Cluster(Protocol):
     name: str
     patience: float  # seconds to wait for a worker where there is none
 
-    def is_worker(self) -> bool:
-        """Whether this is called in a task of such a cluster."""
-
     def workers(self) -> int:
         """How many tasks it can run at once."""
 
@@ -74,11 +73,6 @@ class DaskCluster:
         self._backend = backend
         self._client = backend.client
         self.patience = float(backend.wait_for_workers_timeout or _SECONDS_WITHOUT_WORKERS)
-
-    def is_worker(self) -> bool:
-        from distributed.worker import thread_state
-
-        return hasattr(thread_state, "execution_state")
 
     def workers(self) -> int:
         return sum(self._client.nthreads().values())
@@ -117,12 +111,6 @@ class RayCluster:
 
     def __init__(self, backend: Any) -> None:
         self._options = dict(backend.ray_remote_args or {})
-
-    def is_worker(self) -> bool:
-        import ray
-
-        worker = getattr(ray.get_runtime_context(), "worker", None) if ray.is_initialized() else None
-        return bool(getattr(worker, "mode", None) == ray.WORKER_MODE)
 
     def workers(self) -> int:
         import ray
@@ -178,6 +166,31 @@ def cluster_of(backend: Any) -> Cluster | None:
     return make(backend) if make else None
 
 
+def in_worker() -> bool:
+    """Whether this runs in a task or actor of Dask or Ray, whatever joblib's backend is there; neither is imported."""
+    return any(is_worker(sys.modules[module]) for module, is_worker in _WORKERS.items() if module in sys.modules)
+
+
+def _is_dask_worker(worker: Any) -> bool:
+    return hasattr(getattr(worker, "thread_state", None), "execution_state")
+
+
+def _is_ray_worker(ray: Any) -> bool:
+    if not (hasattr(ray, "is_initialized") and ray.is_initialized()):
+        return False
+    worker = getattr(ray.get_runtime_context(), "worker", None)
+    return bool(getattr(worker, "mode", None) == ray.WORKER_MODE)
+
+
+_WORKERS: dict[str, Callable[[Any], bool]] = {"distributed.worker": _is_dask_worker, "ray": _is_ray_worker}
+
+
+def check_dask() -> None:
+    """Raise ParallelError if Dask is not installed: joblib would name a package that does not do."""
+    if "distributed" not in sys.modules and find_spec("distributed") is None:
+        raise ParallelError("Dask is not installed: pip install 'vecphe[dask]'")
+
+
 def register_ray() -> None:
     """Have joblib know the backend "ray"; that changes nothing else of it.
 
@@ -195,14 +208,14 @@ def register_ray() -> None:
 
 
 def jobs_on(cluster: Cluster, n_jobs: int) -> int:
-    """Workers that `n_jobs` means: all but some if it is negative, and no more than there are. In a worker it is 1.
+    """Workers that `n_jobs` means: all but some if it is negative, and no more than there are.
 
     Raises
     ------
     ParallelError
         If there is no worker, nor comes one in some seconds.
     """
-    if n_jobs == 1 or cluster.is_worker():
+    if n_jobs == 1:
         return 1
     workers = _told(cluster, cluster.workers) or _awaited_workers(cluster)
     return max(workers + 1 + n_jobs if n_jobs < 0 else min(n_jobs, workers), 1)

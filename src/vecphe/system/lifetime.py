@@ -1,33 +1,54 @@
 """A worker process ends when the process it works for ends, however that ends.
 
 A process that is killed cannot tell its workers. joblib's wait for the next task for minutes, with private numbers in
-their memory and the output of the dead process open. So each of them watches.
+their memory and the output of the dead process open. So each of them watches. Servers of others do not watch: they
+are run by a process that does.
 """
 
 from __future__ import annotations
 
 import os
 import select
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["end_with"]
+__all__ = ["command_that_ends_with", "end_with", "run_with"]
 
 _SECONDS_BETWEEN_LOOKS = 0.5  # where the kernel does not tell
 
 
 def end_with(owner: int, initializer: Callable[..., Any] | None = None, arguments: tuple[Any, ...] = ()) -> None:
     """Initialize a worker: it ends with the process `owner`; then call the initializer of the user, if there is one."""
-    threading.Thread(target=_follow, args=(owner,), daemon=True, name="vecphe-owner").start()
+    _follow(owner, lambda: os._exit(1))  # nobody is left to hear more
     if initializer is not None:
         initializer(*arguments)
 
 
-def _follow(owner: int) -> None:
-    _wait_for_end(owner)
-    os._exit(1)  # nobody is left to hear more
+def command_that_ends_with(owner: int, command: Sequence[str]) -> list[str]:
+    """A command that runs another, to be started in a session of its own: all in it ends with the process `owner`."""
+    code = f"import sys; from {__name__} import run_with; sys.exit(run_with({int(owner)}, sys.argv[1:]))"
+    return [sys.executable, "-c", code, *command]
+
+
+def run_with(owner: int, command: Sequence[str]) -> int:
+    """Run a command; its exit status. The group of this process, the command in it, ends with the process `owner`."""
+    _follow(owner, lambda: os.killpg(0, signal.SIGKILL))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)  # the command hears it as well, and this waits for it
+    return subprocess.call(command)
+
+
+def _follow(owner: int, end: Callable[[], object]) -> None:
+    def follow() -> None:
+        _wait_for_end(owner)
+        end()
+
+    threading.Thread(target=follow, daemon=True, name="vecphe-owner").start()
 
 
 def _wait_for_end(owner: int) -> None:

@@ -26,13 +26,15 @@ import numpy as np
 
 from vecphe.arithmetic import AnyRing, Cancellation, Engine, engine_for, engine_named, ring_of
 from vecphe.errors import EngineUnavailableError, ParallelError
-from vecphe.system.clusters import cluster_of, jobs_on, register_ray, run_on
+from vecphe.system.clusters import check_dask, cluster_of, in_worker, jobs_on, register_ray, run_on
 from vecphe.system.lifetime import end_with
 
 __all__ = [
     "AwayContext",
     "Context",
+    "check_jobs",
     "chunk_bounds",
+    "counted",
     "effective_jobs",
     "joined",
     "map_chunks",
@@ -96,7 +98,8 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     ----------
     n_jobs : int or None
         None is 1 unless ``joblib.parallel_config`` says otherwise; -1 all cores, -2 all but one. Inside
-        another worker it is 1, whatever it says: there the cores have their work.
+        another worker of joblib it is 1, whatever it says: there the cores have their work. In tasks and actors of
+        Dask and Ray None is 1, and an int means threads or processes of that machine, never the cluster's workers.
     count, least : int
         By default, `count` items of which fewer than `least` do not pay for a task have one worker.
 
@@ -109,21 +112,23 @@ def effective_jobs(n_jobs: int | None, count: int = 1 << 62, least: int = 1) -> 
     ParallelError
         If a cluster has no workers.
     """
-    _check_jobs(n_jobs)
+    check_jobs(n_jobs)
     if n_jobs == 1 or (n_jobs is None and count <= least):
         return 1
     import joblib
 
     backend, configured = joblib.parallel.get_active_backend()
-    if getattr(backend, "nesting_level", None):
+    cluster = cluster_of(backend)
+    if getattr(backend, "nesting_level", None) or ((cluster or n_jobs is None) and in_worker()):
         return 1
-    if cluster := cluster_of(backend):
+    if cluster:
         given = (jobs for jobs in (n_jobs, configured, backend.default_n_jobs) if jobs is not None)
         return jobs_on(cluster, int(next(given)))
     return int(joblib.effective_n_jobs(n_jobs))
 
 
-def _check_jobs(n_jobs: int | None) -> None:
+def check_jobs(n_jobs: int | None) -> None:
+    """Raise TypeError or ValueError for what `n_jobs` cannot be, wherever it would only show later."""
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
         raise TypeError(f"n_jobs must be an int or None, not {type(n_jobs).__name__}")
     if n_jobs == 0:
@@ -152,7 +157,7 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
     TypeError, ValueError
         For what `n_jobs` or `backend` cannot be, and for Dask without a client.
     ParallelError
-        If Ray is not installed.
+        If Dask or Ray is asked for and not installed.
 
     Examples
     --------
@@ -163,12 +168,16 @@ def parallel(n_jobs: int | None = -1, backend: str | None = None, **options: Any
     >>> float(private_key.decrypt(total))
     3.0
     """
-    _check_jobs(n_jobs)
+    check_jobs(n_jobs)
     import joblib
 
     if backend == "ray":
         register_ray()
+    if backend == "dask":
+        check_dask()
     if backend is not None:
+        if not isinstance(backend, (str, joblib.parallel.ParallelBackendBase)):
+            raise TypeError(f"backend must be the name of one of joblib's, not {type(backend).__name__}")
         options["backend"] = backend
     with joblib.parallel_config(n_jobs=n_jobs, **options):
         yield
@@ -260,7 +269,7 @@ def map_chunks(
             )
         if place == "threads":
             tasks = ((stop - start, context, *cut(start, stop)) for start, stop in bounds)
-            return run_tasks(_counted(function), tasks, backend, place, jobs)
+            return run_tasks(counted(function), tasks, backend, place, jobs)
         if carry:
             target = (away or function, context.engine.name, context.ring.n, -(-count // jobs), place)
             forms = ((*target, *(_carried(context.ring, part) for part in cut(*edges))) for edges in bounds)
@@ -270,11 +279,11 @@ def map_chunks(
             return [_arrived(context.ring, part) for part in parts]
     if whole:
         bounds = [(0, count)]
-    counted = _counted(function)
-    return [counted(stop - start, context, *cut(start, stop)) for start, stop in bounds]
+    call = counted(function)
+    return [call(stop - start, context, *cut(start, stop)) for start, stop in bounds]
 
 
-def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+def counted(function: Callable[..., Any]) -> Callable[..., Any]:
     """Called with the number of items before the arguments, which is told to who watches once they are done."""
     advance = _advance.get()
 

@@ -6,6 +6,8 @@ CLUSTERS, PARALLEL = "system/clusters.py", "system/parallel.py"
 TESTS = "system/test_clusters.py::test_"
 PRIVATE = f"{TESTS}h84_private_numbers_stay_and_all_else_goes"
 SHOWN = f"{TESTS}h14_no_value_in_what_a_cluster_shows_of_its_tasks"
+IN_A_WORKER = f"{TESTS}h43_in_a_worker_of_the_cluster_there_is_one"
+IN_THEIRS = f"{TESTS}h43_in_a_worker_there_is_one_on_any_backend_unless_the_call_says_more"
 COUNTED = f"{TESTS}h43_n_jobs_counts_workers"
 TROUBLE = f"{TESTS}h56_trouble_of_the_cluster_is_a_typed_error_and_the_next_call_works"
 
@@ -45,16 +47,17 @@ MUTANTS = [
     Mutant(
         (43,),
         PARALLEL,
-        '    if getattr(backend, "nesting_level", None):\n',
-        "    if False:\n",
+        'if getattr(backend, "nesting_level", None) or (',
+        "if (",
         ("system/test_parallel.py::test_h43_inside_another_worker_there_is_one_job",),
     ),
-    Mutant(
-        (43,),
-        CLUSTERS,
-        "if n_jobs == 1 or cluster.is_worker():",
-        "if n_jobs == 1:",
-        (f"{TESTS}h43_in_a_worker_of_the_cluster_there_is_one",),
+    *(
+        Mutant((43,), PARALLEL, "((cluster or n_jobs is None) and in_worker())", planted, tests)
+        for planted, tests in (
+            ("False", (IN_A_WORKER, IN_THEIRS)),
+            ("(n_jobs is None and in_worker())", (IN_A_WORKER,)),
+            ("in_worker()", (IN_THEIRS,)),
+        )
     ),
     Mutant((43,), CLUSTERS, "min(n_jobs, workers)", "n_jobs", (COUNTED,)),
     Mutant((43,), CLUSTERS, "workers + 1 + n_jobs if", "workers + n_jobs if", (COUNTED,)),

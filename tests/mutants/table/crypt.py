@@ -10,6 +10,7 @@ OWNER = f"{TESTS}test_h67_private_keys_are_for_their_owner_alone"
 REDIRECTED = f"{TESTS}test_h67_a_private_key_redirected_to_a_file"
 TERMINAL = f"{TESTS}test_h67_nothing_binary_and_no_private_key_on_a_terminal"
 SUMS = f"{TESTS}test_h28_h34_sums_that_make_no_sense"
+MAPPED = "cli/test_streamed_npy.py::test_"
 FAILURE = "system/test_files.py::test_h58_a_failure_leaves_the_old_file"
 
 MUTANTS = [
@@ -19,6 +20,55 @@ MUTANTS = [
         'if dtype.kind not in "biuf" or dtype.itemsize > 8:',
         'if dtype.kind not in "biuf":',
         ("cli/test_table.py::test_h18_npy_of_other_types",),
+    ),
+    Mutant(
+        (61,),
+        CRYPT,
+        "numbers = mapped_values(source, name) or parse_values(",
+        "numbers = parse_values(",
+        (f"{MAPPED}h61_a_file_is_mapped_and_looked_at_in_parts",),
+    ),
+    Mutant(
+        (61,),
+        TABLE,
+        "    for start in range(0, values.size, _AT_ONCE):\n        part = _to_native(flat[start : start + _AT_ONCE])",
+        "    for start in (0,):\n        part = _to_native(flat[:])",
+        (f"{MAPPED}h61_a_file_is_mapped_and_looked_at_in_parts",),
+    ),
+    Mutant(
+        (16,),
+        TABLE,
+        'if part.dtype.kind == "f" and not np.isfinite(part).all():',
+        "if False:",
+        (f"{MAPPED}h16_h20_what_cannot_be_encrypted_is_named_by_its_place",),
+    ),
+    Mutant(
+        (20,),
+        TABLE,
+        "np.unravel_index(start + found, values.shape)",
+        "np.unravel_index(found, values.shape)",
+        (f"{MAPPED}h16_h20_what_cannot_be_encrypted_is_named_by_its_place",),
+    ),
+    Mutant(
+        (74,),
+        CRYPT,
+        "largest = max(map(abs, np.asarray([values.min(), values.max()], dtype=values.dtype).tolist()))",
+        "largest = max(map(abs, (values.min(), values.max())))",
+        (f"{MAPPED}h74_a_note_about_packing_holds_for_the_least_integer",),
+    ),
+    Mutant(
+        (61,),
+        TABLE,
+        "        done = (done + len(part)) % width\n",
+        "",
+        (f"{MAPPED}h61_csv_is_written_part_by_part", "cli/test_table.py::test_h61_csv_of_parts_is_that_of_the_whole"),
+    ),
+    Mutant(
+        (61,),
+        CRYPT,
+        '        if out != "-" and is_array_file(source):\n',
+        '        if form is TableForm.NPY and out != "-" and is_array_file(source):\n',
+        (f"{MAPPED}h61_csv_is_written_part_by_part",),
     ),
     Mutant((28,), CRYPT, "            if array.shape != total.shape:\n", "            if False:\n", (SUMS,)),
     Mutant(
@@ -88,8 +138,8 @@ MUTANTS = [
     Mutant(
         (63,),
         TABLE,
-        "if len(data) - file.tell() != wanted:",
-        "if len(data) - file.tell() < wanted:",
+        "if size - file.tell() != wanted:",
+        "if size - file.tell() < wanted:",
         ("cli/test_table.py::test_h63_damaged_npy",),
     ),
     Mutant(

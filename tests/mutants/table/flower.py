@@ -6,7 +6,9 @@ COORDINATOR, HOLDER, HOSPITAL = "flower/coordinator.py", "flower/holder.py", "fl
 MEMORY, PLAN, ROSTER = "flower/memory.py", "flower/plan.py", "flower/roster.py"
 SEALING, SETTINGS, SUPERNODE = "flower/sealing.py", "flower/settings.py", "flower/supernode.py"
 PROTOCOL, PARTS = "flower/test_protocol.py", "flower/test_parts.py"
-BUNDLE = "flower/test_over_flower.py::test_h54_only_the_pinned_bundle_is_run"
+OVER = "flower/test_over_flower.py"
+OTHER_PRIVATE = f"{PROTOCOL}::test_h51_another_private_key_is_refused_before_a_round"
+BUNDLE = f"{OVER}::test_h54_only_the_pinned_bundle_is_run"
 RELAY = f"{PROTOCOL}::test_h54_a_relay_that_changes_a_hop_is_caught"
 BAD_UPDATE = f"{PROTOCOL}::test_h50_a_client_with_a_bad_update_sends_nothing_and_is_named"
 PLACE = f"{PARTS}::test_h54_an_envelope_of_another_place_is_refused"
@@ -109,7 +111,45 @@ MUTANTS = [
         "        if False:\n",
         (f"{PROTOCOL}::test_h51_what_a_party_does_not_allow_is_refused",),
     ),
+    Mutant(
+        (51,),
+        HOLDER,
+        "    if private_key.public_key.fingerprint != roster.key:\n",
+        "    if False:\n",
+        (OTHER_PRIVATE,),
+    ),
+    Mutant(
+        (51,),
+        HOSPITAL,
+        "            own_private_key(allowed, self.roster, self.name)  #",
+        "            pass  #",
+        (OTHER_PRIVATE,),
+    ),
+    Mutant(
+        (46,),
+        "flower/simulation.py",
+        '{"VECPHE_ENGINE": config.engine}',
+        "{}",
+        (f"{OVER}::test_workers_engine_and_rounds_of_a_run_over_flower_are_those_that_were_asked_for",),
+    ),
+    Mutant(
+        (50,),
+        "flower/simulation.py",
+        '    check_descent(job.models(), list(history), "lower eta")\n',
+        "",
+        (
+            f"{OVER}::test_h50_a_run_over_flower_that_goes_up_is_an_error",
+            f"{OVER}::test_h50_a_run_over_flower_that_never_moves_is_an_error",
+        ),
+    ),
     # Who sees what
+    Mutant(
+        (52,),
+        COORDINATOR,
+        "vector.to_message(rerandomize=False)",
+        "(vector + vector).to_message(rerandomize=False)",
+        (f"{PROTOCOL}::test_h52_the_sum_for_the_holder_is_sent_as_it_was_added",),
+    ),
     Mutant(
         (52,),
         HOSPITAL,
@@ -134,8 +174,8 @@ MUTANTS = [
     Mutant(
         (53,),
         HOSPITAL,
-        "        if self._me != self.roster.holder or self.settings.key is None:\n",
-        "        if self.settings.key == 0:\n",
+        "        if self._me != self.roster.holder:\n",
+        "        if False:\n",
         (f"{PROTOCOL}::test_h53_clients_do_not_decrypt",),
     ),
     # What a relay can do
@@ -193,7 +233,7 @@ MUTANTS = [
         (BUNDLE,),
     ),
     # What is decrypted, and how often
-    Mutant((55,), HOLDER, "        memory.decide(number, attempt)\n", "", (BEFORE, BEFORE_STAR, SECOND_SUM)),
+    Mutant((55,), HOLDER, "        memory.decide(number, attempt)  #", "        #", (BEFORE, BEFORE_STAR, SECOND_SUM)),
     Mutant(
         (55,),
         HOSPITAL,

@@ -2,6 +2,7 @@
 
 from tests.mutants.model import Mutant
 
+DESCENT = "federated/descent.py"
 PROTOCOL, SCALING, TRAINED = "federated/protocol.py", "federated/scaling.py", "federated/trained.py"
 SCALED, MODELS = "federated/test_scaling.py", "federated/test_trained.py"
 ARRAY, SCALE = "array/encrypted_array.py", "array/test_packed_scale.py"
@@ -49,8 +50,8 @@ MUTANTS = [
     ),
     Mutant(
         (50,),
-        PROTOCOL,
-        "        if self.losses[-1] > 2 * self.losses[0] + self.tol:\n",
+        DESCENT,
+        "        if self.losses[-1] > 2 * self.losses[0] + self._tol:\n",
         "        if False:\n",
         (f"{SCALED}::test_h50_a_loss_that_grows_ends_the_run",),
     ),
@@ -89,9 +90,9 @@ MUTANTS = [
     ),
     Mutant(
         (50,),
-        "federated/parties.py",
-        "<= _GROWN * self._first:",
-        "<= np.inf:",
+        DESCENT,
+        "> _GROWN * self._first",
+        "> np.inf",
         ("federated/test_guards.py::test_h50_divergence_is_told_with_the_way_out",),
     ),
     Mutant(

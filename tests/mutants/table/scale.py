@@ -18,6 +18,8 @@ PIECES = "serialization/test_stream.py::test_"
 FLIPPED = PIECES + "h35_one_bit_flipped_anywhere"
 CUT_OFF = PIECES + "h35_truncated_at_every_byte_and_bytes_too_many"
 PARTS = "keys/test_chunks.py::test_"
+ARRIVES = "system/test_parallel.py::test_h43_what_is_asked_for_arrives"
+LOOKED_AT = PARTS + "h43_jobs_are_looked_at_before_the_first_part"
 ONE_BY_ONE = PARTS + "the_parts_are_the_array"
 
 MUTANTS = [
@@ -192,7 +194,7 @@ MUTANTS = [
     Mutant(
         (61,),
         CHUNKS,
-        "part = self._values[start : self._next] if self._values.ndim else self._values",
+        "part = self._values[start:stop] if self._values.ndim else self._values",
         "part = self._values",
         (ONE_BY_ONE,),
     ),
@@ -225,4 +227,31 @@ MUTANTS = [
         (PARTS + "h17_a_file_that_is_mapped",),
     ),
     Mutant((29,), "keys/private_key.py", "left -= size\n", "pass\n", (ONE_BY_ONE,)),
+    Mutant(
+        (60,),
+        CHUNKS,
+        '        encrypted = self._encrypted(part, f"x[{start}:{stop}]")\n        self._next = stop',
+        '        self._next = stop\n        encrypted = self._encrypted(part, f"x[{start}:{stop}]")',
+        (PARTS + "h60_what_an_error_cuts_off_is_the_next_part_still",),
+    ),
+    Mutant(
+        (60,),
+        CHUNKS,
+        "        if self._cut_off:",
+        "        if False:",
+        (PARTS + "h60_a_decryption_that_was_cut_off_does_not_end_as_if_it_were_whole",),
+    ),
+    Mutant((35,), STREAM, "if piece is _END:", "if piece is None or piece is _END:", (PIECES + "h35_none_is_no_end",)),
+    Mutant((43,), KEY, "        check_jobs(n_jobs)\n        kind =", "        kind =", (LOOKED_AT,)),
+    Mutant((43,), KEY, "        check_jobs(n_jobs)\n        check_room", "        check_room", (LOOKED_AT,)),
+    Mutant((43,), "keys/private_key.py", "        check_jobs(n_jobs)\n", "", (LOOKED_AT,)),
+    Mutant(
+        (43,), KEY, "ready.add(*self._source.drawn(count, n_jobs))", "ready.add(*self._source.drawn(count))", (ARRIVES,)
+    ),
+    Mutant(
+        (43,), KEY, "self._encrypt(row, True, checked, n_jobs,", "self._encrypt(row, True, checked, None,", (ARRIVES,)
+    ),
+    Mutant((43,), "keys/private_key.py", "yield self.decrypt(array, n_jobs)", "yield self.decrypt(array)", (ARRIVES,)),
+    Mutant((43,), GROUPS, "groups * width, n_jobs)", "groups * width)", (ARRIVES,)),
+    Mutant((61,), KEY, "values = np.asarray(values)", "pass", (PARTS + "h61_a_matrix_is_cut_into_parts_too",)),
 ]

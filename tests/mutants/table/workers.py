@@ -9,12 +9,14 @@ WORKER = f"{TESTS}h43_inside_another_worker_no_processes_are_started"
 BACKEND = f"{TESTS}h43_the_engine_hints_and_joblib_chooses_the_backend"
 SAME = f"{TESTS}every_operation_gives_the_same_on_every_engine_and_backend"
 KILLED = f"{TESTS}h56_a_killed_worker_is_a_typed_error_and_the_next_call_works"
+SUMS = f"{TESTS}h43_sums_over_any_axes_are_the_same_on_workers"
 CHANGED = f"{TESTS}h84_private_numbers_stay_when_a_library_changes_what_is_joblibs"
 LOOP = f"{TESTS}h84_private_numbers_stay_when_joblibs_loop_is_changed"
 DERIVED = f"{TESTS}h84_what_is_derived_from_a_local_backend_is_not_local"
 OBJECT = f"{TESTS}h84_nor_is_one_object_that_was_changed"
 CLUSTER = f"{TESTS}a_cluster_gets_bytes_and_no_private_numbers"
 OUTLIVES = "system/test_lifetime.py::test_h70_no_worker_outlives_its_parent"
+COMMANDS = "system/test_lifetime.py::test_h70_a_command_of_others_ends_with_who_runs_it"
 WAYS = "system/test_lifetime.py::test_h70_whether_the_kernel_tells_or_not"
 
 MUTANTS = [
@@ -58,10 +60,18 @@ MUTANTS = [
     Mutant(
         (43,),
         "array/powers.py",
-        "return _multiplied(ring, _shared(context, _row_products, columns,",
-        "return joined(ring, _shared(context, _row_products, columns,",
+        "        return _multiplied(ring, parts)\n",
+        "        return joined(ring, parts)\n",
         (SAME,),
     ),
+    Mutant(
+        (43,),
+        "array/powers.py",
+        "    return ring.take(joined(ring, parts), order.ravel())\n",
+        "    return joined(ring, parts)\n",
+        (SUMS,),
+    ),
+    Mutant((43,), "array/powers.py", "(slice(None),) * longest", "(slice(None),) * min(longest, 1)", (SUMS,)),
     Mutant(
         (43,),
         "array/powers.py",
@@ -102,7 +112,15 @@ MUTANTS = [
         (SAME,),
     ),
     Mutant((70,), PARALLEL, '        "initializer": end_with,\n', '        "initializer": None,\n', (OUTLIVES,)),
-    Mutant((70,), LIFETIME, "    os._exit(1)", "    raise SystemExit(1)", (OUTLIVES,)),
+    Mutant((70,), LIFETIME, "lambda: os._exit(1))", "lambda: sys.exit(1))", (OUTLIVES,)),
+    Mutant((70,), LIFETIME, "lambda: os.killpg(0, signal.SIGKILL))", "lambda: os._exit(1))", (COMMANDS,)),
+    Mutant(
+        (70,),
+        LIFETIME,
+        "        signal.signal(number, lambda *_: None)  #",
+        "        pass  #",
+        ("system/test_lifetime.py::test_h60_a_command_that_is_asked_to_end_may_clean_up",),
+    ),
     Mutant(
         (70,),
         LIFETIME,

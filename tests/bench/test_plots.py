@@ -22,6 +22,7 @@ from matplotlib.image import imread
 from matplotlib.ticker import FixedLocator
 from tests.bench.made import ENVIRONMENT, matrix_results, record
 
+from vecphe.bench.peers import PEERS
 from vecphe.bench.plots import Plot, draw_all
 from vecphe.bench.records import Case, Results
 from vecphe.bench.report import PAGE, report_files
@@ -115,6 +116,17 @@ def test_a_file_has_150_dots_an_inch() -> None:
     for plot in draw_all(matrix_results()):
         height, width, _ = imread(io.BytesIO(plot.picture("png"))).shape
         assert [width, height] == pytest.approx(150 * plot.figure.get_size_inches(), abs=1)
+
+
+def test_backends_and_peers_are_told_apart_without_colour() -> None:
+    names = ("naive", "vectorized", "packed", *(peer for peer in PEERS if peer != "phe"))  # which is naive
+    cases = [record("packed", Case(2048, clients, 11)) for clients in (3, 5)]
+    found = Results(tuple(replace(made, backend=name) for name in names for made in cases))
+    (plot,) = draw_all(found, [("time", "clients")])
+    lines = [bars.lines[0] for bars in plot.figure.axes[0].containers]
+    assert len({line.get_marker() for line in lines}) == len({str(line._unscaled_dash_pattern) for line in lines}) == 6
+    (legend,) = plot.figure.legends
+    assert (len(legend.get_texts()), legend._ncols) == (6, 4)
 
 
 def whole() -> dict[str, str]:

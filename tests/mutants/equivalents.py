@@ -114,6 +114,7 @@ def _undrawn(line: str) -> str:
 
 KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Drawn("vecphe.cli.learning"),
+    Within("vecphe.bench.plots", r'"(lightphe|tenseal)": .*', "how long dashes are; that they differ is tested"),
     Within(
         "vecphe.arithmetic.gmp._compact",
         r"if len\(values\) < _COMPACT_FROM:|held = .*|del held",

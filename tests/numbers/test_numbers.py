@@ -20,7 +20,7 @@ from tests.toys import composite_after, toy_keypair
 import vecphe
 from vecphe import InsecureKeyWarning, InvalidKeyError, PrivateKey, PublicKey
 from vecphe.numbers import primes
-from vecphe.numbers.key_numbers import PublicNumbers, check_private_numbers
+from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH, PublicNumbers, check_private_numbers
 from vecphe.numbers.primes import is_probable_prime, random_prime_pair
 
 
@@ -255,6 +255,34 @@ def test_h10_primes_may_not_share_their_top_100_bits() -> None:
         else:
             with pytest.raises(InvalidKeyError, match="too close"):
                 PrivateKey(public_key, p, q)
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "told"),
+    [
+        ((1 << GREATEST_KEY_LENGTH) + 1, 3, "must be odd primes"),
+        (3, (1 << GREATEST_KEY_LENGTH) + 1, "must be odd primes"),
+        ((1 << GREATEST_KEY_LENGTH) - 1, 3, "not the public key's n"),
+        (3, (1 << GREATEST_KEY_LENGTH) - 1, "not the public key's n"),
+        (2, 7, "must be odd primes"),
+        (7, 2, "must be odd primes"),
+        (3, 5, "of equal length"),
+        (19, 23, "too close"),
+        (23, 19, "too close"),
+        (17, 25, "must be primes"),
+        (17, 23, None),
+        (29, 23, None),
+    ],
+    ids=range(12),
+)
+def test_h10_what_primes_have_to_be(p: int, q: int, told: str | None) -> None:
+    n = p * q if p * q < 1000 else 15
+    if told is None:
+        found = check_private_numbers(PublicNumbers(n), p, q)
+        assert (found.p, found.q) == (min(p, q), max(p, q))
+    else:
+        with pytest.raises(InvalidKeyError, match=told):
+            check_private_numbers(PublicNumbers(n), p, q)
 
 
 def test_h10_close_primes_are_not_generated(monkeypatch: pytest.MonkeyPatch) -> None:

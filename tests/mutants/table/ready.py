@@ -53,8 +53,8 @@ MUTANTS = [
     Mutant(
         (23, 60),
         SOURCE,
-        "        hidden = task(ring, lambda _: randomizers, *cut(0, done))\n",
-        "        try:\n            hidden = task(ring, lambda _: randomizers, *cut(0, done))\n"
+        "        hidden = counted(task)(done, ring, lambda _: randomizers, *cut(0, done))\n",
+        "        try:\n            hidden = counted(task)(done, ring, lambda _: randomizers, *cut(0, done))\n"
         "        except BaseException:\n            ready.add(randomizers)\n            raise\n",
         (ERROR,),
     ),

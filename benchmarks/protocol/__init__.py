@@ -1,1 +1,1 @@
-"""Rounds of the federated protocol, by clients and backend."""
+"""Rounds over Flower."""

@@ -67,4 +67,4 @@ def _record(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("benchmark").extra_info.update({**used, **environment})
 
 
-_PARAMETERS = ("engine", "key_length", "batch", "packed")
+_PARAMETERS = ("engine", "key_length", "batch", "packed", "clients", "backend")

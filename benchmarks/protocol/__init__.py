@@ -1,1 +1,1 @@
-"""Rounds over Flower."""
+"""Rounds of the federated protocol, by clients and backend."""

@@ -34,7 +34,9 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["tutorials/*", "sg_execution_times.rst"]
+exclude_patterns = ["tutorials/*"]
+templates_path = ["_templates"]
+smartquotes = False  # they make a dash of -- in options
 nitpicky = False
 suppress_warnings = ["config.cache"]
 
@@ -43,9 +45,7 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections say it in words
-numpydoc_show_class_members = True
-numpydoc_class_members_toctree = False
-numpydoc_show_inherited_class_members = False
+numpydoc_show_class_members = False  # the template has them, each with its own docstring
 
 doctest_test_doctest_blocks = ""  # docstrings are run by pytest
 doctest_global_setup = """
@@ -67,7 +67,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 # Short keys are insecure, and the tutorials' are short so that the site is built in seconds; each says so.
 warnings.filterwarnings("ignore", category=vecphe.InsecureKeyWarning)
@@ -81,6 +82,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "min_reported_time": 1e9,  # the times of the machine that built the site are nobody's
+    "write_computation_times": False,
     "show_memory": False,
     "show_signature": False,
     "capture_repr": ("_repr_html_", "__repr__"),
@@ -102,7 +104,9 @@ def _generate(_: Sphinx) -> None:
         _write(GENERATED / f"{name.lower()}.md", text.replace("](docs/", "](../"))
     command = [sys.executable, "-m", "typer", "vecphe.cli.app", "utils", "docs", "--name", "vecphe"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    _write(GENERATED / "command_line.md", done.stdout.replace("# `vecphe`", "# The command line", 1))
+    text = done.stdout.replace("# `vecphe`", "# The command line", 1)
+    text = re.sub(r"^Example: (.*)$", r"**Example**:\n\n```console\n$ \1\n```", text, flags=re.MULTILINE)
+    _write(GENERATED / "command_line.md", text)
 
 
 def _rewrite_links(_: Sphinx, __: str, source: list[str]) -> None:
@@ -121,10 +125,17 @@ def _elsewhere(_: Sphinx, __: Any, node: Element, content: Element) -> Element |
     return nodes.reference("", "", content, refuri=page, internal=False)
 
 
+def _widen(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> None:
+    """Pages of code and of wide tables have the room of the list of headings."""
+    if page.startswith("generated/tutorials/") or page == "performance":
+        context["secondary_sidebar_items"] = []
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx calls."""
     app.connect("builder-inited", _generate, priority=100)  # before the sources are looked for
     app.connect("source-read", _rewrite_links)
     app.connect("missing-reference", _elsewhere)
+    app.connect("html-page-context", _widen, priority=900)  # after the theme
     app.add_lexer("hex", TextLexer)  # docs/format.md
     return {"parallel_read_safe": False}

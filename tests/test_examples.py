@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import vecphe
+import vecphe.data
 import vecphe.federated
 import vecphe.phe
 
@@ -20,6 +21,9 @@ PUBLIC: dict[str, Any] = {
     if inspect.isroutine(getattr(module, name)) or inspect.isclass(getattr(module, name))
 }
 OBJECTS = {name: one for name, one in PUBLIC.items() if not (isinstance(one, type) and issubclass(one, Exception))}
+
+
+OBJECTS |= {f"vecphe.data.{reader.__name__}": reader for reader in (vecphe.data.read_table, vecphe.data.read_rows)}
 
 
 @pytest.mark.parametrize("name", OBJECTS)
@@ -44,7 +48,7 @@ def test_there_are_many() -> None:
 
 def test_the_reference_has_every_public_name() -> None:
     reference = Path(__file__).parents[1] / "docs" / "reference"
-    pages = {"vecphe": "vecphe", "vecphe.federated": "federated", "vecphe.phe": "phe"}
+    pages = {"vecphe": "vecphe", "vecphe.federated": "federated", "vecphe.data": "data", "vecphe.phe": "phe"}
     for name in OBJECTS:
         module, _, own = name.rpartition(".")
         assert own in (reference / f"{pages[module]}.rst").read_text(encoding="utf-8").split(), name

@@ -55,6 +55,22 @@ print(f"{packed.n_ciphertexts} ciphertexts packed, {unpacked.n_ciphertexts} unpa
 print(f"{len(packed.to_bytes()):,} bytes packed, {len(unpacked.to_bytes()):,} unpacked")
 
 # %%
+# A ciphertext of 512 bytes is the least. From there on a packed array takes about twice the bytes of the plain one.
+
+import matplotlib.pyplot as plt
+
+sizes = np.array([1, 3, 10, 30, 100, 300, 1000])
+fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
+for label, style, is_packed in (("unpacked", "o-", False), ("packed", "s--", True)):
+    arrays = [public_key.encrypt(gradient[:size], packed=is_packed) for size in sizes]
+    ax.plot(sizes, [len(array.to_bytes()) for array in arrays], style, label=label)
+ax.plot(sizes, 8 * sizes, "k:", label="not encrypted")
+ax.set(xscale="log", yscale="log", xlabel="values", ylabel="bytes")
+ax.grid(alpha=0.4)
+ax.legend()
+plt.show()
+
+# %%
 # The range is fixed when values are encrypted, and checked before every addition, so that a sum never overflows into
 # its neighbour: what does not fit raises an error that says what to do.
 

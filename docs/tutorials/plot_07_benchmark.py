@@ -25,8 +25,10 @@ for warning in results.warnings:
 
 from vecphe.bench.tables import COLUMNS, cells
 
-widths = [max(map(len, column)) for column in zip(COLUMNS, *map(cells, results.records), strict=True)]
-for row in (COLUMNS, *map(cells, results.records)):
+shown = [COLUMNS.index(name) for name in ("clients", "backend", "round", "speed-up", "samples", "bytes/value")]
+table = [[row[i] for i in shown] for row in (COLUMNS, *map(cells, results.records))]
+widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+for row in table:
     print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
 
 # %%

@@ -227,6 +227,23 @@ def test_a_visit_for_which_there_is_no_time_is_left_out(monkeypatch: pytest.Monk
     assert made.now == pytest.approx(9 * 4.0 + 2 * 11 * 0.2)
 
 
+def test_keys_of_other_libraries_are_not_of_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Safe primes take minutes, more than the whole of --quick; then nothing would be measured."""
+    made = Made(monkeypatch, lambda name, case, number: 0.3)
+
+    def make(name: str, key_length: int) -> Any:
+        made.now += 100.0
+        return SimpleNamespace(name=name)
+
+    monkeypatch.setattr(runner_module, "PeerSide", make)
+    monkeypatch.setattr(runner_module, "side_costs", lambda side: None)
+    runner = made.runner(budget=48.0)
+    runner._side("pypaillier", 2048, 3)
+    assert runner._end == 148.0
+    assert runner._side("pypaillier", 2048, 3) is runner._side("pypaillier", 2048, 3)
+    assert runner._end == 148.0  # made once
+
+
 def test_a_report_has_its_time_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer where others use the machine: then the calibration took longer than its CPU time."""
     made = Made(monkeypatch, lambda name, case, number: 0.3)

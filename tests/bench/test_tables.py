@@ -134,6 +134,7 @@ def test_a_table_for_a_paper() -> None:
         r"key bits & clients & values & backend & encrypt & add & decrypt & round & speed-up & samples & bytes/value \\"
     )
     assert lines[7].startswith("1024 & 5 & 11 & naive (phe) & 703 ms (")
+    assert r" & 1$\times$ & 7 & " in lines[7]
     assert lines[8] == r"\addlinespace"
     assert lines[9] == (
         r"2048 & 5 & 11 & packed & $\sim$1 s (0.9--1.1) & $\sim$2 ms (1.8--2.2) & $\sim$3 s (2.7--3.3) & "

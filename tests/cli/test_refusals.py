@@ -24,7 +24,7 @@ from vecphe.bench.compare import Change
 from vecphe.bench.records import PHASES, Case
 from vecphe.bench.results_file import results_as_dict
 from vecphe.cli import app as app_module
-from vecphe.cli import comparison, info, streams
+from vecphe.cli import bench_run, comparison, info, streams
 from vecphe.cli.bench_output import BenchReporter
 
 SHORT = ("--key-length", "512", "--insecure")
@@ -216,6 +216,20 @@ def shown(width: int, show: Any) -> str:
 
 def test_nothing_measured_is_said() -> None:
     assert shown(80, lambda r: r.print_results(results().__class__())) == "nothing was measured"
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_budget_in_which_nothing_was_measured_is_an_error(monkeypatch: pytest.MonkeyPatch, interrupted: bool) -> None:
+    """Not after an interrupt, which has a status of its own."""
+    empty = results().__class__()
+    monkeypatch.setattr(bench_run.Runner, "calibrate", lambda self, progress: 0.0)
+    monkeypatch.setattr(bench_run.Runner, "run", lambda self, *_: setattr(self, "interrupted", interrupted) or empty)
+    matrix = bench_run.Matrix((1024,), (3,), (1,), budget=1.0)
+    if interrupted:
+        assert not bench_run.run_matrix(matrix, bench_run.Outputs())
+    else:
+        with pytest.raises(ValueError, match="give more time, such as --budget 5m"):
+            bench_run.run_matrix(matrix, bench_run.Outputs())
 
 
 def test_what_is_extrapolated_and_what_is_missing_is_said() -> None:

@@ -91,7 +91,10 @@ def check_baseline(
         report = Report(warnings=[] if engine is not None else list(_not_judged(baseline, used)))
         expected, target = baseline.engines.get(used.name), str(used.describe()["target"])
         if expected is None:
-            report.notes.append(f"engine {used.name}, of which the baseline has no rows")
+            report.notes.append(
+                f"engine {used.name}, of which the baseline has no rows; "
+                "take them here with `vecphe bench baseline`, or check those of another by --engine"
+            )
             return report
         report.notes.append(f"engine {used.name} ({target}), baseline of {expected.date}, {expected.cpu}")
         if (warning := engine_warning(engine, used.name)) is not None:

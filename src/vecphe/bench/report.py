@@ -37,14 +37,15 @@ tr.first td { border-top: 2px solid #888; }
 .warning { border-left: .4rem solid #b00; padding: .3rem 1rem; background: #fee; font-weight: 600; }
 figure { margin: 1.5rem 0; } figure img { width: 720px; max-width: 100%; height: auto; } figcaption { color: #444; }
 dt { font-weight: 600; float: left; clear: left; width: 8rem; } dd { margin-left: 8.5rem; }
-@media screen and (max-width: 45rem) { figure { overflow-x: auto; } figure img { max-width: none; width: 600px; } }
 @media print {
   @page { size: A4 landscape; margin: 12mm; }
   body { margin: 0; padding: 0; max-width: none; font-size: 10pt; }
   .wide { overflow: visible; max-height: none; }
   table { width: 100%; font-size: 7pt; }
   th { position: static; } th, td { padding: .1rem .25rem; white-space: normal; }
-  figure, tr, .warning { break-inside: avoid; }
+  body { orphans: 1; widows: 1; }  /* a row of pictures counts as a line */
+  figure { display: inline-block; vertical-align: top; width: 48%; margin: 0 1% 5mm 0; }
+  h2 { break-after: avoid; } figure, tr, .warning { break-inside: avoid; }
 }
 </style>
 </head>

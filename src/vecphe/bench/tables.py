@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from vecphe.bench.records import PHASES, Case, Figure, Record, Results
@@ -93,7 +94,7 @@ def latex_table(results: Results) -> str:
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
 
 
-_LATEX = (("_", r"\_"), ("~", r"$\sim$"), ("< ", "$<$"), (" us", r" \textmu s"), ("-", "--"), ("x (", r"$\times$ ("))
+_LATEX = (("_", r"\_"), ("~", r"$\sim$"), ("< ", "$<$"), (" us", r" \textmu s"), ("-", "--"))
 
 
 def _latex_row(texts: Sequence[str]) -> str:
@@ -104,7 +105,7 @@ def _latex_row(texts: Sequence[str]) -> str:
 def _in_latex(text: str) -> str:
     for plain, written in _LATEX:
         text = text.replace(plain, written)
-    return text
+    return re.sub(r"(?<=\d)x", r"$\\times$", text)
 
 
 def _unit(seconds: float) -> tuple[float, str]:

@@ -46,7 +46,8 @@ class BenchReporter(Terminal):
 
     def print_estimate(self, matrix: Matrix, seconds: float) -> None:
         """How long it will take."""
-        limit = "" if matrix.budget is None else f", {duration(matrix.budget, 2)} with the keys at most"
+        keys = "the keys, other libraries' apart," if matrix.peers else "the keys"
+        limit = "" if matrix.budget is None else f", {duration(matrix.budget, 2)} with {keys} at most"
         self._say(f"this takes about {duration(seconds, 2)}{limit}; Ctrl-C ends it and keeps what was measured")
         if "naive" in matrix.rows:
             self._say(

@@ -158,6 +158,8 @@ def run_matrix(matrix: Matrix, outputs: Outputs) -> bool:
     if results.records:
         keep(results)
         outputs.write(results)
+    elif not runner.interrupted:
+        raise ValueError("the budget was over before anything was measured: give more time, such as --budget 5m")
     return not runner.interrupted
 
 

@@ -30,15 +30,7 @@ Rows = npt.NDArray[np.bool_]
 
 
 def read_table(paths: Sequence[str], options: TableOptions) -> Table:
-    """The rows of one file, or of one file for each hospital.
-
-    Raises
-    ------
-    TableError
-        With everything that is wrong.
-    ValueError, OSError, BatchTooLargeError
-        If a file cannot be read at all.
-    """
+    """What `vecphe.data.read_table` gives, where pyarrow is there."""
     problems = Problems()
     sheets = [sheet for path in paths if (sheet := open_sheet(path, options, problems)) is not None]
     _check_once(sheets, problems)
@@ -71,31 +63,7 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
 def read_rows(
     path: str, schema: Schema, options: ReadOptions | None = None, *, missing: str = "error", has_means: bool = True
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Rows to predict for: the columns of a model, found by their names, from a file that may have others too.
-
-    Parameters
-    ----------
-    path : str
-    schema : Schema
-        Of the model.
-    options : ReadOptions, optional
-    missing : str
-        "error" refuses cells that are missing, "drop" leaves out their rows, "mean" leaves NaN in X.
-    has_means : bool
-        Whether the model knows means to fill in, so that "mean" can be a way out.
-
-    Returns
-    -------
-    X : ndarray
-        Shape (rows, features).
-    places : ndarray
-        Number of the line (of Parquet and .npz: of the row) that each row of X stands in.
-
-    Raises
-    ------
-    TableError, ValueError, OSError, BatchTooLargeError
-        As `read_table`.
-    """
+    """What `vecphe.data.read_rows` gives, where pyarrow is there."""
     reading = options or ReadOptions()
     wanted = TableOptions(
         reading.separator, reading.decimal, reading.encoding, reading.thousands, target="", missing=missing,

@@ -122,28 +122,24 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-HEADER = (
-    "values",
-    "clients",
-    "way",
-    "seconds a round",
-    "of it cryptography",
-    "bytes sent per client",
-    "of 32-bit plain",
-)
-
-
-def cells(row: dict[str, Any]) -> list[str]:
-    values, size = row["values"], row["bytes_per_client"]
-    crypto = "-" if row["cryptography"] is None else f"{row['cryptography']:.2f}"
-    case = [f"{values:,}", str(row["clients"]), row["mode"]]
-    return [*case, f"{row['seconds']:.2f}", crypto, f"{size:,.0f}", f"{size / (4 * values):.2f} x"]
+def cell(row: dict[str, Any] | None) -> str:
+    """Seconds, those of all parties' cryptography, and bytes sent a client beside those of 32-bit floats."""
+    if row is None:
+        return ""
+    crypto = "" if row["cryptography"] is None else f" ({row['cryptography']:.2f} s)"
+    return f"{row['seconds']:.2f} s{crypto}, {row['bytes_per_client'] / (4 * row['values']):.2f} x"
 
 
 def as_table(content: dict[str, Any]) -> list[str]:
-    """Markdown lines of a saved run."""
+    """Markdown lines of a saved run: a line a size, a column a way."""
+    found = {(row["values"], row["clients"], row["mode"]): row for row in content["rows"]}
+    modes = list(dict.fromkeys(mode for *_, mode in found))
+    lines = [
+        [f"{values:,}", str(clients), *(cell(found.get((values, clients, mode))) for mode in modes)]
+        for values, clients in dict.fromkeys((values, clients) for values, clients, _ in found)
+    ]
     lead = provenance(content, "python -m benchmarks.protocol.flower_rounds")
-    return [lead, "", *table(HEADER, *map(cells, content["rows"]))]
+    return [lead, "", *table(["values", "clients", *modes], *lines)]
 
 
 if __name__ == "__main__":

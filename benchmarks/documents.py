@@ -1,4 +1,4 @@
-"""Writes the tables of README.md, docs/performance.md and docs/flower.md from the results: python -m benchmarks.documents
+"""Writes tables of README.md, docs/performance.md, docs/flower.md from saved results: python -m benchmarks.documents
 
 ``--check`` writes nothing and exits with status 1 if a document says something else than the results.
 """

@@ -1,4 +1,4 @@
-"""Encryption on a local cluster of two workers against this process alone: ``python -m benchmarks.clusters dask``.
+"""Encryption on a local cluster of two workers against this process alone: the group ``cluster`` of the targets.
 
 Both sides run in turn, so that what else runs on the machine meets both. Beside the wall clock it counts CPU time,
 which neighbours disturb less: of the workers the share of one of two, of this process what it spends itself.
@@ -6,19 +6,16 @@ which neighbours disturb less: of the workers the share of one of two, of this p
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
 
 import vecphe
-from vecphe.bench.environment import machine_line
 
 WORKERS = 2
 
@@ -46,27 +43,16 @@ def ray() -> Iterator[None]:
     library.shutdown()
 
 
-def ticks(pid: int) -> int:
-    """CPU time of a process and its threads."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])
-
-
 def others() -> dict[int, int]:
-    """CPU time of all that this process has started, and that they have."""
-    parents = {}
+    """CPU time of all that this process has started, and that they have, in ticks by process."""
+    parents, ticks, found = dict[int, int](), dict[int, int](), {os.getpid()}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found = {os.getpid()}
+        with suppress(OSError):  # it has ended
+            fields, pid = stat.read_text().rpartition(")")[2].split(), int(stat.parent.name)
+            parents[pid], ticks[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more
-    return {pid: ticks(pid) for pid in found - {os.getpid()}}
+    return {pid: ticks[pid] for pid in found - {os.getpid()}}
 
 
 def measured(work: Callable[[], object]) -> tuple[float, float]:
@@ -92,25 +78,3 @@ def rounds(kind: str, values: int, count: int) -> list[tuple[tuple[float, float]
             for n_jobs in (1, None)
         ][2:]  # the first round makes the tables
     return list(zip(sides[::2], sides[1::2], strict=True))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=__doc__)
-    parser.add_argument("kind", choices=["dask", "ray", "loky", "threading"])
-    parser.add_argument("--values", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    alone, shared = zip(*rounds(arguments.kind, arguments.values, arguments.rounds), strict=True)
-    print(f"{arguments.kind}: {arguments.values} values, 2048 bits, packed, {machine_line()}")
-    print(f"load {os.getloadavg()[0]:.1f}; {arguments.rounds} rounds, medians:")
-    for name, number in (("wall clock", 0), ("CPU time, two workers side by side", 1)):
-        ratios = [one[number] / two[number] for one, two in zip(alone, shared, strict=True)]
-        times = [statistics.median(side[number] for side in sides) for sides in (alone, shared)]
-        print(
-            f"  {name}: {times[0]:.2f} s alone, {times[1]:.2f} s with two workers, "
-            f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
-        )
-
-
-if __name__ == "__main__":
-    main()

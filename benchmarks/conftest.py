@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.calls import Keys, Subject
 from benchmarks.common import slow, slow_but
 from vecphe.arithmetic import available_engines
 from vecphe.bench import workloads
+from vecphe.bench.count_rows import Keys, Subject
 from vecphe.bench.environment import Environment, use_engine
 from vecphe.plaintext.encoding import Floats
 

@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and docs/performance.md from the saved results: python -m benchmarks.documents
+"""Writes tables of README.md, docs/performance.md, docs/flower.md from saved results: python -m benchmarks.documents
 
 ``--check`` writes nothing and exits with status 1 if a document says something else than the results.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import operation_counts, targets, time_profile
+from benchmarks.protocol import flower_rounds
 from benchmarks.saved import provenance, table, versions, with_section
 from vecphe.bench.results_file import load_file, load_results
 from vecphe.bench.tables import COLUMNS, cells
@@ -51,6 +52,7 @@ SECTIONS = (
     ("docs/performance.md", "profile", "profile", time_profile.as_table),
     ("docs/performance.md", "operation counts", "operation-counts", operation_counts.as_table),
     ("docs/performance.md", "regressions", "regressions", regressions_table),
+    ("docs/flower.md", "rounds over Flower", "flower-rounds", flower_rounds.as_table),
 )
 
 

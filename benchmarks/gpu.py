@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 import vecphe
-from benchmarks.calls import ON_ANY, ON_UNPACKED, Call, Keys, Subject
 from benchmarks.measure import Figure, hold, limit, once
 from benchmarks.saved import parser_with_save
 from vecphe.arithmetic import Engine, engine_named, random_words, selection, words_from_integers
 from vecphe.bench import workloads
+from vecphe.bench.count_rows import CALLS, Call, Keys, Subject
 from vecphe.numbers.context import KeyContext
 from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.numbers.primes import random_prime_pair
@@ -37,7 +37,7 @@ Timed = Iterator[tuple[str, Callable[[], Any], int]]
 def check(keys: Keys) -> None:
     """Every operation on few residues, held against gmp; stops at the first wrong result."""
     subject, ring = Subject(keys, workloads.values(FEW)), keys[0]._context.ring
-    calls = {name: make(subject) for name, make in (ON_ANY | ON_UNPACKED).items()}
+    calls = {name: make(subject) for name, make in CALLS.items()}
     calls["negate"] = Call(partial(neg, subject.c), -subject.x)
     subject.private_key = vecphe.PrivateKey(keys[0], keys[1].p, keys[1].q, engine="gmp")
     try:

@@ -15,11 +15,12 @@ import numpy as np
 import phe
 
 import vecphe.phe
-from benchmarks.calls import Subject, checked_of, peer
+from benchmarks.calls import checked_of, peer
 from benchmarks.measure import Comparison, Figure, compare, limbs, limit, once, shares_of_peak
 from vecphe.arithmetic import active_engine
 from vecphe.arithmetic.gmp import GmpRing, Pairs
 from vecphe.bench import workloads
+from vecphe.bench.count_rows import Subject
 from vecphe.bench.estimate import Plan, calibrate, estimate
 from vecphe.bench.sides import Side
 from vecphe.federated import NaiveBackend, Party, federated_learning, get_data

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.measure import limbs, multiply_add_peak, once
-from benchmarks.saved import provenance, show_and_save, table
+from benchmarks.saved import parser_with_save, provenance, show_and_save, table
 from vecphe.arithmetic import active_engine, random_words
 from vecphe.bench.count_rows import Material
 from vecphe.bench.counts import counting
@@ -63,4 +63,4 @@ def as_table(content: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    show_and_save("operation-counts", "Operations of one encryption.", measure, as_table)
+    show_and_save("operation-counts", parser_with_save("Operations of one encryption."), lambda _: measure(), as_table)

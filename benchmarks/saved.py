@@ -33,13 +33,17 @@ def parser_with_save(about: str | None) -> argparse.ArgumentParser:
 
 
 def show_and_save(
-    kind: str, about: str, measure: Callable[[], dict[str, Any]], as_table: Callable[[dict[str, Any]], list[str]]
+    kind: str,
+    parser: argparse.ArgumentParser,
+    measure: Callable[[argparse.Namespace], dict[str, Any]],
+    as_table: Callable[[dict[str, Any]], list[str]],
 ) -> None:
     """A program that prints the table of what it measures, and saves that with ``--save FILE``."""
-    path, content = parser_with_save(about).parse_args().save, stamped(**measure())
+    arguments = parser.parse_args()
+    content = stamped(**measure(arguments))
     print("\n".join(as_table(content)))
-    if path:
-        save_file(path, f"vecphe-{kind}", content)
+    if arguments.save:
+        save_file(arguments.save, f"vecphe-{kind}", content)
 
 
 def provenance(content: dict[str, Any], command: str) -> str:

@@ -140,14 +140,11 @@ def grouped() -> Lines:
 STREAM = """
 import sys
 import numpy as np, vecphe
-def peak():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
+from vecphe.bench.environment import with_peak_memory
 key = vecphe.PublicKey(int(sys.argv[1]), randomizers="djn-short")
 key.encrypt(np.zeros(100_000), packed=True)
-open("/proc/self/clear_refs", "w").write("5")
-before = peak()
-key.encrypt_chunks(np.load(sys.argv[2], mmap_mode="r"), packed=True).save(sys.argv[3])
-print(peak() - before)
+values = np.load(sys.argv[2], mmap_mode="r")
+print(with_peak_memory(lambda: key.encrypt_chunks(values, packed=True).save(sys.argv[3]))[1])
 """
 
 
@@ -164,16 +161,19 @@ def streamed() -> Lines:
         n = str(workloads.keypair(2048)[0].n)
         command = [sys.executable, "-c", STREAM, n, f"{folder}/x.npy", f"{folder}/x.enc"]
         started = time.perf_counter()
-        extra = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        extra = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 2**20
         seconds = time.perf_counter() - started
         size = os.path.getsize(f"{folder}/x.enc") / MAPPED
     detail = f"djn-short, {seconds:.3g} s, {size:.3g} bytes a value"
     yield Figure("streamed", name, extra, "MB", detail, at_most=True, target=300)
 
 
+CLUSTERS = {"dask": ("distributed", 1.5), "ray": ("ray", 1.4), "loky": ("joblib", None), "threading": ("joblib", None)}
+
+
 def cluster() -> Lines:
-    """Two workers of a cluster against this process."""
-    for kind, least, library in (("dask", 1.5, "distributed"), ("ray", 1.4, "ray")):
+    """Two workers of a cluster, or of joblib's own, against this process."""
+    for kind, (library, least) in CLUSTERS.items():
         name = f"{kind}, two workers, {VALUES} values packed, against one process"
         try:
             __import__(library)

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.saved import provenance, show_and_save, table
+from benchmarks.saved import parser_with_save, provenance, show_and_save, table
 from vecphe import SlotLayout
 from vecphe.arithmetic import active_engine
 from vecphe.bench.sides import Side
@@ -112,4 +112,4 @@ def as_table(content: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    show_and_save("profile", "Where the time of a round goes.", measure, as_table)
+    show_and_save("profile", parser_with_save("Where the time of a round goes."), lambda _: measure(), as_table)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.calls import Keys
 from benchmarks.common import slow_but
 from benchmarks.measure import limbs, shares_of_peak
 from vecphe.arithmetic import AnyRing, engine_named, words_from_integers
+from vecphe.bench.count_rows import Keys
 
 COUNT = 64  # residues: eight groups of lanes
 VALUES = [3**500 + i for i in range(COUNT)]

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.calls import Subject, checked_of, peer
+from benchmarks.calls import checked_of, peer
 from benchmarks.common import slow, slow_but
 from benchmarks.peers import libraries
 from vecphe.bench import workloads
+from vecphe.bench.count_rows import Subject
 from vecphe.bench.peers import PEERS, UnfitError
 
 PHASES = ("encrypt", "add", "decrypt")

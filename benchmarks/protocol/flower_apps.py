@@ -19,36 +19,15 @@ from vecphe.flower.server import FlowerRelay, encrypted_rounds
 MODE = os.environ.get("VECPHE_FLOWER_BENCH", "fedavg")  # fedavg, secagg, ring or star
 
 
-class CountingGrid(Grid):
-    """A grid that adds up the bytes of the records that clients send."""
+class Traffic:
+    """Bytes of the records that clients send; all answers, those of `send_and_receive` too, pass `pull_messages`."""
 
     def __init__(self, grid: Grid) -> None:
-        self._grid, self.up = grid, 0
+        self._pull, self.up = grid.pull_messages, 0
+        grid.pull_messages = self._counted  # type: ignore[method-assign]
 
-    def set_run(self, run: Any) -> None:
-        self._grid.set_run(run)
-
-    def create_message(self, *args: Any, **options: Any) -> Message:
-        return self._grid.create_message(*args, **options)
-
-    def get_node_ids(self) -> Iterable[int]:
-        return self._grid.get_node_ids()
-
-    @property
-    def run(self) -> Any:
-        return self._grid.run
-
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        return self._grid.push_messages(messages)
-
-    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
-        return self._counted(self._grid.pull_messages(message_ids))
-
-    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
-        return self._counted(self._grid.send_and_receive(messages, timeout=timeout))
-
-    def _counted(self, replies: Iterable[Message]) -> list[Message]:
-        replies = list(replies)
+    def _counted(self, message_ids: Iterable[str]) -> list[Message]:
+        replies = list(self._pull(message_ids))
         self.up += sum(size(record) for reply in replies if reply.has_content() for record in reply.content.values())
         return replies
 
@@ -103,13 +82,13 @@ def serve(grid: Grid, context: Context) -> None:
     length, rounds, nodes = (int(config[name]) for name in ("length", "num-server-rounds", "nodes"))
     while len(list(grid.get_node_ids())) < nodes:
         time.sleep(0.2)
-    {"fedavg": fedavg, "secagg": secagg}.get(MODE, encrypted)(CountingGrid(grid), context, length, rounds)
+    {"fedavg": fedavg, "secagg": secagg}.get(MODE, encrypted)(grid, Traffic(grid), context, length, rounds)
 
 
-def fedavg(grid: CountingGrid, context: Context, length: int, rounds: int) -> None:
+def fedavg(grid: Grid, traffic: Traffic, context: Context, length: int, rounds: int) -> None:
     weights = np.zeros(length, dtype=np.float32)
     for _ in range(rounds):
-        began, before = time.perf_counter(), grid.up
+        began, before = time.perf_counter(), traffic.up
         content = RecordDict({"arrays": ArrayRecord([weights])})
         nodes = list(grid.get_node_ids())
         waiting = set(grid.push_messages([Message(content, dst_node_id=n, message_type="train") for n in nodes]))
@@ -120,10 +99,10 @@ def fedavg(grid: CountingGrid, context: Context, length: int, rounds: int) -> No
                 updates.append(reply.content["arrays"].to_numpy_ndarrays()[0])
             time.sleep(0.05)
         weights = np.mean(updates, axis=0)
-        tell(time.perf_counter() - began, grid.up - before, None)
+        tell(time.perf_counter() - began, traffic.up - before, None)
 
 
-def secagg(grid: CountingGrid, context: Context, length: int, rounds: int) -> None:
+def secagg(grid: Grid, traffic: Traffic, context: Context, length: int, rounds: int) -> None:
     from flwr.common import ndarrays_to_parameters
     from flwr.server import LegacyContext, ServerConfig
     from flwr.server.strategy import FedAvg
@@ -131,9 +110,9 @@ def secagg(grid: CountingGrid, context: Context, length: int, rounds: int) -> No
 
     class Timed(SecAggPlusWorkflow):
         def __call__(self, grid: Any, context: Any) -> None:
-            began, before = time.perf_counter(), grid.up
+            began, before = time.perf_counter(), traffic.up
             super().__call__(grid, context)
-            tell(time.perf_counter() - began, grid.up - before, None)
+            tell(time.perf_counter() - began, traffic.up - before, None)
 
     nodes = len(list(grid.get_node_ids()))
     strategy = FedAvg(
@@ -145,13 +124,13 @@ def secagg(grid: CountingGrid, context: Context, length: int, rounds: int) -> No
     DefaultWorkflow(fit_workflow=fit)(grid, legacy)
 
 
-def encrypted(grid: CountingGrid, context: Context, length: int, n_rounds: int) -> None:
+def encrypted(grid: Grid, traffic: Traffic, context: Context, length: int, n_rounds: int) -> None:
     with encrypted_rounds(grid, context, [np.zeros(length)]) as rounds:
         (weights,) = rounds.model.values()
         assert isinstance(rounds.relay, FlowerRelay)
         for _ in rounds.left(n_rounds):
-            began, before, crypto = time.perf_counter(), grid.up, rounds.relay.seconds
+            began, before, crypto = time.perf_counter(), traffic.up, rounds.relay.seconds
             (weights,) = rounds.average([weights])
-            tell(time.perf_counter() - began, grid.up - before, rounds.relay.seconds - crypto)
+            tell(time.perf_counter() - began, traffic.up - before, rounds.relay.seconds - crypto)
             np.testing.assert_allclose(weights, 0.1, atol=1e-5)
             rounds.save([weights])

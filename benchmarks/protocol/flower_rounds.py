@@ -10,6 +10,7 @@ together.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -17,8 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.saved import parser_with_save, provenance, stamped, table
-from vecphe.bench.results_file import save_file
+from benchmarks.saved import parser_with_save, provenance, show_and_save, table
 from vecphe.flower.parties import make_run
 from vecphe.flower.settings import SIMULATION
 from vecphe.flower.simulation import environment, free_port, run_app, superlink
@@ -74,9 +74,8 @@ def run(home: Path, env: dict[str, str], config: str, nodes: int) -> list[dict[s
     connection = f'[superlink]\ndefault = "bench"\n[superlink.bench]\naddress = "127.0.0.1:{port}"\ninsecure = true\n'
     (home / "flwr" / "config.toml").write_text(connection)
     with superlink(home / "flwr", env, "--insecure", "--simulation", port=port):
-        cpus = (
-            f"num-supernodes={nodes} client-resources-num-cpus=1 init-args-num-cpus={min(nodes, os.cpu_count() or 1)}"
-        )
+        used = min(nodes, os.cpu_count() or 1)
+        cpus = f"num-supernodes={nodes} client-resources-num-cpus=1 init-args-num-cpus={used}"
         run_app(app, "bench", env, "--run-config", config, "--federation-config", cpus, on_line=lines.append)
     found = [json.loads(line.split("BENCH ", 1)[1]) for line in lines if "BENCH {" in line]
     if not found:
@@ -95,60 +94,55 @@ def written(app: Path) -> Path:
     return app
 
 
+def measured(length: int, clients: int, mode: str, rounds: int) -> dict[str, Any]:
+    """Medians of the rounds of one case after the first."""
+    _, key = generate_keypair(2048)  # one a case: a run destroys its key
+    found = case(mode, length, clients, rounds, key)
+    later = found[1:] or found
+    crypto = [entry["cryptography"] for entry in later if entry["cryptography"] is not None]
+    row = {
+        "mode": mode,
+        "values": length,
+        "clients": clients,
+        "seconds": statistics.median(entry["seconds"] for entry in later),
+        "cryptography": statistics.median(crypto) if crypto else None,
+        "bytes_per_client": statistics.median(entry["up"] for entry in later) / clients,
+    }
+    print(row, flush=True)
+    return row
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    rows = []
-    for length in map(int, arguments.values.split(",")):
-        for clients in map(int, arguments.clients.split(",")):
-            for mode in arguments.modes.split(","):
-                _, key = generate_keypair(2048)  # one a case: a run destroys its key
-                found = case(mode, length, clients, arguments.rounds, key)
-                later = found[1:] or found
-                crypto = [entry["cryptography"] for entry in later if entry["cryptography"] is not None]
-                rows.append(
-                    {
-                        "mode": mode,
-                        "values": length,
-                        "clients": clients,
-                        "seconds": statistics.median(entry["seconds"] for entry in later),
-                        "cryptography": statistics.median(crypto) if crypto else None,
-                        "bytes_per_client": statistics.median(entry["up"] for entry in later) / clients,
-                    }
-                )
-                print(rows[-1], flush=True)
-    return {"rounds": arguments.rounds, "key_length": 2048, "rows": rows}
+    lengths, clients = (map(int, text.split(",")) for text in (arguments.values, arguments.clients))
+    cases = itertools.product(lengths, clients, arguments.modes.split(","))
+    return {
+        "rounds": arguments.rounds,
+        "key_length": 2048,
+        "rows": [measured(*each, arguments.rounds) for each in cases],
+    }
+
+
+def cell(row: dict[str, Any] | None) -> str:
+    """Seconds, those of all parties' cryptography, and bytes sent a client beside those of 32-bit floats."""
+    if row is None:
+        return ""
+    crypto = "" if row["cryptography"] is None else f" ({row['cryptography']:.2f} s)"
+    return f"{row['seconds']:.2f} s{crypto}, {row['bytes_per_client'] / (4 * row['values']):.2f} x"
 
 
 def as_table(content: dict[str, Any]) -> list[str]:
-    """Markdown lines of a saved run."""
-    header = [
-        "values",
-        "clients",
-        "way",
-        "seconds a round",
-        "of it cryptography",
-        "bytes sent per client",
-        "of 32-bit plain",
+    """Markdown lines of a saved run: a line a size, a column a way."""
+    found = {(row["values"], row["clients"], row["mode"]): row for row in content["rows"]}
+    modes = list(dict.fromkeys(mode for *_, mode in found))
+    lines = [
+        [f"{values:,}", str(clients), *(cell(found.get((values, clients, mode))) for mode in modes)]
+        for values, clients in dict.fromkeys((values, clients) for values, clients, _ in found)
     ]
-    rows = []
-    for row in content["rows"]:
-        crypto = "-" if row["cryptography"] is None else f"{row['cryptography']:.2f}"
-        share = row["bytes_per_client"] / (4 * row["values"])
-        size = f"{row['bytes_per_client']:,.0f}"
-        rows.append(
-            [
-                f"{row['values']:,}",
-                str(row["clients"]),
-                row["mode"],
-                f"{row['seconds']:.2f}",
-                crypto,
-                size,
-                f"{share:.2f} x",
-            ]
-        )
-    return [provenance(content, "python -m benchmarks.protocol.flower_rounds"), "", *table(header, *rows)]
+    lead = provenance(content, "python -m benchmarks.protocol.flower_rounds")
+    return [lead, "", *table(["values", "clients", *modes], *lines)]
 
 
-def main() -> None:
+if __name__ == "__main__":
     parser = parser_with_save(__doc__)
     parser.add_argument("--values", default="1000,100000,1000000")
     parser.add_argument("--clients", default="3,5,10")
@@ -156,12 +150,4 @@ def main() -> None:
         "--modes", default=",".join(MODES), help="ring and star have 32-bit slots, ring-64 the defaults'"
     )
     parser.add_argument("--rounds", type=int, default=4)
-    arguments = parser.parse_args()
-    content = stamped(**measure(arguments))
-    print("\n".join(as_table(content)))
-    if arguments.save:
-        save_file(arguments.save, "vecphe-flower-rounds", content)
-
-
-if __name__ == "__main__":
-    main()
+    show_and_save("flower-rounds", parser, measure, as_table)

@@ -759,4 +759,4 @@ def test_h39_the_array_itself_is_unchanged(public_key: PublicKey) -> None:
 
 def test_repr_shows_no_values(public_key: PublicKey) -> None:
     shown = repr(public_key.encrypt([[123.25, 4.0]], packed=True))
-    assert shown == f"EncryptedArray(shape=(1, 2), packed, 1 ciphertexts, key {public_key.fingerprint[:8]})"
+    assert shown == f"EncryptedArray(shape=(1, 2), packed, 1 ciphertext, key {public_key.fingerprint[:8]})"

@@ -91,7 +91,7 @@ def test_names_and_shapes_show_and_nothing_else(public_key: PublicKey) -> None:
     assert many.names == ("fc.weight", "bias", "steps")
     assert many.shapes == ((2, 3), (2,), ())
     assert repr(many).startswith("EncryptedArrays({'fc.weight': (2, 3), 'bias': (2,), 'steps': ()}, 2 ciphertexts")
-    assert repr(public_key.encrypt_many([[1.0]])).startswith("EncryptedArrays([(1,)], 1 ciphertexts")
+    assert repr(public_key.encrypt_many([[1.0]])).startswith("EncryptedArrays([(1,)], 1 ciphertext")
     assert repr(EncryptedArrays.__new__(EncryptedArrays)) == "EncryptedArrays(nothing yet)"
 
 

@@ -45,7 +45,7 @@ def test_what_an_update_changes() -> None:
         "cpu: A CPU -> B CPU",
         "a: x 4 -> 5 (+25 %)",
         "b: 0 counts -> no row",
-        "c: no row -> 1 counts",
+        "c: no row -> 1 count",
         "speed: a: 2 -> 2.5 (+25.0 %)",
         "speed: c: no row -> 12.35",
     ]

@@ -223,7 +223,7 @@ def test_the_calibration_says_what_it_does() -> None:
     assert [line.split(" (")[0] for line in result.stderr.splitlines()] == [
         "making a key pair of 1024 bits: how long that takes is chance",
         "making tables",
-        "timing 1 ciphertexts",
+        "timing 1 ciphertext",
     ]
     assert "making" not in result.stdout
 

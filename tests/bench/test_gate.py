@@ -273,7 +273,7 @@ def test_an_update_says_what_it_changes(machine: Machine, file: Path) -> None:
     baseline, changed = updated_baseline(file)
     name = active_engine().name
     assert f"{name}: add: kernel.products 256 -> 128 (-50 %)" in changed
-    assert f"{name}: new: no row -> 1 counts" in changed
+    assert f"{name}: new: no row -> 1 count" in changed
     assert f"{name}: {ROW}: 4 -> 2 (-50.0 %)" in changed
     assert len(changed) == 3
     save_baseline(file, baseline)

@@ -15,7 +15,7 @@ from vecphe.bench.environment import Environment
 from vecphe.bench.matrix import Matrix
 from vecphe.bench.records import Case
 from vecphe.bench.runner import Runner
-from vecphe.bench.sides import PeerSide, Side
+from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients
 from vecphe.errors import BenchmarkError
 
@@ -51,10 +51,8 @@ def two(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_each_library_has_a_row_and_is_measured_in_turn(two: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    for kind in (Side, PeerSide):
-        run = kind.run
-        watched = lambda side, vectors, run=run: order.append(side.name) or run(side, vectors)  # noqa: E731
-        monkeypatch.setattr(kind, "run", watched)
+    run = Side.run
+    monkeypatch.setattr(Side, "run", lambda side, vectors: order.append(side.name) or run(side, vectors))
     monkeypatch.setattr(runner, "_MOST_ROUNDS", 1)
     matrix = Matrix.quick(
         key_lengths=(1024,), clients=(3,), values=(4,), backends=("packed",), peers=("phe", "pypaillier", "tenseal")
@@ -94,9 +92,9 @@ def test_a_library_without_a_row_is_told_of(two: list[int]) -> None:
 def test_a_wrong_sum_of_a_library_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sides, "make_peer", lambda name, key_length: plain(wrong=1e-7))
     with pytest.raises(BenchmarkError, match="the lightphe backend decrypted a wrong sum"):
-        PeerSide("lightphe", 1024).run(gradients(3, 4))
+        Side("lightphe", 1024, 3).run(gradients(3, 4))
     monkeypatch.setattr(sides, "make_peer", lambda name, key_length: plain(wrong=5e-9))
-    assert PeerSide("lightphe", 1024).run(gradients(3, 4)).total.nbytes == 400
+    assert Side("lightphe", 1024, 3).run(gradients(3, 4)).total.nbytes == 400
 
 
 def test_slow_libraries_are_capped_and_those_that_pack_are_not(two: list[int]) -> None:
@@ -116,6 +114,6 @@ def test_what_is_installed_sums_right(name: str) -> None:
     if name == "pypaillier":
         assert "paillier" in sys.modules or importlib.import_module("paillier")
         with pytest.raises(peers.UnfitError, match="pypaillier takes keys of 2048 bits and more"):
-            PeerSide(name, 1024)
+            Side(name, 1024, 3)
         return  # its safe primes take half a minute
-    assert PeerSide(name, 1024).run(gradients(3, 2)).total.n_ciphertexts in (1, 2)
+    assert Side(name, 1024, 3).run(gradients(3, 2)).total.n_ciphertexts in (1, 2)

@@ -114,7 +114,7 @@ def drawn(found: Results) -> str:
 
 def test_a_file_has_150_dots_an_inch() -> None:
     for plot in draw_all(matrix_results()):
-        height, width, _ = imread(io.BytesIO(plot.png())).shape
+        height, width, _ = imread(io.BytesIO(plot.picture("png"))).shape
         assert [width, height] == pytest.approx(150 * plot.figure.get_size_inches(), abs=1)
 
 

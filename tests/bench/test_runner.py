@@ -231,11 +231,11 @@ def test_keys_of_other_libraries_are_not_of_the_budget(monkeypatch: pytest.Monke
     """Safe primes take minutes, more than the whole of --quick; then nothing would be measured."""
     made = Made(monkeypatch, lambda name, case, number: 0.3)
 
-    def make(name: str, key_length: int) -> Any:
+    def make(name: str, *_: object) -> Any:
         made.now += 100.0
-        return SimpleNamespace(name=name)
+        return SimpleNamespace(name=name, prepare=lambda *_: None)
 
-    monkeypatch.setattr(runner_module, "PeerSide", make)
+    monkeypatch.setattr(runner_module, "Side", make)
     monkeypatch.setattr(runner_module, "side_costs", lambda side: None)
     runner = made.runner(budget=48.0)
     runner._side("pypaillier", 2048, 3)

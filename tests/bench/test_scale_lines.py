@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from benchmarks import clusters, scale, targets
@@ -33,6 +37,8 @@ def test_every_target_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
         "unpack-and-decode": ("us", 0.08, True),
         "dask": ("x", 1.5, False),
         "ray": ("x", 1.4, False),
+        "loky": ("x", None, False),
+        "threading": ("x", None, False),
         "clients-3": ("ms", None, False),
         "clients-4": ("ms", None, False),
     }
@@ -49,11 +55,32 @@ def test_every_target_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_not_installed_is_said_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("tenseal", "distributed", "ray"):
         monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(scale, "CLUSTERS", {name: scale.CLUSTERS[name] for name in ("dask", "ray")})
     figures = [*scale.ckks(), *scale.cluster()]
     assert [figure.key for figure in figures] == ["ckks-8192", "ckks-4096", "dask", "ray"]
     for figure, extra in zip(figures, ("peers", "peers", "dask", "ray"), strict=True):
         assert f"pip install 'vecphe[{extra}]'" in figure.detail
         assert "NOT MEASURED" in str(figure)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc/self/stat here")
+def test_workers_are_timed_by_the_clock_and_by_their_processors() -> None:
+    (((alone, own), (shared, both)),) = clusters.rounds("threading", 2000, 1)
+    assert min(alone, own, shared, both) > 0
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
+        try:
+            wall, cpu = clusters.measured(lambda: wait_for(child.pid, ticks=10))
+        finally:
+            child.kill()
+    assert wall > 0
+    assert cpu >= 10 / os.sysconf("SC_CLK_TCK") / clusters.WORKERS
+
+
+def wait_for(pid: int, ticks: int) -> None:
+    """Until a process has computed for so many ticks more than it had."""
+    before = clusters.others().get(pid, 0)
+    while clusters.others()[pid] < before + ticks:
+        time.sleep(0.01)
 
 
 def test_a_wrong_sum_by_groups_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tests.bench.made import CASE, record, results
 
-from vecphe.bench.environment import counted
 from vecphe.bench.records import Record, Results
 from vecphe.bench.tables import COLUMNS, cells, duration, latex_table, sentence, size, times
+from vecphe.system.plurals import counted
 
 HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
 

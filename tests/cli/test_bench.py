@@ -187,7 +187,7 @@ def test_what_rows_print_is_no_part_of_the_report(main_here: Any, tmp_path: Path
     (tmp_path / "rows.py").write_text(row, encoding="utf-8")
     options = [str(tmp_path / "base.json"), "--rows", str(tmp_path / "rows.py"), "--counts-only"]
     taken = main_here("bench", "baseline", *options)
-    assert taken.stdout.splitlines()[-1].endswith("row: no row -> 1 counts")
+    assert taken.stdout.splitlines()[-1].endswith("row: no row -> 1 count")
     assert "run" not in taken.stdout.split()
     checked = main_here("bench", "check", *options, "--json")
     assert json.loads(checked.stdout)["ok"]

@@ -75,7 +75,7 @@ def test_the_header_is_told():
         ("", "empty"),
         ("\ufeff\r\n", "empty"),
         ("a,b\n", "header without numbers"),
-        ("1,2\n3\n", "line 2: 1 values, but line 1 has 2"),
+        ("1,2\n3\n", "line 2: 1 value, but line 1 has 2"),
         ("1\n1,5\n", "line 2: 2 values.*decimal point"),
         ('1\n"1,5"\n', r"line 2, column 1: not a number with a decimal point; --decimal , \(1,234 is 1\.234\)$"),
         ('1\n"1,500"\n', r"decimal point; --thousands , \(1,234 is 1234\) or --decimal , \(1,234 is 1\.234\)$"),

@@ -29,6 +29,7 @@ from vecphe.data import (
     read_table,
 )
 from vecphe.errors import BatchTooLargeError
+from vecphe.system.plurals import counted
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +215,9 @@ def test_the_number_of_values_of_a_category(count: int) -> None:
         assert read(text, categories=("id",)).X.shape == (204, count - 1)
         assert f"--categories id (all parties see its {count} values)" in refused(text)[0]
     else:
-        assert refused(text, categories=("id",))[0].startswith(f"a.csv: column 'id' has {count} values; a category ")
+        assert refused(text, categories=("id",))[0].startswith(
+            f"a.csv: column 'id' has {counted(count, 'value')}; a category "
+        )
         assert refused(text) == ["a.csv: column 'id', from line 2 on: text, not numbers; --drop id"]
 
 

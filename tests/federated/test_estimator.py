@@ -246,7 +246,7 @@ def test_errors_name_parameters_that_estimators_have(estimator):
     short = {"key_length": 256, "insecure": True, "n_iter": 1}
     cases = {
         "2 clients are too few": {"n_clients": 2},
-        "1 clients are too few": {"n_clients": 1},
+        "1 client is too few": {"n_clients": 1},
         "6 samples cannot be shared out to n_clients=7": {"n_clients": 7},
         "n_clients=3: make the backend with max_terms=3 or more": {"n_clients": 3, "backend": PackedBackend(2)},
         "has no room for 3 clients: max_terms=3": {"n_clients": 3, "max_terms": 2},

@@ -195,7 +195,7 @@ def test_h53_terms_that_are_not_the_number_of_clients_are_refused(backend, n_cli
 def test_h53_a_single_gradient_is_refused(backend):
     server = make_server(backend, unsafe_few_clients=True)
     gradient = make_clients(server)[0].encrypted_gradient()
-    with pytest.raises(ProtocolError, match="1 contributions, but there are 3"):
+    with pytest.raises(ProtocolError, match="1 contribution, but there are 3"):
         server.decrypt_aggregate(gradient, 3)
 
 

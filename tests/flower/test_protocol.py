@@ -339,7 +339,7 @@ def test_h51_a_round_beyond_the_plan_is_refused(tmp_path: Path, keypair: Any) ->
     deployment = deploy(tmp_path, keypair[1], "ring", rounds=1)
     rounds = started(deployment)
     rounds.average(ZEROS)
-    with pytest.raises(ProtocolError, match="contributes to 1 rounds at most"):
+    with pytest.raises(ProtocolError, match="contributes to 1 round at most"):
         rounds.average(ZEROS)
 
 

@@ -184,7 +184,8 @@ def test_h70_an_owner_that_is_gone_already() -> None:
 RUNS = """
 import os, subprocess, sys, time
 from vecphe.system.lifetime import command_that_ends_with
-code = "import subprocess, time; subprocess.Popen(['sleep', '60']); print('started', flush=True); time.sleep(60)"
+code = "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True)"
+code += "; print('started', flush=True); time.sleep(60)"
 command = command_that_ends_with(os.getpid(), [sys.executable, "-c", code])
 process = subprocess.Popen(command, start_new_session=True)
 print(process.pid, flush=True)
@@ -196,18 +197,41 @@ def test_h70_a_command_of_others_ends_with_who_runs_it() -> None:
     """With what it has started itself, and though it watches nobody."""
     owner = subprocess.Popen([sys.executable, "-c", RUNS], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
-    session = int(owner.stdout.readline())
+    runner = int(owner.stdout.readline())
     try:
         assert owner.stdout.readline() == "started\n"
-        assert len(session_members(session)) == 3
+        (command,) = _children(runner)
+        (sleeper,) = _children(command)  # in a session of its own
         owner.kill()
-        assert wait_until(lambda: session_members(session) == [], 10)
+        for process in (runner, command, sleeper):
+            assert wait_until(lambda process=process: not _runs(process), 10)
         assert owner.stdout.read() == ""
     finally:
-        for member in session_members(session):
-            os.kill(member, signal.SIGKILL)
         owner.kill()
         owner.communicate()
+
+
+def _children(process: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_h60_a_command_hears_ctrl_c_though_who_runs_it_has_blocked_it() -> None:
+    code = "import signal; signal.raise_signal(signal.SIGINT); print('deaf')"
+    command = lifetime.command_that_ends_with(os.getpid(), [sys.executable, "-c", code])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, start_new_session=True)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert "KeyboardInterrupt" in done.stderr
+    assert done.stdout == ""
 
 
 def test_h60_a_command_that_is_asked_to_end_may_clean_up() -> None:

@@ -415,7 +415,7 @@ class GmpEngine(Engine):
     max_key_length = 1 << 20
     tuning = Tuning(
         workers="processes",
-        # Tasks of about 0.1 s at 2048 bits, where one costs some milliseconds: benchmarks/operations/test_workers.py.
+        # Tasks of about 0.1 s at 2048 bits, where one costs some ms: benchmarks/operations/test_operations.py.
         encrypt_task=256,
         decrypt_task=32,
         multiply_task=16384,

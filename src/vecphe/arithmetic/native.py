@@ -247,7 +247,7 @@ def _prime_constants(p: int, q: int, k: int) -> dict[str, bytes]:
 
 _TUNING = Tuning(
     workers="threads",
-    # Tasks of a few milliseconds at 2048 bits, where one costs about one: benchmarks/operations/test_workers.py.
+    # Tasks of a few milliseconds at 2048 bits, where one costs about one: benchmarks/operations/test_operations.py.
     encrypt_task=128,
     decrypt_task=16,
     multiply_task=8192,

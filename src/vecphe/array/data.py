@@ -29,6 +29,7 @@ from vecphe.serialization import (
 )
 from vecphe.system.files import PathLike
 from vecphe.system.parallel import joined, part_of
+from vecphe.system.plurals import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -173,9 +174,8 @@ class ArrayData:
         if not hasattr(self, "_exported"):  # the last to be set
             return f"{type(self).__name__}(nothing yet)"
         form = "packed, " if self.packed else ""
-        return (
-            f"EncryptedArray(shape={self._shape}, {form}{self.n_ciphertexts} ciphertexts, key {self.fingerprint[:8]})"
-        )
+        ciphertexts = counted(self.n_ciphertexts, "ciphertext")
+        return f"EncryptedArray(shape={self._shape}, {form}{ciphertexts}, key {self.fingerprint[:8]})"
 
     def __len__(self) -> int:
         if not self._shape:

@@ -13,6 +13,7 @@ from vecphe.array.functions import check_room, checked_count
 from vecphe.array.powers import group_products
 from vecphe.errors import InvalidPlaintextError, PackedOperationError
 from vecphe.plaintext.encoding import as_plain_array
+from vecphe.system.plurals import counted
 
 __all__ = ["group_sum"]
 
@@ -113,7 +114,7 @@ def _checked_labels(labels: Any, rows: int, groups: int) -> npt.NDArray[np.int64
     if plain.dtype.kind == "f" and plain.size:
         raise TypeError("labels must be integers, not floats; where they are whole numbers, write labels.astype(int)")
     if plain.shape != (rows,):
-        raise ValueError(f"group_sum: labels of shape {plain.shape} for {rows} rows; give one label a row")
+        raise ValueError(f"group_sum: labels of shape {plain.shape} for {counted(rows, 'row')}; give one label a row")
     outside = (plain < 0) | (plain >= groups)
     if outside.any():
         raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 
 from vecphe.array.encrypted_array import EncryptedArray
 from vecphe.plaintext.structure import Structure
+from vecphe.system.plurals import counted
 
 __all__ = ["EncryptedArrays"]
 
@@ -35,7 +36,7 @@ class EncryptedArrays:
     >>> models = [{"weight": np.full((2, 2), float(i)), "bias": [i, -i]} for i in range(3)]
     >>> total = sum(public_key.encrypt_many(model) for model in models)
     >>> total
-    EncryptedArrays({'weight': (2, 2), 'bias': (2,)}, 1 ciphertexts, key ...)
+    EncryptedArrays({'weight': (2, 2), 'bias': (2,)}, 1 ciphertext, key ...)
     >>> private_key.decrypt_many(total / 3)["weight"]
     array([[1., 1.],
            [1., 1.]])
@@ -96,8 +97,8 @@ class EncryptedArrays:
         if not hasattr(self, "_structure"):
             return "EncryptedArrays(nothing yet)"
         shapes = list(self.shapes) if self.names is None else dict(zip(self.names, self.shapes, strict=True))
-        key = self.array.fingerprint[:8]
-        return f"EncryptedArrays({shapes}, {self.array.n_ciphertexts} ciphertexts, key {key})"
+        ciphertexts = counted(self.array.n_ciphertexts, "ciphertext")
+        return f"EncryptedArrays({shapes}, {ciphertexts}, key {self.array.fingerprint[:8]})"
 
     def __eq__(self, other: object) -> bool:
         return bool(self.array == getattr(other, "array", other))  # which says why not

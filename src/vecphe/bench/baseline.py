@@ -11,6 +11,7 @@ from vecphe.arithmetic import Engine
 from vecphe.bench.counts import Counts
 from vecphe.bench.environment import Environment, cpu_fields, cpu_model
 from vecphe.bench.results_file import load_as, refuse_unless, save_file
+from vecphe.system.plurals import counted
 
 __all__ = ["Baseline", "EngineRows", "Speed", "changes", "count_changes", "cpu_name", "load_baseline", "save_baseline"]
 
@@ -103,7 +104,7 @@ def _row_changes(was: Counts | Speed | None, now: Counts | Speed | None) -> Iter
 
 
 def _shown(row: Counts | Speed | None) -> str:
-    return "no row" if row is None else f"{row.speed:.4g}" if isinstance(row, Speed) else f"{len(row)} counts"
+    return "no row" if row is None else f"{row.speed:.4g}" if isinstance(row, Speed) else counted(len(row), "count")
 
 
 def count_changes(old: Counts, new: Counts) -> Iterator[str]:

@@ -18,6 +18,7 @@ from vecphe.bench.environment import Environment
 from vecphe.bench.intervals import median_bounds
 from vecphe.bench.judge import verdict_of
 from vecphe.bench.records import PHASES, Case, Record, Results
+from vecphe.system.plurals import counted
 
 __all__ = ["Change", "compare_results", "differences", "unmatched"]
 
@@ -45,11 +46,6 @@ class Change:
     high: float
     relative: bool
     verdict: str
-
-    @property
-    def is_change(self) -> bool:
-        """Whether the verdict is that something changed."""
-        return self.verdict in ("slower", "faster")
 
 
 def _pairs(before: Results, after: Results) -> list[tuple[Record, Record]]:
@@ -134,7 +130,7 @@ def _environments(results: Results) -> list[Environment]:
 
 def _changed_sizes(was: Record, now: Record) -> Iterator[str]:
     if was.ciphertexts != now.ciphertexts:
-        yield f"{now.ciphertexts} ciphertexts instead of {was.ciphertexts}"
+        yield f"{counted(now.ciphertexts, 'ciphertext')} instead of {was.ciphertexts}"
     if not math.isclose(was.bytes_per_value, now.bytes_per_value):
         yield f"{now.bytes_per_value:.9g} bytes a value instead of {was.bytes_per_value:.9g}"
 

@@ -1,15 +1,17 @@
-"""Workloads on the engine: what the gate counts, and times too. Every one checks its result.
+"""What users call, once for all: the gate counts and times it, the targets and the suite time it. Results are checked.
 
-The key is made for the run: counts depend on its length only.
+The gate's key is made for the run: counts depend on its length only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any
+from operator import add, matmul, mul
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from vecphe.arithmetic import Engine, active_engine
 from vecphe.array import EncryptedArray
@@ -21,12 +23,14 @@ from vecphe.keys import PrivateKey, PublicKey
 from vecphe.numbers.key_numbers import PrivateNumbers, PublicNumbers
 from vecphe.numbers.primes import random_prime_pair
 
-__all__ = ["COUNT_ROWS", "Made", "Material", "Work", "check", "count", "decrypt", "encrypt", "matmul", "validate"]
+__all__ = [
+    *("CALLS", "COUNT_ROWS", "ON_ANY", "ON_UNPACKED", "Call", "Keys", "Made", "Material", "Subject", "Work"),
+    *("check", "count", "encrypt", "on_integers"),
+]
 
 _KEY_LENGTH = 2048
 _ENCRYPTIONS = 1000  # what tables are made for
 _CLIENTS, _VALUES = 5, 1000  # of a round
-_ERROR = 1e-9  # of packed numbers; integers are exact
 
 Work = Callable[[], Any]
 SeenOf = Callable[[Any], Counts]
@@ -38,6 +42,87 @@ def check(right: object) -> None:
     """Raise BenchmarkError unless a result is right."""
     if not right:
         raise BenchmarkError("decrypted to a wrong result, so what it counted or took means nothing")
+
+
+# Calls
+
+Keys = tuple[PublicKey, PrivateKey]
+
+
+class Call(NamedTuple):
+    """What is timed, the values that its result decrypts to, and their absolute error."""
+
+    run: Work
+    expected: Any
+    error: float = 2.0**-40
+
+
+class Subject:
+    """A vector, encrypted under keys."""
+
+    def __init__(self, keys: Keys, x: npt.NDArray[Any], packed: bool = False) -> None:
+        self.public_key, self.private_key = keys
+        self.x = x if x.dtype.kind == "f" else x.astype(object)  # products of integers may be long
+        self.encrypt = partial(self.public_key.encrypt, packed=packed)
+
+    @cached_property
+    def c(self) -> EncryptedArray:
+        """The ciphertexts, made when they are first asked for."""
+        return self.encrypt(self.x)
+
+    def check(self, result: Any, call: Call) -> Counts:
+        """What can be seen of a result, encrypted or not, from outside; BenchmarkError if it is wrong."""
+        if isinstance(result, bytes):
+            return {**self.check(EncryptedArray.from_bytes(self.public_key, result), call), "wire_bytes": len(result)}
+        if isinstance(result, EncryptedArray):
+            return {**self.check(self.private_key.decrypt(result), call), "ciphertexts": result.n_ciphertexts}
+        allowed = call.error + 1e-12 * abs(call.expected)
+        check(np.shape(result) == np.shape(call.expected) and np.all(abs(result - call.expected) <= allowed))
+        return {"ciphertexts": np.size(result)}
+
+    def checked(self, name: str) -> Work:
+        """One of `CALLS` that has given the right result once."""
+        call = CALLS[name](self)
+        self.check(call.run(), call)
+        return call.run
+
+
+def _multiplication(s: Subject, bits: int, seed: int = 0) -> Call:
+    factors = integers(len(s.x), bits, seed)
+    return Call(partial(mul, s.c, factors), s.x * factors, 0)
+
+
+def _matrix_product(s: Subject, rows: int) -> Call:
+    a = matrix(rows, len(s.x))
+    return Call(partial(matmul, a, s.c), a @ s.x, 1e-3)
+
+
+def _validation(s: Subject) -> Call:
+    is_integer = s.x.dtype.kind == "O"
+    return Call(partial(s.public_key.from_ciphertexts, s.c.ciphertexts(), integer=is_integer), s.x)
+
+
+# Of packed arrays too, or of the others alone.
+ON_ANY: dict[str, Callable[..., Call]] = {
+    "encrypt": lambda s: Call(partial(s.encrypt, s.x), s.x),
+    "decrypt": lambda s: Call(partial(s.private_key.decrypt, s.c), s.x),
+    "add": lambda s: Call(partial(add, s.c, s.encrypt(s.x[::-1])), s.x + s.x[::-1]),
+    "add_plain": lambda s: Call(partial(add, s.c, s.x), 2 * s.x),
+    "times_plain_scalar": lambda s: Call(partial(mul, s.c, 3), 3 * s.x, 3 * 2.0**-41),
+    "serialise": lambda s: Call(s.c.to_bytes, s.x),
+    "load": lambda s: Call(partial(EncryptedArray.from_bytes, s.public_key, s.c.to_bytes()), s.x),
+}
+ON_UNPACKED: dict[str, Callable[..., Call]] = {
+    "times_plain": partial(_multiplication, bits=53),
+    "times_plain_32": partial(_multiplication, bits=32),
+    "sum": lambda s: Call(s.c.sum, s.x.sum()),
+    "matmul": partial(_matrix_product, rows=4),
+    "validate": _validation,
+}
+CALLS = ON_ANY | ON_UNPACKED
+
+
+# Workloads of the gate
 
 
 class Material:
@@ -66,19 +151,6 @@ class Material:
         check(key.table_bytes)
         return {"table_bytes": key.table_bytes} if self.engine.counts() else {}
 
-    def expecting(self, expected: Any) -> SeenOf:
-        """What checks that an array, encrypted or not, or its bytes hold these numbers, one a ciphertext or packed."""
-
-        def seen_of(result: Any) -> Counts:
-            if isinstance(result, bytes):
-                return {**seen_of(EncryptedArray.from_bytes(self.public_key, result)), "wire_bytes": len(result)}
-            if isinstance(result, EncryptedArray):
-                return {**seen_of(self.private_key.decrypt(result)), "ciphertexts": result.n_ciphertexts}
-            check(np.shape(result) == np.shape(expected) and np.all(abs(result - expected) <= _ERROR))
-            return {"ciphertexts": np.size(result)}
-
-        return seen_of
-
 
 def count(workload: Callable[[Material], Made], material: Callable[[], Material]) -> Counts:
     """Exact counts of a workload, sorted by name; BenchmarkError if its result is wrong."""
@@ -88,9 +160,6 @@ def count(workload: Callable[[Material], Made], material: Callable[[], Material]
     return dict(sorted((counts | seen_of(result)).items()))
 
 
-# Workloads
-
-
 def _tables(m: Material) -> Made:
     key = m.fresh_key()
     return lambda: key.prepare(_ENCRYPTIONS), lambda _: m.tables_of(key)
@@ -98,46 +167,23 @@ def _tables(m: Material) -> Made:
 
 def encrypt(m: Material, n: int, packed: bool = True, prepared_for: int = 0) -> Made:
     """Of n numbers under a fresh key, which makes its tables with the first unless it was prepared for so many."""
-    key, numbers = m.fresh_key(), values(n)
+    key = m.fresh_key()
     if prepared_for:
         key.prepare(prepared_for)
-    seen_of = m.expecting(numbers)
-    return lambda: key.encrypt(numbers, packed=packed), lambda array: {**seen_of(array), **m.tables_of(key)}
+    subject = Subject((key, m.private_key), values(n), packed)
+    call = CALLS["encrypt"](subject)
+    return call.run, lambda array: {**subject.check(array, call), **m.tables_of(key)}
 
 
-def _on_integers(
-    n: int,
-    run: Callable[[Material, Any], Any],
-    expected: Any = None,
-    start: Callable[[EncryptedArray], Any] = lambda array: array,
-) -> Callable[[Material], Made]:
-    """What `run` does with n encrypted integers, or with what `start` makes of them; they are expected by default."""
+def on_integers(name: str, n: int, **options: int) -> Callable[[Material], Made]:
+    """One of `CALLS` on n encrypted integers, one a ciphertext."""
 
     def workload(m: Material) -> Made:
-        started = start(m.prepared_key.encrypt(integers(n)))
-        return lambda: run(m, started), m.expecting(integers(n) if expected is None else expected)
+        subject = Subject((m.prepared_key, m.private_key), integers(n))
+        call = CALLS[name](subject, **options)
+        return call.run, partial(subject.check, call=call)
 
     return workload
-
-
-def matmul(rows: int, columns: int) -> Callable[[Material], Made]:
-    """A plain matrix times an encrypted vector."""
-    factors = matrix(rows, columns)
-    return _on_integers(columns, lambda _, array: factors @ array, factors.astype(object) @ integers(columns))
-
-
-def decrypt(n: int) -> Callable[[Material], Made]:
-    """Of n integers, one a ciphertext."""
-    return _on_integers(n, lambda m, array: m.private_key.decrypt(array))
-
-
-def validate(n: int) -> Callable[[Material], Made]:
-    """Of n ciphertexts from outside."""
-    return _on_integers(
-        n,
-        lambda m, ciphertexts: m.public_key.from_ciphertexts(ciphertexts, integer=True),
-        start=lambda array: array.ciphertexts(),
-    )
 
 
 def _round(m: Material) -> Made:
@@ -156,20 +202,17 @@ def _round(m: Material) -> Made:
     return work, seen_of
 
 
-_FACTORS = integers(64, bits=32, seed=1)
 COUNT_ROWS: dict[str, Callable[[Material], Made]] = {
     "tables for 1000": _tables,
     "encrypt 256": partial(encrypt, n=256, packed=False),
     "encrypt 1000 packed": partial(encrypt, n=1000),
     "packed round, 5 clients, 1000 values": _round,
-    "add 256": _on_integers(256, lambda _, array: array + array, 2 * integers(256)),
-    "times plain 64": _on_integers(64, lambda _, array: array * _FACTORS, integers(64).astype(object) * _FACTORS),
-    "matmul 16x64": matmul(16, 64),
-    "sum 256": _on_integers(256, lambda _, array: array.sum(), integers(256).sum()),
-    "decrypt 64": decrypt(64),
-    "validate 256": validate(256),
-    "send 256": _on_integers(256, lambda _, array: array.to_bytes()),
-    "receive 256": _on_integers(
-        256, lambda m, data: EncryptedArray.from_bytes(m.public_key, data), start=lambda array: array.to_bytes()
-    ),
+    "add 256": on_integers("add", 256),
+    "times plain 64": on_integers("times_plain", 64, bits=32, seed=1),
+    "matmul 16x64": on_integers("matmul", 64, rows=16),
+    "sum 256": on_integers("sum", 256),
+    "decrypt 64": on_integers("decrypt", 64),
+    "validate 256": on_integers("validate", 256),
+    "send 256": on_integers("serialise", 256),
+    "receive 256": on_integers("load", 256),
 }

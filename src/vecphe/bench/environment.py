@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from vecphe import __version__
 from vecphe.arithmetic import active_engine, available_engines, engine_named, race_result, why_not_used
+from vecphe.system.plurals import counted
 
 __all__ = [
     "Environment",
-    "counted",
     "cpu_fields",
     "cpu_model",
     "engine_warning",
@@ -64,11 +64,6 @@ def machine_line(engine: str | None = None) -> str:
     return (
         f"engine {name}, CPU {cpu_model()}, {counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}"
     )
-
-
-def counted(count: int, noun: str) -> str:
-    """Such as "1 core" and "2 cores"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ import numpy.typing as npt
 from vecphe.arithmetic import ciphertext_bytes, engine_for, random_words
 from vecphe.array import EncryptedArray
 from vecphe.bench.matrix import check_range
-from vecphe.bench.sides import PeerSide, Side
+from vecphe.bench.records import BACKENDS
+from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, short_keys
 from vecphe.bench.workloads import values as example_values
 from vecphe.errors import VecpheError
@@ -41,6 +42,7 @@ from vecphe.keys import PrivateKey, PublicKey, generate_keypair
 from vecphe.numbers.key_numbers import check_key_length
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.system.plurals import counted
 
 __all__ = ["Costs", "Estimate", "Plan", "calibrate", "estimate", "learning_seconds", "rough_seconds", "side_costs"]
 
@@ -186,14 +188,14 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
     draw()  # what is done once is done
     within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))
     count = min(max(within, _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
-    say(f"timing {count} ciphertexts (the tables took {table_seconds:.3g} s)")
+    say(f"timing {counted(count, 'ciphertext')} (the tables took {table_seconds:.3g} s)")
     return replace(_costs(plan, *keys, count), key_seconds=key_seconds, table_seconds=table_seconds)
 
 
-def side_costs(side: Side | PeerSide) -> Costs:
+def side_costs(side: Side) -> Costs:
     """Costs of a backend with the keys and tables that it has, from two small rounds: good to about a factor of two."""
     clients = 3  # the fewest that the protocol takes
-    is_loop = not isinstance(side, Side) or side.name == "naive"  # it costs nothing a call
+    is_loop = side.name not in BACKENDS[1:]  # it costs nothing a call
     few = 2 if is_loop else 1
     if not is_loop:
         side.run(gradients(clients, few))  # what is done once is done

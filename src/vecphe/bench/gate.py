@@ -24,6 +24,7 @@ from vecphe.bench.judge import MOST_BLOCKS, TOLERANCE, Judgement, judge_all, qui
 from vecphe.bench.ratio_rows import Block
 from vecphe.bench.user_rows import Rows
 from vecphe.errors import BenchmarkError, EngineUnavailableError, SerializationError
+from vecphe.system.plurals import are, counted
 
 __all__ = ["Finding", "Report", "check_baseline", "updated_baseline"]
 
@@ -100,7 +101,7 @@ def check_baseline(
             report.notes.append(warning)
         here = _rows(rows)
         if not speeds_only:
-            say(f"counting {len(here.counts)} workloads on {used.name}")
+            say(f"counting {counted(len(here.counts), 'workload')} on {used.name}")
             report.findings.extend(_count_findings(expected.counts, here.counts))
         if target != expected.target and used.name != "gmp":
             report.findings.append(Finding("engine", "failed", f"target is not {expected.target}"))
@@ -144,9 +145,9 @@ def _not_judged(baseline: Baseline, used: Engine) -> Iterator[str]:
     left = [name for name in names if judged is None or name not in {*judged.counts, *judged.speeds}]
     chosen = os.environ.get("VECPHE_ENGINE")
     why = f"VECPHE_ENGINE={chosen}" if chosen else why_not_used().get(baseline.engine, "another is preferred")
+    count, were = counted(len(names), "row").upper(), "WAS" if len(names) == 1 else "WERE"
     yield (
-        f"{len(names)} ROWS OF ENGINE {baseline.engine} WERE NOT JUDGED, which the baseline requires: {used.name} ran: "
-        + why
+        f"{count} OF ENGINE {baseline.engine} {were} NOT JUDGED, which the baseline requires: {used.name} ran: {why}"
         + (f"; these were judged on no engine: {'; '.join(left)}" if left else "")
     )
 
@@ -165,7 +166,7 @@ def _count_findings(expected: Mapping[str, Counts], here: Mapping[str, Callable[
             continue
         if name in expected and name in here:
             differences = "; ".join(count_changes(expected[name], found))
-            held = f"{len(found)} counts are equal"
+            held = f"{counted(len(found), 'count')} {are(len(found))} equal"
             yield Finding(name, "failed", differences) if differences else Finding(name, "held", held)
         elif name in expected or found:
             yield _unmatched(name, expected)
@@ -192,7 +193,7 @@ def _judge_speeds(report: Report, expected: EngineRows, here: Rows, tolerance: f
         text = f"SPEEDS WERE NOT JUDGED: they were taken on {expected.cpu}, and this is {cpu_name()}"
         report.warnings.append(text)
         return
-    say(f"timing {len(blocks)} workloads, each in turn with its reference")
+    say(f"timing {counted(len(blocks), 'workload')}, each in turn with its reference")
     tolerances = {name: min(tolerance * here.slack[name], _MOST_TOLERANCE) for name in blocks}
     judgements = judge_all(blocks, expected.speeds, tolerances)
     findings = [_speed_finding(name, judgements[name], tolerances[name]) for name in blocks]
@@ -266,7 +267,7 @@ def updated_baseline(
     with use_engine(engine):
         used, here = active_engine(), _rows(rows)
         before = None if old is None else old.engines.get(used.name)
-        say(f"counting {len(here.counts)} workloads on {used.name}")
+        say(f"counting {counted(len(here.counts), 'workload')} on {used.name}")
         counts = {name: counts for name, count in here.counts.items() if (counts := count())}
         new = EngineRows.measured(used, counts, {} if counts_only else _measured_speeds(here, say))
         if counts_only and before is not None and before.speeds:

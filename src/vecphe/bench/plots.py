@@ -13,8 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from vecphe.bench.environment import counted
-from vecphe.bench.records import TIMED_PHASES, Case, Figure, Record, Results
+from vecphe.bench.records import FIGURES, TIMED_PHASES, Case, Figure, Record, Results
 from vecphe.bench.tables import duration, label, times
 
 __all__ = ["FORMS", "PLOT_NAMES", "Plot", "check_matplotlib", "draw_all", "parse_slice", "plot_style"]
@@ -46,13 +45,18 @@ class _Axis(NamedTuple):
 
 
 class _Measure(NamedTuple):
-    """What a plot shows of a record, and how it is called."""
+    """What a plot shows of a record: a figure of that name, or an exact number, and how it is called."""
 
     title: str
     label: str
-    figure: Callable[[Record], Figure | None]
+    name: str
     caption: str
-    name: str = ""  # of the figure in the record, if that can be extrapolated
+
+    def figure(self, record: Record) -> Figure | None:
+        if self.name in FIGURES:
+            return record.figure(self.name)
+        number = getattr(record, self.name)
+        return Figure(number, number, number)
 
 
 _AXES = {
@@ -62,21 +66,19 @@ _AXES = {
 }
 _MEDIANS = "Medians with 99 % intervals; log scale."
 _MEASURES = {
-    "speedup": _Measure(
-        "Speed-up of a round", "times as fast as phe", lambda r: r.figure("speed_up"), _MEDIANS, "speed_up"
-    ),
-    "time": _Measure("Time of a round", "seconds a round", lambda r: r.figure("round"), _MEDIANS, "round"),
+    "speedup": _Measure("Speed-up of a round", "times as fast as phe", "speed_up", _MEDIANS),
+    "time": _Measure("Time of a round", "seconds a round", "round", _MEDIANS),
     "bytes": _Measure(
-        "Bytes on the wire",
-        "bytes a value and hop",
-        lambda r: _exact(r.bytes_per_value),
-        "Exact, for canonical ciphertexts.",
+        "Bytes on the wire", "bytes a value and hop", "bytes_per_value", "Exact, for canonical ciphertexts."
     ),
-    "setup": _Measure(
-        "Set-up", "seconds once a key", lambda r: _exact(r.setup), "Key pair and tables, made once; log scale."
-    ),
+    "setup": _Measure("Set-up", "seconds once a key", "setup", "Key pair and tables, made once; log scale."),
 }
 _SLICES = (*_MEASURES, "phases")
+_USUAL = (
+    ("speedup", "clients"),
+    *(("time", field) for field in _AXES),
+    *((shown, "key_length") for shown in ("bytes", "setup", "phases")),
+)
 PLOT_NAMES = ("speed_up", *(f"{shown}_by_{field}" for shown in _SLICES for field in _AXES))
 _MOST_PANELS = 3
 _WIDEST_LINEAR = 8  # a longer axis, last number over first, has a log scale
@@ -95,10 +97,6 @@ class Plot:
     title: str
     caption: str  # what the title leaves open
     figure: Any  # of matplotlib
-
-    def png(self) -> bytes:
-        """The picture as a file."""
-        return self.picture("png")
 
     def picture(self, form: str) -> bytes:
         """The picture as a file of one of `FORMS`."""
@@ -144,19 +142,12 @@ def draw_all(results: Results, slices: Sequence[tuple[str, str]] = ()) -> list[P
         if slices:
             plots = [_slice(results, *each) for each in dict.fromkeys(slices)]
         else:
-            lines = [("speedup", "clients"), *(("time", field) for field in _AXES)]
-            lines += [("bytes", "key_length"), ("setup", "key_length")]
-            drawn = [_lines(results, *each) for each in lines]
-            plots = [_speed_ups(results), *drawn, _phases(results, "key_length")]
+            plots = [_speed_ups(results), *(_slice(results, *each) for each in _USUAL)]
     return [plot for plot in plots if plot is not None]
 
 
 def _slice(results: Results, shown: str, field: str) -> Plot | None:
     return _phases(results, field) if shown == "phases" else _lines(results, shown, field)
-
-
-def _exact(number: float) -> Figure:
-    return Figure(number, number, number)
 
 
 def _numbers(results: Results, field: str) -> list[int]:
@@ -167,16 +158,6 @@ def _largest(results: Results) -> Case:
     """The largest case that was measured, whole by one backend at least if there is such a one."""
     whole = [record.case for record in results.records if not record.extrapolated]
     return max(whole or [r.case for r in results.records], key=lambda case: (case.clients * case.values, case))
-
-
-def _text(case: Case, *fields: str) -> str:
-    """Such as "2048 bits, 5 clients": what is held in a plot."""
-    texts = {
-        "key_length": f"{case.key_length} bits",
-        "clients": counted(case.clients, "client"),
-        "values": counted(case.values, "value"),
-    }
-    return ", ".join(texts[field] for field in fields)
 
 
 def _panels(height: float = _HEIGHT, columns: int = 1) -> tuple[Any, list[Any]]:
@@ -229,7 +210,7 @@ def _explain_hollow(axis: Any, points: Sequence[_Point]) -> None:
 
 def _points(records: Sequence[Record], shown: _Measure, places: Callable[[Record], float]) -> list[_Point]:
     return [
-        _Point(places(record), figure, bool(shown.name) and record.is_approximate(shown.name))
+        _Point(places(record), figure, shown.name in FIGURES and record.is_approximate(shown.name))
         for record in records
         if (figure := shown.figure(record)) is not None
     ]
@@ -274,7 +255,7 @@ def _lines(results: Results, measure: str, field: str) -> Plot | None:
             axis.axhline(1.0, color="black", linewidth=1)
     _explain_hollow(axes[-1], [point for points in found.values() for point in points])
     fields = [name for name in _AXES if name not in (field, panel)]
-    title = f"{shown.title} against {axis_of.called}, {_text(held, *fields)}"
+    title = f"{shown.title} against {axis_of.called}, {held.text(*fields)}"
     return _finished(figure, f"{measure}_by_{field}", title, shown.caption)
 
 
@@ -356,7 +337,7 @@ def _speed_ups(results: Results) -> Plot | None:
     _set_rows(axis, [f"{label(r.backend)}, {r.case.key_length} bits" for r in records])
     axis.set_ylim(-0.6, len(records) - 0.2)
     _explain_hollow(axis, points)
-    title = f"Speed-up of a round, {_text(held, 'clients', 'values')} each"
+    title = f"Speed-up of a round, {held.text('clients', 'values')} each"
     caption = "Medians of ratios to the loop over phe, measured in turn, with 99 % intervals; log scale."
     return _finished(figure, "speed_up", title, caption)
 
@@ -369,17 +350,13 @@ def _phases(results: Results, field: str) -> Plot | None:
         shares = [100 * r.seconds(phase) / sum(map(r.seconds, TIMED_PHASES)) for r in records]
         axis.barh(places, shares, left=left, label=phase, edgecolor="black", height=0.7, **style)
         left = [start + share for start, share in zip(left, shares, strict=True)]
-    unit = _AXES[field].unit
-    _set_rows(
-        axis,
-        [
-            f"{label(r.backend)}, {getattr(r.case, field)} {unit}, "
-            f"{'~' if r.extrapolated else ''}{duration(r.seconds('round'))}"
-            for r in records
-        ],
-    )
+    names = [
+        f"{label(r.backend)}, {r.case.text(field)}, {'~' * r.extrapolated}{duration(r.seconds('round'))}"
+        for r in records
+    ]
+    _set_rows(axis, names)
     axis.set_xlim(0, 100)
     axis.set_xlabel("share of the round's time (%)")
-    title = f"Where a round's time goes, {_text(held, *(name for name in _AXES if name != field))} each"
+    title = f"Where a round's time goes, {held.text(*(name for name in _AXES if name != field))} each"
     caption = "Encrypting and adding are the sum over all clients; ~ extrapolated."
     return _finished(figure, f"phases_by_{field}", title, caption)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import gmpy2
 import numpy as np
 
-from vecphe.bench.count_rows import Made, Material, Work, check, decrypt, encrypt, matmul, validate
+from vecphe.bench.count_rows import Made, Material, Work, check, encrypt, on_integers
 from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients, naive_module
 from vecphe.errors import BenchmarkError
@@ -152,10 +152,10 @@ _OF_CACHES = 2.0
 _packed = partial(encrypt, n=240, prepared_for=_ENCRYPTIONS)
 RATIO_ROWS: tuple[RatioRow, ...] = (
     RatioRow("speed: product, 2048 bits", 2048, _product, _gmp_products),
-    RatioRow("speed: validate, 2048 bits", 2048, validate(64), _gmp_products),
-    RatioRow("speed: matmul, 1024 bits", 1024, matmul(16, 16), _gmp_products),
+    RatioRow("speed: validate, 2048 bits", 2048, on_integers("validate", 64), _gmp_products),
+    RatioRow("speed: matmul, 1024 bits", 1024, on_integers("matmul", 16, rows=16), _gmp_products),
     RatioRow("speed: encrypt packed, 1024 bits", 1024, _packed, _gmp_power, _OF_CACHES),
     RatioRow("speed: encrypt packed, 1024 bits, against phe", 1024, _packed, _phe_encryption, _OF_CACHES),
-    RatioRow("speed: decrypt, 1024 bits", 1024, decrypt(4), _gmp_power),
+    RatioRow("speed: decrypt, 1024 bits", 1024, on_integers("decrypt", 4), _gmp_power),
     RatioRow("speed: packed round, 1024 bits", 1024, _round, _gmp_power, _OF_CACHES),
 )

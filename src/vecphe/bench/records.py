@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from vecphe.bench.environment import Environment, counted
+from vecphe.bench.environment import Environment
 from vecphe.bench.intervals import median_bounds
 from vecphe.bench.peers import PEERS
+from vecphe.system.plurals import counted
 
 __all__ = ["BACKENDS", "FIGURES", "PHASES", "TIMED_PHASES", "Case", "Figure", "Record", "Results", "csv_text"]
 
@@ -34,8 +35,12 @@ class Case:
     clients: int
     values: int  # length of each client's vector
 
-    def __str__(self) -> str:
-        return f"{self.key_length} bits, {self.clients} clients, {counted(self.values, 'value')}"
+    def text(self, *fields: str) -> str:
+        """Some fields with their units, such as "2048 bits, 5 clients"."""
+        units = {"key_length": "bit", "clients": "client", "values": "value"}
+        return ", ".join(counted(getattr(self, field), units[field]) for field in fields or units)
+
+    __str__ = text
 
 
 class Figure(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from string import Template
 
-from vecphe.bench.environment import counted
 from vecphe.bench.plots import FORMS, Plot, draw_all
 from vecphe.bench.records import Record, Results
 from vecphe.bench.tables import COLUMNS, cells, sentence
+from vecphe.system.plurals import counted
 
 __all__ = ["PAGE", "figure_html", "html_page", "report_files"]
 

@@ -24,6 +24,7 @@ from vecphe.bench.records import BACKENDS, PHASES, Record, Results
 from vecphe.errors import SerializationError
 from vecphe.serialization.strict_text import check_parts, without_duplicates
 from vecphe.system.files import read_file, replace_file
+from vecphe.system.plurals import counted
 
 __all__ = ["load_as", "load_file", "load_results", "refuse_unless", "results_as_dict", "save_file"]
 
@@ -215,7 +216,7 @@ def _faults_of(record: Record) -> Iterator[str]:
     if is_ours and record.backend != "packed" and ciphertexts != case.values:
         yield f"ciphertexts are not {case.values}, as the values"
     if is_ours and not math.isclose(record.bytes_per_value, wire / max(case.values, 1)):
-        yield f"bytes_per_value is not that of {ciphertexts} ciphertexts a vector"
+        yield f"bytes_per_value is not that of {counted(ciphertexts, 'ciphertext')} a vector"
     if not _is_moment(record.date):
         yield "date is none of ISO 8601 with a time zone"
 

@@ -22,9 +22,10 @@ from vecphe.bench.estimate import Costs, Plan, estimate, side_costs
 from vecphe.bench.matrix import LEAST_CLIENTS, USUAL_REPEATS, Matrix
 from vecphe.bench.peers import UnfitError, distribution, is_loop
 from vecphe.bench.records import BACKENDS, PHASES, TIMED_PHASES, Case, Record, Results
-from vecphe.bench.sides import PeerSide, Round, Side
+from vecphe.bench.sides import Round, Side
 from vecphe.bench.workloads import gradients, naive_module
 from vecphe.system.parallel import effective_jobs
+from vecphe.system.plurals import counted
 
 __all__ = ["Progress", "Runner"]
 
@@ -41,7 +42,7 @@ Progress = Callable[[str, float], None]  # told what is going on, and how many s
 class _Planned:
     """One backend of a case: what it encrypts, how long that takes a round, and how many rounds a sample has."""
 
-    side: Side | PeerSide
+    side: Side
     vectors: npt.NDArray[np.float64]
     estimate: float
     rounds: int
@@ -126,19 +127,17 @@ class Runner:
         self._end -= min(self.matrix.afterwards * max(busy, 1.0), left / 2)
         return min(seconds, max(self._end - self._clock(), 0.0))
 
-    def _made_side(self, name: str, key_length: int, clients: int) -> tuple[Side | PeerSide, Costs] | None:
+    def _made_side(self, name: str, key_length: int, clients: int) -> tuple[Side, Costs] | None:
         """A side and what it costs; None of a library that does not take such keys, which is told."""
-        if name not in BACKENDS:
-            started = self._clock()
-            try:
-                peer = PeerSide(name, key_length)
-            except UnfitError as error:
-                warning = f"{error}: it has no row at {key_length}"
-                self.results = replace(self.results, warnings=(*self.results.warnings, warning))
-                return None
-            self._end += self._clock() - started  # minutes with safe primes, and what was asked for; not of the budget
-            return peer, side_costs(peer)
-        side = Side(name, key_length, clients, self.matrix.jobs, self.matrix.engine)
+        started = self._clock()
+        try:
+            side = Side(name, key_length, clients, self.matrix.jobs, self.matrix.engine)
+        except UnfitError as error:
+            warning = f"{error}: it has no row at {key_length}"
+            self.results = replace(self.results, warnings=(*self.results.warnings, warning))
+            return None
+        if name not in BACKENDS:  # minutes with safe primes, and what was asked for; not of the budget
+            self._end += self._clock() - started
         side.prepare(_PREPARED_ROUNDS * max(self.matrix.clients), max(self.matrix.values))
         return side, side_costs(side)
 
@@ -158,8 +157,7 @@ class Runner:
                 continue
             side, costs = made
             measured = self._capped(name, case, costs) if name == "naive" or name not in BACKENDS else case
-            slots = side.slots if isinstance(side, PeerSide) else 1
-            seconds = self._estimate(name, costs, replace(measured, values=-(-measured.values // slots)))
+            seconds = self._estimate(name, costs, replace(measured, values=-(-measured.values // side.slots)))
             rounds = min(math.ceil(_LEAST_SAMPLE_SECONDS / max(seconds, 1e-6)), _MOST_ROUNDS)
             planned.append(_Planned(side, vectors[: measured.clients, : measured.values], seconds, rounds))
         return planned
@@ -226,8 +224,8 @@ class Runner:
         if not min(taken):
             warnings += (f"the budget did not suffice: {taken.count(0)} of {len(taken)} cases were not measured",)
         elif min(taken) < (usual := min(self.matrix.repeats, USUAL_REPEATS)) and self.matrix.budget is not None:
-            counts = " to ".join(str(count) for count in sorted({min(taken), max(taken)}))
-            warnings += (f"time was cut: {counts} samples a case instead of {usual}",)
+            few = "" if min(taken) == max(taken) else f"{min(taken)} to "
+            warnings += (f"time was cut: {few}{counted(max(taken), 'sample')} a case instead of {usual}",)
         return replace(self.results, complete=min(taken) > 0, warnings=warnings)
 
     def _visit(self, case: Case, progress: Progress) -> None:

@@ -5,21 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vecphe.bench.environment import counted
 from vecphe.bench.records import PHASES, Case, Figure, Record, Results
+from vecphe.system.plurals import counted
 
-__all__ = [
-    "COLUMNS",
-    "cells",
-    "counted",
-    "duration",
-    "figure_text",
-    "label",
-    "latex_table",
-    "sentence",
-    "size",
-    "times",
-]
+__all__ = ["COLUMNS", "cells", "duration", "figure_text", "label", "latex_table", "sentence", "size", "times"]
 
 _CASE_COLUMNS = ("key bits", "clients", "values", "backend")
 COLUMNS = (*_CASE_COLUMNS, *PHASES, "speed-up", "samples", "bytes/value", "memory")
@@ -71,7 +60,7 @@ def sentence(results: Results) -> str:
         return ""
     best = max(ours, key=lambda record: (record.case.clients * record.case.values, record.case, record.speed_up or 0))
     text = (
-        f"With keys of {best.case.key_length} bits, a round of {best.case.clients} clients with "
+        f"With keys of {best.case.key_length} bits, a round of {counted(best.case.clients, 'client')} with "
         f"{counted(best.case.values, 'value')} each takes {duration(best.seconds('round'))} {label(best.backend)}"
     )
     if (figure := best.figure("speed_up")) is not None and best.backend != "naive":

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from vecphe.cli.crypt import Jobs
 from vecphe.cli.failure import errors_in_one_line, fail
 from vecphe.errors import EngineUnavailableError, VecpheError
+from vecphe.system.plurals import counted
 
 __all__ = ["bench"]
 
@@ -179,7 +180,9 @@ def check(
         else:
             print("\n".join([*report.lines(), report.summary]))
     if report.failed:
-        _say(f"error: {len(report.failed)} of {len(report.findings)} rows failed: {'; '.join(report.failed)}")
+        _say(
+            f"error: {len(report.failed)} of {counted(len(report.findings), 'row')} failed: {'; '.join(report.failed)}"
+        )
     elif not report.findings:
         _say("error: nothing was judged: the baseline has no rows that could be compared here")
     if not report.ok:

@@ -11,12 +11,13 @@ from rich.progress import TextColumn
 from rich.table import Table
 
 from vecphe.bench.compare import Change
-from vecphe.bench.environment import counted, machine_line
+from vecphe.bench.environment import machine_line
 from vecphe.bench.matrix import Matrix
 from vecphe.bench.records import Case, Record, Results
 from vecphe.bench.runner import Progress
 from vecphe.bench.tables import COLUMNS, cells, duration, label, sentence
 from vecphe.cli.report import WIDEST, Terminal
+from vecphe.system.plurals import counted
 
 __all__ = ["BenchReporter"]
 
@@ -31,12 +32,14 @@ class BenchReporter(Terminal):
 
     def print_start(self, matrix: Matrix, results: Results) -> None:
         """What will run, and what a reader must know about it."""
-        lists = (matrix.key_lengths, matrix.clients, matrix.values)
-        keys, clients, values = (", ".join(map(str, numbers)) for numbers in lists)
+        lists = {"bit": matrix.key_lengths, "client": matrix.clients, "value": matrix.values}
+        keys, clients, values = (
+            ", ".join([*map(str, numbers[:-1]), counted(numbers[-1], unit)]) for unit, numbers in lists.items()
+        )
         self._say(
             f"vecphe bench: {machine_line(matrix.engine)}",
             *_warnings(results),
-            f"cases: {len(matrix.cases)}; keys of {keys} bits; {clients} clients; {values} values; "
+            f"cases: {len(matrix.cases)}; keys of {keys}; {clients}; {values}; "
             f"backends {', '.join(map(label, matrix.rows))}",
             *([f"going on with {counted(len(results.records), 'row')} that --save holds"] if results.records else []),
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vecphe.bench.environment import counted
 from vecphe.bench.estimate import Estimate
 from vecphe.bench.tables import duration, size
+from vecphe.system.plurals import counted
 
 __all__ = ["print_plan"]
 

@@ -12,8 +12,9 @@ from joblib.parallel import get_active_backend
 from vecphe import __version__
 from vecphe.arithmetic import active_engine, available_engines, race_result, why_not_used
 from vecphe.arithmetic.race import RACE_KEY_LENGTH
-from vecphe.bench.environment import counted, cpu_fields, cpu_model
+from vecphe.bench.environment import cpu_fields, cpu_model
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
+from vecphe.system.plurals import counted
 
 __all__ = ["collect_info", "print_info", "print_json"]
 

@@ -12,6 +12,7 @@ from vecphe.bench.workloads import short_keys
 from vecphe.numbers.key_numbers import check_key_length
 from vecphe.plaintext.encoding import FRACTION_STEP, FixedPoint
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.system.plurals import counted
 
 __all__ = ["PackedPlan", "plan_layout", "print_layout"]
 
@@ -80,7 +81,6 @@ def print_layout(plan: PackedPlan) -> None:
     """Print a plan as text: what to type first."""
     print(f"encoding={plan.encoding}")
     print(f"values up to {plan.max_abs:g}, each rounded by at most {plan.rounding_error:.3g}; sums of {plan.max_terms}")
-    slots = "1 slot" if plan.slots == 1 else f"{plan.slots} slots"
-    print(f"{slots} of {plan.slot_bits} bits in a plaintext of a {plan.key_length}-bit key")
+    print(f"{counted(plan.slots, 'slot')} of {plan.slot_bits} bits in a plaintext of a {plan.key_length}-bit key")
     unpacked = ciphertext_bytes(plan.key_length)
     print(f"{size(plan.bytes_per_value)} a value; unpacked it would be {size(unpacked)}")

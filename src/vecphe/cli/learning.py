@@ -13,6 +13,7 @@ from vecphe.cli.comparison import Comparison
 from vecphe.cli.outcome import LABELS, Outcome
 from vecphe.cli.output import make_directory
 from vecphe.system.files import replace_file
+from vecphe.system.plurals import counted
 
 __all__ = ["LearningFiles"]
 
@@ -80,7 +81,7 @@ class LearningFiles:
         if self.plot is not None:
             replace_file(self.plot, drawn.picture(self.plot.suffix[1:].lower()), force=self.force)
         if self.report is not None:
-            picture = drawn.png()
+            picture = drawn.picture("png")
             replace_file(self.report / _PICTURE, picture, force=self.force)
             replace_file(self.report / PAGE, _page(comparison, outcome, drawn, picture), force=self.force)
 
@@ -150,11 +151,12 @@ def _page(comparison: Comparison, outcome: Outcome, drawn: Plot, picture: bytes)
         + "</tr>"
         for name, own in models.items()
     )
+    rounds = counted(comparison.longest.n_iter, "round")
     facts = {
         "Data": str(comparison.facts["data"]),
         "Target": f"{comparison.shards.target}, {comparison.task.name}",
         "Rows": f"{sum(map(len, comparison.shards.y))} to train, {len(comparison.shards.y_test)} to test",
-        "Training": f"{comparison.longest.n_iter} rounds, eta {config.eta:g}, scale {config.scale}, l2 {config.l2:g}",
+        "Training": f"{rounds}, eta {config.eta:g}, scale {config.scale}, l2 {config.l2:g}",
         "Encryption": f"Paillier, {config.key_length} bits",
     }
     facts |= {f"{name}, in the clear": f"not trained, {why}" for name, why in comparison.failures.items()}

@@ -15,6 +15,7 @@ from vecphe.bench.tables import duration
 from vecphe.cli.comparison import POOLED, Comparison
 from vecphe.cli.outcome import LABELS, Outcome
 from vecphe.federated.clock import PHASES
+from vecphe.system.plurals import are, counted
 
 __all__ = ["WIDEST", "Reporter", "Terminal"]
 
@@ -59,8 +60,8 @@ class Reporter(Terminal):
             self._say(f"WARNING: a {c.key_length}-bit key is insecure, for tests only")
         rows = sum(len(y) for y in shards.y)
         self._say(
-            f"data: {comparison.facts['data']}, {c.n_clients} hospitals with {rows} rows, "
-            f"{len(shards.y_test)} test rows; {c.n_iter} iterations, eta {c.eta:g}",
+            f"data: {comparison.facts['data']}, {counted(c.n_clients, 'hospital')} with {counted(rows, 'row')}, "
+            f"{counted(len(shards.y_test), 'test row')}; {counted(c.n_iter, 'iteration')}, eta {c.eta:g}",
             *(f"WARNING: {name} is skipped, {reason}" for name, reason in comparison.skipped.items()),
         )
         estimates = comparison.estimates()
@@ -100,7 +101,7 @@ class Reporter(Terminal):
 
     def _error_table(self, comparison: Comparison, outcome: Outcome) -> Table:
         error, *others = outcome.federated
-        columns = ["hospital", "trained alone", f"federated, {comparison.longest.n_iter} iterations"]
+        columns = ["hospital", "trained alone", f"federated, {counted(comparison.longest.n_iter, 'iteration')}"]
         for figure in others:
             columns += [f"{LABELS[figure]} alone", f"{LABELS[figure]} federated"]
         title = f"{LABELS[error][0].upper()}{LABELS[error][1:]} on the test rows"
@@ -122,8 +123,8 @@ class Reporter(Terminal):
         """What the table leaves open."""
         lines = [f"{name}: not trained in the clear, {why}" for name, why in comparison.failures.items()]
         if left_out := comparison.shards.left_out:
-            rows = "1 row is" if left_out == 1 else f"{left_out} rows are"
-            lines.append(f"{rows} left out, with hospitals of one size: pooled are the rows of all hospitals")
+            rows = f"{counted(left_out, 'row')} {are(left_out)} left out"
+            lines.append(f"{rows}, with hospitals of one size: pooled are the rows of all hospitals")
         if comparison.config.tol is not None:
             rounds = [own.n_iter for own in comparison.alone if not isinstance(own, str)]
             pooled = comparison.pooled
@@ -150,7 +151,7 @@ class Reporter(Terminal):
     def _print_agreement(self, comparison: Comparison) -> None:
         for name, result in comparison.results.items():
             if result.n_iter < comparison.config.n_iter:
-                self._say(f"{name} ran {result.n_iter} of {comparison.config.n_iter} iterations")
+                self._say(f"{name} ran {result.n_iter} of {counted(comparison.config.n_iter, 'iteration')}")
         if len(comparison.results) < 2:
             return
         verdict = "agree" if comparison.models_agree else "DISAGREE"

@@ -101,8 +101,9 @@ def _ragged(rows: Records, line: int) -> list[str]:
         return []
     lines, counts = [line for line, _ in rows.ragged], sorted({count for _, count in rows.ragged})
     values = listed(counts) if len(counts) < 4 else f"{counts[0]} to {counts[-1]}"
+    value = "value" if counts == [1] else "values"
     return [
-        f"{places('line', lines)}: {values} values, but line {line} has {rows.width}; "
+        f"{places('line', lines)}: {values} {value}, but line {line} has {rows.width}; "
         "write a decimal point, and a comma between values, or say otherwise with --decimal and --sep"
     ]
 

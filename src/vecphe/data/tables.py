@@ -20,6 +20,7 @@ from vecphe.data.problems import Problems, listed
 from vecphe.data.schema import Column, Floats, Schema
 from vecphe.data.sheets import Sheet, open_sheet
 from vecphe.data.table import Table
+from vecphe.system.plurals import are, counted
 
 __all__ = ["read_rows", "read_table"]
 
@@ -196,7 +197,9 @@ def _column(name: str, parts: Sequence[Part], options: TableOptions, problems: P
             first, f"column {name!r} has {len(levels)} values; a category may have {MOST_LEVELS}: {drop([name])}"
         )
     elif len(levels) < 2:
-        problems.add(first, f"column {name!r} has {len(levels)} values; a category has two or more: {drop([name])}")
+        problems.add(
+            first, f"column {name!r} has {counted(len(levels), 'value')}; a category has two or more: {drop([name])}"
+        )
     else:
         for part in parts:
             _check_labels(part, name, "a value", problems)
@@ -348,5 +351,5 @@ def _told_levels(what: str, name: str, levels: Sequence[str]) -> str:
 
 def _told_rows(part: Part, kept: Rows) -> str:
     count = int((~kept).sum())
-    rows = "1 row" if count == 1 else f"{count} rows"
-    return f"{part.sheet.name}: {rows} of {part.n_rows} {'is' if count == 1 else 'are'} left out for missing cells"
+    rows = f"{counted(count, 'row')} of {part.n_rows}"
+    return f"{part.sheet.name}: {rows} {are(count)} left out for missing cells"

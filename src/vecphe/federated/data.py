@@ -15,6 +15,7 @@ from vecphe.data import Schema, Table, TableOptions, read_table
 from vecphe.federated.checks import checked_int
 from vecphe.federated.parties import SERVER_NAME
 from vecphe.plaintext.encoding import Floats
+from vecphe.system.plurals import are, counted
 
 __all__ = [
     "Shards",
@@ -53,8 +54,9 @@ def equal_blocks(n_rows: int, n_clients: int) -> list[slice]:
         raise ValueError(f"n_clients={n_clients}: at least 1 client is needed")
     block, more = divmod(n_rows, n_clients)
     if not block:
-        samples = "1 sample" if n_rows == 1 else f"{n_rows} samples"
-        raise ValueError(f"{samples} cannot be shared out to n_clients={n_clients}: a client would get none")
+        raise ValueError(
+            f"{counted(n_rows, 'sample')} cannot be shared out to n_clients={n_clients}: a client would get none"
+        )
     ends = [number * block + min(number, more) for number in range(n_clients + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]
 
@@ -191,7 +193,9 @@ def shards_from_table(table: Table, n_clients: int, seed: int = 43, target: str 
     members, test = _in_blocks(order, n_clients) if table.groups is None else _by_groups(order, table.groups)
     if not len(test):
         own = "" if table.groups is None else " of one hospital"
-        raise ValueError(f"{len(order)} rows are too few; at least {_TEST_SHARE}{own} are needed")
+        raise ValueError(
+            f"{counted(len(order), 'row')} {are(len(order))} too few; at least {_TEST_SHARE}{own} are needed"
+        )
     X, y = table.X, table.y
     return Shards(
         names=tuple(members),

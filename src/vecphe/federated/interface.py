@@ -25,6 +25,7 @@ from vecphe.federated.checks import check_instance
 from vecphe.federated.rounds import Contribution, Run, distinct_contributions, joined
 from vecphe.federated.wire import checked_place, contributions_from_header, header_of_contributions, pack, unpack
 from vecphe.plaintext.encoding import Floats, as_plain_array
+from vecphe.system.plurals import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -184,7 +185,9 @@ class EncryptedVector(ABC):
         contributions = contributions_from_header(header)
         vector = key._vector_from_bytes(frame)
         if vector.terms != len(contributions):
-            raise SerializationError(f"{len(contributions)} clients, but a sum of {vector.terms} terms")
+            raise SerializationError(
+                f"{counted(len(contributions), 'client')}, but a sum of {counted(vector.terms, 'term')}"
+            )
         return vector._recorded(contributions)
 
     def __add__(self, other: EncryptedVector) -> EncryptedVector:
@@ -195,7 +198,7 @@ class EncryptedVector(ABC):
         if type(self) is not type(other):
             raise LayoutMismatchError(f"backends differ: {self.key.backend} and {other.key.backend}")
         if len(self) != len(other):
-            raise LayoutMismatchError(f"lengths differ: {len(self)} and {len(other)} values")
+            raise LayoutMismatchError(f"lengths differ: {len(self)} and {counted(len(other), 'value')}")
         contributions = joined(self.contributions, other.contributions)
         total: EncryptedVector = self._added(other)
         return total._recorded(contributions)

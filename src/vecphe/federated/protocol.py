@@ -32,6 +32,7 @@ from vecphe.federated.scaling import ColumnTotals, LinearForm, Scaling, check_co
 from vecphe.numbers.key_numbers import DEFAULT_KEY_LENGTH
 from vecphe.plaintext.encoding import FixedPoint, Floats
 from vecphe.system.parallel import effective_jobs
+from vecphe.system.plurals import counted
 
 __all__ = [
     "Message",
@@ -154,7 +155,7 @@ class ProtocolConfig:
         if isinstance(backend, PackedBackend) and backend.encoding.max_terms < self.n_clients:
             enough = f"max_terms={self.n_clients}"
             raise ValueError(
-                f"max_terms={backend.encoding.max_terms} has no room for {self.n_clients} clients: "
+                f"max_terms={backend.encoding.max_terms} has no room for {counted(self.n_clients, 'client')}: "
                 + (f"make the backend with {enough} or more" if backend is self.backend else enough)
             )
         return backend

@@ -19,6 +19,7 @@ import numpy as np
 from vecphe.errors import ProtocolError
 from vecphe.federated.checks import checked_int
 from vecphe.system.forks import ForkSafeLock, generation
+from vecphe.system.plurals import are, counted
 
 __all__ = [
     "SERVER_NAME",
@@ -146,8 +147,8 @@ def check_client_count(n_clients: int, unsafe_few_clients: bool | None = None) -
     if n_clients < 1 or (n_clients < _LEAST_CLIENTS and not unsafe_few_clients):
         way_out = "; unsafe_few_clients=True allows it for benchmarks" if unsafe_few_clients is False else ""
         raise ProtocolError(
-            f"{n_clients} clients are too few: below {_LEAST_CLIENTS} each learns the other's gradient by subtraction"
-            + way_out
+            f"{counted(n_clients, 'client')} {are(n_clients)} too few: below {_LEAST_CLIENTS} each learns the other's "
+            "gradient by subtraction" + way_out
         )
 
 
@@ -285,8 +286,8 @@ class RingRound:
             raise ProtocolError(f"round {self.number}, {sender}: {error}") from None
         if len(contributions) != position + 1:
             raise ProtocolError(
-                f"round {self.number}, {sender}: the sum records {len(contributions)} contributions, but there are "
-                f"{position + 1} clients so far"
+                f"round {self.number}, {sender}: the sum records {counted(len(contributions), 'contribution')}, "
+                f"but there {are(position + 1)} {counted(position + 1, 'client')} so far"
             )
         if [c.client for c in contributions] != list(self.members[: position + 1]):
             raise ProtocolError(f"round {self.number}, {sender}: the sum is not that of the members up to {sender}")
@@ -370,7 +371,8 @@ class Ledger:
         check_client_count(n_clients, self.unsafe_few_clients)
         if total.terms != n_clients:
             raise ProtocolError(
-                f"refused to decrypt: the sum records {total.terms} contributions, but there are {n_clients} clients"
+                f"refused to decrypt: the sum records {counted(total.terms, 'contribution')}, but there "
+                f"{are(n_clients)} {counted(n_clients, 'client')}"
             )
         try:
             contributions = distinct_contributions(total)
@@ -405,7 +407,8 @@ class Ledger:
             return
         before = self._names or frozenset()
         changes = [f"{name} left" for name in sorted(before - names)] + [f"{n} joined" for n in sorted(names - before)]
-        what = ", ".join(changes) or f"there were {self._n_clients} clients, and now {n_clients}"
+        were = "was" if self._n_clients == 1 else "were"
+        what = ", ".join(changes) or f"there {were} {counted(self._n_clients, 'client')}, and now {n_clients}"
         call: Any = sorted(names) if len(names) == n_clients else n_clients
         raise ProtocolError(
             f"the members of a run are fixed, but {what}; the last gradient of one that leaves becomes computable: "

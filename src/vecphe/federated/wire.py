@@ -11,6 +11,7 @@ from typing import Any
 from vecphe.errors import SerializationError
 from vecphe.federated.rounds import Contribution
 from vecphe.serialization.strict_text import parse_json, without_duplicates
+from vecphe.system.plurals import counted
 
 __all__ = ["checked_place", "contributions_from_header", "header_of_contributions", "pack", "unpack"]
 
@@ -76,7 +77,7 @@ def _pieces(view: memoryview, count: int) -> list[bytes]:
         pieces.append(bytes(view[:length]))
         view = view[length:]
     if len(view):
-        raise SerializationError(f"the message has {len(view)} bytes too many")
+        raise SerializationError(f"the message has {counted(len(view), 'byte')} too many")
     return pieces
 
 

@@ -19,6 +19,7 @@ from vecphe.flower.roster import Roster
 from vecphe.flower.settings import Settings
 from vecphe.keys import PrivateKey
 from vecphe.plaintext.encoding import Floats
+from vecphe.system.plurals import counted
 
 __all__ = ["check_contributions", "destroy", "open_sum", "own_private_key", "vector_of"]
 
@@ -53,7 +54,7 @@ def check_contributions(vector: EncryptedVector, roster: Roster, number: int, up
     found = [(c.run, c.round, c.party, c.client) for c in distinct_contributions(vector)]  # which refuses doubles
     if found != [(roster.run, number, member.id, member.name) for member in roster.members[:upto]]:
         raise ProtocolError(
-            f"what {sender} sent is not the sum of the first {upto} clients of the roster to round {number}"
+            f"what {sender} sent is not the sum of the first {counted(upto, 'client')} of the roster to round {number}"
         )
 
 
@@ -96,7 +97,7 @@ def open_sum(
     """
     number, attempt = place
     if sum(map(len, chunks)) != plan.length:
-        raise ProtocolError(f"a sum of {sum(map(len, chunks))} values, not {plan.length}")
+        raise ProtocolError(f"a sum of {counted(sum(map(len, chunks)), 'value')}, not {plan.length}")
     for chunk in chunks:
         check_contributions(chunk, roster, number, len(roster.members), "the sender of the sum")
     with memory.transaction():

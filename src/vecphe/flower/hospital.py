@@ -26,6 +26,7 @@ from vecphe.flower.roster import Identity, Member, Roster
 from vecphe.flower.sealing import Header, open_all, open_envelope, place_of, seal, seal_all
 from vecphe.flower.settings import Settings
 from vecphe.plaintext.encoding import Floats
+from vecphe.system.plurals import counted
 
 __all__ = ["Compute", "Hospital", "own_identity"]
 
@@ -41,7 +42,7 @@ def own_identity(settings: Settings, roster: Roster) -> Identity:
         raise ProtocolError(f"the roster has no party with the keys of {identity.name}")
     if len(roster.members) < settings.min_clients:
         raise ProtocolError(
-            f"{identity.name} takes part with at least {settings.min_clients} clients, and the roster has "
+            f"{identity.name} takes part with at least {counted(settings.min_clients, 'client')}, and the roster has "
             f"{len(roster.members)}"
         )
     return identity
@@ -146,7 +147,9 @@ class Hospital:
         if plan.weights not in allowed.weights:
             raise ProtocolError(f"{self.name} does not take part with weights {plan.weights!r}")
         if plan.rounds > allowed.max_rounds:
-            raise ProtocolError(f"{self.name} takes part in {allowed.max_rounds} rounds at most, not {plan.rounds}")
+            raise ProtocolError(
+                f"{self.name} takes part in {counted(allowed.max_rounds, 'round')} at most, not {plan.rounds}"
+            )
         plan.key(self.roster, insecure=allowed.insecure)  # checks it
         self._memory.agree(self.roster.digest, data)
         if self._me == self.roster.holder:
@@ -159,9 +162,8 @@ class Hospital:
         place = number, attempt = place_of("task", request.parts[0])
         model = self._from_server("task", request.parts[0], place, plan.layout).decode("ascii", "replace")
         if number > min(plan.rounds, self.settings.max_rounds):
-            raise ProtocolError(
-                f"{self.name} contributes to {min(plan.rounds, self.settings.max_rounds)} rounds at most"
-            )
+            most = counted(min(plan.rounds, self.settings.max_rounds), "round")
+            raise ProtocolError(f"{self.name} contributes to {most} at most")
         if content_digest(request.arrays, request.config) != model:
             raise ProtocolError(f"{self.name} was sent another model than the server signed")
         asked = parts_digest(request.parts)

@@ -34,7 +34,7 @@ from vecphe.flower.parties import make_run
 from vecphe.flower.settings import SIMULATION
 from vecphe.keys import generate_keypair
 from vecphe.plaintext.encoding import Floats
-from vecphe.system.lifetime import command_that_ends_with
+from vecphe.system.lifetime import command_that_ends_with, descendants, kill
 
 __all__ = ["Job", "environment", "flower_learning", "free_port", "run_app", "stop", "superlink"]
 
@@ -121,7 +121,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def stop(process: subprocess.Popen[Any]) -> None:
-    """End a process and all that it started, which is a group of its own."""
+    """End a process and all that it started: its group, and what Flower starts in other sessions."""
+    started = descendants(process.pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -130,6 +131,7 @@ def stop(process: subprocess.Popen[Any]) -> None:
             break
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    kill(started)  # which would go on writing into a directory that is being removed
 
 
 @contextmanager

@@ -46,6 +46,7 @@ from vecphe.serialization.jwk import jwk_text, parse_public_jwk, public_jwk
 from vecphe.system.files import PathLike
 from vecphe.system.memory import check_memory
 from vecphe.system.parallel import check_jobs
+from vecphe.system.plurals import counted
 
 __all__ = ["PublicKey", "phe_attribute"]
 
@@ -568,7 +569,7 @@ class PublicKey(ArrayKey):
             raise LayoutMismatchError("shape is too large for an empty array: its other lengths multiply to over 2^16")
         count = int(np.prod(shape, dtype=object))
         if len(values) != format.n_ciphertexts(count):
-            raise LayoutMismatchError(f"{len(values)} ciphertexts cannot hold an array of shape {shape}")
+            raise LayoutMismatchError(f"{counted(len(values), 'ciphertext')} cannot hold an array of shape {shape}")
         ring = self._context.ring
         check_room(ring, len(values))
         residues = ring.checked(ring.load(values))

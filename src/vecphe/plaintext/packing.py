@@ -13,6 +13,7 @@ import numpy.typing as npt
 from vecphe.arithmetic import Words
 from vecphe.errors import CorruptedAggregateError, LayoutMismatchError
 from vecphe.plaintext.encoding import FixedPoint
+from vecphe.system.plurals import counted
 
 __all__ = ["SlotLayout"]
 
@@ -86,7 +87,8 @@ class SlotLayout:
     def check_key_length(self, key_length: int) -> None:
         """Raise LayoutMismatchError if the slots do not fit a key of that length."""
         if self.width * self.slots > key_length - 1:
-            raise LayoutMismatchError(f"{self.slots} slots of {self.width} bits do not fit a {key_length}-bit key")
+            slots, do = counted(self.slots, "slot"), "does" if self.slots == 1 else "do"
+            raise LayoutMismatchError(f"{slots} of {self.width} bits {do} not fit a {key_length}-bit key")
 
     @property
     def offset(self) -> int:

@@ -12,6 +12,7 @@ from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.plaintext.encoding import FRACTION_STEP, GREATEST_DIVISOR, FixedPoint
 from vecphe.plaintext.format import Format, is_sprawling
 from vecphe.plaintext.packing import SlotLayout
+from vecphe.system.plurals import counted
 
 __all__ = ["ArrayFields", "Number", "array_fields", "array_format", "check_columns", "header_format"]
 
@@ -127,7 +128,9 @@ def array_format(fields: ArrayFields, numbers: PublicNumbers) -> Format:
     """
     format, wanted = header_format(fields, numbers)
     if len(fields.ciphertexts) != wanted:
-        raise SerializationError(f"{len(fields.ciphertexts)} bytes of ciphertexts where the shape needs {wanted}")
+        raise SerializationError(
+            f"{counted(len(fields.ciphertexts), 'byte')} of ciphertexts where the shape needs {wanted}"
+        )
     return format
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from vecphe.errors import SerializationError
 from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH
 from vecphe.serialization.fields import MAX_DIMENSIONS, ArrayFields, Number
+from vecphe.system.plurals import counted
 
 __all__ = [
     "CHECKSUM_BYTES",
@@ -225,7 +226,7 @@ class _Reader:
 
     def finish(self) -> None:
         if len(self._rest):
-            raise SerializationError(f"{len(self._rest)} bytes too many")
+            raise SerializationError(f"{counted(len(self._rest), 'byte')} too many")
 
 
 def _minimal(data: bytes, name: str) -> int:

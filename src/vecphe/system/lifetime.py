@@ -15,9 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-__all__ = ["command_that_ends_with", "end_with", "run_with"]
+__all__ = ["command_that_ends_with", "descendants", "end_with", "kill", "run_with"]
 
 _SECONDS_BETWEEN_LOOKS = 0.5  # where the kernel does not tell
 
@@ -36,11 +38,37 @@ def command_that_ends_with(owner: int, command: Sequence[str]) -> list[str]:
 
 
 def run_with(owner: int, command: Sequence[str]) -> int:
-    """Run a command; its exit status. The group of this process, the command in it, ends with the process `owner`."""
-    _follow(owner, lambda: os.killpg(0, signal.SIGKILL))
+    """Run a command; its exit status. It ends with the process `owner`, and so does all that it has started."""
+    _follow(owner, _end_all)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # the command hears it as well, and this waits for it
+    # The command line of vecphe blocks Ctrl-C in what it starts; servers of others send it to themselves, to end.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
     return subprocess.call(command)
+
+
+def descendants(process: int) -> list[int]:
+    """All that a process has started, in other sessions too; nothing where there is no /proc to tell."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents.setdefault(int(stat.read_text().rpartition(")")[2].split()[1]), []).append(int(stat.parent.name))
+    below = parents.get(process, [])
+    for one in below:
+        below += parents.get(one, [])
+    return below
+
+
+def kill(processes: Sequence[int]) -> None:
+    """End those that are still there."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _end_all() -> None:
+    kill(descendants(os.getpid()))
+    os.killpg(0, signal.SIGKILL)
 
 
 def _follow(owner: int, end: Callable[[], object]) -> None:

@@ -113,7 +113,14 @@ MUTANTS = [
     ),
     Mutant((70,), PARALLEL, '        "initializer": end_with,\n', '        "initializer": None,\n', (OUTLIVES,)),
     Mutant((70,), LIFETIME, "lambda: os._exit(1))", "lambda: sys.exit(1))", (OUTLIVES,)),
-    Mutant((70,), LIFETIME, "lambda: os.killpg(0, signal.SIGKILL))", "lambda: os._exit(1))", (COMMANDS,)),
+    Mutant(
+        (60, 70),
+        LIFETIME,
+        "    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})\n",
+        "",
+        ("system/test_lifetime.py::test_h60_a_command_hears_ctrl_c_though_who_runs_it_has_blocked_it",),
+    ),
+    Mutant((70,), LIFETIME, "    kill(descendants(os.getpid()))\n", "", (COMMANDS,)),
     Mutant(
         (70,),
         LIFETIME,

@@ -286,7 +286,12 @@ class _ArrayEncryptor(Encryptor):
         each, ready = self._array_key.n_ciphertexts(length), len(self._ready)
         if ready < each < self._full:  # vectors of more have batches that are large enough
             count = batch_size(each * n_vectors - ready, self._full)
-            self._array_key.public_key._make_ready(count, self._ready)
+            self._array_key.public_key._make_ready(count, self._ready, self._array_key._n_jobs)
+
+    def is_busy(self, length: int | None) -> bool:
+        if self._array_key.public_key._context.engine.tuning.workers != "threads":
+            return False
+        return length is None or len(self._ready) < self._array_key.n_ciphertexts(length)
 
     def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
         return self._array_key.encrypt_under(values, self._ready)

@@ -357,6 +357,10 @@ class Encryptor:
         none to come those that are left are dropped.
         """
 
+    def is_busy(self, length: int | None) -> bool:
+        """Whether the next vector, of `length` values if that is known, takes native work that threads can share."""
+        return False
+
     def encrypt(self, values: npt.NDArray[Any]) -> EncryptedVector:
         """As the key's; which contribution it is the party records."""
         return self.key.encrypt(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -94,10 +94,11 @@ class Party:
         self._sent: Structure | None = None  # the arrays it sent last
         self._to_come = 0
         self._encryptor: Encryptor | None = None  # for as long as contributions are to come
+        self._ahead: tuple[Contribution, EncryptedVector] | None = None  # encrypted before its place in the ring came
         self.slower = "lower eta, or scale the data"  # what ends a divergence, for errors
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_encryptor": None}  # a copy makes randomizers of its own
+        return {**self.__dict__, "_encryptor": None, "_ahead": None}  # a copy makes randomizers of its own
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, 'name', None)!r})"
@@ -164,7 +165,7 @@ class Party:
         n_rounds : int
             The next contribution included. With 0 the party drops those that it has left.
         """
-        self._to_come = n_rounds
+        self._to_come, self._ahead = n_rounds, None
         if self._encryptor is not None and (not n_rounds or self._encryptor.key is not self.pubkey):
             self._encryptor.make_ready(0, 0)
             self._encryptor = None
@@ -180,6 +181,37 @@ class Party:
             self._encryptor.make_ready(self._to_come, update.size)
         with self.clock.measure("encrypt"):
             return self._encryptor.encrypt(update)
+
+    def _is_busy(self) -> bool:
+        """Whether the next contribution takes work that is worth a thread, such as a batch of randomizers."""
+        if not self._to_come or self.pubkey is None or type(self).encrypted_gradient is not Party.encrypted_gradient:
+            return False
+        if self._encryptor is None:
+            self._encryptor = self.pubkey.for_party()
+        return self._encryptor.is_busy(self._sent.size if self._sent else None)
+
+    def _encrypt_ahead(self) -> None:
+        """Make and encrypt the next contribution, which `encrypted_gradient` takes then; only the sum goes in turn.
+
+        What goes wrong is told when its turn comes, by `encrypted_gradient`, which tries once more.
+        """
+        with suppress(Exception):
+            contribution = self._contribution()
+            self._ahead = contribution, self._own(contribution)
+
+    def _contribution(self) -> Contribution:
+        if self.pubkey is None:
+            raise ProtocolError(f"{self.name} has no public key to encrypt with")
+        return Contribution(self.pubkey.run.id, self.round, self._party, self.name)
+
+    def _own(self, contribution: Contribution) -> EncryptedVector:
+        """The own update encrypted, as `contribution`."""
+        key: EncryptionKey = self.pubkey  # type: ignore[assignment]
+        update = self._flat_update()
+        try:
+            return self._encrypted(key, update)._recorded((contribution,))
+        except (InvalidPlaintextError, PlaintextOverflowError) as error:
+            raise self._out_of_range(key, update) from error
 
     def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:
         """The own update encrypted, added to what the predecessor sent.
@@ -203,16 +235,11 @@ class Party:
         KeyMismatchError, LayoutMismatchError
             If `sum_to` does not fit the own update.
         """
-        if self.pubkey is None:
-            raise ProtocolError(f"{self.name} has no public key to encrypt with")
-        contribution = Contribution(self.pubkey.run.id, self.round, self._party, self.name)
+        contribution = self._contribution()
         if sum_to is not None:
             check_instance("sum_to", sum_to, EncryptedVector)
-        update = self._flat_update()
-        try:
-            own = self._encrypted(self.pubkey, update)._recorded((contribution,))
-        except (InvalidPlaintextError, PlaintextOverflowError) as error:
-            raise self._out_of_range(self.pubkey, update) from error
+        ahead, self._ahead = self._ahead, None  # which is sent once
+        own = ahead[1] if ahead is not None and ahead[0] == contribution else self._own(contribution)
         if sum_to is None:
             return own
         with self.clock.measure("add"):

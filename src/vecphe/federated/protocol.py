@@ -65,7 +65,8 @@ class ProtocolConfig:
     insecure : bool
         Accept keys shorter than 2048 bits.
     n_jobs : int or None
-        Workers for encryption and decryption, as joblib counts them; the naive backend always has one.
+        Workers for encryption and decryption, as joblib counts them: clients work side by side where the engine takes
+        threads. The naive backend always has one.
     record_transcript : bool
         Keep every message, with its payload.
     max_restarts : int
@@ -384,6 +385,7 @@ def _federated_scaling(
             unsafe_drop_clients=unsafe_drop_clients,
             record=record,
             broadcast="column-totals",
+            n_jobs=options.n_jobs,
         )
     server.clock.seconds["decrypt"] = decrypted  # it is in the set-up
     left = [party.name for party in done.parties]
@@ -502,6 +504,7 @@ def federated_learning(
         max_restarts=options.max_restarts,
         unsafe_drop_clients=unsafe_drop_clients,
         record=transcript.add,
+        n_jobs=options.n_jobs,
     ):
         clients = [client for client in clients if client in done.parties]
         history.append(clients[0].weights)

@@ -19,6 +19,7 @@ from vecphe.federated.interface import EncryptedVector
 from vecphe.federated.parties import Party, Server
 from vecphe.federated.rounds import RingRound
 from vecphe.plaintext.encoding import Floats
+from vecphe.system.parallel import run_in_threads
 
 __all__ = ["Record", "RoundDone", "ring_pass", "run_rounds"]
 
@@ -41,6 +42,7 @@ def ring_pass(
     receiver: str = Server.name,
     number: int | None = None,
     record: Record | None = None,
+    n_jobs: int | None = None,
 ) -> EncryptedVector:
     """Pass an encrypted sum through all clients, each adding its update.
 
@@ -53,6 +55,9 @@ def ring_pass(
         Number of the round, which the clients take over; by default the one they are all in.
     record : callable, optional
         Called with (round, sender, receiver, kind, function that makes the payload) for every message.
+    n_jobs : int, optional
+        Threads in which clients make and encrypt their updates side by side, where that is worth it; with 1, and by
+        default outside of `vecphe.parallel`, one client after another.
 
     Returns
     -------
@@ -72,6 +77,7 @@ def ring_pass(
             client.round = number
     names = [client.name for client in clients]
     rules = RingRound(_run_of(clients), clients[0].round if clients else 0, names)
+    _encrypt_ahead(clients, n_jobs)
     total: Any = None
     for client, sender, successor in zip(clients, [receiver, *names], [*names[1:], receiver], strict=False):
         with _hop(rules.number, sender, client.name):
@@ -84,6 +90,13 @@ def ring_pass(
             record(rules.number, client.name, successor, "encrypted-sum", partial(_ciphertext_payload, total))
     result: EncryptedVector = total
     return result
+
+
+def _encrypt_ahead(clients: Sequence[Party], n_jobs: int | None) -> None:
+    """Contributions do not depend on each other: threads make those that take long, before the sum goes round."""
+    busy = [client for client in clients if client._is_busy()]
+    if len(busy) > 1:
+        run_in_threads(Party._encrypt_ahead, [(client,) for client in busy], n_jobs)
 
 
 def _ciphertext_payload(vector: EncryptedVector) -> bytes:
@@ -135,6 +148,7 @@ def run_rounds(
     unsafe_drop_clients: bool = False,
     record: Record | None = None,
     broadcast: str = "mean-gradient",
+    n_jobs: int | None = None,
 ) -> Iterator[RoundDone]:
     """Run rounds of the protocol with any models; each is run when the iterator is asked for it.
 
@@ -152,6 +166,8 @@ def run_rounds(
         Called with (round, sender, receiver, kind, function that makes the payload) for every message.
     broadcast : str
         The kind of the messages with the mean.
+    n_jobs : int, optional
+        As in `ring_pass`: models are called in threads then.
 
     Yields
     ------
@@ -182,7 +198,7 @@ def run_rounds(
         for left in range(rounds, 0, -1):
             for party in members:
                 party.expect(left)
-            total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record)
+            total, members = _surviving_sum(server, members, max_restarts, unsafe_drop_clients, record, n_jobs)
             number = members[0].round
             with _hop(number, members[-1].name, server.name):
                 mean = server.decrypt_aggregate(total, len(members))
@@ -201,13 +217,18 @@ def _mean_payload(mean: Floats) -> bytes:
 
 
 def _surviving_sum(
-    server: Server, members: list[Party], max_restarts: int, unsafe_drop_clients: bool, record: Record | None
+    server: Server,
+    members: list[Party],
+    max_restarts: int,
+    unsafe_drop_clients: bool,
+    record: Record | None,
+    n_jobs: int | None,
 ) -> tuple[EncryptedVector, list[Party]]:
     """The sum of a round, and who is in it: each try starts with fresh encryptions, and none is decrypted here."""
     tries = 0
     while True:
         try:
-            return ring_pass(members, server.name, record=record), members
+            return ring_pass(members, server.name, record=record, n_jobs=n_jobs), members
         except ClientLostError as error:
             tries += 1
             if tries <= max_restarts:

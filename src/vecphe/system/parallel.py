@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -41,6 +41,7 @@ __all__ = [
     "parallel",
     "part_of",
     "place_of",
+    "run_in_threads",
     "run_tasks",
     "watched",
 ]
@@ -443,6 +444,13 @@ def run_tasks(
         if isinstance(call, _ThreadCall):
             call.stop()
     return results
+
+
+def run_in_threads(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_jobs: int | None) -> None:
+    """Call ``function(*task)`` for each task on threads; for none where joblib's active backend has something else."""
+    backend = _active_backend("threads")
+    if place_of(backend) == "threads" and (jobs := min(effective_jobs(n_jobs), len(tasks))) > 1:
+        run_tasks(function, tasks, backend, "threads", jobs)
 
 
 def _follow_options(backend: Any) -> dict[str, Any]:

@@ -13,6 +13,8 @@ BOUNDED = f"{TESTS}a_thread_keeps_so_many_ready_and_no_more"
 BODY = f"{TESTS}h60_it_ends_with_the_body_however_that_ends"
 LEFT = f"{RUNS}what_is_left_is_dropped_however_the_run_ends"
 NEEDED = f"{RUNS}each_party_makes_its_own_in_full_batches_and_no_more_than_it_needs"
+COPIED = f"{RUNS}a_copy_of_a_party_has_none_of_its_randomizers"
+AHEAD = "federated/test_side_by_side.py::test_h52_what_was_encrypted_ahead_is_sent_once_and_in_its_round_alone"
 
 MUTANTS = [
     Mutant(
@@ -117,13 +119,12 @@ MUTANTS = [
         "        self._ready = key.public_key._ready\n",
         (f"{RUNS}no_two_parties_share_them",),
     ),
-    Mutant(
-        (52,),
-        PARTIES,
-        '        return {**self.__dict__, "_encryptor": None}  # a copy makes randomizers of its own\n',
-        "        return self.__dict__\n",
-        (f"{RUNS}a_copy_of_a_party_has_none_of_its_randomizers",),
-    ),
+    Mutant((52,), PARTIES, '"_encryptor": None, "_ahead": None}', '"_ahead": None}', (COPIED,)),
+    # Contributions that threads encrypted before their turn.
+    Mutant((52,), PARTIES, '"_encryptor": None, "_ahead": None}', '"_encryptor": None}', (AHEAD,)),
+    Mutant((52,), PARTIES, "ahead, self._ahead = self._ahead, None", "ahead = self._ahead", (AHEAD,)),
+    Mutant((52,), PARTIES, "ahead is not None and ahead[0] == contribution", "ahead is not None", (AHEAD,)),
+    Mutant((52,), PARTIES, "self._to_come, self._ahead = n_rounds, None", "self._to_come = n_rounds", (AHEAD,)),
     Mutant(
         (52,),
         PARTIES,

@@ -325,7 +325,7 @@ def test_h30_a_layout_wider_than_the_key() -> None:
         SlotLayout(64, 8, 100).check_key_length(512)
     SlotLayout(64, 7, 100).check_key_length(512)
     SlotLayout(511, 1, 100).check_key_length(512)
-    with pytest.raises(LayoutMismatchError, match="do not fit a 512-bit key"):
+    with pytest.raises(LayoutMismatchError, match="1 slot of 512 bits does not fit a 512-bit key"):
         SlotLayout(512, 1, 100).check_key_length(512)
     with pytest.raises(TypeError, match="width must be an int, not float"):
         SlotLayout(64.0, 7, 100)  # type: ignore[arg-type]

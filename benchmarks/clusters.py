@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import vecphe
+from vecphe.system.lifetime import descendants
 
 WORKERS = 2
 
@@ -45,14 +46,12 @@ def ray() -> Iterator[None]:
 
 def others() -> dict[int, int]:
     """CPU time of all that this process has started, and that they have, in ticks by process."""
-    parents, ticks, found = dict[int, int](), dict[int, int](), {os.getpid()}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    ticks = {}
+    for pid in descendants(os.getpid()):
         with suppress(OSError):  # it has ended
-            fields, pid = stat.read_text().rpartition(")")[2].split(), int(stat.parent.name)
-            parents[pid], ticks[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {pid: ticks[pid] for pid in found - {os.getpid()}}
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks[pid] = int(fields[11]) + int(fields[12])
+    return ticks
 
 
 def measured(work: Callable[[], object]) -> tuple[float, float]:

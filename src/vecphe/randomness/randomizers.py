@@ -27,7 +27,7 @@ from vecphe.numbers.context import KeyContext
 from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.randomness.ready import ReadyRandomizers
 from vecphe.system.forks import ForkSafeLock
-from vecphe.system.parallel import AwayContext, counted, joined, map_chunks, part_of
+from vecphe.system.parallel import AwayContext, joined, map_chunks, part_of, reporting
 
 __all__ = ["RandomizerScheme", "RandomizerSource", "choose_window"]
 
@@ -159,7 +159,7 @@ class RandomizerSource:
         if randomizers is None:
             return joined(ring, self._mapped(task, cut, count, n_jobs))
         done = ring.size(randomizers)
-        hidden = counted(task)(done, ring, lambda _: randomizers, *cut(0, done))
+        hidden = reporting(task)(done, ring, lambda _: randomizers, *cut(0, done))
         if done == count:
             return hidden
         rest = self._mapped(task, lambda start, stop: cut(done + start, done + stop), count - done, n_jobs)

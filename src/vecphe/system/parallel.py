@@ -34,13 +34,13 @@ __all__ = [
     "Context",
     "check_jobs",
     "chunk_bounds",
-    "counted",
     "effective_jobs",
     "joined",
     "map_chunks",
     "parallel",
     "part_of",
     "place_of",
+    "reporting",
     "run_in_threads",
     "run_tasks",
     "watched",
@@ -270,7 +270,7 @@ def map_chunks(
             )
         if place == "threads":
             tasks = ((stop - start, context, *cut(start, stop)) for start, stop in bounds)
-            return run_tasks(counted(function), tasks, backend, place, jobs)
+            return run_tasks(reporting(function), tasks, backend, place, jobs)
         if carry:
             target = (away or function, context.engine.name, context.ring.n, -(-count // jobs), place)
             forms = ((*target, *(_carried(context.ring, part) for part in cut(*edges))) for edges in bounds)
@@ -280,11 +280,11 @@ def map_chunks(
             return [_arrived(context.ring, part) for part in parts]
     if whole:
         bounds = [(0, count)]
-    call = counted(function)
+    call = reporting(function)
     return [call(stop - start, context, *cut(start, stop)) for start, stop in bounds]
 
 
-def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+def reporting(function: Callable[..., Any]) -> Callable[..., Any]:
     """Called with the number of items before the arguments, which is told to who watches once they are done."""
     advance = _advance.get()
 

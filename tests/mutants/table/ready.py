@@ -55,8 +55,8 @@ MUTANTS = [
     Mutant(
         (23, 60),
         SOURCE,
-        "        hidden = counted(task)(done, ring, lambda _: randomizers, *cut(0, done))\n",
-        "        try:\n            hidden = counted(task)(done, ring, lambda _: randomizers, *cut(0, done))\n"
+        "        hidden = reporting(task)(done, ring, lambda _: randomizers, *cut(0, done))\n",
+        "        try:\n            hidden = reporting(task)(done, ring, lambda _: randomizers, *cut(0, done))\n"
         "        except BaseException:\n            ready.add(randomizers)\n            raise\n",
         (ERROR,),
     ),

@@ -258,8 +258,8 @@ MUTANTS = [
     Mutant(
         (55,),
         COORDINATOR,
-        "        saved = self._memory.model()\n        self._done,",
-        "        saved = None\n        self._done,",
+        "            saved = self._memory.model()\n        except",
+        "            saved = None\n        except",
         (f"{PROTOCOL}::test_h55_a_server_that_was_restarted_goes_on_from_what_it_saved",),
     ),
     Mutant(

@@ -25,10 +25,19 @@ export FLWR_HOME=$W/flwr FLWR_TELEMETRY_ENABLED=0 FLWR_DISABLE_UPDATE_CHECK=1 \
     FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION=1 FLWR_SUPEREXEC_TASK_POLL_INTERVAL=${POLL:-0.1} OMP_NUM_THREADS=1
 mkdir -p "$FLWR_HOME"; cd "$W"
 PIDS=()
-# Whatever this script started, by its own number and group.
+below() { # PID...: what these have started, in whatever sessions; Flower does not end the app of a SuperLink that is stopped
+    local found=$*
+    while [ -n "$found" ]; do
+        found=$(ps -eo pid=,ppid= | awk -v above=" $found " 'index(above, " " $2 " ") { printf "%s%s", n++ ? " " : "", $1 }')
+        echo "$found"
+    done
+}
+# Whatever this script started.
 finish() {
-    local status=$?
+    local status=$? others
+    others=$(below "${PIDS[@]}" || true)
     for pid in "${PIDS[@]}"; do kill -- "-$pid" 2>/dev/null || true; done; wait 2>/dev/null || true
+    for pid in $others; do kill -KILL "$pid" 2>/dev/null || true; done
     [ -z "$MADE" ] || [ "$status" != 0 ] || rm -rf "$MADE" || true
 }
 trap finish EXIT

@@ -13,13 +13,14 @@ import sys
 import time
 import warnings
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.flower.deployments import ROOT, SCRIPT, environment, wait_until
+from tests.flower.deployments import ROOT, SCRIPT, descendants, environment, kill_all, wait_until
 from tests.flower.relays import Deployment, deploy
 
 from vecphe.arithmetic import available_engines
@@ -45,6 +46,16 @@ def test_h54_only_the_pinned_bundle_is_run() -> None:
         fab = SimpleNamespace(content=content, verifications={})
         inside._pull_and_store_message(get_fab=lambda *_, fab=fab: fab, trusted_entities=None, state="state")
     assert ran == [(b"read by us", "state")]
+
+
+def commands_of(directory: Path) -> list[str]:
+    """Command lines of the processes that have files of a test in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(directory).encode() in (path / "environ").read_bytes():
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
 
 
 class Simulated:
@@ -672,16 +683,8 @@ class TestFlower:
     @pytest.mark.slow
     @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
     def test_h70_nothing_outlives_a_run_that_is_ended(self, tmp_path: Path, sent: signal.Signals) -> None:
-        """Neither the SuperLink, nor what it has started: all that has this run's files in its environment."""
-
-        def left() -> list[str]:
-            found = []
-            for path in Path("/proc").glob("[0-9]*"):
-                with suppress(OSError):
-                    if str(tmp_path).encode() in (path / "environ").read_bytes():
-                        found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            return found
-
+        """Neither the SuperLink, nor what it has started."""
+        left = partial(commands_of, tmp_path)
         command = [
             sys.executable,
             "-m",
@@ -709,6 +712,23 @@ class TestFlower:
                 assert not list(tmp_path.glob("vecphe-flower-*"))
         finally:
             process.kill()
+
+    @pytest.mark.slow
+    def test_h70_nothing_outlives_a_script_that_is_ended_in_its_run(self, tmp_path: Path) -> None:
+        """Flower leaves an app alone whose SuperLink is stopped, and it would wait for that for ever."""
+        app = Path(shutil.copytree(ROOT / "examples" / "flower-diabetes", tmp_path / "app"))
+        env = environment(tmp_path / "w", SIMULATE="1")
+        command = ["bash", str(SCRIPT), str(app), "ring", "500"]
+        with open(tmp_path / "output", "wb") as output:
+            process = subprocess.Popen(command, env=env, stdout=output, stderr=output, start_new_session=True)
+        try:
+            wait_until(lambda: b"round 1:" in (tmp_path / "output").read_bytes(), 400, "a first round")
+            assert commands_of(tmp_path)
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
+            wait_until(lambda: not commands_of(tmp_path), 10, "an end of all processes")
+        finally:
+            kill_all(descendants(process.pid))
 
     @pytest.mark.slow
     @pytest.mark.parametrize("topology", ["ring", "star"])

@@ -60,9 +60,11 @@ class Memory:
             if self._version() == 0:
                 with self.alone():
                     self._make_tables()
-        except sqlite3.Error as error:
-            self._db.close()
-            raise OSError(f"{self.path} cannot be the memory of a party: {error}") from None
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.Error):
+                raise OSError(f"{self.path} cannot be the memory of a party: {error}") from None
+            raise
 
     def _version(self) -> int:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

@@ -312,8 +312,8 @@ MUTANTS = [
     Mutant(
         (55,),
         COORDINATOR,
-        "        saved = self._memory.model()\n        self._done,",
-        "        saved = None\n        self._done,",
+        "self._done, self.steps = (0, 0) if saved is None else saved[:2]",
+        "self._done, self.steps = 0, 0",
         (f"{PROTOCOL}::test_h55_a_server_that_was_restarted_goes_on_from_what_it_saved",),
     ),
     Mutant(

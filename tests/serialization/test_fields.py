@@ -26,6 +26,7 @@ TERMS = "the number of terms must be below 2^64"
 MANTISSA = "max_abs has an odd part of more than 128 bits; encrypt with a rounder one, say a power of two"
 BOUND = "the bound must be an integer with a mantissa of at most 128 bits"
 BEYOND = "the array claims a bound beyond the range of its plaintexts"
+NAMES = "an array has a name for each of its columns, no name twice, or none at all"
 CAPACITY = 255 << 55  # of the default packing: max_terms values of up to 2^15, at 40 fraction bits
 
 
@@ -69,7 +70,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
             (kind, {"bound": Number((1 << 129) - 1, 0)}, BOUND),
             (kind, {"bound": Number(0, 0)}, ""),
             (kind, {"columns": ("a",)}, ""),
-            (kind, {"columns": ("a", "b")}, "an array has a name for each of its columns, no name twice, or none at all"),
+            (kind, {"columns": ("a", "b")}, NAMES),
         )
     ),
     ("floats", {"scale": 36}, PACKED_SCALE),

@@ -86,7 +86,7 @@ def test_h61_blocks_do_not_show(keypair: tuple[PublicKey, PrivateKey], monkeypat
         return [plain.tolist(), offset, format.layout and format.layout.unpack(plain, len(x)).tolist()]
 
     whole = [words(*of, negative) for of in formats for negative in (False, True)]
-    for at_once in (1, 7, 100, 101):
+    for at_once in (1, 7, 8, 60, 100, 101):
         monkeypatch.setattr("vecphe.plaintext.encoding._CHUNK", at_once)
         monkeypatch.setattr("vecphe.plaintext.packing._BITS_AT_ONCE", 448 * at_once)
         assert [words(*of, negative) for of in formats for negative in (False, True)] == whole

@@ -145,6 +145,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
     Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),
     Tuned("vecphe.serialization.frames", "_MOST_AT_ONCE"),
+    Tuned("vecphe.serialization.stream", "_LEAST_HEADER|_READ_BYTES"),
     Tuned("vecphe.system.files", "_PART_BYTES"),
     Tuned("vecphe.system.memory", "_SMALL"),
     Tuned("vecphe.system.lifetime", "_SECONDS_BETWEEN_LOOKS"),

@@ -14,6 +14,7 @@ from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.plaintext.format import Format, format_for
 from vecphe.plaintext.packing import SlotLayout
 from vecphe.serialization.fields import ArrayFields, Number, _bound, array_fields, array_format, header_format
+from vecphe.serialization.frames import SealedFields
 
 SHAPE_TOO_LARGE = "the shape is too large for an array"
 EMPTY_TOO_LARGE = "the shape is too large for an empty array: its other lengths multiply to over 2^16"
@@ -159,3 +160,11 @@ def test_an_unpacked_format_says_so(public_key: PublicKey) -> None:
     format = Format(FixedPoint(112, 2**64), 112, 1, None, False)
     fields = array_fields(PublicNumbers(public_key.n), (2, 3), format)
     assert (fields.packed, fields.width, fields.slots, fields.divisor, fields.columns) == (False, 0, 0, 1, ())
+
+
+def test_what_is_long_is_not_shown(public_key: PublicKey) -> None:
+    fields = replace(fields_of(public_key, "floats"), ciphertexts=b"many bytes")
+    sealed = SealedFields(17, 8, 1, bytes(16), bytes(12), b"many bytes")
+    for shown in (repr(fields), repr(sealed)):
+        assert "many bytes" not in shown
+        assert "ciphertext" not in shown

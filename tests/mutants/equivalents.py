@@ -302,3 +302,13 @@ EQUIVALENTS += [
         "names of flags are ASCII, and whatever else stands there is replaced",
     ),
 ]
+
+_FINER = "if fields.packed and (finer < 0 or (finer and fields.integer)):"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.serialization.fields._check_scale",
+        _FINER,
+        _FINER.replace("< 0", "< (-1)"),
+        "both scales are multiples of 4, and so is their difference",
+    ),
+]

@@ -384,7 +384,7 @@ class FixedPoint:
         if values.dtype.kind == "f":
             outside = np.abs(values) > min(self.max_abs, sys.float_info.max)
         elif values.dtype.kind == "O":
-            outside = np.asarray(np.abs(values) > int(self.max_abs), dtype=np.bool_)
+            outside = np.asarray(np.abs(values) > int(self.max_abs))
         else:
             info = np.iinfo(values.dtype)
             limit = int(self.max_abs)

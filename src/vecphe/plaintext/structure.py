@@ -129,4 +129,4 @@ def _as_floats(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
             f"{name} has integers beyond 2^53 beside fractions of other arrays, which floats would round; "
             "encrypt the integers on their own"
         )
-    return np.array(floats, dtype=np.float64)
+    return np.array(floats, np.float64)

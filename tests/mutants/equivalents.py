@@ -312,3 +312,11 @@ EQUIVALENTS += [
         "both scales are multiples of 4, and so is their difference",
     ),
 ]
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.serialization.frame_with_columns",
+        "fields = replace(array_from_body(frame.fingerprint, frame.body), columns=tuple(columns))",
+        "fields = replace(array_from_body(frame.fingerprint, frame.body), columns=(columns))",
+        "names are written the same from a list",
+    ),
+]

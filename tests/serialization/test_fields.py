@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import struct
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +16,8 @@ from vecphe.numbers.key_numbers import PublicNumbers
 from vecphe.plaintext.format import Format, format_for
 from vecphe.plaintext.packing import SlotLayout
 from vecphe.serialization.fields import ArrayFields, Number, _bound, array_fields, array_format, header_format
-from vecphe.serialization.frames import SealedFields
+from vecphe.serialization.frames import SealedFields, array_body, integer_from_body, primes_from_body
+from vecphe.serialization.stream import ArrayStream
 
 SHAPE_TOO_LARGE = "the shape is too large for an array"
 EMPTY_TOO_LARGE = "the shape is too large for an empty array: its other lengths multiply to over 2^16"
@@ -168,3 +171,65 @@ def test_what_is_long_is_not_shown(public_key: PublicKey) -> None:
     for shown in (repr(fields), repr(sealed)):
         assert "many bytes" not in shown
         assert "ciphertext" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("key_length", (1 << 32) - 1),
+        ("fraction_bits", (1 << 16) - 1),
+        ("max_terms", (1 << 64) - 1),
+        ("scale", (1 << 32) - 1),
+        ("terms", (1 << 64) - 1),
+        ("width", (1 << 32) - 1),
+        ("slots", (1 << 32) - 1),
+        ("divisor", (1 << 64) - 1),
+    ],
+)
+def test_h35_what_does_not_fit_its_field_is_not_written(public_key: PublicKey, name: str, last: int) -> None:
+    fields = fields_of(public_key, "floats")
+    assert array_body(replace(fields, **{name: last}))[0] != array_body(fields)[0]
+    with pytest.raises(SerializationError, match=r"^a number does not fit its field: "):
+        array_body(replace(fields, **{name: last + 1}))
+
+
+def test_h35_numbers_that_do_not_fit_are_not_written(public_key: PublicKey) -> None:
+    fields = fields_of(public_key, "floats")
+    for good in (Number(1, 32767), Number(1, -32768), Number((1 << 2040) - 1, 0)):
+        array_body(replace(fields, max_abs=good))
+    for bad in (Number(1, 32768), Number(1, -32769), Number((1 << 2041) - 1, 0)):
+        with pytest.raises(SerializationError, match=r"^a number does not fit its field: "):
+            array_body(replace(fields, bound=bad))
+    with pytest.raises(SerializationError, match=r"^a number does not fit its field: "):
+        array_body(replace(fields, shape=(1 << 64,)))
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "most", "before"),
+    [
+        (integer_from_body, "n", 2048, b""),
+        (primes_from_body, "p", 1024, b""),
+        (primes_from_body, "q", 1024, b"\1\0\0\0\3"),
+    ],
+)
+def test_h06_numbers_of_keys_have_a_length(
+    read: Callable[[memoryview], Any], name: str, most: int, before: bytes
+) -> None:
+    for length, told in (
+        (most + 1, f"{name} is longer than {most} bytes"),
+        (most, f"truncated: {name} takes more bytes"),
+    ):
+        with pytest.raises(SerializationError, match=f"^{told}"):
+            read(memoryview(before + struct.pack("<I", length) + b"\1" * (most - 1)))
+
+
+@pytest.mark.parametrize("kind", ["floats", "unpacked floats"])
+def test_a_stream_knows_how_many_ciphertexts_there_will_be(public_key: PublicKey, kind: str) -> None:
+    array = public_key.encrypt([1.5] * 15, packed=kind == "floats")
+    stream = ArrayStream(PublicNumbers(public_key.n), [array.to_bytes()])
+    assert stream.n_ciphertexts == array.n_ciphertexts == (3 if kind == "floats" else 15)
+    assert (stream.shape, stream.columns) == ((15,), ())
+    for count, sizes in ((1, [128] * stream.n_ciphertexts), (2, None), (100, [128 * stream.n_ciphertexts])):
+        read = [len(part) for part in ArrayStream(PublicNumbers(public_key.n), [array.to_bytes()]).ciphertexts(count)]
+        assert sum(read) == array.nbytes_canonical
+        assert read == sizes if sizes else max(read) == 256

@@ -28,7 +28,7 @@ def test_names_are_shown_as_they_are(
 
 
 def test_a_file_has_no_edge_and_a_terminal_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Terminal()._console.width == WIDEST
+    assert Terminal()._console.width == WIDEST == 1000
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "60")
     assert Terminal()._console.width == 60

@@ -384,3 +384,14 @@ EQUIVALENTS += [
         for other in (1, "(-1)")
     ),
 ]
+_ERROR_OF = "float(figures[self.error] or 0.0)"
+_CHANGE = f"error, other = (max({_ERROR_OF}, self.least) for figures in (self.federated, before))"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.cli.outcome.Outcome._change",
+        _CHANGE,
+        _CHANGE.replace("figures[self.error] or 0.0", other),
+        "a federated model has an error, and one of 0 counts as the least",
+    )
+    for other in ("(figures[self.error])", "figures[self.error] or (-1.0)")
+]

@@ -43,7 +43,7 @@ class PublicNumbers:
     """
 
     n: int
-    fingerprint: str = field(init=False)
+    fingerprint: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         data = self.n.to_bytes((self.n.bit_length() + 7) // 8, "big")

@@ -85,7 +85,7 @@ CSV = {
 def test_h77_tables(tmp_path: Path, reader: str, content: str) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(CSV[content])
-    with limited(40 * len(CSV[content]) + 500_000), suppress(ValueError):
+    with limited(45 * len(CSV[content]) + 500_000), suppress(ValueError):
         if reader == "run":
             shards_from_table(load_csv(path, "y", "g"), 3)
         else:

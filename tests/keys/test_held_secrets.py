@@ -117,7 +117,7 @@ def classes_with_a_repr() -> list[type]:
             continue
         try:
             contents = vars(importlib.import_module(module.name))
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             if (error.name or "").partition(".")[0] not in ("flwr", "cryptography"):  # of the extra flower
                 raise
             continue

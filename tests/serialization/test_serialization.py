@@ -161,7 +161,10 @@ def test_what_has_no_room_is_refused_before_anything_leaves(public_key: PublicKe
         fine = fine * 2.0**-1072
     many = c * 1
     object.__setattr__(many, "_format", c.format.__class__(c.encoding, 0, 1, None, False, 1 << 64))
-    for array, text in ((fine, "scale"), (many, "terms"), (c.reshape((1,) * 33), "32 dimensions")):
+    refused = [(fine, "scale"), (many, "terms")]
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":  # before, no array has more than 32 dimensions
+        refused.append((c.reshape((1,) * 33), "32 dimensions"))
+    for array, text in refused:
         with pytest.raises(SerializationError, match=text):
             array.to_bytes()
     assert c.is_fresh

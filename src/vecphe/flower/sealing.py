@@ -19,7 +19,8 @@ from vecphe.flower.roster import Identity, Member, Roster
 try:
     from cryptography.hazmat.primitives import hpke
 except ImportError:
-    raise ImportError('vecphe.flower needs cryptography 47 or later: pip install "vecphe[flower]"') from None
+    text = 'vecphe.flower needs cryptography 47 or later: pip install "vecphe[flower]"'
+    raise ImportError(text, name="cryptography") from None
 
 __all__ = ["Header", "open_all", "open_envelope", "place_of", "seal", "seal_all"]
 

@@ -65,6 +65,6 @@ def test_settings_are_a_file_for_people(tmp_path: Path, keypair: Any) -> None:
 
 
 def test_there_are_two_topologies(tmp_path: Path, keypair: Any) -> None:
-    with pytest.raises(ValueError, match="^topology must be ring or star, not 'tree'$"):
+    with pytest.raises(ValueError, match=r"^topology must be ring or star, not 'tree'$"):
         make_run(tmp_path, keypair[1], "tree", NAMES)
     assert not list(tmp_path.iterdir())

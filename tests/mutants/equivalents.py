@@ -273,7 +273,7 @@ EQUIVALENTS += [
 ]
 
 _EMPTY = "cells = sheet.numbers(names) if names else Cells(np.zeros((0, 0)), np.zeros((0, 0), np.uint8))"
-_CALLS = "within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))"
+_CALLS = "within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(partial(keys[0]._source.draw, _FEWEST), 3))"
 _FLAGS = 'flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()'
 EQUIVALENTS += [
     *(
@@ -289,7 +289,7 @@ EQUIVALENTS += [
         Equivalent(
             "vecphe.bench.estimate.calibrate",
             _CALLS,
-            _CALLS.replace("3)", f"{times})"),
+            _CALLS.replace("3))", f"{times}))"),
             "how often something is timed decides about chance alone",
         )
         for times in (2, 4)

@@ -116,6 +116,11 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Drawn("vecphe.cli.learning"),
     Within("vecphe.bench.plots", r'"(lightphe|tenseal)": .*', "how long dashes are; that they differ is tested"),
     Within(
+        "vecphe.bench.counts._counted_functions",
+        r'ring = engine\.ring\(15\).*|"fixed_base": type\(.*|"decryptor": type\(.*',
+        "it is the classes that matter, which are the same for all numbers",
+    ),
+    Within(
         "vecphe.arithmetic.gmp._compact",
         r"if len\(values\) < _COMPACT_FROM:|held = .*|del held",
         "which numbers are copied, and beside how many others, decides about memory alone",
@@ -141,6 +146,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.arithmetic.gmp", "_COMPACT_FROM|_MOST_BITS_AT_ONCE|_MOST_SECRET_WORK|_ROWS_OUTSIDE_FROM"),
     Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),
     Tuned("vecphe.array.powers", "_MOST_POWERS"),
+    Tuned("vecphe.flower.simulation", "_START"),
     Tuned("vecphe.plaintext.encoding", "_CHUNK"),
     Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
     Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),

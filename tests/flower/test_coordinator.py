@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -392,3 +393,53 @@ def test_h55_who_does_not_answer_is_named_with_the_round(star: Deployment, kind:
     work = {"plan": lambda: rounds.start(ZEROS), "end": rounds.end}.get(kind, lambda: rounds.average(ZEROS))
     who = "Key holder" if kind == "total" else "Hospital 1"
     assert refusal(work) == f"round {number}, {who}: no"
+
+
+@pytest.mark.parametrize("kind", ["plan", "end"])
+def test_h54_an_answer_of_another_kind_is_none(deployment: Deployment, kind: str) -> None:
+    """What a party sealed for the server at another time."""
+    rounds = deployment.rounds()
+    if kind == "end":
+        rounds.start(ZEROS)
+    sealed = {"plan": "agreed", "end": "ended"}[kind]
+    identity = Identity.load(deployment.relay.settings[1].party)
+    layout = deployment.plan.layout if kind == "end" else ""  # of the other one
+    header = Header.of(deployment.roster, identity.member, deployment.roster.server, (0, 0), layout)
+    wrong = Reply((seal(sealed, header, b"", identity, deployment.roster.server),))
+    deployment.relay.change_reply = lambda node, r, reply: wrong if (node, r.kind) == (1, kind) else reply
+    expected = deployment.plan.layout if kind == "plan" else ""
+    told = f"a {sealed} message of Hospital 2 does not belong here: its layout is another than {expected!r}"
+    assert refusal(rounds.end if kind == "end" else lambda: rounds.start(ZEROS)) == told
+
+
+def test_a_closed_memory_is_closed(ring: Deployment) -> None:
+    rounds = started(ring)
+    rounds.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        rounds.average(ZEROS)
+
+
+def test_h54_nodes_that_are_no_parties_are_asked_for_nothing(ring: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange, asked = ring.relay.exchange, set[str]()
+
+    def with_stranger(requests: Mapping[int, Request], wait: float) -> Mapping[int, Reply]:
+        asked.update(request.kind for node, request in requests.items() if node == 9)
+        known = {node: request for node, request in requests.items() if node != 9}
+        return {**exchange(known, wait), **({9: Reply(error="this node has no settings")} if 9 in requests else {})}
+
+    monkeypatch.setattr(ring.relay, "nodes", lambda: [9, 2, 1, 0])
+    monkeypatch.setattr(ring.relay, "exchange", with_stranger)
+    rounds = started(ring)
+    rounds.average(ZEROS)
+    assert rounds._nodes == {"Hospital 1": 0, "Hospital 2": 1, "Hospital 3": 2}
+    assert asked == {"hello"}
+
+
+def test_h53_a_server_spends_no_round_on_a_sum_that_the_holder_would_refuse(star: Deployment) -> None:
+    rounds = started(star)
+    rounds._star_sum = lambda replies, place: rounds._sums_of(  # type: ignore[method-assign]
+        star.roster.members[0], replies["Hospital 1"], place
+    )
+    text = "what Server sent is not the sum of the first 3 clients of the roster to round 1"
+    assert (refusal(rounds.average, ZEROS), rounds._memory.decided) == (text, 0)
+    assert "total" not in star.relay.kinds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,13 @@ def test_h54_a_hello_signs_32_bytes_and_no_other_number(ring: Deployment) -> Non
     assert name == b"Hospital 2"
     header = Header.of(ring.roster, ring.roster.members[1], ring.roster.server)
     assert open_envelope("hello", header, data, ring.roster.members[1], None) == b"n" * 32
+
+
+def test_a_closed_memory_is_closed(ring: Deployment) -> None:
+    found = party(ring, 0)
+    found.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        found.answer(task(ring, 0))
 
 
 # What it agrees to

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +84,7 @@ class Rounds:
         if self._identity.member != self.roster.server:
             raise ProtocolError(f"the server of the roster is {self.roster.server.name}, not {self._identity.name}")
         self.relay, self._timeout, self._max_restarts = relay, timeout, max_restarts
-        self._key = plan.key(self.roster, insecure=settings.insecure, n_jobs=settings.jobs)
+        self._key = plan.key(self.roster, insecure=settings.insecure)
         self._private_key: PrivateKey | None = None
         if self.roster.topology == "ring":
             self._private_key = own_private_key(settings, self.roster, self._identity.name)
@@ -343,7 +344,7 @@ class Rounds:
     def _mean_from_bytes(self, data: bytes) -> list[Floats]:
         flat, arrays = np.frombuffer(data, dtype="<f8").astype(np.float64), []
         for shape in self.plan.shapes:
-            size = int(np.prod(shape, dtype=np.int64))
+            size = math.prod(shape)
             arrays.append(flat[:size].reshape(shape))
             flat = flat[size:]
         return arrays

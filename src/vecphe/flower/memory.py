@@ -188,8 +188,8 @@ class Memory:
     @property
     def decided(self) -> int:
         """The last round of which a sum was, or was about to be, decrypted; 0 before the first."""
-        row = self._db.execute("SELECT MAX(round) FROM decisions WHERE run = ?", (self.run,)).fetchone()
-        return row[0] or 0
+        (last,) = self._db.execute("SELECT MAX(round) FROM decisions WHERE run = ?", (self.run,)).fetchone()
+        return last or 0
 
     def decide(self, number: int, attempt: int) -> None:
         """Record that a sum of a round will be decrypted; ProtocolError if one was before."""

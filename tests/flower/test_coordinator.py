@@ -180,6 +180,7 @@ def test_clients_get_the_model_and_what_is_said_with_it(deployment: Deployment) 
     tasks = [request for _, request, _ in deployment.relay.transcript if request.kind == "task"]
     sent = [({name: array.tolist() for name, array in r.arrays.items()}, dict(r.config)) for r in tasks]
     assert sent == [({"w": [1.0, 2.0]}, {"eta": 0.5})] * 3 + [({"0": [3.0]}, {})] * 3
+    assert {type(request.parts) for _, request, _ in deployment.relay.transcript} == {tuple}
 
 
 @pytest.mark.parametrize(("max_restarts", "lost", "held"), [(0, 0, True), (0, 1, False), (2, 2, True), (2, 3, False)])

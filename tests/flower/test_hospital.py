@@ -178,6 +178,13 @@ def test_a_party_trains_once_a_round(tmp_path: Path, keypair: Any) -> None:
     )
 
 
+def test_tables_are_those_of_one_update(ring: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, asked = ring.plan.key(ring.roster, insecure=True), list[Any]()
+    monkeypatch.setattr(type(key), "prepare", lambda key, *of: asked.append(of))
+    party(ring, 0).answer(task(ring, 0), lambda: (update_of(0), 1))
+    assert asked == [(1, 11)]
+
+
 REAL = "Hospital 1: its update must be arrays of real numbers. It sent nothing"
 OTHER = "Hospital 1: its update has other shapes than the plan. It sent nothing"
 FINITE = "Hospital 1: its update is not finite; check its data for NaN, or take smaller steps. It sent nothing"

@@ -171,6 +171,11 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
         "numpy takes any negative length, of which there may be one, for the length that is left",
     ),
     Kind(
+        r'np\.frombuffer\((.*?), dtype="<f8"\)',
+        (r"np.frombuffer(\1)",),
+        "that is what numpy does by default on all machines that are supported: their floats are little-endian",
+    ),
+    Kind(
         r"\bzip\((.*?), strict=True\)",
         (r"zip(\1, strict=False)", r"zip(\1)"),
         "lengths are compared before, or are equal by what was made: the program checks itself",

@@ -11,6 +11,7 @@ import math
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -236,7 +237,7 @@ class Rounds:
                 return self._mean_from_bytes(kept)
             _log.warning("the sum of round %d was decided on and is lost", self._memory.decided)
         number = max(self._memory.decided, self._done) + 1
-        for tries in range(self._max_restarts + 1):
+        for tries in count():
             place = number, self._memory.next_attempt(number)
             try:
                 total, weight = self._total(place, model, plain)

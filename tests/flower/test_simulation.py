@@ -183,6 +183,15 @@ def test_a_superlink_that_never_listens_is_waited_for_as_long_as_one_may_take(
 def test_a_free_port_can_be_listened_on() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", simulation.free_port()))
+    assert simulation.free_port() > 1023
+
+
+def test_hospitals_are_counted_from_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    checked = simulation.Rows.checked
+    monkeypatch.setattr(simulation.Rows, "checked", lambda name, *rows: names.append(name) or checked(name, *rows))
+    JOB.models()
+    assert names == ["Hospital 1", "Hospital 2", "Hospital 3"]
 
 
 # What each part does with processes, with these played
@@ -268,13 +277,13 @@ def test_a_superlink_is_a_session_of_its_own_with_a_log(
 
 @pytest.mark.parametrize(
     ("polls", "listens", "waits"),
-    [(100, 0, 0), (100, 2, 2), (2, 9, 2), (100, 10_000, 6)],
+    [(100, 0, 0), (100, 1, 1), (1, 9, 1), (100, 10_000, 2)],
     ids=["at once", "later", "it has ended", "too late"],
 )
 def test_a_superlink_is_waited_for_until_it_listens(
     told: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, polls: int, listens: int, waits: int
 ) -> None:
-    now, slept, asked = [50.0], list[float](), list[Any]()
+    now, slept, asked = [0.0], list[float](), list[Any]()
 
     def connect(address: Any, timeout: float) -> Any:
         asked.append((address, timeout))
@@ -286,13 +295,13 @@ def test_a_superlink_is_waited_for_until_it_listens(
         slept.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(simulation, "_START", 1.1)
+    monkeypatch.setattr(simulation, "_START", 0.4)
     monkeypatch.setattr(simulation, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
     monkeypatch.setattr(socket, "create_connection", connect)
     log = tmp_path / "log"
     log.write_bytes(b"first" + b"x" * 498 + b"\xff.")
     process: Any = Process(told, polls)
-    if listens < min(polls, 6):
+    if listens < min(polls, 2):
         simulation._await(process, 77, log)
     else:
         with pytest.raises(ProtocolError) as refused:
@@ -366,9 +375,10 @@ def test_files_of_a_run_are_somewhere_and_are_gone_whatever_still_writes_there(m
 
 
 def test_the_rounds_and_the_last_lines_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines, rounds = [f"line {number}" for number in range(60)], list[int]()
+    lines, rounds, asked = [f"line {number}" for number in range(60)], list[int](), list[Any]()
 
     def run(app: Path, name: str, env: Any, *arguments: str, on_line: Any) -> int:
+        asked.append(arguments)
         for line in ("INFO : vecphe round 3", "round 4", "a vecphe round 12 of", *lines):
             on_line(line)
         return 0
@@ -380,3 +390,5 @@ def test_the_rounds_and_the_last_lines_of_a_run(tmp_path: Path, monkeypatch: pyt
         simulation._simulate(tmp_path, tmp_path, {}, 3, 5, rounds.append)
     assert str(told.value) == "the run over Flower failed: " + " | ".join(lines[-12:])
     assert rounds == [3, 12]
+    nodes = "num-supernodes=3 client-resources-num-cpus=1 init-args-num-cpus=1"
+    assert asked == [("--run-config", "num-server-rounds=5", "--federation-config", nodes)]

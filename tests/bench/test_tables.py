@@ -23,6 +23,7 @@ HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
         (999.4e-6, "999 us"),
         (999.6e-6, "1 ms"),
         (0.9994, "999 ms"),
+        (0.9995, "1 s"),
         (0.9996, "1 s"),
         (12.345, "12.3 s"),
         (999.4, "999 s"),
@@ -30,9 +31,14 @@ HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
         (1234.56, "1235 s"),
         (5999.4, "5999 s"),
         (6000, "1.67 h"),
+        (10.05 * HOUR - 1, "10 h"),
+        (10.05 * HOUR + 1, "10.1 h"),
         (48 * HOUR - 1, "48 h"),
         (48 * HOUR, "2 days"),
+        (10.05 * DAY - 1, "10 days"),
+        (10.05 * DAY + 1, "10.1 days"),
         (2 * YEAR - DAY, "730 days"),
+        (2 * YEAR - 365, "730 days"),
         (2 * YEAR, "2 years"),
         (12345 * YEAR, "12,300 years"),
         (9994 * YEAR, "9990 years"),
@@ -71,7 +77,8 @@ def test_sizes(count: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "text"), [(0.01234, "0.0123x"), (2, "2x"), (999.4, "999x"), (999.6, "1000x"), (12345.6, "12346x")]
+    ("ratio", "text"),
+    [(0.01234, "0.0123x"), (2, "2x"), (999.4, "999x"), (999.5, "1000x"), (999.6, "1000x"), (12345.6, "12346x")],
 )
 def test_ratios(ratio: float, text: str) -> None:
     assert times(ratio) == text
@@ -141,6 +148,19 @@ def test_a_table_for_a_paper() -> None:
         r"$\sim$6.5 s (5.85--7.15) & $\sim$2$\times$ (1.82--2.22) & 10 & 512 \\"
     )
     assert lines[10:] == [r"\bottomrule", r"\end{tabular}"]
+
+
+def test_the_sentence_is_of_the_fastest_row_of_the_largest_case() -> None:
+    fast = made(reference=[26.0] * 10)
+    slow = replace(made(reference=[2.0] * 10), backend="vectorized")
+    unknown = replace(made(reference=[]), backend="vectorized")
+    smaller = made(case=replace(CASE, clients=3, values=18), reference=[999.0] * 10)
+    for rows in ((fast, slow), (slow, fast), (unknown, fast), (fast, unknown, smaller)):
+        assert ", 4x as fast as a loop over phe: the median" in sentence(results(*rows))
+    for rows in ((unknown, slow), (slow, unknown)):
+        assert "vectorized, 0.308x as fast" in sentence(results(*rows))
+    even = [made(case=replace(CASE, clients=c, values=v), reference=[13.0] * 10) for c, v in ((5, 10), (10, 5))]
+    assert "of 10 clients with 5 values" in sentence(results(*even))
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 cores"), (1, "1 core"), (2, "2 cores")])

@@ -283,6 +283,29 @@ EQUIVALENTS += [
     ),
 ]
 
+_BEST = (
+    "best = max(ours, key=lambda record: (record.case.clients * record.case.values, record.case, record.speed_up or 0))"
+)
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.tables.times",
+        'return f"{ratio:.3g}x" if ratio < 999.5 else f"{ratio:.0f}x"',
+        'return f"{ratio:.3g}x" if ratio < 998.5 else f"{ratio:.0f}x"',
+        "between the two bounds three digits are all there are before the point",
+    ),
+    Equivalent(
+        "vecphe.bench.tables._figure",
+        "if rounded < 10**digits:",
+        "if rounded < 9**digits:",
+        "between the two bounds so many digits are all there are before the point",
+    ),
+    Equivalent(
+        "vecphe.bench.tables.sentence",
+        _BEST,
+        _BEST.replace("or 0)", "or (-1))"),
+        "every speed-up that is known is above 0",
+    ),
+]
 _EMPTY = "cells = sheet.numbers(names) if names else Cells(np.zeros((0, 0)), np.zeros((0, 0), np.uint8))"
 _CALLS = "within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(partial(keys[0]._source.draw, _FEWEST), 3))"
 _FLAGS = 'flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()'

@@ -13,6 +13,7 @@ from tests.bench import made
 from vecphe.arithmetic import active_engine
 from vecphe.bench import gate
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, load_baseline, save_baseline
+from vecphe.bench.findings import Finding
 from vecphe.bench.gate import Report, check_baseline, updated_baseline
 from vecphe.bench.ratio_rows import Block
 from vecphe.bench.user_rows import Rows
@@ -341,3 +342,29 @@ def test_an_update_of_an_engine_leaves_the_others(whole: Gate, tmp_path: Path) -
     ]
     save_baseline(whole.path, baseline)
     assert load_baseline(whole.path) == baseline
+
+
+# A report by itself
+
+
+def test_a_report_tells_what_failed_last() -> None:
+    found = [
+        Finding("a", "failed", "1"),
+        Finding("b", "held", "2"),
+        Finding("c", "open", "3"),
+        Finding("d", "failed", "4"),
+    ]
+    report = Report(found, ["x"], ["y"])
+    short = ["note: x", "open: c: 3", "FAILED: a: 1", "FAILED: d: 4", "WARNING: y"]
+    assert list(report.lines(everything=False)) == short
+    assert list(report.lines()) == list(report.lines(everything=True)) == [short[0], "held: b: 2", *short[1:]]
+    assert (report.ok, report.failed, report.undecided) == (False, ["a", "d"], ["c"])
+    assert report.summary == "1 held, 2 FAILED (a; d), 1 NOT DECIDED (c)"
+    assert str(report) == "\n".join([*short, report.summary])
+    passed = Report(found[1:3])
+    assert (passed.ok, passed.summary) == (True, "1 held, 1 NOT DECIDED (c)")
+    assert (Report().ok, Report().summary, Report().findings is Report().findings) == (
+        False,
+        "nothing was judged",
+        False,
+    )

@@ -241,6 +241,7 @@ def test_find_takes_backend_and_case() -> None:
         ("measured_values", 12, "measured_values is not from 1 to 11"),
         ("measured_clients", 0, "measured_clients is not from 1 to 5"),
         ("measured_clients", 6, "measured_clients is not from 1 to 5"),
+        ("values", 0, "measured_values is not from 1 to 0"),
         ("ciphertexts", 0, "ciphertexts is not from 1 to 11"),
         ("ciphertexts", 12, "ciphertexts is not from 1 to 11"),
         ("key_length", 0, "key_length is not positive"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.bench.made import CASE, matrix_results, record, results, samples
 
-from vecphe.bench.records import csv_text
+from vecphe.bench.records import PHASES, csv_text
 from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.errors import SerializationError
 
@@ -58,6 +58,16 @@ def test_derived_figures() -> None:
         "seconds_per_value": [0.25 / 55, 1.0 / 55],
     }
     assert "speed_up" not in record(reference=[]).as_dict()["interval"]
+
+
+def test_few_samples_have_no_interval() -> None:
+    few = record(samples={phase: [1.0, 2.0, 3.0] for phase in PHASES}, reference=[4.0] * 3)
+    whole = record(samples=dict.fromkeys(PHASES, [2.0] * 8), reference=[4.0] * 8)
+    assert few.as_dict()["interval"] == dict.fromkeys((*PHASES, "speed_up", "seconds_per_value"))
+    assert whole.as_dict()["interval"]["round"] == [2.0, 2.0]
+    rows = list(csv.DictReader(io.StringIO(csv_text([few, whole]))))
+    assert [(row["round"], row["round_low"], row["round_high"]) for row in rows] == [("2.0", "", ""), ("2.0",) * 3]
+    assert [row["speed_up"] for row in rows] == ["2.0", "2.0"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.bench.made import CASE, record, results
 
-from vecphe.bench.records import Record, Results
-from vecphe.bench.tables import COLUMNS, cells, duration, latex_table, sentence, size, times
+from vecphe.bench.records import Figure, Record, Results
+from vecphe.bench.tables import COLUMNS, cells, duration, figure_text, latex_table, sentence, size, times
 from vecphe.system.plurals import counted
 
 HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
@@ -173,3 +173,17 @@ def test_bytes_a_value_of_ckks_are_written_out() -> None:
     column = COLUMNS.index("bytes/value")
     assert cells(made(reference=[], bytes_per_value=21373.4))[column] == "21,370"
     assert cells(made(reference=[], bytes_per_value=23.272))[column] == "23.27"
+
+
+@pytest.mark.parametrize(
+    ("figure", "in_seconds", "text"),
+    [
+        (Figure(0.05, 0.04, 0.0625), False, "0.05x (0.04-0.0625)"),
+        (Figure(12345.0, 6000.0, 20000.0), False, "12345x (6000-20,000)"),
+        (Figure(0.05, 0.04, 0.0625), True, "50 ms (40-62.5)"),
+        (Figure(7200.0, 3600.0, 9000.0), True, "2 h (1-2.5)"),
+        (Figure(0.05, 0.0, 9.0), False, "0.05x (?)"),
+    ],
+)
+def test_an_interval_has_the_unit_of_its_figure(figure: Figure, in_seconds: bool, text: str) -> None:
+    assert figure_text(figure, in_seconds) == text

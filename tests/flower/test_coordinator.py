@@ -120,6 +120,7 @@ def test_h54_nodes_that_are_no_parties_are_told_to_the_log(ring: Deployment, cap
     def hello(body: bytes, who: Identity = identity) -> bytes:
         return seal("hello", Header.of(ring.roster, who.member, server), body, who, None)
 
+    signed = b"junk" + identity.signing.sign(b"vecphe flower signature\x00junk")
     assert rounds._who(Reply((b"Hospital 1", hello(nonce))), nonce) == "Hospital 1"
     assert caplog.records == []
     for reply, said in (
@@ -131,6 +132,7 @@ def test_h54_nodes_that_are_no_parties_are_told_to_the_log(ring: Deployment, cap
         (Reply((b"\xff", hello(nonce))), "'\ufffd' is no party of the roster"),
         (Reply((b"Hospital 1", hello(b"another"))), "a hello of another time"),
         (Reply((b"Hospital 2", hello(nonce))), "a hello message is not signed by Hospital 2 of the roster"),
+        (Reply((b"Hospital 1", signed)), "not a hello message of vecphe.federated: the magic bytes are missing"),
     ):
         caplog.clear()
         assert rounds._who(reply, nonce) is None

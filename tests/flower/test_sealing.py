@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat import primitives
 
 from vecphe.errors import ProtocolError, VecpheError
 from vecphe.federated.wire import pack
-from vecphe.flower import Identity, Roster
+from vecphe.flower import Identity, Roster, sealing
 from vecphe.flower.sealing import Header, open_all, open_envelope, place_of, seal, seal_all
 
 
@@ -101,3 +107,25 @@ def test_h54_rounds_and_attempts_are_counted_from_1(identities: list[Identity], 
         with pytest.raises(ProtocolError) as told:
             place_of("task", of(number))
         assert str(told.value) == "a task message of no round"
+
+
+@pytest.mark.parametrize("error", [InvalidTag(), ValueError("too short")])
+def test_h54_whatever_cannot_be_opened_is_told_alike(
+    identities: list[Identity], header: Header, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    data = seal("hop", header, b"body", identities[1], identities[3].member)
+    monkeypatch.setattr(sealing, "_SUITE", SimpleNamespace(decrypt=fail))
+    text = "a hop message of M\u00fcller is not sealed for Server"
+    assert refusal(open_envelope, "hop", header, data, identities[1].member, identities[3]) == text
+
+
+def test_without_hpke_what_to_install_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(primitives, "hpke")
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.hpke", None)
+    spec: Any = importlib.util.spec_from_file_location("sealing_again", Path(str(sealing.__file__)))
+    with pytest.raises(ImportError) as told:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert str(told.value) == 'vecphe.flower needs cryptography 47 or later: pip install "vecphe[flower]"'

@@ -348,3 +348,12 @@ def test_counts_are_sorted_by_name(material: Material) -> None:
     assert found["ciphertexts"] == 256
     row = lambda m: (lambda: None, lambda result: {"b": 1, "a": 2})  # noqa: E731
     assert list(count_rows.count(row, lambda: material).items()) == [("a", 2), ("b", 1)]
+
+
+def test_a_call_is_given_out_once_its_result_was_right(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = Subject((material.public_key, material.private_key), integers(3))
+    run = subject.checked("add_plain")
+    assert material.private_key.decrypt(run()).tolist() == [2 * int(value) for value in integers(3)]
+    monkeypatch.setitem(CALLS, "wrong", lambda subject: Call(lambda: subject.x + 1, subject.x))
+    with pytest.raises(BenchmarkError):
+        subject.checked("wrong")

@@ -305,3 +305,10 @@ def test_an_unpacked_record_has_a_ciphertext_a_value(tmp_path: Path) -> None:
     file.write_text(json.dumps({**changed("records.0.samples", none)}))
     with pytest.raises(SerializationError, match="not as many of each phase"):
         load_results(file)
+
+
+def test_a_row_of_another_library_has_ciphertexts_and_bytes_of_its_own(tmp_path: Path) -> None:
+    row = replace(record("packed", ciphertexts=1), backend="tenseal", bytes_per_value=9999.5)
+    file = tmp_path / "peers.json"
+    file.write_text(json.dumps(results_as_dict(results(row))))
+    assert load_results(file).records == (row,)

@@ -283,6 +283,17 @@ EQUIVALENTS += [
     ),
 ]
 
+_CAPPED = "if not is_loop(name) or (seconds := self._estimate(name, costs, case)) <= cap:"
+_CAPPED_CLIENTS = "if (seconds := self._estimate(name, costs, case)) > cap:"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.runner.Runner._capped", before, after, "of what takes just the cap, its share of it is all"
+    )
+    for before, after in (
+        (_CAPPED, "if not is_loop(name) or ((seconds := self._estimate(name, costs, case)) < cap):"),
+        (_CAPPED_CLIENTS, "if ((seconds := self._estimate(name, costs, case)) >= cap):"),
+    )
+]
 _BEST = (
     "best = max(ours, key=lambda record: (record.case.clients * record.case.values, record.case, record.speed_up or 0))"
 )

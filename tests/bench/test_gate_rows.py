@@ -354,6 +354,6 @@ def test_a_call_is_given_out_once_its_result_was_right(material: Material, monke
     subject = Subject((material.public_key, material.private_key), integers(3))
     run = subject.checked("add_plain")
     assert material.private_key.decrypt(run()).tolist() == [2 * int(value) for value in integers(3)]
-    monkeypatch.setitem(CALLS, "wrong", lambda subject: Call(lambda: subject.x + 1, subject.x))
+    monkeypatch.setitem(CALLS, "wrong", lambda subject: Call(lambda: 2 * subject.x, subject.x))
     with pytest.raises(BenchmarkError):
         subject.checked("wrong")

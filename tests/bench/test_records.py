@@ -312,3 +312,11 @@ def test_a_row_of_another_library_has_ciphertexts_and_bytes_of_its_own(tmp_path:
     file = tmp_path / "peers.json"
     file.write_text(json.dumps(results_as_dict(results(row))))
     assert load_results(file).records == (row,)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_any_number_of_samples_is_read(tmp_path: Path, count: int) -> None:
+    row = record(samples={phase: [1.0] * count for phase in PHASES}, reference=[2.0] * count)
+    file = tmp_path / "few.json"
+    file.write_text(json.dumps(results_as_dict(results(row, record("vectorized", reference=[])))))
+    assert load_results(file).records[0] == row

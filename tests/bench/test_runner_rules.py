@@ -472,3 +472,26 @@ def test_what_a_row_is_held_against_is_scaled_with_it() -> None:
     (record,) = runner.results.records
     assert (record.backend, record.reference_extrapolated) == ("packed", True)
     assert record.reference == pytest.approx([0.5 * 2])
+
+
+@pytest.mark.parametrize(
+    ("shape", "case", "factors", "of_rest"),
+    [
+        ((3, 2), Case(512, 9, 8), {"encrypt": 12, "add": 16, "decrypt": 4}, 12),
+        ((3, 4), Case(512, 3, 4), {"encrypt": 1, "add": 1, "decrypt": 1}, 1),
+        ((5, 4), Case(512, 10, 4), {"encrypt": 2, "add": 9 / 4, "decrypt": 1}, 2),
+        ((3, 1), Case(512, 3, 7), {"encrypt": 7, "add": 7, "decrypt": 7}, 7),
+    ],
+)
+def test_what_was_measured_of_a_part_is_scaled_to_the_whole(
+    shape: tuple[int, int], case: Case, factors: dict[str, float], of_rest: float
+) -> None:
+    """A sample more than all sides have is left out; what a round takes beside its phases goes with the clients."""
+    plan = planned("naive", shape=shape)
+    plan.samples.update(encrypt=[1.0, 2.0, 9.0], add=[0.5, 0.25, 9.0], decrypt=[4.0, 8.0, 9.0], round=[8.0, 16.0, 99.0])
+    scaled = runner_module._scaled(plan, case, 2)
+    for phase, factor in factors.items():
+        assert scaled[phase] == [factor * seconds for seconds in plan.samples[phase][:2]]
+    rest = [8.0 - 5.5, 16.0 - 10.25]
+    parts = [sum(scaled[phase][i] for phase in factors) for i in range(2)]
+    assert scaled["round"] == [part + of_rest * more for part, more in zip(parts, rest, strict=True)]

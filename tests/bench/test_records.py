@@ -320,3 +320,21 @@ def test_any_number_of_samples_is_read(tmp_path: Path, count: int) -> None:
     file = tmp_path / "few.json"
     file.write_text(json.dumps(results_as_dict(results(row, record("vectorized", reference=[])))))
     assert load_results(file).records[0] == row
+
+
+def test_a_row_is_held_against_a_scaled_loop_if_that_is_what_the_file_says(tmp_path: Path) -> None:
+    """By itself, or by the loop's row of the same case; no other row tells."""
+    other, own = replace(CASE, clients=3), replace(CASE, values=2)
+    rows = [
+        record("naive"),
+        record("packed"),
+        replace(record("vectorized", measured_clients=3), backend="lightphe"),
+        record("naive", other, measured_values=5),
+        record("packed", other),
+        record("vectorized", own, reference_extrapolated=True),
+        record("packed", own),
+    ]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(results_as_dict(results(*rows))))
+    loaded = load_results(file)
+    assert [row.reference_extrapolated for row in loaded.records] == [False, False, False, True, True, True, False]

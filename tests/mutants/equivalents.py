@@ -294,6 +294,22 @@ EQUIVALENTS += [
         (_CAPPED_CLIENTS, "if ((seconds := self._estimate(name, costs, case)) >= cap):"),
     )
 ]
+_SLOWER = 'if verdict_of(1 / high, 1 / low, _LEAST_CHANGE) == "failed":'
+_DRIFTED = "if drifts and abs(median := statistics.median(drifts) - 1) > _LEAST_CHANGE:"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.compare._verdict",
+        _SLOWER,
+        _SLOWER.replace("1 / high", "0 / high"),
+        "where the upper end has failed the lower one, which is below it, cannot have held",
+    ),
+    Equivalent(
+        "vecphe.bench.compare.differences",
+        _DRIFTED,
+        "if drifts and (abs((median := (statistics.median(drifts) - 1))) >= _LEAST_CHANGE):",
+        "no number less 1 is the bound to the last bit",
+    ),
+]
 _BEST = (
     "best = max(ours, key=lambda record: (record.case.clients * record.case.values, record.case, record.speed_up or 0))"
 )

@@ -148,7 +148,7 @@ class Memory:
         ).fetchone()
         if row is None:
             return None
-        if row[0] != request:
+        if row != (request,):
             raise ProtocolError(f"two different {kind} messages of attempt {attempt} of round {number}")
         rows = self._db.execute(
             "SELECT part FROM parts WHERE run = ? AND round = ? AND attempt = ? AND kind = ? ORDER BY number", place

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.flower.relays import SHAPES, Deployment, update_of
+from tests.flower.relays import SHAPES, Deployment, deploy, update_of
 
 from vecphe.errors import CorruptedAggregateError, ProtocolError
 from vecphe.federated.interface import DecryptionKey
@@ -139,3 +139,12 @@ def test_h67_a_destroyed_key_is_zeros_on_the_disk(tmp_path: Path, monkeypatch: p
     assert synced == [bytes(12_000)]
     assert (path.exists(), link.read_bytes()) == (False, bytes(12_000))
     destroy(path)
+
+
+@pytest.mark.parametrize("topology", ["ring", "star"])
+def test_a_sum_of_one_chunk_is_opened_too(tmp_path: Path, keypair: Any, topology: str) -> None:
+    deployment = deploy(tmp_path, keypair[1], topology, chunk_bytes=1 << 20)
+    assert deployment.plan.chunks == 1
+    rounds = deployment.rounds()
+    rounds.start(ZEROS)
+    np.testing.assert_allclose(rounds.average(ZEROS)[0], update_of(1)[0], atol=1e-9)

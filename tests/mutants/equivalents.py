@@ -310,6 +310,15 @@ EQUIVALENTS += [
         "no number less 1 is the bound to the last bit",
     ),
 ]
+_DECIDED = "ledger.decide(chunks[0], len(roster.members))"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.flower.holder.open_sum",
+        _DECIDED,
+        _DECIDED.replace("[0]", "[(-1)]"),
+        "all chunks have been found to be of the same contributions",
+    ),
+]
 _BEST = (
     "best = max(ours, key=lambda record: (record.case.clients * record.case.values, record.case, record.speed_up or 0))"
 )

@@ -11,7 +11,7 @@ from tests.bench.made import record, results
 
 from vecphe.bench import plots
 from vecphe.bench.plots import Plot, draw_all, parse_slice
-from vecphe.bench.records import Case, Figure
+from vecphe.bench.records import PHASES, Case, Figure
 
 
 class Asked:
@@ -259,3 +259,34 @@ def test_the_largest_case_has_the_most_work(rows: list[Any], largest: Any) -> No
     )
     numbers = plots._numbers(results(*made, more), "values")
     assert numbers == sorted({row[2] for row in rows} | {99})
+
+
+def steady(count: int) -> dict[str, list[float]]:
+    return {phase: [1.0] * count for phase in PHASES}
+
+
+def test_intervals_that_say_little_do_not_stretch_the_axis() -> None:
+    """Of too few samples they are from nothing to infinity."""
+    few = record("packed", samples=steady(3), reference=[8.0] * 3)
+    slow = record("vectorized", samples=steady(3), reference=[0.5] * 3)
+    for rows, low, high in (([few], 1.0, 32.0), ([slow], 0.125, 2.0), ([few, slow], 0.125, 32.0)):
+        (plot, *_) = draw_all(results(*rows))
+        assert plot.figure.axes[0].get_xlim() == pytest.approx((low / 1.6, high * 1.6))
+    exact = record("packed", samples=steady(8), reference=[8.0] * 8)
+    assert draw_all(results(exact))[0].figure.axes[0].get_xlim() == pytest.approx((1.0 / 1.6, 8.0 * 1.6))
+
+
+def test_rows_without_a_loop_have_no_speed_up() -> None:
+    rows = [record("naive"), record("vectorized", reference=[]), record("packed")]
+    (plot, *_) = draw_all(results(*rows))
+    assert [tick.get_text() for tick in plot.figure.axes[0].get_yticklabels()] == ["packed, 2048 bits"]
+    assert len(plot.figure.axes[0].texts) == 1
+
+
+def test_a_backend_stands_in_the_panels_that_have_it() -> None:
+    cases = [Case(bits, clients, 11) for bits in (1024, 2048) for clients in (3, 5)]
+    rows = [record("packed", case) for case in cases] + [record("vectorized", case) for case in cases[2:]]
+    (plot,) = draw_all(results(*rows), [("time", "clients")])
+    drawn = [[bars.get_label() for bars in axis.containers] for axis in plot.figure.axes]
+    assert drawn == [["packed"], ["packed", "vectorized"]]
+    assert [axis.get_title() for axis in plot.figure.axes] == ["1024 bits", "2048 bits"]

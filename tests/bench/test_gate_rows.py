@@ -312,10 +312,12 @@ def test_what_a_result_of_each_call_may_be_off_by(material: Material) -> None:
 
 
 @pytest.mark.parametrize("expected", [0.0, 1e9, -1e9])
-def test_both_sides_of_what_a_result_may_be_off_by(material: Material, expected: float) -> None:
-    """2^-10, and 1e-12 of what it should be."""
+@pytest.mark.parametrize("error", [2.0**-10, None])
+def test_both_sides_of_what_a_result_may_be_off_by(material: Material, expected: float, error: float | None) -> None:
+    """2^-10, or 2^-40 if nothing else is said, and 1e-12 of what it should be."""
     subject = Subject((material.public_key, material.private_key), np.array([expected]))
-    call, allowed = Call(lambda: None, subject.x, 2.0**-10), 2.0**-10 + 1e-12 * abs(expected)
+    call = Call(lambda: None, subject.x) if error is None else Call(lambda: None, subject.x, error)
+    allowed = (error or 2.0**-40) + 1e-12 * abs(expected)
     for sign in (1, -1):
         assert subject.check(subject.x + sign * allowed * 0.9999, call) == {"ciphertexts": 1}
         with pytest.raises(BenchmarkError) as told:
@@ -340,6 +342,16 @@ def test_a_key_without_tables_counts_none(material: Material) -> None:
     assert nbytes > 0
     assert material.tables_of(material.prepared_key) == ({"table_bytes": nbytes} if material.engine.counts() else {})
     assert material.prepared_key is material.prepared_key
+
+
+def test_tables_are_those_of_1000_encryptions(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(PublicKey, "prepare", lambda key, *of: asked.append(of))
+    fresh = Material.__new__(Material)
+    fresh.n, fresh.engine = material.n, material.engine
+    assert fresh.prepared_key.n == material.n
+    count_rows._tables(material)[0]()
+    assert asked == [(1000,)] * 2
 
 
 def test_counts_are_sorted_by_name(material: Material) -> None:

@@ -3,8 +3,9 @@
 ::
 
     python -m tests.test_surface > tests/data/surface_golden.txt
+    python -m tests.test_surface flower > tests/data/surface_flower_golden.txt
 
-writes it anew, for changes that users are told of.
+write it anew, for changes that users are told of.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import pytest
 import typer
 
 import vecphe
 from vecphe.cli.app import app
 from vecphe.phe.command_line import cli
 
-GOLDEN = Path(__file__).parent / "data" / "surface_golden.txt"
+DATA = Path(__file__).parent / "data"
 MODULES = ("vecphe", "vecphe.federated", "vecphe.phe", "vecphe.phe.util")
 
 
@@ -85,9 +88,9 @@ def functions(module: str) -> Iterator[str]:
             yield f"{module}.{name}({arguments(thing)})"
 
 
-def defaults() -> Iterator[str]:
-    """Every function and method of the package that has arguments by default, with all of its arguments."""
-    for name in modules():
+def defaults(modules: list[str]) -> Iterator[str]:
+    """Every function and method of some modules that has arguments by default, with all of its arguments."""
+    for name in modules:
         for found in vars(importlib.import_module(name)).values():
             own = getattr(found, "__module__", None) == name
             members = [found, *(vars(found).values() if own and inspect.isclass(found) else ())]
@@ -105,10 +108,11 @@ def has_defaults(function: Any) -> bool:
     return not made and any(p.default is not p.empty for p in inspect.signature(function).parameters.values())
 
 
-def modules() -> list[str]:
+def modules(of_flower: bool) -> list[str]:
+    """Those of the protocol over Flower, or all others; what imports Flower itself is looked at where it is tested."""
     names = sorted(module.name for module in pkgutil.walk_packages(vecphe.__path__, "vecphe."))
-    # Flower is not installed everywhere, and what is built on it is looked at where it is tested.
-    return [name for name in names if not name.endswith(("__main__", "._native")) and ".flower" not in name]
+    left_out = ("__main__", "._native", *(f"flower.{name}" for name in ("apps", "client", "records", "server")))
+    return [name for name in names if not name.endswith(left_out) and (".flower" in name) == of_flower]
 
 
 def is_ours(name: str) -> bool:
@@ -126,9 +130,9 @@ def arguments(function: Any) -> str:
     return ", ".join(written)
 
 
-def records() -> Iterator[str]:
+def records(modules: list[str]) -> Iterator[str]:
     """Classes of data: what cannot be changed, is compared, is shown, and what it holds by default."""
-    for name in modules():
+    for name in modules:
         for key, found in sorted(vars(importlib.import_module(name)).items()):
             if inspect.isclass(found) and found.__module__ == name and dataclasses.is_dataclass(found):
                 flags: Any = found.__dataclass_params__  # type: ignore[attr-defined]
@@ -149,12 +153,26 @@ def surface() -> str:
     lines = [*commands("vecphe", app), *phes_commands()]
     for module in MODULES:
         lines += functions(module)
-    return "".join(f"{line}\n" for line in [*lines, *sorted(set(defaults())), *records()])
+    return "".join(f"{line}\n" for line in [*lines, *data(modules(of_flower=False))])
+
+
+def flower_surface() -> str:
+    return "".join(f"{line}\n" for line in data(modules(of_flower=True)))
+
+
+def data(modules: list[str]) -> list[str]:
+    return [*sorted(set(defaults(modules))), *records(modules)]
 
 
 def test_commands_and_signatures_are_those_that_somebody_has_looked_at() -> None:
-    assert surface().splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
+    assert surface().splitlines() == (DATA / "surface_golden.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_so_are_those_of_the_protocol_over_flower() -> None:
+    pytest.importorskip("cryptography.hazmat.primitives.hpke", reason="needs cryptography 47")
+    golden = (DATA / "surface_flower_golden.txt").read_text(encoding="utf-8")
+    assert flower_surface().splitlines() == golden.splitlines()
 
 
 if __name__ == "__main__":
-    print(surface(), end="")
+    print(flower_surface() if sys.argv[1:] == ["flower"] else surface(), end="")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from vecphe.arithmetic import engine_named
 from vecphe.bench import baseline
 from vecphe.bench.baseline import Baseline, EngineRows, Speed, changes, count_changes, load_baseline, save_baseline
+from vecphe.bench.environment import Environment
 from vecphe.errors import SerializationError
 
 OLD = EngineRows(
@@ -79,3 +82,19 @@ def test_a_cpu_is_named_as_finely_as_the_system_tells(
     monkeypatch.setattr(baseline, "cpu_model", lambda: "Test CPU")
     monkeypatch.setattr(baseline, "cpu_fields", lambda: fields)
     assert baseline.cpu_name() == name
+
+
+def test_rows_that_go_are_told_too() -> None:
+    new = replace(OLD, counts={}, speeds={})
+    assert list(changes(OLD, new)) == ["a: 2 counts -> no row", "b: 0 counts -> no row", "speed: a: 2 -> no row"]
+    assert list(changes(OLD, replace(OLD, speeds={"speed: a": Speed(2.0, 9.0, 9.0, 9.0)}))) == []
+
+
+def test_rows_that_were_taken_here_say_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "cpu_name", lambda: "A CPU (family 6)")
+    engine = engine_named("gmp")
+    speeds = {"speed: a": Speed(1.0, 1.0, 1.0, 1.0)}
+    rows = EngineRows.measured(engine, {"a": {"x": 1}}, speeds)
+    here = Environment.current("gmp")
+    today = datetime.date.today().isoformat()
+    assert rows == EngineRows(here.target, "A CPU (family 6)", today, here.versions, {"a": {"x": 1}}, speeds)

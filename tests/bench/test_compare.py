@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -200,3 +201,9 @@ def test_rows_without_a_loop_are_told() -> None:
     assert list(differences(results(one, bare), results(one, two))) == [text]
     assert list(differences(results(one), results(one))) == []
     assert unmatched(results(one, two), results(one)) == ([two], [])
+
+
+def test_fewer_than_four_samples_leave_everything_open() -> None:
+    for reference in (None, (3.0, 12.0)):
+        found = timed([1.0] * 3, [2.0] * 3, reference)
+        assert (found.low, found.high, found.verdict) == (0.0, math.inf, "too few samples")

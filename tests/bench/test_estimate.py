@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from vecphe.bench.sides import Side
 from vecphe.bench.workloads import gradients
 from vecphe.cli.app import app
 from vecphe.cli.estimate import print_plan
-from vecphe.errors import EngineUnavailableError, InvalidKeyError
+from vecphe.errors import EngineUnavailableError, InvalidKeyError, ProtocolError
 from vecphe.federated.models import LinearRegression
 from vecphe.keys import PublicKey
 from vecphe.plaintext import format as formats
 from vecphe.plaintext.encoding import FixedPoint
+from vecphe.randomness.randomizers import RandomizerSource
 
 COSTS = Costs(
     engine="ifma",
@@ -52,8 +54,8 @@ def test_the_model_by_hand() -> None:
     assert e.decrypt == 100 * (0.125 + 16 / 4)
     assert e.round == 10 * e.encrypt + 9 * e.add + e.decrypt
     assert e.bytes_per_hop == 100 * 512
-    assert e.hop == pytest.approx(100 * (0.0625 + 0.5 + 0.03125) + 51200 / 1e6)
-    assert e.latency == pytest.approx(e.encrypt + 10 * e.hop + e.decrypt)
+    assert e.hop == 100 * (0.0625 + 0.5 + 0.03125) + 51200 * 8 / 8e6
+    assert e.latency == e.encrypt + 10 * e.hop + e.decrypt
     assert e.bytes_total == 10 * (51200 + 800)
     assert e.memory == 1000 + 3 * (60_000 + 800)
 
@@ -267,3 +269,164 @@ def test_learning_in_the_clear_is_timed_on_some_of_the_rows(monkeypatch: pytest.
 def test_rows_that_cannot_be_learned_from_take_no_time() -> None:
     X = np.full((20, 2), 1e300) * np.arange(20)[:, np.newaxis]
     assert estimating.learning_seconds(X, X[:, 0], {"scale": "federated"}, LinearRegression) == (0.0, 0.0)
+
+
+LIMITS = {"clients": (1, 10**6), "values": (1, 10**12), "cores": (1, 4096)}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_h65_both_ends_of_what_can_be_estimated(name: str) -> None:
+    least, most = LIMITS[name]
+    plan = Plan(3, 5, 2048)
+    for number in (least, most):
+        replace(plan, **{name: number}).check()  # type: ignore[arg-type]
+    for number in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=rf"^--{name} must be from {least} to {most}, not {number}$"):
+            replace(plan, **{name: number}).check()  # type: ignore[arg-type]
+
+
+def test_h65_both_ends_of_a_bandwidth() -> None:
+    for bandwidth in (1e-3, 1e6):
+        Plan(3, 5, 2048, bandwidth=bandwidth).check()
+    for bandwidth in (0.000999, 1000001.0, 0.0, -1.0):
+        with pytest.raises(ValueError, match="--bandwidth") as told:
+            Plan(3, 5, 2048, bandwidth=bandwidth).check()
+        assert str(told.value) == f"--bandwidth must be from 0.001 to 1000000 Mbit/s, not {bandwidth:g}"
+
+
+def test_what_is_made_and_timed_is_that_of_the_plan(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def watch(owner: Any, name: str) -> None:
+        work = getattr(owner, name)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            result = work(*arguments, **options)
+            asked.setdefault(name, []).append((arguments, options, result))
+            return result
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for owner, name in (
+        (estimating, "engine_for"),
+        (estimating, "generate_keypair"),
+        (PublicKey, "prepare"),
+        (estimating, "random_words"),
+        (RandomizerSource, "encrypt"),
+    ):
+        watch(owner, name)
+    costs = calibrate(Plan(clients=5, values=40, key_length=512, packed=False))
+    (key, _), n_vectors = asked["generate_keypair"][0][2], asked["prepare"][0][0][1]
+    assert asked["engine_for"][0][0] == (2**511, None)
+    assert (asked["prepare"][0][0][0], n_vectors) == (key, 5 * 40)
+    assert asked["random_words"][0][0] == (40, 511)
+    words = asked["random_words"][0][2]
+    timed = [arguments for arguments, *_ in asked["encrypt"] if arguments[1] is words]
+    assert [offset for _, _, offset in timed] == [0] * 5
+    assert costs.table_bytes == key.table_bytes > 0
+    ring = key._context.ring
+    each = ring.resident_bytes(ring.load([key.n**2 - 2] * 40)) / 40
+    assert costs.resident_bytes == pytest.approx(each, rel=0.1)
+
+
+def test_costs_that_noise_makes_negative_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a larger round that was faster, and of one that took more than as much longer."""
+    side = Side("vectorized", 256, 3)
+    for times, each, calls in (((8.0, 4.0), 0.0, 8.0), ((1.0, 200.0), 199 / 95, 0.0)):
+        monkeypatch.setattr(side, "run", made_rounds(*times))
+        costs = estimating.side_costs(side)
+        assert (costs.randomize, costs.encrypt_call) == (each, calls)
+        assert (costs.add, costs.add_call) == (each, calls)
+        assert (costs.decrypt, costs.decrypt_call) == (each, calls)
+        assert (costs.engine, costs.key_seconds) == ("vectorized", side.setup)
+
+
+def made_rounds(small: float, large: float, round_: float = 0.0) -> Callable[[Any], Any]:
+    """Of so many seconds a phase and party, and a ciphertext a value."""
+
+    def run(vectors: Any) -> Any:
+        clients, count = vectors.shape
+        each = small if count == 1 else large
+        seconds = {"encrypt": clients * each, "add": (clients - 1) * each, "decrypt": each, "round": round_}
+        return SimpleNamespace(total=SimpleNamespace(n_ciphertexts=count), seconds=seconds)
+
+    return run
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(0.005, 96), (0.00501, 16)])
+def test_a_slow_round_has_a_bound(monkeypatch: pytest.MonkeyPatch, seconds: float, size: int) -> None:
+    side, sizes = Side("vectorized", 256, 3), list[Any]()
+    run = made_rounds(1.0, 2.0, seconds)
+    monkeypatch.setattr(side, "run", lambda vectors: sizes.append(vectors.shape) or run(vectors))
+    estimating.side_costs(side)
+    assert sizes == [(3, 1), (3, 1), (3, size)]
+
+
+@pytest.mark.parametrize(("key_length", "made", "growth"), [(512, 512, 1), (1024, 1024, 1), (2048, 1024, 2**2.6)])
+def test_keys_for_a_rough_estimate_are_short(
+    monkeypatch: pytest.MonkeyPatch, key_length: int, made: int, growth: float
+) -> None:
+    asked: list[Any] = []
+
+    class Fake:
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            asked.append((arguments, options))
+
+        def prepare(self, *arguments: Any) -> None:
+            asked.append(arguments)
+
+    costs = Costs("gmp", key_seconds=2.0, table_seconds=0.5, randomize=3.0, add=0.25, decrypt=4.0)
+    monkeypatch.setattr(estimating, "Side", Fake)
+    monkeypatch.setattr(estimating, "side_costs", lambda side: costs)
+    found = estimating.rough_seconds("vectorized", Plan(5, 7, key_length, packed=False, engine="gmp"), 10)
+    assert asked == [(("vectorized", made, 5), {"engine": "gmp"}), (50, 7)]
+    round_ = estimate(Plan(5, 7, made, packed=False), costs).round
+    assert found == pytest.approx((2.5 * growth, round_ * growth))
+
+
+def test_learning_is_tried_on_two_rows_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, then on all of them, and three times with either number of rounds; the first row has a value everywhere."""
+    clock, calls = Clock(), list[Any]()
+    monkeypatch.setattr(estimating, "perf_counter", clock)
+
+    def learned(X: Any, y: Any, X_test: Any, y_test: Any, config: Any, **more: Any) -> None:
+        calls.append((len(X[0]), config["n_iter"]))
+        assert (X_test.tolist(), y_test.tolist()) == ([[0.0, 1.0]], [5.0])
+        assert X[0][0].tolist() == [0.0, 1.0]
+        assert np.isnan(X[0][1, 0])
+        assert more == {"names": ["a sample"], "model": LinearRegression}
+
+    monkeypatch.setattr(estimating, "local_learning", learned)
+    X = np.array([[np.nan, 1.0], [np.nan, 2.0], [3.0, 3.0], [4.0, 4.0]])
+    estimating.learning_seconds(X, np.array([5.0, 6.0, 7.0, 8.0]), {}, LinearRegression)
+    assert calls == [(2, 1), (4, 1), *[(4, 1)] * 3, *[(4, 5)] * 3]
+    assert np.isnan(X[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "expected"),
+    [(10.0, 30.0, (5 / 4, 5 / 4)), (10.0, 4.0, (10 / 4, 0.0)), (1.0, 41.0, (0.0, 10 / 4))],
+    ids=["usual", "more rounds were faster", "one round took less than a later one"],
+)
+def test_no_time_of_learning_is_negative(
+    monkeypatch: pytest.MonkeyPatch, first: float, more: float, expected: tuple[float, float]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(estimating, "perf_counter", clock)
+
+    def learned(*of: Any, **_: Any) -> None:
+        clock.now += first if of[4]["n_iter"] == 1 else more
+
+    monkeypatch.setattr(estimating, "local_learning", learned)
+    X = np.zeros((4, 2))
+    assert estimating.learning_seconds(X, X[:, 0], {}, LinearRegression) == expected
+
+
+@pytest.mark.parametrize("error", [InvalidKeyError("a"), ProtocolError("a"), ValueError("a")])
+def test_an_error_of_learning_is_told_by_the_run_itself(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def learned(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(estimating, "local_learning", learned)
+    X = np.zeros((4, 2))
+    assert estimating.learning_seconds(X, X[:, 0], {}, LinearRegression) == (0.0, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import vecphe.randomness.randomizers
 from vecphe.arithmetic import active_engine, available_engines, engine_named
 from vecphe.bench.baseline import load_baseline
 from vecphe.bench.count_rows import COUNT_ROWS, Call, Material, Subject, count
-from vecphe.bench.counts import Counts, counting
+from vecphe.bench.counts import _METHODS, Counts, _counted_functions, counting
 from vecphe.bench.environment import use_engine
 from vecphe.bench.workloads import integers
 from vecphe.errors import BenchmarkError
@@ -219,3 +220,36 @@ def test_what_is_counted_has_to_be_right(expected: Any, result: Any, right: bool
     else:
         with pytest.raises(BenchmarkError, match="a wrong result"):
             seen_of(result)
+
+
+SEVEN = SimpleNamespace(size=lambda batch: {"result": 5, "batch": 7}[batch])
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "expected"),
+    [
+        *((f"ring.{name}", (SEVEN, "batch"), {"": 5}) for name in ("load", "load_bytes", "multiply", "multiply_plain")),
+        *((f"ring.{name}", (SEVEN, "batch"), {"": 7}) for name in ("store", "all_units", "product", "invert")),
+        ("ring.store_bytes", (SEVEN, "batch", "more"), {"": 7}),
+        ("ring.power_vartime", (SEVEN, "batch", [1, 7, 8]), {"": 7, ".bits": 1 + 3 + 4}),
+        ("ring.power_secret", (SEVEN, "batch", np.zeros((3, 2))), {"": 7, ".bits": 64 * 6}),
+        ("ring.matrix_power_vartime", (SEVEN, [[1, 2], [4, 8], [16, 0]], "batch"), {"": 3 * 7, ".bits": 3 + 7 + 5}),
+        ("ring.fixed_base", (SEVEN, 3, 30, 6), {"": 1, ".entries": 5 * 64}),
+        ("ring.fixed_base", (SEVEN, 3, 31, 6), {"": 1, ".entries": 6 * 64}),
+        ("fixed_base.power_secret", (SimpleNamespace(bits=30, window=6), [1, 2]), {"": 2, ".steps": 10}),
+        ("fixed_base.power_secret", (SimpleNamespace(bits=31, window=6), [1, 2]), {"": 2, ".steps": 12}),
+        ("decryptor.decrypt", ("decryptor", SEVEN, "batch", 0), {"": 7}),
+    ],
+)
+def test_what_a_call_counts(method: str, arguments: Any, expected: Counts) -> None:
+    owner, name = method.split(".")
+    assert _METHODS[owner][name]("result", *arguments) == expected
+
+
+def test_a_call_of_gmp_counts_once() -> None:
+    measures = {name: measure for *_, name, measure in _counted_functions(engine_named("gmp")) if name[:4] == "gmp."}
+    assert measures.keys() == {f"gmp.{name}" for name in ("f_divmod", "powmod", "powmod_sec", "invert", "gcd")}
+    assert all(measure("result", 1, 2, 3) == {"": 1} for measure in measures.values())
+    fast = active_engine()
+    if fast.counts():
+        assert not any(name.startswith("gmp.") for *_, name, _ in _counted_functions(fast))

@@ -8,8 +8,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from vecphe.bench import judge as judging
 from vecphe.bench.baseline import Speed
-from vecphe.bench.judge import FIRST_BLOCKS, MOST_BLOCKS, TOLERANCE, judge, judge_all, quiet_blocks
+from vecphe.bench.judge import (
+    FIRST_BLOCKS,
+    MOST_BLOCKS,
+    TOLERANCE,
+    Judgement,
+    judge,
+    judge_all,
+    quiet_blocks,
+    verdict_of,
+)
 from vecphe.bench.ratio_rows import Block
 from vecphe.errors import BenchmarkError
 
@@ -162,3 +172,78 @@ def test_a_row_that_cannot_be_measured_leaves_the_others(good: int) -> None:
     assert isinstance(result["broken"], BenchmarkError)
     assert len(taken) == good + 1
     assert result["sound"].verdict == "held"
+
+
+# Each limit from both sides
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.9, 0.9, "held"),
+        (0.9, 2.0, "held"),
+        (0.8999, 0.9, "open"),
+        (0.1, 2.0, "open"),
+        (0.1, 0.8999, "failed"),
+        (1.2, 1.5, "held"),
+    ],
+)
+def test_where_an_interval_may_lie(low: float, high: float, verdict: str) -> None:
+    assert verdict_of(low, high, 0.1) == verdict
+
+
+def test_a_block_is_quiet_up_to_three_per_cent() -> None:
+    blocks = [Block(1.0, 100.0), Block(1.0, 103.0), Block(1.0, 103.001)]
+    assert quiet_blocks(blocks) == blocks[:2]
+    assert quiet_blocks(blocks, 100.0) == blocks[:2]
+
+
+@pytest.mark.parametrize(("quiet", "used", "drift"), [(8, 8, 1.0), (7, 64, 1.025)])
+def test_eight_quiet_blocks_are_enough(quiet: int, used: int, drift: float) -> None:
+    """However many more were quiet by this run alone."""
+    blocks = [Block(1.0, 4.1)] * quiet + [Block(1.0, 4.2)] * (64 - quiet)
+    found = judge(blocks, BASELINE, 0.1, last=True)
+    assert (found.quiet, found.blocks) == (used, 64)
+    assert found.drift == pytest.approx(drift)
+
+
+@pytest.mark.parametrize(("reference", "quiet"), [(5.0, 16), (5.001, 0)])
+def test_a_reference_may_be_slower_by_a_quarter(reference: float, quiet: int) -> None:
+    assert judge([Block(1.0, reference)] * 16, BASELINE, 0.1, last=True).quiet == quiet
+
+
+@pytest.mark.parametrize(("alike", "quiet"), [(7, 0), (8, 8)])
+def test_this_run_alone_needs_eight_blocks(alike: int, quiet: int) -> None:
+    blocks = [Block(1.0, 4.4)] * alike + [Block(1.0, 5.0)] * 2
+    assert judge(blocks, BASELINE, 0.1, last=True).quiet == quiet
+
+
+def test_a_judgement_by_hand() -> None:
+    blocks = [Block(2.0 + i / 8, 8.0) for i in range(16)]
+    found = judge(blocks, Speed(2.0, 2.0, 1.0, 8.0), 0.1)
+    speeds = sorted(8.0 / (2.0 + i / 8) for i in range(16))
+    assert (found.seconds, found.blocks, found.quiet, found.drift) == (2.0, 16, 16, 1.0)
+    assert (found.low, found.high) == (speeds[2] / 2, speeds[-3] / 2)
+    assert found.relative == pytest.approx((speeds[7] + speeds[8]) / 4)
+    none = judge([Block(2.0, 8.5), Block(1.5, 8.4)], Speed(2.0, 2.0, 1.0, 8.0), 0.1)
+    assert none == Judgement("open", None, None, None, 1.5, 2, 0, 1.0)
+
+
+@pytest.mark.parametrize("held_from", [24, 32, 64])
+def test_blocks_come_in_eights_until_a_row_has_held(held_from: int) -> None:
+    """All undecided rows in turn."""
+    taken: list[str] = []
+
+    judged: dict[str, int] = {}
+
+    def judge_so(blocks: list[Block], baseline: Speed, tolerance: float, last: bool) -> Judgement:
+        judged[str(tolerance)] = len(blocks)
+        held = len(blocks) >= (held_from if tolerance == 0.5 else 16)
+        return Judgement("held" if held else "open", 1.0, 1.0, 1.0, 1.0, len(blocks), len(blocks))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judging, "judge", judge_so)
+        rows = {name: lambda name=name: taken.append(name) or Block(1.0, 4.0) for name in "ab"}
+        result = judge_all(rows, dict.fromkeys("ab", BASELINE), {"a": 0.5, "b": 0.25})
+    assert (judged, list(result)) == ({"0.5": held_from, "0.25": 16}, ["a", "b"])
+    assert "".join(taken) == "ab" * 16 + "a" * (held_from - 16)

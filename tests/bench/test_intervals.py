@@ -48,3 +48,11 @@ def test_as_many_samples_as_a_file_may_have() -> None:
     low, high = median_bounds([float(i) for i in range(10_000)])
     assert 5000 - low == pytest.approx(2.576 * 50, rel=0.05)  # the binomial is almost normal: sqrt(n) / 2 a sigma
     assert high == 9999 - low
+
+
+@pytest.mark.parametrize(("n", "stretch"), [(4, 3.78), (5, 2.31), (6, 1.49), (7, 1.15)])
+def test_ends_of_few_samples_are_moved_away_from_the_median(n: int, stretch: float) -> None:
+    samples = [1.0, 2.0, *[3.0] * (n - 4), 4.0, 8.0]
+    middle = float(np.median(samples))
+    expected = middle * (1.0 / middle) ** stretch, middle * (8.0 / middle) ** stretch
+    assert median_bounds(samples[::-1]) == pytest.approx(expected, rel=1e-12)

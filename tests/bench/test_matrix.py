@@ -6,6 +6,7 @@ import pytest
 
 from vecphe.bench import matrix as matrix_module
 from vecphe.bench import peers
+from vecphe.bench.environment import Environment
 from vecphe.bench.matrix import Matrix, parse_counts, parse_names, parse_seconds
 from vecphe.bench.peers import PEERS
 from vecphe.bench.records import Case
@@ -108,9 +109,10 @@ def test_h61_memory_is_asked_for_before_anything_runs(monkeypatch: pytest.Monkey
 
 def test_cases_are_every_combination_with_little_work_first() -> None:
     matrix = Matrix(key_lengths=(2048, 1024), clients=(3, 5), values=(1000, 11))
-    assert len(matrix.cases) == 8
-    assert matrix.cases[0] == Case(1024, 3, 11)
-    assert matrix.cases[3] == Case(1024, 5, 1000)
+    of_one = [(3, 11), (5, 11), (3, 1000), (5, 1000)]
+    assert matrix.cases == [Case(bits, *numbers) for bits in (1024, 2048) for numbers in of_one]
+    even = Matrix(key_lengths=(1024,), clients=(5, 3), values=(6, 10))
+    assert [(case.clients, case.values) for case in even.cases] == [(3, 6), (3, 10), (5, 6), (5, 10)]
 
 
 def test_the_quick_matrix_takes_changes() -> None:
@@ -127,7 +129,23 @@ def test_h65_times_of_a_budget(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "15", "m", "-1m", "0s", "0.9s", "720.1h", "1e3s", "15 m", "15min", "1d", "\u0663m", "nan", "9" * 30 + "s"],
+    [
+        "",
+        "15",
+        "m",
+        "-1m",
+        "0s",
+        "0.9s",
+        "720.1h",
+        "720.005h",
+        "1e3s",
+        "15 m",
+        "15min",
+        "1d",
+        "\u0663m",
+        "nan",
+        "9" * 30 + "s",
+    ],
 )
 def test_h65_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="--budget takes a time from 1s to 720h, such as 90s, 15m or 2h, not '"):
@@ -148,3 +166,34 @@ def test_phe_has_the_row_of_the_loop() -> None:
     assert Matrix(backends=("packed",)).rows == ("packed",)
     assert Matrix(backends=("packed",), peers=("phe", "tenseal")).rows == ("naive", "packed", "tenseal")
     assert Matrix(peers=("phe",)).rows == ("naive", "vectorized", "packed")
+
+
+def test_a_plan_says_what_is_measured_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_module, "distribution", lambda name: (f"package of {name}", f"1.{len(name)}"))
+    here = Environment("A CPU", 7, "Linux z80", "gmp", "6.3", {"vecphe": "0.1", "phe": "1.5"})
+    asked: list[str | None] = []
+    monkeypatch.setattr(matrix_module.Environment, "current", lambda engine: asked.append(engine) or here)
+    matrix = Matrix((1024, 2048), (3,), (11, 1000), ("packed",), "gmp", 2, ("phe", "tenseal"), naive_seconds=0.25)
+    assert matrix.plan() == {
+        "key lengths": "1024, 2048",
+        "clients": "3",
+        "values": "11, 1000",
+        "rows": "naive, packed, tenseal",
+        "jobs": "2",
+        "seconds of a naive sample": "0.25",
+        "engine": "gmp",
+        "target": "6.3",
+        "cpu": "A CPU",
+        "cores": "7",
+        "system": "Linux z80",
+        "version of vecphe": "0.1",
+        "version of phe": "1.3",
+        "version of tenseal": "1.7",
+    }
+    assert asked == ["gmp"]
+
+
+def test_jobs_are_looked_at_before_anything_runs() -> None:
+    Matrix(jobs=-1).check()
+    with pytest.raises(ValueError, match="n_jobs == 0 has no meaning"):
+        Matrix(jobs=0, backends=("packed",)).check()

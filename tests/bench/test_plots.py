@@ -74,7 +74,8 @@ def lines_of_axis(axis: Any) -> Iterator[str]:
     yield f"  limits {' '.join(limits)}, grid below {axis.get_axisbelow()}"
     for line in axis.lines:
         yield (
-            f"  line {line.get_linestyle()} {line.get_marker()} {line.get_markersize():g} {to_hex(line.get_color())} "
+            f"  line {line.get_linestyle()} {line.get_linewidth():g} wide {line.get_marker()} "
+            f"{line.get_markersize():g} {to_hex(line.get_color())} "
             f"filled {to_hex(line.get_mfc())} edge {to_hex(line.get_mec())} order {line.get_zorder():.0f} "
             f"{named(line)}: {short(line.get_xdata())} {short(line.get_ydata())}"
         )
@@ -86,7 +87,8 @@ def lines_of_axis(axis: Any) -> Iterator[str]:
         hatch = f"{str(bar.get_hatch())!r} {bar.get_hatch_linewidth():g}"
         yield f"  bar {place} {color} edge {edge} hatch {hatch}"
     for label in axis.texts:
-        yield f"  text {text(label)} at {short(label.xy)} + {label.xyann}"
+        where = f"{label.anncoords}, {label.get_ha()}"
+        yield f"  text {text(label)} at {short(label.xy)} + {label.xyann} in {where}"
 
 
 def named(artist: Any) -> str:

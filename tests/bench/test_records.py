@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.bench.made import CASE, matrix_results, record, results, samples
 
-from vecphe.bench.records import csv_text
+from vecphe.bench.records import PHASES, csv_text
 from vecphe.bench.results_file import load_results, results_as_dict
 from vecphe.errors import SerializationError
 
@@ -58,6 +58,16 @@ def test_derived_figures() -> None:
         "seconds_per_value": [0.25 / 55, 1.0 / 55],
     }
     assert "speed_up" not in record(reference=[]).as_dict()["interval"]
+
+
+def test_few_samples_have_no_interval() -> None:
+    few = record(samples={phase: [1.0, 2.0, 3.0] for phase in PHASES}, reference=[4.0] * 3)
+    whole = record(samples=dict.fromkeys(PHASES, [2.0] * 8), reference=[4.0] * 8)
+    assert few.as_dict()["interval"] == dict.fromkeys((*PHASES, "speed_up", "seconds_per_value"))
+    assert whole.as_dict()["interval"]["round"] == [2.0, 2.0]
+    rows = list(csv.DictReader(io.StringIO(csv_text([few, whole]))))
+    assert [(row["round"], row["round_low"], row["round_high"]) for row in rows] == [("2.0", "", ""), ("2.0",) * 3]
+    assert [row["speed_up"] for row in rows] == ["2.0", "2.0"]
 
 
 @pytest.mark.parametrize(
@@ -241,6 +251,7 @@ def test_find_takes_backend_and_case() -> None:
         ("measured_values", 12, "measured_values is not from 1 to 11"),
         ("measured_clients", 0, "measured_clients is not from 1 to 5"),
         ("measured_clients", 6, "measured_clients is not from 1 to 5"),
+        ("values", 0, "measured_values is not from 1 to 0"),
         ("ciphertexts", 0, "ciphertexts is not from 1 to 11"),
         ("ciphertexts", 12, "ciphertexts is not from 1 to 11"),
         ("key_length", 0, "key_length is not positive"),
@@ -294,3 +305,36 @@ def test_an_unpacked_record_has_a_ciphertext_a_value(tmp_path: Path) -> None:
     file.write_text(json.dumps({**changed("records.0.samples", none)}))
     with pytest.raises(SerializationError, match="not as many of each phase"):
         load_results(file)
+
+
+def test_a_row_of_another_library_has_ciphertexts_and_bytes_of_its_own(tmp_path: Path) -> None:
+    row = replace(record("packed", ciphertexts=1), backend="tenseal", bytes_per_value=9999.5)
+    file = tmp_path / "peers.json"
+    file.write_text(json.dumps(results_as_dict(results(row))))
+    assert load_results(file).records == (row,)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_any_number_of_samples_is_read(tmp_path: Path, count: int) -> None:
+    row = record(samples={phase: [1.0] * count for phase in PHASES}, reference=[2.0] * count)
+    file = tmp_path / "few.json"
+    file.write_text(json.dumps(results_as_dict(results(row, record("vectorized", reference=[])))))
+    assert load_results(file).records[0] == row
+
+
+def test_a_row_is_held_against_a_scaled_loop_if_that_is_what_the_file_says(tmp_path: Path) -> None:
+    """By itself, or by the loop's row of the same case; no other row tells."""
+    other, own = replace(CASE, clients=3), replace(CASE, values=2)
+    rows = [
+        record("naive"),
+        record("packed"),
+        replace(record("vectorized", measured_clients=3), backend="lightphe"),
+        record("naive", other, measured_values=5),
+        record("packed", other),
+        record("vectorized", own, reference_extrapolated=True),
+        record("packed", own),
+    ]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(results_as_dict(results(*rows))))
+    loaded = load_results(file)
+    assert [row.reference_extrapolated for row in loaded.records] == [False, False, False, True, True, True, False]

@@ -77,7 +77,7 @@ def test_a_file_is_read_by_types(tmp_path: Path) -> None:
         ("count", 1, True, "count is no count"),
         ("count", 1, 1.0, "count is no count"),
         ("some", None, "1", "some is no count"),
-        ("number", 1e12, 1.0000001e12, "number is not positive and finite"),
+        ("number", 1e12, 1e12 + 0.5, "number is not positive and finite"),
         ("number", 1e-12, 0.9999999e-12, "number is not positive and finite"),
         ("number", 1, True, "number is no number"),
         ("number", 1, "1", "number is no number"),
@@ -113,6 +113,10 @@ def test_what_is_missing_or_unknown_is_named(tmp_path: Path) -> None:
     inner = {**GOOD, "below": {"count": 1, "text": "b", "x": 1}}
     assert refusal(tmp_path, inner, file="a page") == "below.x is no field of a page"
     assert load(tmp_path, GOOD, file="a page")
+    several = {**GOOD, **dict.fromkeys("hgfedcb", 1)}
+    assert refusal(tmp_path, several, file="a page") == "b is no field of a page"
+    many = {**GOOD, **{f"x{i}": 1 for i in range(1000)}}
+    assert refusal(tmp_path, many) == "the file is no object of up to 1000 fields"
 
 
 def test_faults_are_told_one_at_a_time(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.bench.made import CASE, record, results
 
-from vecphe.bench.records import Record, Results
-from vecphe.bench.tables import COLUMNS, cells, duration, latex_table, sentence, size, times
+from vecphe.bench.records import Figure, Record, Results
+from vecphe.bench.tables import COLUMNS, cells, duration, figure_text, latex_table, sentence, size, times
 from vecphe.system.plurals import counted
 
 HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
@@ -23,6 +23,7 @@ HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
         (999.4e-6, "999 us"),
         (999.6e-6, "1 ms"),
         (0.9994, "999 ms"),
+        (0.9995, "1 s"),
         (0.9996, "1 s"),
         (12.345, "12.3 s"),
         (999.4, "999 s"),
@@ -30,9 +31,14 @@ HOUR, DAY, YEAR = 3600, 86_400, 365.25 * 86_400
         (1234.56, "1235 s"),
         (5999.4, "5999 s"),
         (6000, "1.67 h"),
+        (10.05 * HOUR - 1, "10 h"),
+        (10.05 * HOUR + 1, "10.1 h"),
         (48 * HOUR - 1, "48 h"),
         (48 * HOUR, "2 days"),
+        (10.05 * DAY - 1, "10 days"),
+        (10.05 * DAY + 1, "10.1 days"),
         (2 * YEAR - DAY, "730 days"),
+        (2 * YEAR - 365, "730 days"),
         (2 * YEAR, "2 years"),
         (12345 * YEAR, "12,300 years"),
         (9994 * YEAR, "9990 years"),
@@ -71,7 +77,8 @@ def test_sizes(count: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "text"), [(0.01234, "0.0123x"), (2, "2x"), (999.4, "999x"), (999.6, "1000x"), (12345.6, "12346x")]
+    ("ratio", "text"),
+    [(0.01234, "0.0123x"), (2, "2x"), (999.4, "999x"), (999.5, "1000x"), (999.6, "1000x"), (12345.6, "12346x")],
 )
 def test_ratios(ratio: float, text: str) -> None:
     assert times(ratio) == text
@@ -143,6 +150,19 @@ def test_a_table_for_a_paper() -> None:
     assert lines[10:] == [r"\bottomrule", r"\end{tabular}"]
 
 
+def test_the_sentence_is_of_the_fastest_row_of_the_largest_case() -> None:
+    fast = made(reference=[26.0] * 10)
+    slow = replace(made(reference=[2.0] * 10), backend="vectorized")
+    unknown = replace(made(reference=[]), backend="vectorized")
+    smaller = made(case=replace(CASE, clients=3, values=18), reference=[999.0] * 10)
+    for rows in ((fast, slow), (slow, fast), (unknown, fast), (fast, unknown, smaller)):
+        assert ", 4x as fast as a loop over phe: the median" in sentence(results(*rows))
+    for rows in ((unknown, slow), (slow, unknown)):
+        assert "vectorized, 0.308x as fast" in sentence(results(*rows))
+    even = [made(case=replace(CASE, clients=c, values=v), reference=[13.0] * 10) for c, v in ((5, 10), (10, 5))]
+    assert "of 10 clients with 5 values" in sentence(results(*even))
+
+
 @pytest.mark.parametrize(("count", "text"), [(0, "0 cores"), (1, "1 core"), (2, "2 cores")])
 def test_plurals(count: int, text: str) -> None:
     assert counted(count, "core") == text
@@ -153,3 +173,17 @@ def test_bytes_a_value_of_ckks_are_written_out() -> None:
     column = COLUMNS.index("bytes/value")
     assert cells(made(reference=[], bytes_per_value=21373.4))[column] == "21,370"
     assert cells(made(reference=[], bytes_per_value=23.272))[column] == "23.27"
+
+
+@pytest.mark.parametrize(
+    ("figure", "in_seconds", "text"),
+    [
+        (Figure(0.05, 0.04, 0.0625), False, "0.05x (0.04-0.0625)"),
+        (Figure(12345.0, 6000.0, 20000.0), False, "12345x (6000-20,000)"),
+        (Figure(0.05, 0.04, 0.0625), True, "50 ms (40-62.5)"),
+        (Figure(7200.0, 3600.0, 9000.0), True, "2 h (1-2.5)"),
+        (Figure(0.05, 0.0, 9.0), False, "0.05x (?)"),
+    ],
+)
+def test_an_interval_has_the_unit_of_its_figure(figure: Figure, in_seconds: bool, text: str) -> None:
+    assert figure_text(figure, in_seconds) == text

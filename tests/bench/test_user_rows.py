@@ -349,3 +349,15 @@ def test_what_goes_wrong_names_the_row(error: BaseException, message: str) -> No
     assert str(told.value) == message
     assert told.value.__cause__ is error
     assert user_rows._naming("row", lambda: 5)() == 5
+
+
+def test_a_file_imports_what_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before all else of that name, and however often it is read."""
+    monkeypatch.setattr(sys, "path", ["elsewhere", *sys.path])
+    (tmp_path / "beside_the_rows.py").write_text("COUNT = 7", encoding="utf-8")
+    text = f"from beside_the_rows import COUNT\ndef row(): return {WORK}, {{'a': COUNT}})"
+    for _ in range(2):
+        assert rows_of(tmp_path, text).counts["row"]() == {"a": 7}
+        assert sys.path[:2] == [str(tmp_path), "elsewhere"]
+        assert sys.path.count(str(tmp_path)) == 1
+    del sys.modules["beside_the_rows"]

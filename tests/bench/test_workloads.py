@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from vecphe.arithmetic import active_engine
 from vecphe.bench import workloads
@@ -51,3 +52,12 @@ def test_keys_belong_to_an_engine() -> None:
     assert public_key._context.engine.name == "gmp"
     assert workloads.keypair(512)[0]._context.engine.name == active_engine().name
     assert private_key.decrypt(public_key.encrypt([1.5])) == [1.5]
+
+
+def test_an_engine_has_to_take_keys_of_that_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    engine_for = workloads.engine_for
+    monkeypatch.setattr(workloads, "engine_for", lambda *of: asked.append(of) or engine_for(*of))
+    assert workloads.keypair(512, "gmp") is workloads.keypair(512, "gmp")
+    workloads.keypair(512)
+    assert asked == [(2**511, "gmp")] * 2 + [(2**511, None)]

@@ -116,6 +116,11 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Drawn("vecphe.cli.learning"),
     Within("vecphe.bench.plots", r'"(lightphe|tenseal)": .*', "how long dashes are; that they differ is tested"),
     Within(
+        "vecphe.bench.counts._counted_functions",
+        r'ring = engine\.ring\(15\).*|"fixed_base": type\(.*|"decryptor": type\(.*',
+        "it is the classes that matter, which are the same for all numbers",
+    ),
+    Within(
         "vecphe.arithmetic.gmp._compact",
         r"if len\(values\) < _COMPACT_FROM:|held = .*|del held",
         "which numbers are copied, and beside how many others, decides about memory alone",
@@ -141,6 +146,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.arithmetic.gmp", "_COMPACT_FROM|_MOST_BITS_AT_ONCE|_MOST_SECRET_WORK|_ROWS_OUTSIDE_FROM"),
     Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),
     Tuned("vecphe.array.powers", "_MOST_POWERS"),
+    Tuned("vecphe.flower.simulation", "_START"),
     Tuned("vecphe.plaintext.encoding", "_CHUNK"),
     Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
     Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),
@@ -204,6 +210,11 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
         r"\.reshape\((.*?)-1(?=[,)])",
         (r".reshape(\1-2",),
         "numpy takes any negative length, of which there may be one, for the length that is left",
+    ),
+    Kind(
+        r'np\.frombuffer\((.*?), dtype="<f8"\)',
+        (r"np.frombuffer(\1)",),
+        "that is what numpy does by default on all machines that are supported: their floats are little-endian",
     ),
     Kind(
         r"\bzip\((.*?), strict=True\)",
@@ -313,8 +324,67 @@ EQUIVALENTS += [
     ),
 ]
 
+_CAPPED = "if not is_loop(name) or (seconds := self._estimate(name, costs, case)) <= cap:"
+_CAPPED_CLIENTS = "if (seconds := self._estimate(name, costs, case)) > cap:"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.runner.Runner._capped", before, after, "of what takes just the cap, its share of it is all"
+    )
+    for before, after in (
+        (_CAPPED, "if not is_loop(name) or ((seconds := self._estimate(name, costs, case)) < cap):"),
+        (_CAPPED_CLIENTS, "if ((seconds := self._estimate(name, costs, case)) >= cap):"),
+    )
+]
+_SLOWER = 'if verdict_of(1 / high, 1 / low, _LEAST_CHANGE) == "failed":'
+_DRIFTED = "if drifts and abs(median := statistics.median(drifts) - 1) > _LEAST_CHANGE:"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.compare._verdict",
+        _SLOWER,
+        _SLOWER.replace("1 / high", "0 / high"),
+        "where the upper end has failed the lower one, which is below it, cannot have held",
+    ),
+    Equivalent(
+        "vecphe.bench.compare.differences",
+        _DRIFTED,
+        "if drifts and (abs((median := (statistics.median(drifts) - 1))) >= _LEAST_CHANGE):",
+        "no number less 1 is the bound to the last bit",
+    ),
+]
+_DECIDED = "ledger.decide(chunks[0], len(roster.members))"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.flower.holder.open_sum",
+        _DECIDED,
+        _DECIDED.replace("[0]", "[(-1)]"),
+        "all chunks have been found to be of the same contributions",
+    ),
+]
+_BEST = (
+    "best = max(ours, key=lambda record: (record.case.clients * record.case.values, record.case, record.speed_up or 0))"
+)
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.tables.times",
+        'return f"{ratio:.3g}x" if ratio < 999.5 else f"{ratio:.0f}x"',
+        'return f"{ratio:.3g}x" if ratio < 998.5 else f"{ratio:.0f}x"',
+        "between the two bounds three digits are all there are before the point",
+    ),
+    Equivalent(
+        "vecphe.bench.tables._figure",
+        "if rounded < 10**digits:",
+        "if rounded < 9**digits:",
+        "between the two bounds so many digits are all there are before the point",
+    ),
+    Equivalent(
+        "vecphe.bench.tables.sentence",
+        _BEST,
+        _BEST.replace("or 0)", "or (-1))"),
+        "every speed-up that is known is above 0",
+    ),
+]
 _EMPTY = "cells = sheet.numbers(names) if names else Cells(np.zeros((0, 0)), np.zeros((0, 0), np.uint8))"
-_CALLS = "within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))"
+_CALLS = "within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(partial(keys[0]._source.draw, _FEWEST), 3))"
 _FLAGS = 'flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()'
 EQUIVALENTS += [
     *(
@@ -330,7 +400,7 @@ EQUIVALENTS += [
         Equivalent(
             "vecphe.bench.estimate.calibrate",
             _CALLS,
-            _CALLS.replace("3)", f"{times})"),
+            _CALLS.replace("3))", f"{times}))"),
             "how often something is timed decides about chance alone",
         )
         for times in (2, 4)

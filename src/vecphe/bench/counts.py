@@ -111,7 +111,7 @@ def counting(engine: Engine) -> Iterator[Counts]:
             yield counts
         finally:
             calls.update({f"kernel.{name}": after - before[name] for name, after in engine.counts().items()})
-            counts.update({name: number for name, number in sorted(calls.items()) if number})
+            counts.update({name: number for name, number in calls.items() if number})
 
 
 def _counted(

@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 def _proc_fields(file: str) -> dict[str, str]:
     """Names and values in a file of Linux's /proc, the last of each; empty elsewhere."""
     try:
-        lines = Path("/proc", file).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Path("/proc", file).read_bytes().decode("utf-8", "replace").splitlines()
     except OSError:
         return {}
     return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

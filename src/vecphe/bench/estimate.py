@@ -184,9 +184,7 @@ def calibrate(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Costs:
         key_seconds, keys = _timed(lambda: generate_keypair(plan.key_length, insecure=True, engine=plan.engine))
     say(f"making tables (the key pair took {key_seconds:.3g} s)")
     table_seconds, _ = _timed(lambda: keys[0].prepare(plan.clients * plan.ciphertexts))
-    draw = partial(keys[0]._source.draw, _FEWEST)
-    draw()  # what is done once is done
-    within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(draw, 3))
+    within = int(_FEWEST * _SAMPLE_SECONDS / _seconds(partial(keys[0]._source.draw, _FEWEST), 3))
     count = min(max(within, _FEWEST), _MOST_SAMPLED, plan.ciphertexts)
     say(f"timing {counted(count, 'ciphertext')} (the tables took {table_seconds:.3g} s)")
     return replace(_costs(plan, *keys, count), key_seconds=key_seconds, table_seconds=table_seconds)

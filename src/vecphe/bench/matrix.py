@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def parse_names(option: str, text: str, known: Sequence[str] = BACKENDS) -> tupl
 def parse_seconds(option: str, text: str) -> float:
     """Seconds of a time such as ``90s``, ``15m`` or ``1.5h``; ValueError for none, or none from a second to 30 days."""
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh])", text.strip(), re.ASCII)
-    seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else math.nan
     if not 1 <= seconds <= 30 * 86_400:
         raise ValueError(f"{option} takes a time from 1s to 720h, such as 90s, 15m or 2h, not {text[:40]!r}")
     return seconds

@@ -215,7 +215,7 @@ def _faults_of(record: Record) -> Iterator[str]:
     is_ours = record.backend in BACKENDS
     if is_ours and record.backend != "packed" and ciphertexts != case.values:
         yield f"ciphertexts are not {case.values}, as the values"
-    if is_ours and not math.isclose(record.bytes_per_value, wire / max(case.values, 1)):
+    if is_ours and not math.isclose(record.bytes_per_value, wire / case.values):
         yield f"bytes_per_value is not that of {counted(ciphertexts, 'ciphertext')} a vector"
     if not _is_moment(record.date):
         yield "date is none of ISO 8601 with a time zone"

@@ -109,7 +109,7 @@ def _in_latex(text: str) -> str:
 
 
 def _unit(seconds: float) -> tuple[float, str]:
-    for factor, unit in ((1e-6, "us"), (1e-3, "ms"), (1.0, "s")):
+    for factor, unit in ((1e-6, "us"), (1e-3, "ms")):
         if seconds < 999.5 * factor:
             return factor, unit
     units = ((6000, 1.0, "s"), (48 * 3600, 3600.0, "h"), (2 * _YEAR, 86_400.0, "days"))

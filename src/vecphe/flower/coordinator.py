@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -91,7 +93,7 @@ class Rounds:
             raise ProtocolError(f"the server of the roster is {self.roster.server.name}, not {self._identity.name}")
         self.relay, self._timeout = relay, float(timeout)
         check_allowed(settings, plan, self._identity.name)
-        self._key = plan.key(self.roster, insecure=settings.insecure, n_jobs=settings.jobs)
+        self._key = plan.key(self.roster, insecure=settings.insecure)
         self._private_key: PrivateKey | None = None
         if self.roster.topology == "ring":
             self._private_key = own_private_key(settings, self.roster, self._identity.name)
@@ -256,7 +258,7 @@ class Rounds:
                 return self._mean_from_bytes(kept)
             _log.warning("the sum of round %d was decided on and is lost", self._memory.decided)
         number = self._memory.round_of(asked, max(self._memory.decided, self._done))
-        for tries in range(self._max_restarts + 1):
+        for tries in count():
             place = number, self._memory.next_attempt(number)
             try:
                 total, weight = self._total(place, model, plain)
@@ -356,7 +358,7 @@ class Rounds:
     def _mean_from_bytes(self, data: bytes) -> list[Floats]:
         flat, arrays = np.frombuffer(data, dtype="<f8").astype(np.float64), []
         for shape in self.plan.shapes:
-            size = int(np.prod(shape, dtype=np.int64))
+            size = math.prod(shape)
             arrays.append(flat[:size].reshape(shape))
             flat = flat[size:]
         return arrays

@@ -232,7 +232,7 @@ class Hospital:
             raise ProtocolError(
                 f"{self.name}: its update is not finite; check its data for NaN, or take smaller steps. It sent nothing"
             )
-        if flat.size and np.abs(flat).max() > plan.clip:
+        if np.any(np.abs(flat) > plan.clip):
             raise ProtocolError(
                 f"{self.name}: its update leaves the clip of {plan.clip}; take smaller steps, for instance a lower "
                 "eta, or agree on a larger clip. It sent nothing"
@@ -258,8 +258,6 @@ class Hospital:
             party = _Contributor(self._me, key, number, piece)
             try:
                 sums.append(party.encrypted_gradient(sum_to=total).to_message())
-            except ProtocolError:
-                raise
             except VecpheError as error:  # lengths that differ
                 raise ProtocolError(f"{self.name} adds nothing to the sum that it was sent: {error}") from None
         return sums

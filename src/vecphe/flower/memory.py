@@ -183,7 +183,7 @@ class Memory:
         ).fetchone()
         if row is None:
             return None
-        if row[0] != request:
+        if row != (request,):
             raise ProtocolError(f"two different {kind} messages of attempt {attempt} of round {number}")
         rows = self._db.execute(
             "SELECT part FROM parts WHERE run = ? AND round = ? AND attempt = ? AND kind = ? ORDER BY number", place
@@ -223,8 +223,8 @@ class Memory:
     @property
     def decided(self) -> int:
         """The last round of which a sum was, or was about to be, decrypted; 0 before the first."""
-        row = self._db.execute("SELECT MAX(round) FROM decisions WHERE run = ?", (self.run,)).fetchone()
-        return row[0] or 0
+        (last,) = self._db.execute("SELECT MAX(round) FROM decisions WHERE run = ?", (self.run,)).fetchone()
+        return last or 0
 
     def decide(self, number: int, attempt: int) -> None:
         """Record that a sum of a round will be decrypted; ProtocolError if one was before."""

@@ -61,7 +61,7 @@ class Reply:
 def content_digest(arrays: Mapping[str, npt.NDArray[Any]], config: Mapping[str, Any]) -> str:
     """64 hexadecimal digits over names, types, shapes and values."""
     digest = hashlib.sha256(_CONTENT)
-    head = [[name, np.asarray(array).dtype.str, list(np.shape(array))] for name, array in arrays.items()]
+    head = [[name, np.asarray(array).dtype.str, np.shape(array)] for name, array in arrays.items()]
     values = {name: value.hex() if isinstance(value, bytes) else value for name, value in config.items()}
     digest.update(json.dumps([head, sorted(values.items())], ensure_ascii=False).encode())
     for array in arrays.values():

@@ -28,7 +28,7 @@ def write_settings(
         name = "key" if isinstance(key, PrivateKey) else "public_key"
         content[name] = name
         key.save(directory / name)
-    (directory / "settings.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    (directory / "settings.json").write_bytes(json.dumps(content, indent=1).encode())
     return Settings.load(directory / "settings.json")
 
 

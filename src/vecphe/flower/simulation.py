@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -89,13 +90,13 @@ class Job:
 
     def save(self, directory: Path) -> None:
         """For the processes of a simulation."""
-        (directory / "job.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
+        (directory / "job.json").write_bytes(json.dumps(asdict(self)).encode())
 
     @classmethod
     def load(cls) -> Job:
         """The one of the simulation that this process belongs to."""
         path = Path(os.environ[SIMULATION]) / "job.json"
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        return cls(**json.loads(path.read_bytes()))
 
 
 def free_port() -> int:
@@ -216,11 +217,11 @@ def flower_learning(
         engine = {} if config.engine is None else {"VECPHE_ENGINE": config.engine}
         env = environment(home / "flwr", **{SIMULATION: str(home)}, **engine)
         _simulate(home, app, env, len(parties), config.n_iter, on_round)
-        content = json.loads((home / "result.json").read_text(encoding="utf-8"))
+        content = json.loads((home / "result.json").read_bytes())
     if "error" in content:
         raise ProtocolError(content["error"])
     history = np.array(content["history"])
-    check_descent(job.models(), list(history), "lower eta")
+    check_descent(job.models(), [*history], "lower eta")
     _, _, X_test, y_test = job.shards()
     error = mean_square_error(X_test @ history[-1], y_test)
     seconds = {**dict.fromkeys(PHASES, 0.0), "keygen": keygen, "encrypt": content["cryptography"]}
@@ -239,28 +240,27 @@ def flower_learning(
 def _write_app(app: Path) -> Path:
     """A bundle that holds only calls into this package, which every party has installed."""
     (app / "vecphe_run").mkdir(parents=True)
-    (app / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8")
+    (app / "pyproject.toml").write_bytes(_PYPROJECT.encode())
     (app / "vecphe_run" / "__init__.py").touch()
     for side in ("server", "client"):
         text = f'from vecphe.flower.apps import {side}_app as app\n\n__all__ = ["app"]\n'
-        (app / "vecphe_run" / f"{side}.py").write_text(text, encoding="utf-8")
+        (app / "vecphe_run" / f"{side}.py").write_bytes(text.encode())
     return app
 
 
 def _simulate(
     home: Path, app: Path, env: Mapping[str, str], n_nodes: int, n_iter: int, on_round: Callable[[int], object]
 ) -> None:
-    port, lines = free_port(), list[str]()
+    port, lines = free_port(), deque[str]([], 12)  # the last ones
 
     def watch(line: str) -> None:
         lines.append(line)
-        del lines[:-40]
         if match := re.search(r"vecphe round (\d+)", line):
             on_round(int(match[1]))
 
     (home / "flwr").mkdir()
     connection = f'[superlink]\ndefault = "run"\n[superlink.run]\naddress = "127.0.0.1:{port}"\ninsecure = true\n'
-    (home / "flwr" / "config.toml").write_text(connection, encoding="utf-8")
+    (home / "flwr" / "config.toml").write_bytes(connection.encode())
     with superlink(home / "flwr", env, "--insecure", "--simulation", port=port):
         cpus = min(n_nodes, os.cpu_count() or 1)
         nodes = f"num-supernodes={n_nodes} client-resources-num-cpus=1 init-args-num-cpus={cpus}"
@@ -268,4 +268,4 @@ def _simulate(
             app, "run", env, "--run-config", f"num-server-rounds={n_iter}", "--federation-config", nodes, on_line=watch
         )
     if not (home / "result.json").exists():
-        raise ProtocolError("the run over Flower failed: " + " | ".join(lines[-12:]))
+        raise ProtocolError("the run over Flower failed: " + " | ".join(lines))

@@ -67,7 +67,7 @@ MUTANTS = [
     Mutant(
         (50, 51),
         HOSPITAL,
-        "        if flat.size and np.abs(flat).max() > plan.clip:\n",
+        "        if np.any(np.abs(flat) > plan.clip):\n",
         "        if False:\n",
         (BAD_UPDATE,),
     ),
@@ -137,7 +137,7 @@ MUTANTS = [
     Mutant(
         (50,),
         "flower/simulation.py",
-        '    check_descent(job.models(), list(history), "lower eta")\n',
+        '    check_descent(job.models(), [*history], "lower eta")\n',
         "",
         (
             f"{OVER}::test_h50_a_run_over_flower_that_goes_up_is_an_error",
@@ -217,7 +217,7 @@ MUTANTS = [
         "        kept = None\n",
         (REPEAT,),
     ),
-    Mutant((54,), MEMORY, "        if row[0] != request:\n", "        if False:\n", (DIFFERENT,)),
+    Mutant((54,), MEMORY, "        if row != (request,):\n", "        if False:\n", (DIFFERENT,)),
     Mutant((54,), MEMORY, "        if number < last:\n", "        if False:\n", (OLD_ROUND,)),
     Mutant((54,), MEMORY, "        if number == last and attempt < before:\n", "        if False:\n", (OLD_ATTEMPT,)),
     Mutant(

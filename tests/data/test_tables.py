@@ -299,11 +299,14 @@ def test_h65_options_that_make_no_sense(options: dict[str, Any]) -> None:
         TableOptions(**{"target": "y", **options})
 
 
-def test_many_problems_are_cut_short() -> None:
-    names = [f"c{number}" for number in range(50)]
-    lines = refused(",".join([*names, "y"]) + "\n" + ",".join(["x"] * 50 + ["1"]) + "\n")
-    assert len(lines) == 22
-    assert lines[-1] == "  and 30 problems more, which are told once these are mended"
+@pytest.mark.parametrize("count", [20, 21, 50])
+def test_many_problems_are_cut_short(count: int) -> None:
+    names = [f"c{number}" for number in range(count)]
+    lines = refused(",".join([*names, "y"]) + "\n" + ",".join(["x"] * count + ["1"]) + "\n")
+    assert lines[0] == f"a.csv: {min(count, 21)} problems"
+    assert [line.split("'")[1] for line in lines[1:21]] == names[:20]
+    rest = {20: [], 21: ["  and 1 problem more, told once these are mended"]}
+    assert lines[21:] == rest.get(count, ["  and 30 problems more, told once these are mended"])
 
 
 # Parquet and .npz -------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
         problems.check()
         raise ValueError("there is no file of data")
     parts = [part_of(sheet, wanted, options) for sheet in sheets]
-    ends = set(_ends(options))
+    ends = _ends(options)
     columns = tuple(_column(name, parts, options, problems) for name in wanted if name not in ends)
     _check_features(columns, sheets[0].name, problems)
     names = [column.name for column in columns]
@@ -66,7 +66,7 @@ def read_rows(
     """What `vecphe.data.read_rows` gives, where pyarrow is there."""
     reading = options or ReadOptions()
     wanted = TableOptions(
-        reading.separator, reading.decimal, reading.encoding, reading.thousands, target="", missing=missing,
+        reading.separator, reading.decimal, reading.encoding, reading.thousands, missing=missing,
         categories=tuple(column.name for column in schema.columns if column.levels), has_means=has_means,
     )  # fmt: skip
     problems = Problems(used=[column.name for column in schema.columns])
@@ -135,13 +135,13 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
     for option in ("features", "drop", "categories"):
         for name in getattr(options, option):
             if name not in known:
-                close = difflib.get_close_matches(name, sorted(known), n=1)
+                close = difflib.get_close_matches(name, known)
                 way = f"; there is {close[0]!r}" if close else ""
                 problems.add(first.name, f"--{option} names {name!r}, and there is no such column{way}")
             elif name in _ends(options) and option != "categories":
                 problems.add(first.name, f"--{option} names {name!r}, which is the target or the group")
     chosen = set(options.features) or known
-    ends = set(_ends(options))
+    ends = _ends(options)
     wanted = [name for name in first.names if name in ends or (name in chosen and name not in drop)]
     _check_same(sheets, chosen - drop, problems)
     if len(wanted) == len(ends):
@@ -153,7 +153,7 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
 
 def _check_same(sheets: Sequence[Sheet], chosen: set[str], problems: Problems) -> None:
     first = set(sheets[0].names)
-    for sheet in sheets[1:]:
+    for sheet in sheets:
         names = set(sheet.names)
         if lacking := [name for name in sheets[0].names if name in chosen - names]:
             problems.add(sheet.name, f"{_columns(lacking)} missing, which {sheets[0].name} has; {drop(lacking)}")

@@ -159,7 +159,9 @@ BEYOND = (
     "an integer beyond 2^53, which is rounded in a table with fractions; write it with a decimal point if you want "
     "that, or encrypt the integers on their own"
 )
-NEITHER = "not a number with a decimal point; no --decimal and --thousands fit all numbers, write a point in each of them"
+NEITHER = (
+    "not a number with a decimal point; no --decimal and --thousands fit all numbers, write a point in each of them"
+)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ NEITHER = "not a number with a decimal point; no --decimal and --thousands fit a
     ],
 )  # fmt: skip
 def test_h63_what_is_wrong_with_plain_numbers_to_the_letter(text, told):
-    with pytest.raises(ValueError, match="^x") as caught:
+    with pytest.raises(ValueError, match="x") as caught:
         parse(text)
     assert str(caught.value) == f"x{told}"
 

@@ -28,7 +28,8 @@ from vecphe.system.memory import check_memory
 
 __all__ = ["Sheet", "open_sheet"]
 
-_PARQUET, _ZIP, _NPY = b"PAR1", b"PK\x03\x04", b"\x93NUMPY"
+_PARQUET, _NPY = b"PAR1", b"\x93NUMPY"
+_ZIP = b"PK\x03\x04", b"PK\x05\x06"  # of members, and of none
 _FIRST_ROW = 1 << 16  # bytes that are looked at for another separator
 _LONGEST_NAME = 200  # characters of a column's name
 _EMPTY = ("{} has no name and no value and is left out", "{} have no name and no value and are left out")
@@ -239,7 +240,7 @@ def _check_start(start: bytes, name: str, encoding: str | None) -> None:
         raise ValueError(
             f"{name}: an array has no names of columns; numpy.savez('data.npz', X=array, y=target) gives it some"
         )
-    if not start.startswith((_PARQUET, _ZIP)):
+    if not start.startswith((_PARQUET, *_ZIP)):
         check_text_start(start, name, encoding=encoding)
 
 

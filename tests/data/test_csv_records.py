@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -250,6 +254,7 @@ LABELS = {
     "2e3": "2000", "1e-07": "0.0000001", "12345678901234567890123": "12345678901234567890123", "1e400": "1e400",
     "TRUE": "True", "true": "True", "False": "False", "1,5": "1,5", " a b ": "a b", "A": "A", "e\u0301": "\xe9",
     "None": "None", "1 2": "1 2", "0x1": "0x1", "1" * 101 + ".0": "1" * 101 + ".0",
+    "1" * 98 + ".0": "1" * 98, "1" * 98 + ".00": "1" * 98 + ".00",
 }  # fmt: skip
 
 
@@ -290,6 +295,23 @@ def test_h63_a_file_with_a_zero_byte_is_no_text() -> None:
         check_text_start(b"1\0", "x")
     with pytest.raises(ValueError, match=r"^x: not UTF-8 text: it has NUL characters"):
         utf8_of(b"1\0", "x")
+
+
+READS = """\
+import sys
+from vecphe.data import TableOptions, read_table
+table = read_table(sys.argv[1:], TableOptions(target="y", drop=("n",)))
+print(ascii(table.features), table.X.tolist(), "--", end="")
+"""
+
+
+def test_h63_text_is_utf_8_wherever_it_is_read(tmp_path: Path) -> None:
+    """That of a locale, which is ASCII here, is asked for nowhere."""
+    path = tmp_path / "a.csv"
+    path.write_text('n,Gr\u00f6\u00dfe,y\n"\u00e4\n",1,2\n', encoding="utf-8")
+    command = [sys.executable, "-X", "utf8=0", "-X", "warn_default_encoding", "-W", "error::EncodingWarning"]
+    done = subprocess.run([*command, "-c", READS, str(path)], capture_output=True, text=True, check=False)
+    assert done.stdout == "('Gr\\xf6\\xdfe',) [[1.0]] --", done.stderr
 
 
 TEXT = "Größe,y\n1,2\n"

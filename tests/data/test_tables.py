@@ -302,7 +302,7 @@ def test_names_that_a_model_does_not_ask_for_may_be_any(more: str) -> None:
 
 
 def test_h63_names_that_a_model_asks_for_stand_once() -> None:
-    for header, problem in (("a,sex,a", True), ("a,sex,b,b", False), ("a,b,b,sex,a,a", True)):
+    for header, problem in (("a,sex,a", True), ("a,sex,b,b", False), ("a,b,b,sex,a,a", True), ("a,\x07,a,sex", True)):
         Path("p.csv").write_text(
             f"{header}\n" + ",".join("f" if name == "sex" else "1" for name in header.split(",")) + "\n"
         )
@@ -564,6 +564,31 @@ def test_what_a_table_is_made_of_does_not_change() -> None:
 def test_h65_options_that_make_no_sense(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"--sep|--decimal|--thousands|--missing|both target and group"):
         TableOptions(**{"target": "y", **options})
+
+
+def test_h63_of_problems_that_are_left_out_the_last_file_tells() -> None:
+    columns = [f"c{number}" for number in range(12)]
+    files = [",".join([*columns, "y"]) + "\n" + f"{value}," * 12 + "1\n" for value in ("x", "z")]
+    told = refused(*files)
+    assert told[0] == "a.csv: 10 problems"
+    assert told[11] == "b.csv: 11 problems"
+    assert told[-1] == "  and 4 problems more, told once these are mended"
+
+
+def test_a_target_or_a_group_that_is_named_as_a_category_too() -> None:
+    table = read("g,a,y\n1,2,7\n1.0,3,8\n", group="g", categories=("g", "y"))
+    assert (table.features, table.groups, table.y.tolist()) == (("a",), ("1", "1"), ["7", "8"])
+    assert table.notes == ("all parties come to know the 2 classes of the column 'y': '7' and '8'",)
+
+
+def test_dictionaries_of_parquet_are_what_they_stand_for() -> None:
+    columns = {"a": ["1,5", "2", "1,5"], "k": ["0,5", "0,50", "1"], "n": [7, 8, 7], "t": [True, False, True]}
+    path = parquet({name: pa.array(values).dictionary_encode() for name, values in {**columns, "y": [1, 2, 3]}.items()})
+    table = read_table([path], TableOptions(target="y", categories=("k",), decimal=","))
+    assert (table.features, table.X.tolist()) == (
+        ("a", "k=1", "n", "t"),
+        [[1.5, 0, 7, 1], [2, 0, 8, 0], [1.5, 1, 7, 1]],
+    )
 
 
 @pytest.mark.parametrize("count", [20, 21, 50])

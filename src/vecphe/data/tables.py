@@ -204,13 +204,13 @@ def _column(name: str, parts: Sequence[Part], options: TableOptions, problems: P
         for part in parts:
             _check_labels(part, name, "a value", problems)
             part.labels[name] = _renumbered(part.labels[name], levels)
-    return Column(name, tuple(levels[:MOST_LEVELS]))
+    return Column(name, levels[:MOST_LEVELS])
 
 
-def _renumbered(labels: Labels, levels: Sequence[str]) -> Labels:
+def _renumbered(labels: Labels, levels: tuple[str, ...]) -> Labels:
     number_of = {level: number for number, level in enumerate(levels)}
     numbers = np.array([*(number_of.get(level, -2) for level in labels.levels), -1], np.int64)
-    return Labels(numbers[labels.codes], tuple(levels))
+    return Labels(numbers[labels.codes], levels)
 
 
 def _take_levels(part: Part, column: Column, problems: Problems) -> None:

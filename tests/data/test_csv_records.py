@@ -246,6 +246,8 @@ def test_the_separator_that_a_spreadsheet_names_above_the_header(end: str) -> No
         line = f"sep={mark}" if shown == mark else f'"sep={mark}"'
         records = read_records(f"{line}{end}a{mark}b{end}1{mark}2{end}".encode(), "x")
         assert rows_of(records) == [(2, ["a", "b"]), (3, ["1", "2"])]
+    told = b"sep=;\na,b;c\n"
+    assert [read_records(told, "x", given).row(0) for given in (None, ",")] == [["a,b", "c"], ["a", "b;c"]]
     assert rows_of(read_records(b"sep=x,b\n1,2\n", "x"))[0] == (1, ["sep=x", "b"])
 
 

@@ -408,6 +408,10 @@ def test_hospitals_are_called_as_their_files_where_these_differ(tmp_path: Path) 
     options = TableOptions(target="y", reserved=("Server",))
     assert read_table(["north/x.csv", "south/x.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
     assert read_table(["north/x.csv", "Server.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
+    for stem, kept in (("k" * 80, True), ("k" * 81, False), ("a\x07", False), ("b c", True)):
+        (tmp_path / f"{stem}.csv").write_text(CLEAN)
+        names = read_table([f"{stem}.csv", "Server.csv"], TableOptions(target="y")).groups
+        assert names == (stem, stem, "Server", "Server") if kept else ("Hospital 1",) * 2 + ("Hospital 2",) * 2
 
 
 def test_a_level_that_only_one_hospital_has() -> None:

@@ -1,6 +1,7 @@
 """Models that leave: files, and scikit-learn's estimators with the same predictions."""
 
 import json
+import math
 import re
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from vecphe.data.schema import Column, Schema
 from vecphe.errors import SerializationError
 from vecphe.federated import FederatedLinearRegression, FederatedLogisticRegression, LinearForm, TrainedModel
+from vecphe.federated.trained import checked_classes
 
 SHORT = {"key_length": 256, "insecure": True, "n_clients": 3}
 SCALED = {**SHORT, "scale": "federated", "n_iter": 30}
@@ -108,6 +110,37 @@ def test_labels_without_a_form_are_refused(tmp_path):
         with pytest.raises((TypeError, ValueError)):
             model.save(tmp_path / "m.json")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ((1, 2), "classes must be a list of two labels or more"),
+        ([1], "classes must be a list of two labels or more"),
+        ([], "classes must be a list of two labels or more"),
+        ([1, "a"], "the labels of classes must all be texts, or all integers, floats or booleans"),
+        ([0, True], "the labels of classes must all be texts, or all integers, floats or booleans"),
+        ([None, None], "the labels of classes must all be texts, or all integers, floats or booleans"),
+        ([1.0, math.inf], "a label of a class is not finite"),
+        ([math.nan, 1.0], "a label of a class is not finite"),
+        ([0, 1 << 63], "a label of a class has more than 64 bits"),
+        ([-(1 << 63) - 1, 0], "a label of a class has more than 64 bits"),
+        ([2, 1], "the labels of classes must be sorted, and each stand once"),
+        (["a", "b", "b"], "the labels of classes must be sorted, and each stand once"),
+    ],
+)
+def test_labels_of_classes_are_refused_to_the_letter(labels, told):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        checked_classes(labels)
+    assert str(caught.value) == told
+    assert isinstance(caught.value, TypeError) == ("must all be" in told)
+
+
+@pytest.mark.parametrize(
+    "labels", [["a", "b"], [-(1 << 63), (1 << 63) - 1], [-1e308, 1e308], [False, True], ["", "a", "\u00fc"]]
+)
+def test_labels_of_classes_that_are_taken(labels):
+    assert checked_classes(labels) == tuple(labels)
 
 
 def test_an_estimator_without_fit_has_no_file(tmp_path):

@@ -141,6 +141,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.arithmetic.gmp", "_COMPACT_FROM|_MOST_BITS_AT_ONCE|_MOST_SECRET_WORK|_ROWS_OUTSIDE_FROM"),
     Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),
     Tuned("vecphe.array.powers", "_MOST_POWERS"),
+    Tuned("vecphe.data.csv_records", "_WIDE"),
     Tuned("vecphe.plaintext.encoding", "_CHUNK"),
     Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
     Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),
@@ -299,5 +300,92 @@ EQUIVALENTS += [
         _FLAGS,
         """flags = Path('/proc/cpuinfo').read_text(errors='replace').split()""",
         "names of flags are ASCII, and whatever else stands there is replaced",
+    ),
+]
+
+_QUICK = "return values if np.isfinite(values).all() and not _are_tiny(cells, values).any() else None"
+_WIDTHS = "if not 0 < width <= _WIDE: # pyarrow takes no empty text"
+_EACH = "return tuple(dict.fromkeys(name.strip(SPACES) for name in apart))"
+_NAMES = "self.name, self.names, self.notes, self.marks = name, tuple(columns), notes, marks"
+_THREADS = "table = file.read(use_threads=False)"
+_EPOCH = 'return pa.array(np.where(np.isnat(column), np.datetime64("NaT", "s"), np.datetime64(0, "s")))'
+_FAST = "if not any(column.levels for column in columns):"
+_FAULTY = "return [name for name in names if name in self.labels or any_fault[self.row_of[name]]]"
+_SLOWLY = "the slow way reads what the quick one does, and all else too"
+_ONE_LENGTH = "the columns of a file have one length"
+EQUIVALENTS += [
+    Equivalent("vecphe.data.cells.numbers_of", 'if marks.decimal == ".":', "if False:", _SLOWLY),
+    Equivalent("vecphe.data.cells.numbers_of", "if values is not None:", "if False:", _SLOWLY),
+    Equivalent("vecphe.data.cells._quickly", _QUICK, "return None", _SLOWLY),
+    Equivalent("vecphe.data.cells._quickly", _QUICK, "return (values if False else None)", _SLOWLY),
+    Equivalent("vecphe.data.tables._features", _FAST, "if False:", _SLOWLY),
+    Equivalent(
+        "vecphe.data.parts.Part.faulty",
+        _FAULTY,
+        "return [name for name in names]",
+        "those without a fault are looked at again by all who ask",
+    ),
+    Equivalent(
+        "vecphe.data.parts.part_of",
+        "names = [name for name in wanted if name not in labelled]",
+        "names = [name for name in wanted]",
+        "nobody asks for the numbers of labels",
+    ),
+    *(
+        Equivalent("vecphe.data.csv_records.read_records", _WIDTHS, after, "wide rows are read as narrow ones")
+        for after in (
+            "if not (0 < width < _WIDE): # pyarrow takes no empty text",
+            "if not 1 < width <= _WIDE: # pyarrow takes no empty text",
+        )
+    ),
+    Equivalent(
+        "vecphe.data.csv_records.read_records",
+        "total = len(columns[0]) + len(ragged)",
+        "total = len(columns[(-1)]) + len(ragged)",
+        _ONE_LENGTH,
+    ),
+    Equivalent(
+        "vecphe.data.sheets._typed",
+        "if not places_of or not len(columns[0]):",
+        "if not places_of or not len(columns[(-1)]):",
+        _ONE_LENGTH,
+    ),
+    Equivalent(
+        "vecphe.data.sheets.Sheet.__init__",
+        _NAMES,
+        _NAMES.replace("tuple(columns)", "(columns)"),
+        "names are gone through and looked up, which a dictionary can be as well",
+    ),
+    *(
+        Equivalent("vecphe.data.sheets._parquet", _THREADS, after, "threads read the same table")
+        for after in ("table = file.read()", "table = file.read(use_threads=True)")
+    ),
+    *(
+        Equivalent(
+            "vecphe.data.sheets._arrow",
+            _EPOCH,
+            _EPOCH.replace("(0", f"({other}"),
+            "that it is a time is all that counts, and which one is nothing",
+        )
+        for other in ("(-1)", "1")
+    ),
+    Equivalent(
+        "vecphe.data.tables.read_table",
+        "if options.target in parts[0].labels:",
+        "if options.target in parts[(-1)].labels:",
+        "the target is of labels in all files or in none",
+    ),
+    Equivalent(
+        "vecphe.data.tables._resolved.each",
+        _EACH,
+        "return (dict.fromkeys((name.strip(SPACES) for name in apart)))",
+        "such names are gone through and looked up, which a dictionary can be as well",
+    ),
+    Equivalent("vecphe.data.faults._way_of_marks", 'return ""', "return None", "both are no way, and neither is shown"),
+    Equivalent(
+        "vecphe.data.text.utf8_of",
+        "return data if plain else text.encode()",
+        "return (data if False else text.encode())",
+        "the data are that text",
     ),
 ]

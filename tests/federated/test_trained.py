@@ -127,6 +127,7 @@ def test_labels_without_a_form_are_refused(tmp_path):
         ([-(1 << 63) - 1, 0], "a label of a class has more than 64 bits"),
         ([2, 1], "the labels of classes must be sorted, and each stand once"),
         (["a", "b", "b"], "the labels of classes must be sorted, and each stand once"),
+        ([7, 7], "the labels of classes must be sorted, and each stand once"),
     ],
 )
 def test_labels_of_classes_are_refused_to_the_letter(labels, told):

@@ -23,6 +23,7 @@ from vecphe.federated.backends import backend_named
 from vecphe.federated.wire import pack
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint
 
+ENCODED = "a backend has its encoding already: leave out max_abs, and make the backend with one,"
 PHE = "the naive backend computes with phe, not with an engine of vecphe:"
 CLASSES = {"packed": PackedBackend, "vectorized": VectorizedBackend}
 
@@ -60,10 +61,9 @@ def test_backends_without_arguments():
         ("naive", {"engine": "gmp"}, f"{PHE} leave the engine away"),
         ("naive", {"max_terms": 5}, "the naive backend encodes as phe does: leave out max_terms"),
         ("naive", {"encoding": UNPACKED, "max_abs": 5.0}, "the naive backend encodes as phe does: leave out encoding"),
-        (PackedBackend(), {"engine": "gmp"}, 
+        (PackedBackend(), {"engine": "gmp"},
             "a backend has its engine already: make it with one, as PackedBackend(engine=...)"),
-        (PackedBackend(), {"max_abs": 5.0}, "a backend has its encoding already: leave out max_abs, and make the backend "
-         "with one, as PackedBackend(encoding=FixedPoint(...))"),
+        (PackedBackend(), {"max_abs": 5.0}, f"{ENCODED} as PackedBackend(encoding=FixedPoint(...))"),
         ("packed", {"encoding": "wide"}, "encoding must be a FixedPoint, not str"),
     ],
 )  # fmt: skip
@@ -147,6 +147,9 @@ def test_vectors_that_were_computed_with_are_not_as_the_key_encrypts(name):
     array = encrypt_vector(key, [1.0, 2.0]).array
     assert len(EncryptedVector.from_bytes(key, array.to_bytes())) == 2
     assert len(EncryptedVector.from_bytes(key, (array + array).to_bytes())) == 2
+    other_form = key.public_key.encrypt([1.0], packed=name != "packed", encoding=array.encoding)
+    with pytest.raises(LayoutMismatchError):
+        EncryptedVector.from_bytes(key, other_form.to_bytes())
     for other in (array / 3, array * 0.5) if name == "packed" else (array.reshape(2, 1), array.reshape(1, 2)):
         with pytest.raises(
             LayoutMismatchError, match=r"^not a vector, or encrypted in another way than this key does$"
@@ -162,6 +165,8 @@ def test_the_naive_backend_takes_a_module(package):
     assert type(vector.numbers[0]).__module__.partition(".")[0] == package.__name__.partition(".")[0]
     again = EncryptedVector.from_bytes(server.pubkey, vector.to_bytes())
     assert type(again.numbers[0]) is type(vector.numbers[0])
+    same = encrypt_vector(server.pubkey, [1.5, 1.75])
+    assert EncryptedVector.from_bytes(server.pubkey, same.to_bytes()).ciphertexts() == same.ciphertexts()
     assert decrypt_vector(server.privkey, again + vector).tolist() == [3.0, 4.0]
     with pytest.raises(TypeError, match=r"^NaiveBackend takes the module phe, not SimpleNamespace: pip install phe$"):
         NaiveBackend(SimpleNamespace())
@@ -180,3 +185,16 @@ def test_naive_sums_that_do_not_fit_are_told_to_the_letter():
     far_apart = encrypt_vector(server.pubkey, [1e60]), encrypt_vector(server.pubkey, [1e-40])
     with pytest.raises(PlaintextOverflowError, match=r"^numbers too far apart in size to be added under this key$"):
         far_apart[0] + far_apart[1]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_what_only_the_key_holder_sees_is_sent_as_it_is(name):
+    key = backend_named(name).generate_keys(512, insecure=True)[0]
+    from_outside = EncryptedVector.from_message(key, encrypt_vector(key, [1.0, 2.0]).to_message())
+    total = from_outside + encrypt_vector(key, [1.0, 2.0])
+    plain = total.to_message(rerandomize=False)
+    sent = EncryptedVector.from_message(key, plain).array
+    assert sent.ciphertexts(rerandomize=False) == total.array.ciphertexts(rerandomize=False)
+    assert plain == total.to_message(rerandomize=False)
+    assert from_outside.to_message() != from_outside.to_message(rerandomize=False)
+    assert from_outside.to_bytes() != from_outside.to_bytes(rerandomize=False)

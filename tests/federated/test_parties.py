@@ -7,7 +7,7 @@ import numpy as np
 import phe
 import pytest
 
-from vecphe.errors import InvalidPlaintextError
+from vecphe.errors import InvalidPlaintextError, ProtocolError
 from vecphe.federated import (
     Client,
     EncryptedVector,
@@ -229,3 +229,26 @@ def test_the_naive_backend_is_pickled_by_the_name_of_its_module():
     backend = pickle.loads(pickle.dumps(NaiveBackend(phe)))
     assert isinstance(backend, NaiveBackend)
     assert Server(256, insecure=True, backend=backend).pubkey.backend == "naive"
+
+
+def test_what_was_encrypted_ahead_is_sent_once_and_in_its_round(server):
+    party = Party("A", lambda: [[1.0, 2.0]], server.pubkey)
+    party._encrypt_ahead()
+    ahead = party._ahead[1]
+    assert party.encrypted_gradient() is ahead
+    assert party.encrypted_gradient() is not ahead
+    party._encrypt_ahead()
+    party.round = 5
+    assert party.encrypted_gradient().contributions[0].round == 5
+    party._encrypt_ahead()
+    assert copy.copy(party)._ahead is None
+    party.expect(3)
+    assert party._ahead is None
+
+
+def test_what_goes_wrong_ahead_is_told_when_its_turn_comes(server):
+    party = Party("A", lambda: [[np.nan]], server.pubkey)
+    party._encrypt_ahead()
+    assert party._ahead is None
+    with pytest.raises(ProtocolError, match="A: its update is not finite"):
+        party.encrypted_gradient()

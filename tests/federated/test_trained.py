@@ -389,6 +389,73 @@ def test_what_no_reader_takes_is_not_saved(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+def of_form(mean, coefficients, at_mean, deviation, classes=None):
+    """A model of columns a, b and so on."""
+    schema = Schema(tuple(Column(name) for name, _ in zip("abc", mean, strict=False)))
+    form = LinearForm(np.array(mean), np.array(coefficients), np.array(at_mean))
+    return TrainedModel(schema, "y", classes, form, np.array(deviation), 10)
+
+
+@pytest.mark.parametrize(
+    ("mean", "coefficients", "at_mean", "deviation", "digits"),
+    [
+        ([1e7], [1.0], 0.0, [1.0], 7),
+        ([-1e7], [-1.0], 0.0, [1.0], 7),
+        ([1e7], [1.0], 9e7, [1.0], math.log10(10 / 9)),  # beside a score that is as large
+        ([1e7], [1.0], -9e7, [1.0], math.log10(10 / 9)),
+        ([1e7, 1e7], [1.0, -3.0], 0.0, [1.0, 3.0], math.log10(4e7 / 10)),
+        ([1.0], [1.0], 0.0, [5.0], 0),  # none, and not fewer
+        ([1e7], [0.0], 0.0, [1.0], 0),
+        ([1e7], [[1.0, 2.0, 0.0]], [0.0, 0.0, 1e9], [1.0], 7),  # those of the class that loses most
+        ([1e7], [[1.0, 2.0, 4.0]], [0.0, 1e7, 1.0], [2.0], math.log10(4e7 / 8)),
+    ],
+)
+def test_how_many_digits_plain_coefficients_lose(mean, coefficients, at_mean, deviation, digits):
+    assert of_form(mean, coefficients, at_mean, deviation)._lost_digits() == pytest.approx(digits, abs=1e-5)
+
+
+@pytest.mark.parametrize(("mean", "told"), [(1e6, []), (1.01e6, ["about 6 of 16"]), (1e9, ["about 9 of 16"])])
+def test_more_than_six_are_told_where_it_is_asked_for(recwarn, mean, told):
+    model = of_form([mean], [1.0], 0.0, [1.0])
+    plain = model.to_sklearn()
+    assert [str(warning.message).partition("lose ")[2][:13] for warning in recwarn] == told
+    assert all(warning.filename == __file__ for warning in recwarn)
+    assert (plain.coef_.tolist(), plain.intercept_, plain.n_features_in_) == ([1.0], -mean, 1)
+
+
+def test_what_scikit_learn_gets_is_its_own():
+    model = of_form([1.0, 2.0], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [7.0, 8.0, 9.0], [1.0, 1.0], ("a", "b", "c"))
+    plain = model.to_sklearn()
+    assert plain.coef_.tolist() == [[1, 4], [2, 5], [3, 6]]
+    assert plain.intercept_.tolist() == [7 - 9, 8 - 12, 9 - 15]
+    assert plain.classes_.tolist() == ["a", "b", "c"]
+    for made in (plain, of_form([1.0], [2.0], 3.0, [1.0]).to_sklearn()):
+        made.coef_[:] = 0
+    assert model.linear.coefficients[0].tolist() == [1, 2, 3]
+
+
+def test_h37_models_of_too_many_parts_are_refused(good, monkeypatch):
+    TrainedModel.from_json(json.dumps(good))
+    monkeypatch.setattr("vecphe.federated.trained._MOST_PARTS", 10)
+    with pytest.raises(SerializationError, match=r"too many lists, objects and fields for a model"):
+        TrainedModel.from_json(json.dumps(good))
+
+
+def test_a_model_of_nothing_but_zeros_is_one():
+    model = TrainedModel.from_json(of_form([0.0, 5.0], [0.0, 0.0], 0.0, [1.0, 2.0]).to_json())
+    assert model.predict(np.ones((2, 2))).tolist() == [0, 0]
+
+
+def test_a_model_is_written_to_be_read_by_people():
+    text = of_form([1.0], [2.0], 3.0, [4.0]).to_json()
+    assert text.endswith("}\n")
+    assert text.splitlines()[1] == ' "format": "vecphe model",'
+    assert json.loads(text)["intercept"] == [1.0]
+    assert "\u00fc" in of_form([1.0], [[2.0, 1.0, 0.0]], [3.0] * 3, [4.0], ("a", "b", "\u00fc")).to_json()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        of_form([1.0], [math.nan], 3.0, [4.0]).to_json()
+
+
 @pytest.mark.parametrize("estimator", [FederatedLinearRegression, FederatedLogisticRegression])
 def test_without_means_no_missing_value_is_filled_in(estimator):
     X, y = data()

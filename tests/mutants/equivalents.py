@@ -142,6 +142,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),
     Tuned("vecphe.array.powers", "_MOST_POWERS"),
     Tuned("vecphe.data.csv_records", "_WIDE"),
+    Tuned("vecphe.federated.scaling", "_CHUNK"),
     Tuned("vecphe.plaintext.encoding", "_CHUNK"),
     Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
     Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),
@@ -311,6 +312,7 @@ _THREADS = "table = file.read(use_threads=False)"
 _EPOCH = 'return pa.array(np.where(np.isnat(column), np.datetime64("NaT", "s"), np.datetime64(0, "s")))'
 _FAST = "if not any(column.levels for column in columns):"
 _FAULTY = "return [name for name in names if name in self.labels or any_fault[self.row_of[name]]]"
+_HALVES = "_HALF = 26 # bits of the lower half of a mantissa of 53"
 _SLOWLY = "the slow way reads what the quick one does, and all else too"
 _ONE_LENGTH = "the columns of a file have one length"
 EQUIVALENTS += [
@@ -387,5 +389,23 @@ EQUIVALENTS += [
         "return data if plain else text.encode()",
         "return (data if False else text.encode())",
         "the data are that text",
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.parties.Party.expect",
+            "self._encryptor.make_ready(0, 0)",
+            f"self._encryptor.make_ready(0, {length})",
+            "for no vectors none is made, however long they are",
+        )
+        for length in ("(-1)", "1")
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.scaling",
+            _HALVES,
+            _HALVES.replace("26", bits),
+            "a mantissa that is cut elsewhere near its middle has the same sums, as exactly",
+        )
+        for bits in ("25", "27")
     ),
 ]

@@ -1,10 +1,21 @@
 """Options of a run, and what it gives."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from vecphe.errors import ProtocolError
-from vecphe.federated import LinearRegression, PackedBackend, ProtocolConfig, ProtocolResult, local_learning
+from vecphe.federated import (
+    LinearRegression,
+    PackedBackend,
+    ProtocolConfig,
+    ProtocolResult,
+    federated_learning,
+    local_learning,
+    protocol,
+)
+from vecphe.federated.backends import _ArrayKey
 from vecphe.federated.clock import PHASES
 from vecphe.plaintext.encoding import FixedPoint
 
@@ -142,3 +153,106 @@ def test_test_rows_are_scaled_for_each_by_what_it_has_learned_with():
         config = {"n_clients": 2, "n_iter": 1, "eta": 0.1, "scale": scale}
         local_learning(X, y, [[2.0]], [1.0], config, model=Counted)
         assert Counted.seen == seen
+
+
+def three(**options):
+    """Data of three clients and of the test, and options of a short run."""
+    rng = np.random.default_rng(5)
+    X, y = [rng.normal(size=(6, 2)) for _ in range(3)], [rng.normal(size=6) for _ in range(3)]
+    config = {"n_clients": 3, "key_length": 256, "insecure": True, "n_iter": 4, "eta": 0.1, **options}
+    return X, y, X[0], y[0], config
+
+
+def test_what_a_run_is_told_is_handed_on_to_its_rounds(monkeypatch):
+    calls = []
+    real = protocol.run_rounds
+
+    def noted(*given, **named):
+        calls.append((given[2], dict(named)))
+        return real(*given, **named)
+
+    monkeypatch.setattr(protocol, "run_rounds", noted)
+    for drop in (False, True):
+        for scale in ("none", "federated"):
+            calls.clear()
+            config = three(scale=scale, max_restarts=3, n_jobs=2)
+            federated_learning(*config, unsafe_drop_clients=drop)
+            named = {"max_restarts": 3, "unsafe_drop_clients": drop, "n_jobs": 2}
+            for _, options in calls:
+                assert callable(options.pop("record"))
+            first = [(1, {**named, "broadcast": "column-totals"})] if scale == "federated" else []
+            assert calls == [*first, (4, named)]
+
+
+@pytest.mark.parametrize(("tol", "length"), [(None, 3), (1e-3, 4)])
+def test_what_is_prepared_before_the_first_round(monkeypatch, tol, length):
+    asked = []
+    monkeypatch.setattr(_ArrayKey, "prepare", lambda _, *given: asked.append(given))
+    federated_learning(*three(tol=tol, fit_intercept=True))
+    assert asked == [(12, length)]
+    federated_learning(*three(tol=tol, scale="federated"))
+    # The totals of 3 columns, and of the rows: digits of 48 bits.
+    assert asked[1:] == [(12, length), (3, 1 + 3 * (5 + 9))]
+
+
+@pytest.mark.parametrize("scale", ["none", "federated"])
+def test_each_phase_takes_the_time_of_its_own_rounds(monkeypatch, scale):
+    """On a clock that goes on by one whenever it is looked at."""
+    ticks = iter(range(10**6))
+    monkeypatch.setattr("vecphe.federated.clock.perf_counter", lambda: next(ticks))
+    result = federated_learning(*three(scale=scale, n_jobs=1))
+    assert [result.seconds[phase] for phase in ("keygen", "decrypt", "encrypt", "step", "add")] == [1, 4, 12, 12, 8]
+    assert result.seconds["gradient"] == 12
+    setup = result.seconds["setup"]
+    assert setup == 1 if scale == "none" else setup > 8
+
+
+def test_the_model_of_a_run_is_made_of_rows_and_step_size():
+    made = []
+
+    class Noted(LinearRegression):
+        def __init__(self, rows, eta):
+            made.append((rows.X.shape, eta))
+            super().__init__(rows, eta)
+
+    for learn in (federated_learning, local_learning):
+        made.clear()
+        learn(*three(), model=Noted)
+        assert made == [((6, 2), 0.1)] * 3
+    with pytest.raises(ValueError, match=r"^names must be 3 different ones, not \['A', 'B'\]$"):
+        federated_learning(*three(), names=["A", "B"])
+    with pytest.raises(ValueError, match=r"^n_clients is 3, but there are 3 blocks X and 2 blocks y$"):
+        local_learning(three()[0], three()[1][:2], *three()[2:])
+
+
+@pytest.mark.parametrize("place", ["Hospital 2", "X_test"])
+def test_features_have_to_be_as_many_everywhere(place):
+    X, y, X_test, y_test, config = three()
+    if place == "X_test":
+        X_test = X_test[:, :1]
+    else:
+        X[1] = X[1][:, :1]
+    for learn in (federated_learning, local_learning):
+        with pytest.raises(ValueError, match=rf"^{place} has 1 feature, but Hospital 1 has 2$"):
+            learn(X, y, X_test, y_test, config)
+
+
+def test_the_modulus_is_recorded_whole():
+    messages = federated_learning(*three(record_transcript=True, n_iter=1)).transcript
+    keys = [message for message in messages if message.kind == "public-key"]
+    assert [(m.round, m.sender, m.receiver, m.nbytes) for m in keys] == [
+        (0, "Server", f"Hospital {number}", 32) for number in (1, 2, 3)
+    ]
+    n = int.from_bytes(keys[0].payload, "big")
+    assert n.bit_length() == 256
+    assert n % 2 == 1
+    odd = SimpleNamespace(n=(1 << 256) + 1, key_length=257)
+    assert protocol._modulus_bytes(odd) == b"\1" + bytes(31) + b"\1"
+
+
+def test_a_column_that_one_client_has_empty_is_told_with_its_name():
+    X, y, *rest = three(scale="federated", missing="mean")
+    X[1][:, 1] = np.nan
+    with pytest.raises(ProtocolError, match=r"^Hospital 2: column 2 of X has no value; leave it out$"):
+        local_learning(X, y, *rest)
+    assert np.isfinite(federated_learning(X, y, *rest).mse).all()

@@ -25,6 +25,7 @@ from vecphe.data.text import check_text_start, utf8_of
 from vecphe.errors import BatchTooLargeError
 from vecphe.system.files import read_file
 from vecphe.system.memory import check_memory
+from vecphe.system.plurals import counted
 
 __all__ = ["Sheet", "open_sheet"]
 
@@ -357,7 +358,7 @@ def _columns_of(
         if key == _NAMES:
             continue
         if array.ndim not in (1, 2):
-            problems.add(name, f"the array {key!r} has {array.ndim} dimensions; columns have 1, tables 2")
+            problems.add(name, f"the array {key!r} has {counted(array.ndim, 'dimension')}; columns have 1, tables 2")
             continue
         table = array[:, np.newaxis] if array.ndim == 1 else array
         count = table.shape[1]

@@ -48,6 +48,14 @@ def test_what_a_backend_is_made_with(name):
     assert private_key.decrypt(encrypt_vector(again, [1.5, -2.0])).tolist() == [1.5, -2.0]
 
 
+def test_what_a_server_is_told_is_handed_on():
+    server = Server(256, True, "packed", engine="portable", encoding=FixedPoint(20, 64, 9), max_abs=32, max_terms=8)
+    assert server.pubkey.public_key.engine == "portable"
+    assert server.pubkey._encoding == FixedPoint(20, 32, 8)
+    assert not server.ledger.unsafe_few_clients
+    assert Server(256, True, unsafe_few_clients=True).ledger.unsafe_few_clients
+
+
 def test_backends_without_arguments():
     assert (PackedBackend().encoding, PackedBackend(5).encoding) == (FixedPoint(), FixedPoint(max_terms=5))
     assert PackedBackend(5, encoding=FixedPoint(max_terms=9)).encoding.max_terms == 9

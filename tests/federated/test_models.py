@@ -109,6 +109,11 @@ def test_errors_that_leave_the_floats_are_no_warnings():
     assert np.isnan(mean_square_error([np.inf], [np.inf]))
 
 
+def test_errors_are_those_of_floats():
+    for y_pred, y in (([0, 250], [200, 0]), (np.uint8([0, 250]), np.uint8([200, 0]))):
+        assert mean_square_error(y_pred, y) == (200**2 + 250**2) / 2
+
+
 @pytest.mark.parametrize("y", [[0, 2], [0, -1], [0, 0.5]])
 def test_targets_must_be_numbers_of_classes(y):
     with pytest.raises(ValueError, match="classes from 0 to 1"):

@@ -20,8 +20,10 @@ from vecphe.federated import (
     federated_learning,
     mean_square_error,
     models,
+    run_rounds,
     sum_encrypted_vectors,
 )
+from vecphe.federated.ring import ring_pass
 
 
 @pytest.fixture
@@ -244,6 +246,21 @@ def test_what_was_encrypted_ahead_is_sent_once_and_in_its_round(server):
     assert copy.copy(party)._ahead is None
     party.expect(3)
     assert party._ahead is None
+
+
+def test_parties_without_a_key_say_so_in_a_ring_too(server):
+    keyless = [Party(name, lambda: [[1.0]]) for name in "ABC"]
+    for parties in (keyless, [Party("D", lambda: [[1.0]], server.pubkey), keyless[0]]):
+        with pytest.raises(ProtocolError, match=r"^A has no public key to encrypt with$"):
+            ring_pass(parties)
+    with pytest.raises(ProtocolError, match=r"^a ring needs clients$"):
+        ring_pass([])
+
+
+def test_what_the_server_cannot_decrypt_names_who_sent_it(server, backend):
+    parties = [Party(name, lambda: [[1.0]], server.pubkey) for name in "ABC"]
+    with pytest.raises(ProtocolError, match=r"^round 1, C -> Server: the vector was encrypted with another key$"):
+        next(run_rounds(Server(256, insecure=True, backend=backend), parties, 1))
 
 
 def test_what_goes_wrong_ahead_is_told_when_its_turn_comes(server):

@@ -237,12 +237,16 @@ def test_features_have_to_be_as_many_everywhere(place):
             learn(X, y, X_test, y_test, config)
 
 
-def test_the_modulus_is_recorded_whole():
+def test_what_is_recorded_of_keys_and_means():
     messages = federated_learning(*three(record_transcript=True, n_iter=1)).transcript
     keys = [message for message in messages if message.kind == "public-key"]
     assert [(m.round, m.sender, m.receiver, m.nbytes) for m in keys] == [
         (0, "Server", f"Hospital {number}", 32) for number in (1, 2, 3)
     ]
+    means = [message for message in messages if message.kind == "mean-gradient"]
+    assert len({message.payload for message in means}) == 1
+    result = federated_learning(*three(n_iter=1))
+    np.testing.assert_allclose(-0.1 * np.frombuffer(means[0].payload, "<f8"), result.history[0], rtol=1e-12)
     n = int.from_bytes(keys[0].payload, "big")
     assert n.bit_length() == 256
     assert n % 2 == 1

@@ -1,5 +1,6 @@
 """Models that leave: files, and scikit-learn's estimators with the same predictions."""
 
+import dataclasses
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vecphe.data.schema import Column, Schema
-from vecphe.errors import SerializationError
+from vecphe.errors import InvalidPlaintextError, SerializationError
 from vecphe.federated import FederatedLinearRegression, FederatedLogisticRegression, LinearForm, TrainedModel
 from vecphe.federated.trained import checked_classes
 
@@ -440,6 +441,23 @@ def test_h37_models_of_too_many_parts_are_refused(good, monkeypatch):
     monkeypatch.setattr("vecphe.federated.trained._MOST_PARTS", 10)
     with pytest.raises(SerializationError, match=r"too many lists, objects and fields for a model"):
         TrainedModel.from_json(json.dumps(good))
+
+
+def test_a_model_that_was_not_scaled_has_no_means():
+    model = dataclasses.replace(of_form([0.0, 0.0], [2.0, 3.0], 4.0, [1.0, 1.0]), rows=None)
+    again = TrainedModel.from_json(model.to_json())
+    assert (again.rows, again.has_means, again.scores(np.array([[1.0, 10.0]])).tolist()) == (None, False, [36.0])
+    with pytest.raises(
+        InvalidPlaintextError,
+        match=r"^X holds NaN, and a model that was trained with scale='none' has no means to fill in; leave such rows "
+        r"out, or train it with scale='federated'$",
+    ):
+        again.scores(np.array([[np.nan, 1.0]]))
+    assert dataclasses.replace(again, rows=3).scores(np.array([[np.nan, 1.0]])).tolist() == [7.0]
+    for mean, deviation in ((0.0, 2.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.5)):
+        other = dataclasses.replace(of_form([mean, 0.0], [2.0, 3.0], 4.0, [deviation, 1.0]), rows=None)
+        with pytest.raises(SerializationError, match=r"must be positive, and 1 without scaling, its mean 0$"):
+            TrainedModel.from_json(other.to_json())
 
 
 def test_a_model_of_nothing_but_zeros_is_one():

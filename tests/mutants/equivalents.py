@@ -313,6 +313,8 @@ _EPOCH = 'return pa.array(np.where(np.isnat(column), np.datetime64("NaT", "s"), 
 _FAST = "if not any(column.levels for column in columns):"
 _FAULTY = "return [name for name in names if name in self.labels or any_fault[self.row_of[name]]]"
 _HALVES = "_HALF = 26 # bits of the lower half of a mantissa of 53"
+_ENGINE = "engine_for(1, self.engine) # raises for one that does not run"
+_PREPARED = "server.pubkey.prepare(len(clients) * options.n_iter, clients[0].weights.size + (options.tol is not None))"
 _SLOWLY = "the slow way reads what the quick one does, and all else too"
 _ONE_LENGTH = "the columns of a file have one length"
 EQUIVALENTS += [
@@ -407,5 +409,20 @@ EQUIVALENTS += [
             "a mantissa that is cut elsewhere near its middle has the same sums, as exactly",
         )
         for bits in ("25", "27")
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.protocol.ProtocolConfig.__post_init__",
+            _ENGINE,
+            _ENGINE.replace("1", bits, 1),
+            "whether an engine runs does not depend on the length of the key",
+        )
+        for bits in ("0", "2")
+    ),
+    Equivalent(
+        "vecphe.federated.protocol.federated_learning",
+        _PREPARED,
+        _PREPARED.replace("clients[0]", "clients[(-1)]"),
+        "the rows of all clients have as many features",
     ),
 ]

@@ -171,6 +171,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
         (r"zip(\1, strict=False)", r"zip(\1)"),
         "lengths are compared before, or are equal by what was made: the program checks itself",
     ),
+    Kind(r"\bzip\((.*?), strict=False\)", (r"zip(\1)",), "that is what zip does by default"),
     Kind(
         r"\bexponents\[:, 0\]",
         ("exponents[:, (-1)]",),
@@ -315,6 +316,7 @@ _FAULTY = "return [name for name in names if name in self.labels or any_fault[se
 _HALVES = "_HALF = 26 # bits of the lower half of a mantissa of 53"
 _ENGINE = "engine_for(1, self.engine) # raises for one that does not run"
 _PREPARED = "server.pubkey.prepare(len(clients) * options.n_iter, clients[0].weights.size + (options.tol is not None))"
+_RULES = "rules = RingRound(_run_of(clients), clients[0].round if clients else 0, names)"
 _SLOWLY = "the slow way reads what the quick one does, and all else too"
 _ONE_LENGTH = "the columns of a file have one length"
 EQUIVALENTS += [
@@ -424,5 +426,14 @@ EQUIVALENTS += [
         _PREPARED,
         _PREPARED.replace("clients[0]", "clients[(-1)]"),
         "the rows of all clients have as many features",
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.ring.ring_pass",
+            _RULES,
+            _RULES.replace("else 0", f"else {number}"),
+            "a ring without clients is refused, whatever its round",
+        )
+        for number in ("(-1)", "1")
     ),
 ]

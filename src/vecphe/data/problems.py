@@ -63,7 +63,7 @@ def counted_cells(rows: Sequence[tuple[int, int]], noun: str) -> str:
     """How many each of some rows has, given with their lines: `1 cell`, `2 and 5 cells`, `1 to 8 cells`."""
     counts = sorted({count for _, count in rows})
     if len(counts) == 1:
-        return counted(*counts, noun)
+        return counted(counts.pop(), noun)
     return f"{listed(counts) if len(counts) < 4 else f'{counts[0]} to {counts[-1]}'} {noun}s"
 
 

@@ -57,7 +57,8 @@ def _is_spare(name: str, options: TableOptions) -> bool:
 
 def _way_of_marks(parts: Sequence[Part], names: Sequence[str]) -> str:
     """Options with which all files are numbers as far as decimal marks and marks of thousands go, if there are such."""
-    marked = [name for name in names if any((part.faults(name) == Fault.MARKS).any() for part in parts)]
+    rows = [(part.row_of, (part.cells.faults == Fault.MARKS).any(axis=1)) for part in parts]
+    marked = [name for name in names if any(has_marks[row_of[name]] for row_of, has_marks in rows)]
     if not marked:
         return ""
 

@@ -317,6 +317,7 @@ _HALVES = "_HALF = 26 # bits of the lower half of a mantissa of 53"
 _ENGINE = "engine_for(1, self.engine) # raises for one that does not run"
 _PREPARED = "server.pubkey.prepare(len(clients) * options.n_iter, clients[0].weights.size + (options.tol is not None))"
 _RULES = "rules = RingRound(_run_of(clients), clients[0].round if clients else 0, names)"
+_REALS = "if isinstance(scalar, np.floating) and scalar.dtype.itemsize <= 8:"
 _SLOWLY = "the slow way reads what the quick one does, and all else too"
 _ONE_LENGTH = "the columns of a file have one length"
 EQUIVALENTS += [
@@ -435,5 +436,37 @@ EQUIVALENTS += [
             "a ring without clients is refused, whatever its round",
         )
         for number in ("(-1)", "1")
+    ),
+    *(
+        Equivalent(
+            "vecphe.phe.encoded._plain_scalar",
+            _REALS,
+            after,
+            "a float64 of numpy is one of Python, and no type has 9 bytes",
+        )
+        for after in (
+            _REALS.replace("scalar.dtype.itemsize <= 8", "(scalar.dtype.itemsize < 8)"),
+            _REALS.replace("<= 8", "<= 7"),
+            _REALS.replace("<= 8", "<= 9"),
+        )
+    ),
+    Equivalent(
+        "vecphe.phe.pool.RandomizerPool._fill",
+        "if count > 1:",
+        "if count > 2:",
+        "batches are of one, or of eight and more",
+    ),
+    Equivalent(
+        "vecphe.phe.util.is_prime",
+        "return n > 1 and is_probable_prime(n, mr_rounds)",
+        "return (n >= 1) and is_probable_prime(n, mr_rounds)",
+        "1 is no probable prime",
+    ),
+    *(
+        Equivalent("vecphe.phe.public.EncryptedNumber." + name, line, line.replace(")[0]", ")[(-1)]"), "a batch of one")
+        for name, line in (
+            ("__ciphertext", "self._integer = self._context.ring.store(self._residue)[0] # type: ignore[union-attr]"),
+            ("_raw_mul", "return key._ring.store(key._power(self._valid(), plaintext))[0]"),
+        )
     ),
 ]

@@ -326,11 +326,13 @@ def test_what_is_old_is_forgotten(memory: Memory) -> None:
     assert b"very secret" not in memory.path.read_bytes()
 
 
-def test_a_memory_of_the_future_is_refused(memory: Memory) -> None:
+def test_a_memory_of_the_future_is_refused(memory: Memory, connections: list[sqlite3.Connection]) -> None:
     with sqlite3.connect(memory.path) as other:
         other.execute("PRAGMA user_version = 9")
     with pytest.raises(ProtocolError, match="version 9"):
         Memory(memory.path, "a" * 32)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connections[-1].execute("PRAGMA user_version")
 
 
 # Plans

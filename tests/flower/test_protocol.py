@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -285,10 +286,12 @@ def test_h46_an_engine_that_does_not_run_at_a_party_ends_the_run_before_a_round(
     assert deployment.relay.trained == []
 
 
-def test_h51_a_plan_that_changes_is_refused(deployment: Deployment) -> None:
+def test_h51_a_plan_that_changes_is_refused(deployment: Deployment, connections: list[sqlite3.Connection]) -> None:
     started(deployment)
     with pytest.raises(ProtocolError, match="plan or the public key of this run is another"):
         deployment.rounds(replace(deployment.plan, clip=1.0))
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):  # whoever catches the error has nothing to close
+        connections[-1].execute("PRAGMA user_version")
 
 
 def test_h51_parties_refuse_a_plan_that_changes_too(deployment: Deployment) -> None:

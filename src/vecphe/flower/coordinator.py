@@ -88,9 +88,13 @@ class Rounds:
         if self.roster.topology == "ring":
             self._private_key = own_private_key(settings, self.roster, self._identity.name)
         self._memory = Memory(settings.memory, self.roster.run)
-        self._memory.agree(self.roster.digest, plan.to_bytes())
+        try:
+            self._memory.agree(self.roster.digest, plan.to_bytes())
+            saved = self._memory.model()
+        except BaseException:
+            self._memory.close()
+            raise
         self._nodes: dict[str, int] = {}
-        saved = self._memory.model()
         self._done, self.steps = (0, 0) if saved is None else saved[:2]  # the last round that is dealt with
 
     # Before and after the rounds

@@ -52,11 +52,15 @@ class Memory:
             if is_open_to_others(file):
                 raise PermissionError(f"{file}: others can read or change this file; chmod 600 {file}")
         self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA secure_delete = ON")
-        if self._version() == 0:
-            with self.alone():
-                self._make_tables()
+        try:
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA secure_delete = ON")
+            if self._version() == 0:
+                with self.alone():
+                    self._make_tables()
+        except BaseException:
+            self.close()
+            raise
 
     def _version(self) -> int:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

@@ -200,6 +200,13 @@ def test_h63_what_is_wrong_with_plain_numbers_to_the_letter(text, told):
     assert str(caught.value) == f"x{told}"
 
 
+def test_h63_what_is_no_number_with_a_decimal_comma():
+    with pytest.raises(
+        ValueError, match=r"^x, line 1, column 1: not a number with a decimal comma; --decimal \. \(1\.234 is"
+    ):
+        parse_values(b"1.5\n2\n", "x", ReadOptions(decimal=","))
+
+
 def test_integers_that_a_float_holds_may_stand_beside_fractions():
     assert parse("0.5\n9007199254740992\n-9007199254740992\n").tolist() == [0.5, 2.0**53, -(2.0**53)]
 

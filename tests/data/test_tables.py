@@ -317,8 +317,8 @@ def test_names_of_two_hundred_characters_are_taken() -> None:
     assert read(f"{'b' * 200},y\n1,2\n").features == ("b" * 200,)
 
 
-@pytest.mark.parametrize(("count", "told"), [(1, ""), (2, " and 'w1'"), (11, " and 1 more"), (12, " and 2 more")])
-def test_how_many_values_are_told(count: int, told: str) -> None:
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 10, 11])
+def test_how_many_values_are_told(count: int) -> None:
     text = "k,y\n" + "".join(f"w{number:x},1\n" for number in range(count)) + "w0 ,2\nW0,3\n"
     note = read(text, categories=("k",)).notes[0]
     shown = ["'W0'", *(f"'w{number:x}'" for number in range(count))]
@@ -411,7 +411,9 @@ def test_hospitals_are_called_as_their_files_where_these_differ(tmp_path: Path) 
     for stem, kept in (("k" * 80, True), ("k" * 81, False), ("a\x07", False), ("b c", True)):
         (tmp_path / f"{stem}.csv").write_text(CLEAN)
         names = read_table([f"{stem}.csv", "Server.csv"], TableOptions(target="y")).groups
-        assert names == (stem, stem, "Server", "Server") if kept else ("Hospital 1",) * 2 + ("Hospital 2",) * 2
+        assert names == tuple(
+            name for name in ((stem, "Server") if kept else ("Hospital 1", "Hospital 2")) for _ in "ab"
+        )
 
 
 def test_a_level_that_only_one_hospital_has() -> None:
@@ -573,10 +575,10 @@ def test_h65_options_that_make_no_sense(options: dict[str, Any]) -> None:
 def test_h63_of_problems_that_are_left_out_the_last_file_tells() -> None:
     columns = [f"c{number}" for number in range(12)]
     files = [",".join([*columns, "y"]) + "\n" + f"{value}," * 12 + "1\n" for value in ("x", "z")]
-    told = refused(*files)
-    assert told[0] == "a.csv: 10 problems"
-    assert told[11] == "b.csv: 11 problems"
-    assert told[-1] == "  and 4 problems more, told once these are mended"
+    told = refused(*files, drop=("one", "two"))
+    assert told[0] == "a.csv: 11 problems"
+    assert told[12] == "b.csv: 10 problems"
+    assert told[-1] == "  and 6 problems more, told once these are mended"
 
 
 def test_a_target_or_a_group_that_is_named_as_a_category_too() -> None:

@@ -464,7 +464,12 @@ EQUIVALENTS += [
         "1 is no probable prime",
     ),
     *(
-        Equivalent("vecphe.phe.public.EncryptedNumber." + name, line, line.replace(")[0]", ")[(-1)]"), "a batch of one")
+        Equivalent(
+            "vecphe.phe.public.EncryptedNumber." + name,
+            line,
+            line.replace(")[0]", ")[(-1)]"),
+            "the first of a batch of one is its last",
+        )
         for name, line in (
             ("__ciphertext", "self._integer = self._context.ring.store(self._residue)[0] # type: ignore[union-attr]"),
             ("_raw_mul", "return key._ring.store(key._power(self._valid(), plaintext))[0]"),

@@ -463,6 +463,11 @@ def test_a_model_that_was_not_scaled_has_no_means():
 def test_a_model_of_nothing_but_zeros_is_one():
     model = TrainedModel.from_json(of_form([0.0, 5.0], [0.0, 0.0], 0.0, [1.0, 2.0]).to_json())
     assert model.predict(np.ones((2, 2))).tolist() == [0, 0]
+    for coefficients, at_mean, classes in (([0.0], 0.0, ("a", "b")), ([[0.0] * 3], [0.0] * 3, ("a", "b", "c"))):
+        undecided = of_form([1.0], coefficients, at_mean, [1.0], classes)
+        assert TrainedModel.from_json(undecided.to_json()).predict(np.ones((2, 1))).tolist() == ["a", "a"]
+    above = of_form([1.0], [1.0], 0.0, [1.0], (False, True))
+    assert above.predict(np.array([[1.0 + 1e-9], [1.0], [0.0]])).tolist() == [True, False, False]
 
 
 def test_a_model_is_written_to_be_read_by_people():

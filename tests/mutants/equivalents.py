@@ -482,4 +482,16 @@ EQUIVALENTS += [
         "of no fault nothing is told",
     ),
     Equivalent("vecphe.data.csv_records.read_records", _QUOTED, _QUOTED.replace("b'\"' in body", "True"), _SLOWLY),
+    Equivalent(
+        "vecphe.federated.trained._linear",
+        "shape = (n_scores,) if n_scores > 1 else ()",
+        "shape = (n_scores,) if n_scores > 2 else ()",
+        "there is one score, or three and more: two classes have one",
+    ),
+    Equivalent(
+        "vecphe.federated.data.get_data",
+        "n_rows -= n_rows % n_clients if 0 < n_clients <= n_rows else 0",
+        "n_rows -= n_rows % n_clients if 1 < n_clients <= n_rows else 0",
+        "of one client nothing is left over",
+    ),
 ]

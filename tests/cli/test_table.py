@@ -9,6 +9,7 @@ import pytest
 
 from vecphe.cli.table import csv_of_values, csv_pieces, npy_of_values, parse_values
 from vecphe.data import ReadOptions
+from vecphe.system.plurals import counted
 
 
 def parse(text):
@@ -122,7 +123,7 @@ def test_of_many_columns_the_first_twenty_are_told(count, told):
         parse(",".join("1" * 5) + "," + ",".join(["2"] * count) + "\n1,2,3,4,5" + ",x" * count + "\n")
     lines = str(caught.value).splitlines()[1:]
     assert lines[:told] == [f"  line 2, column {column}: not a number" for column in range(6, 6 + told)]
-    assert lines[told:] == ([f"  and {count - 20} columns more"] if count > 20 else [])
+    assert lines[told:] == ([f"  and {counted(count - 20, 'column')} more"] if count > 20 else [])
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,82 @@ def test_all_that_is_wrong_is_told_at_once(text, told):
     lines = str(caught.value).removeprefix("x, ").splitlines()
     found = [line.strip() for line in (lines[1:] if len(lines) > 1 else lines)]
     assert [line[: len(start)] for line, start in zip(found, told, strict=True)] == told
+
+
+INDEX = "; pandas writes an index so: to_csv(index=False, header=False)"
+RAGGED = "; write a decimal point, and a comma between values, or say otherwise with --decimal and --sep"
+BEYOND = (
+    "an integer beyond 2^53, which is rounded in a table with fractions; write it with a decimal point if you want "
+    "that, or encrypt the integers on their own"
+)
+NEITHER = (
+    "not a number with a decimal point; no --decimal and --thousands fit all numbers, write a point in each of them"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", ": empty; give numbers, as CSV or .npy"),
+        ("\n\n", ": empty; give numbers, as CSV or .npy"),
+        ("a,b\n", ": a header without numbers"),
+        ("a,b\n1\n", f", line 2: 1 value, but line 1 has 2{RAGGED}"),
+        ("a,b\n1\n2\n", f", lines 2 and 3: 1 value, but line 1 has 2{RAGGED}"),
+        ("\n\n1,2\n3\n4,5\n", f", line 4: 1 value, but line 3 has 2{RAGGED}"),
+        ("1,2\n3,4,5\n4,5\n", f", line 2: 3 values, but line 1 has 2{RAGGED}"),
+        (",\n1,2\n", f", line 1, column 1: no value{INDEX}"),
+        (",0\n0,5\n", f", line 1, column 1: no value{INDEX}"),
+        ("Unnamed: 0,0\n0,5\n", f", line 1, column 1: no number{INDEX}"),
+        ('""\n1\n', ", line 1: empty"),
+        ('1,2\n"",3\n', ", line 2, column 1: no value"),
+        ("1_\n2\n", ", line 1, column 1: not a number"),
+        ("nan\n1\n", ", line 1, column 1: NaN and infinity are not finite numbers"),
+        ("x,nan\n1,2\n", ": 2 problems\n  line 1, column 1: not a number\n  line 1, column 2: NaN and infinity are not "
+         "finite numbers"),
+        ("1\n1e999\n", ", line 2, column 1: a number beyond the range of float64"),
+        ("1\n2024-01-31\n", ", line 2, column 1: not a number, but a date"),
+        ("1\n" + "1" * 1001, ", line 2, column 1: a number of too many digits"),
+        ('1\n"1,500"\n', ", line 2, column 1: not a number with a decimal point; --thousands , (1,234 is 1234) or "
+         "--decimal , (1,234 is 1.234)"),
+        ('1.5\n"1,5"\n', f", line 2, column 1: {NEITHER}"),
+        ('1.5\nNA\n"1,5"\n', f": 2 problems\n  line 3, column 1: {NEITHER}\n  line 2, column 1: not a number"),
+        ("0.5,1\n2,-9007199254740993\n9007199254740993,4\n", f", line 2, column 2: {BEYOND}"),
+        (",a\n0,0.5\n1,9007199254740993\n", f", line 3, column 2: {BEYOND}"),
+    ],
+)  # fmt: skip
+def test_h63_what_is_wrong_with_plain_numbers_to_the_letter(text, told):
+    with pytest.raises(ValueError, match="x") as caught:
+        parse(text)
+    assert str(caught.value) == f"x{told}"
+
+
+def test_h63_what_is_no_number_with_a_decimal_comma():
+    with pytest.raises(
+        ValueError, match=r"^x, line 1, column 1: not a number with a decimal comma; --decimal \. \(1\.234 is"
+    ):
+        parse_values(b"1.5\n2\n", "x", ReadOptions(decimal=","))
+
+
+def test_integers_that_a_float_holds_may_stand_beside_fractions():
+    assert parse("0.5\n9007199254740992\n-9007199254740992\n").tolist() == [0.5, 2.0**53, -(2.0**53)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "skipped"),
+    [("_a\n1\n", ("_a",), 0), ("a, b c\n1,2\n", ("a", "b c"), 0), (",a\n5,1\n", ("a",), 1), ("1\n2\n", None, 0)],
+)
+def test_what_a_header_of_plain_numbers_is(text, names, skipped):
+    found = parse_values(text.encode(), "x")
+    assert (found.names, found.skipped) == (names, skipped)
+    assert found.lines.tolist() == ([2] if names else [1, 2])
+
+
+def test_where_a_number_stood():
+    column = parse_values(b"1\n2\n3\n", "x")
+    assert [column.place((row,)) for row in (0, 2)] == ["line 1, column 1", "line 3, column 1"]
+    table = parse_values(b",a,b\n5,1,2\n6,3,4\n", "x")
+    assert [table.place(index) for index in ((0, 0), (1, 1))] == ["line 2, column 2", "line 3, column 3"]
+    assert parse_values(npy(np.ones((2, 2))), "x").place((1, 0)) == "index (1, 0)"
 
 
 @pytest.mark.parametrize("integers", [[-1, 2**64 - 1], [2**63, -(2**63)], [-(2**64) + 1, 0], [2**63 + 1, -1]])

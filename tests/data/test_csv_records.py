@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from vecphe.data.cells import Fault, labels_of, numbers_of
-from vecphe.data.csv_records import Records, read_records
-from vecphe.data.marks import Marks, readings
+from vecphe.data.csv_records import Records, index_columns, read_records, separator_with
+from vecphe.data.marks import POINT, Marks, readings, told_readings
 from vecphe.data.text import check_text_start, utf8_of
 
 
@@ -37,7 +41,7 @@ def test_numbers_of_cells(cell: str, number: float, beside: str) -> None:
         *(
             (cell, Fault.MARKS, Fault.MARKS)
             for cell in ("1,5", "-1,5", "1.234,5", "1,5e3", "1,", ",5", "1,234,567", "1,234.5", "1'234", "1\u2019234.5",
-                         "1 234 567", "1\xa0234,5", "12\u202f345", "1.234.567")
+                         "1 234 567", "1\xa0234,5", "12\u202f345", "1.234.567", "1,5" + "0" * 997)
         ),
         *(
             (cell, Fault.DATE, Fault.DATE)
@@ -46,7 +50,7 @@ def test_numbers_of_cells(cell: str, number: float, beside: str) -> None:
         *(
             (cell, Fault.TEXT, Fault.TEXT)
             for cell in ("x", "1_0", "0x1", "1e", "e1", "--1", "1 2", "\u0661", "1\n", "1;5", "12-34", "x" * 130_000,
-                         "1,2,3", "1 23", "1,234 567", "0 123", ",", "1.234.56")
+                         "1,5" + "0" * 998, "1,2,3", "1 23", "1,234 567", "0 123", ",", "1.234.56")
         ),
     ],
     ids=lambda value: str(value)[:8],
@@ -64,6 +68,7 @@ def test_a_decimal_comma_is_the_only_mark_where_it_is_one() -> None:
     assert found.values[[4, 7]].tolist() == [-0.5, 0.0015]
     assert found.faults[[2, 3, 5, 6]].tolist()[3] == Fault.MISSING
     assert found.faults[[2, 3, 5]].tolist() == [Fault.MARKS, Fault.MARKS, Fault.TEXT]
+    assert numbers_of(pa.chunked_array([["2", "1.5"]]), Marks(",")).faults.tolist() == [Fault.NONE, Fault.MARKS]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +116,24 @@ def test_the_marks_that_read_all_numbers(cells: list[str], expected: list[Marks]
     assert readings(lambda marks: not numbers_of(text, marks).faults.any()) == expected
 
 
+@pytest.mark.parametrize(
+    ("marks", "now", "told"),
+    [
+        (Marks(".", ","), Marks(), "--thousands , (1,234 is 1234)"),
+        (Marks(".", "'"), Marks(), "--thousands ''\"'\"'' (1'234 is 1234)"),
+        (Marks(".", "space"), Marks(","), "--decimal . --thousands space (1 234 is 1234)"),
+        (Marks(",", "."), Marks(), "--decimal , --thousands . (1.234,5 is 1234.5)"),
+        (Marks(","), Marks(), "--decimal , (1,234 is 1.234)"),
+        (Marks(","), Marks(",", "."), "--thousands '' (1,234 is 1.234)"),
+        (Marks(), Marks(","), "--decimal . (1.234 is 1.234)"),
+    ],
+    ids=str,
+)
+def test_what_to_type_for_marks(marks: Marks, now: Marks, told: str) -> None:
+    assert told_readings([marks], now) == told
+    assert told_readings([marks, POINT], now).startswith(f"{told} or ")
+
+
 def rows_of(records: Records) -> list[tuple[int, list[str]]]:
     return [(int(line), records.row(number)) for number, line in enumerate(records.lines)]
 
@@ -122,7 +145,8 @@ def test_rows_have_the_numbers_of_the_lines_they_begin_in() -> None:
     ]  # fmt: skip
     assert rows_of(read_records(b"1,2\n\n3,4", "x")) == [(1, ["1", "2"]), (2, ["", ""]), (3, ["3", "4"])]
     assert records.is_empty.all(axis=0).tolist() == [False, True, True, False, False, True]
-    assert len(read_records(b"", "x")) == len(read_records(b"\n\n", "x")) == 0
+    for nothing in (read_records(b"", "x"), read_records(b"\n\n", "x")):
+        assert (len(nothing), nothing.width, nothing.ragged) == (0, 0, [])
 
 
 @pytest.mark.parametrize("width", [2, 999, 1000, 1001, 3000])
@@ -145,6 +169,56 @@ def test_the_first_row_tells_the_separator(separator: str) -> None:
     assert read_records(b"1:2\n", "x", ":").width == 2
     assert read_records(b"1;2,5\n", "x").width == 2  # a comma goes first
     assert read_records(b"1;2,5\n", "x", ";").row(0) == ["1", "2,5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "mark"),
+    [
+        (b"a;y\n", "y", ";"),
+        (b"a\ty\n", None, "\t"),
+        (b" a|  y \n", "y", "|"),
+        (b"a y\n", "y", " "),
+        (b"a b y", None, " "),
+        (b"a,b;y\n", "y", ";"),  # the first one that gives the name
+        (b"a,b;y\n", None, ","),
+        (b"a\n", None, None),
+        (b"y\n", "y", None),
+        (b'"a" ;y\n', None, " "),  # no CSV with the others
+        ("a;y\u00e4".encode()[:-1], "y", None),  # cut in the middle of a character
+        ("a;y\n\u00e4".encode()[:-1], "y", ";"),
+        (b"", None, None),
+    ],
+    ids=str,
+)
+def test_another_separator(text: bytes, name: str | None, mark: str | None) -> None:
+    assert separator_with(text, name) == mark
+
+
+def test_where_no_separator_makes_rows_one_that_does_is_told() -> None:
+    with pytest.raises(ValueError, match=r"""^x, line 3: ',' expected after '"'; --sep ' ' divides this line$"""):
+        read_records(b'\n\n"a" "b"\n', "x")
+    with pytest.raises(ValueError, match=r"""^x, line 1: ',' expected after '"'$"""):
+        read_records(b'"a"b\n', "x")
+
+
+@pytest.mark.parametrize(
+    ("header", "count"),
+    [([""], 0), (["", "Unnamed: 0"], 0), (["", "a"], 1), (["Unnamed: 0.2", "", "a", ""], 2), (["a", ""], 0), ([], 0)],
+)
+def test_how_many_columns_are_an_index(header: list[str], count: int) -> None:
+    assert index_columns(header) == count
+
+
+@pytest.mark.parametrize("place", [-1, 0])
+def test_h63_rows_that_the_strict_rules_count_otherwise_are_refused(
+    monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    """So that no line is told of another row; nothing is known of which pyarrow makes other rows."""
+    monkeypatch.setattr("vecphe.data.csv_records._parsed", lambda *_: [pa.chunked_array([["a", "b"]])] * 2)
+    text = b'"a",1\n"b",2\n'
+    assert rows_of(read_records(text, "x")) == [(1, ["a", "a"]), (2, ["b", "b"])]
+    with pytest.raises(ValueError, match=r"^x: its quotation marks do not pair$"):
+        read_records(text + text[:6] if place else text[:6], "x")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +246,8 @@ def test_the_separator_that_a_spreadsheet_names_above_the_header(end: str) -> No
         line = f"sep={mark}" if shown == mark else f'"sep={mark}"'
         records = read_records(f"{line}{end}a{mark}b{end}1{mark}2{end}".encode(), "x")
         assert rows_of(records) == [(2, ["a", "b"]), (3, ["1", "2"])]
+    told = b"sep=;\na,b;c\n"
+    assert [read_records(told, "x", given).row(0) for given in (None, ",")] == [["a,b", "c"], ["a", "b;c"]]
     assert rows_of(read_records(b"sep=x,b\n1,2\n", "x"))[0] == (1, ["sep=x", "b"])
 
 
@@ -180,6 +256,7 @@ LABELS = {
     "2e3": "2000", "1e-07": "0.0000001", "12345678901234567890123": "12345678901234567890123", "1e400": "1e400",
     "TRUE": "True", "true": "True", "False": "False", "1,5": "1,5", " a b ": "a b", "A": "A", "e\u0301": "\xe9",
     "None": "None", "1 2": "1 2", "0x1": "0x1", "1" * 101 + ".0": "1" * 101 + ".0",
+    "1" * 98 + ".0": "1" * 98, "1" * 98 + ".00": "1" * 98 + ".00",
 }  # fmt: skip
 
 
@@ -222,6 +299,23 @@ def test_h63_a_file_with_a_zero_byte_is_no_text() -> None:
         utf8_of(b"1\0", "x")
 
 
+READS = """\
+import sys
+from vecphe.data import TableOptions, read_table
+table = read_table(sys.argv[1:], TableOptions(target="y", drop=("n",)))
+print(ascii(table.features), table.X.tolist(), "--", end="")
+"""
+
+
+def test_h63_text_is_utf_8_wherever_it_is_read(tmp_path: Path) -> None:
+    """That of a locale, which is ASCII here, is asked for nowhere."""
+    path = tmp_path / "a.csv"
+    path.write_text('n,Gr\u00f6\u00dfe,y\n"\u00e4\n",1,2\n', encoding="utf-8")
+    command = [sys.executable, "-X", "utf8=0", "-X", "warn_default_encoding", "-W", "error::EncodingWarning"]
+    done = subprocess.run([*command, "-c", READS, str(path)], capture_output=True, text=True, check=False)
+    assert done.stdout == "('Gr\\xf6\\xdfe',) [[1.0]] --", done.stderr
+
+
 TEXT = "Größe,y\n1,2\n"
 
 
@@ -251,5 +345,5 @@ def test_h76_a_row_without_end_is_refused() -> None:
     """Its limit is one of memory: 144 MiB are too much, and 60 are not."""
     start, end = b"a,b\n1,2\n", b",1\n3,4\n"
     assert len(read_records(start + b"x" * (60 << 20) + end, "f.csv", None)) == 4
-    with pytest.raises(ValueError, match="a row is longer than 64 MiB"):
+    with pytest.raises(ValueError, match=r"^f\.csv: a row is longer than 64 MiB, or its quotation marks do not pair$"):
         read_records(start + b"x" * (144 << 20) + end, "f.csv", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import io
 import json
 import sys
 import zipfile
@@ -25,9 +26,11 @@ from vecphe.data import (
     Table,
     TableError,
     TableOptions,
+    needs_pyarrow,
     read_rows,
     read_table,
 )
+from vecphe.data.cells import Cells, Labels
 from vecphe.errors import BatchTooLargeError
 from vecphe.system.plurals import counted
 
@@ -43,6 +46,12 @@ def read(*texts: str | bytes, target: str = "y", **options: Any) -> Table:
     for name, text in zip(names, texts, strict=True):
         Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return read_table(names, TableOptions(target=target, **options))
+
+
+@pytest.mark.parametrize("levels", [["x", "y"], ("x", "y"), ["a", "b", "c"]])
+def test_levels_of_a_schema_are_kept_as_texts_that_do_not_change(levels: Any) -> None:
+    column = Schema.from_json(({"name": "a", "levels": levels},)).columns[0]
+    assert (column, type(column.levels)) == (Column("a", tuple(levels)), tuple)
 
 
 def refused(*texts: str | bytes, **options: Any) -> list[str]:
@@ -128,6 +137,219 @@ def test_what_the_message_says_mends_the_table() -> None:
     )
 
 
+K = "k" * 80
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "told"),
+    [
+        (["a,y\n"], {}, "a.csv: there is no row below the header"),
+        (["a,y\n"], {"missing": "drop"}, "a.csv: there is no row below the header"),
+        (["a,y\n1\n"], {}, "a.csv: line 2 has 1 cell, but the header has 2"),
+        (["a,y\n1\n2\n"], {}, "a.csv: lines 2 and 3 have 1 cell, but the header has 2"),
+        (["a,y\n1,2\n2\n1,2,3\n"], {}, "a.csv: lines 3 and 4 have 1 and 3 cells, but the header has 2"),
+        (
+            ["y\n1,2\n"],
+            {},
+            "a.csv: 2 problems\n  line 2 has 2 cells, but the header has 1; cells are separated by commas, or "
+            "as --sep says\n  no column is left to be a feature",
+        ),
+        (["a,y\n1,\n2,\n"], {}, "a.csv: column 'y' is empty"),
+        (["a,b,y\n1,,3\n", "a,b,y\n2,,3\n"], {}, "a.csv: column 'b' is empty; --drop b"),
+        (
+            ["a,y\n1,c\n2,c\n"],
+            {},
+            "a.csv: the target 'y' is of one class in every row; name another column with --target",
+        ),
+        (
+            ["a,y\n1,c\n2,3\n", "a,y\n1,c\n2,3\n3,4\n"],
+            {"labels": False},
+            "a.csv: column 'y', line 2: not a number; correct it\nb.csv: column 'y', line 2: not a number; correct it",
+        ),
+        (
+            ["a,y\n1,2024-01-31\nx,2024-01-31\n"],
+            {"labels": False},
+            "a.csv: 2 problems\n  column 'a', line 3: not a number; correct it, or --drop a\n  column 'y' "
+            "holds dates, from line 2 on; which cannot be predicted",
+        ),
+        (["a,y\n2024-01-31,1\n2,3\n"], {}, "a.csv: column 'a', line 2: a date; correct it, or --drop a"),
+        (
+            ['a,y\n"1,5",1\n2.5,3\n'],
+            {},
+            "a.csv: column 'a', line 2: not a number with a decimal point; no --decimal and --thousands fit "
+            "all numbers of the columns; correct it, or --drop a",
+        ),
+        (
+            ['a,b,y\n"1,573",2.5,3\n'],
+            {},
+            "a.csv: column 'a', line 2: not a number with a decimal point; --thousands , (1,234 is 1234)",
+        ),
+        (
+            ['a,b,t,y\n1,"2,5",True,3\n1,2,False,3\n', "a,b,t,y\n1,2,True,3\n"],
+            {},
+            "a.csv: column 'b', line 2: not a number with a decimal point; --decimal , (1,234 is 1.234)",
+        ),
+        (
+            ['a,b,y\n"1,573",2,3\n', "a,b,y\n1,2.5,3\n"],
+            {},
+            "a.csv: column 'a', line 2: not a number with a decimal point; --thousands , (1,234 is 1234)",
+        ),
+        (
+            ["a;y\n1.5;2\n"],
+            {"decimal": ","},
+            "a.csv: column 'a', line 2: not a number with a decimal comma; --decimal . (1.234 is 1.234)",
+        ),
+        (
+            ['a,y\n"1,5","2,5"\n'],
+            {},
+            "a.csv: 2 problems\n  column 'a', line 2: not a number with a decimal point; --decimal , (1,234 is "
+            "1.234)\n  column 'y', line 2: not a number with a decimal point; --decimal , (1,234 is 1.234)",
+        ),
+        (
+            [
+                "d,y\nx,1\nx,1\nx,1\nx,1\nx,1\nx,1\nx,1\n2024-01-31,1\n2024-01-31,1\n2024-01-31,1\n2024-01-31,1\n2024-01-31,1\n"
+            ],
+            {},
+            "a.csv: column 'd', from line 2 on: text, not numbers; --drop d",
+        ),
+        (["d,y\n1,1\n\nx,1\nx,1\n"], {}, "a.csv: column 'd', lines 4 and 5: not a number; correct it, or --drop d"),
+        (
+            [f"d,y\n,1\n{K},1\nm,2\n{K},1\nm,2\n"],
+            {"missing": "drop"},
+            "a.csv: column 'd', from line 3 on: text, not numbers; --categories d (all parties see its 2 "
+            "values) or --drop d",
+        ),
+        (
+            ["b c,b c=m,y\nf,1,2\nm,3,4\n", "b c,b c=m,y\nf,1,2\n"],
+            {"categories": ("b c",)},
+            "a.csv: the columns 'b c' and 'b c=m' both become a feature 'b c=m'; rename one, or --drop 'b c' "
+            "or --drop 'b c=m'",
+        ),
+        (["y\n2\n"], {}, "a.csv: no column is left to be a feature"),
+        (["g,y\np,2\n"], {"group": "g"}, "a.csv: no column is left to be a feature"),
+        (["a,y\n1,2\n"], {"group": "h"}, "a.csv: there is no column 'h' among the 2 that it names"),
+        (
+            ["g,a,y\nServer,1,2\nq,1,3\nServer,1,2\n"],
+            {"group": "g", "reserved": ("Server",)},
+            "a.csv: column 'g', lines 2 and 4: 'Server' is the name of another party",
+        ),
+        (["a,y\n,2\n"], {"missing": "drop"}, "a.csv: column 'a' is empty; --drop a"),
+        (
+            ["a,b,y\n1,,2\n,1,2\n"],
+            {"missing": "error"},
+            "a.csv: 2 problems\n  column 'a', line 3: a cell is missing; --missing mean\n  column 'b', line 2: "
+            "a cell is missing; --missing mean",
+        ),
+        (
+            ["a,b,y\n1,,2\n,1,2\n"],
+            {"has_means": False},
+            "a.csv: 2 problems\n  column 'a', line 3: a cell is missing; fill it in\n  column 'b', line 2: a "
+            "cell is missing; fill it in",
+        ),
+        (
+            ["a,b,y\n1,1,2\n,1,2\n,2,2\n"],
+            {"has_means": False},
+            "a.csv: column 'a', lines 3 and 4: 2 cells are missing; --missing drop",
+        ),
+        ([""], {}, "a.csv: the file is empty; its first line must name the columns"),
+        ([",\n1,2\n"], {}, "a.csv: the file is empty; its first line must name the columns"),
+        (
+            ["weight,wight,y\n1,2,3\n"],
+            {"drop": ("wieght",)},
+            "a.csv: --drop names 'wieght', and there is no such column; there is 'wight'",
+        ),
+    ],
+)
+def test_h63_what_is_wrong_with_a_table_to_the_letter(files: list[str], options: dict[str, Any], told: str) -> None:
+    assert "\n".join(refused(*files, **options)) == told
+
+
+@pytest.mark.parametrize(("count", "told"), [(10, " and 'c9'"), (11, ", 'c9' and 1 more"), (12, ", 'c9' and 2 more")])
+def test_of_columns_that_are_missing_ten_are_named(count: int, told: str) -> None:
+    names = [f"c{number}" for number in range(count)]
+    shown = ", ".join(f"'c{number}'" for number in range(9))
+    assert refused(",".join([*names, "y"]) + "\n" + "1," * count + "1\n", "y\n2\n") == [
+        f"b.csv: columns {shown}{told} are missing, which a.csv has; {' '.join(f'--drop {name}' for name in names)}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "told"),
+    [
+        ("a,,y", "1,2,3", "column 2 has no name; give it one"),
+        ("a,,,y", "1,2,3,4", "columns 2 and 3 have no name; give them some"),
+        ("a,b\x07,y", "1,2,3", "the name of column 2 is not printable; rename it"),
+        ("a,b\x07,\x07,y", "1,2,3,4", "the names of columns 2 and 3 are not printable; rename them"),
+        (f"a,{'b' * 201},y", "1,2,3", "the name of column 2 is longer than 200 characters; shorten it"),
+        (
+            f"a,{'b' * 201},{'c' * 300},y",
+            "1,2,3,4",
+            "the names of columns 2 and 3 are longer than 200 characters; shorten them",
+        ),
+        ("a,y,a", "1,2,3", "column 3 has a name that stands in the header before; rename it"),
+        ("a,a,y,y", "1,2,3,4", "columns 2 and 4 have names that stand in the header before; rename them"),
+    ],
+)  # fmt: skip
+def test_h63_names_of_columns(header: str, first: str, told: str) -> None:
+    assert refused(f"{header}\n{first}\n1{',' * first.count(',')}\n", missing="drop") == [f"a.csv: {told}"]
+
+
+@pytest.mark.parametrize("more", ["", "b\x07", "b" * 201, "b,b", "b,,b"])
+def test_names_that_a_model_does_not_ask_for_may_be_any(more: str) -> None:
+    count = 1 + more.count(",")
+    Path("p.csv").write_text(f"a,{more},sex\n2{',9' * count},f\n")
+    assert read_rows("p.csv", MODEL)[0].tolist() == [[2, 0, 0]]
+
+
+def test_h63_names_that_a_model_asks_for_stand_once() -> None:
+    for header, problem in (("a,sex,a", True), ("a,sex,b,b", False), ("a,b,b,sex,a,a", True), ("a,\x07,a,sex", True)):
+        Path("p.csv").write_text(
+            f"{header}\n" + ",".join("f" if name == "sex" else "1" for name in header.split(",")) + "\n"
+        )
+        if problem:
+            with pytest.raises(TableError, match=r"^p\.csv: columns? [35]( and 6)? (has a name|have names) that stand"):
+                read_rows("p.csv", MODEL)
+        else:
+            assert read_rows("p.csv", MODEL)[0].tolist() == [[1, 0, 0]]
+
+
+def test_names_of_two_hundred_characters_are_taken() -> None:
+    assert read(f"{'b' * 200},y\n1,2\n").features == ("b" * 200,)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 10, 11])
+def test_how_many_values_are_told(count: int) -> None:
+    text = "k,y\n" + "".join(f"w{number:x},1\n" for number in range(count)) + "w0 ,2\nW0,3\n"
+    note = read(text, categories=("k",)).notes[0]
+    shown = ["'W0'", *(f"'w{number:x}'" for number in range(count))]
+    assert note.startswith(f"all parties come to know the {count + 1} values of the column 'k': 'W0'")
+    rest = f"{', '.join(shown[:10])} and {count - 9} more" if count > 9 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    assert note.endswith(f": {rest}; 'W0' and 'w0' differ only in case or spaces")
+
+
+def test_names_of_groups_are_plain_texts() -> None:
+    groups = read("g,a,y\np,1,2\n7,1,3\n", group="g ", features=("a",)).groups
+    assert groups == ("p", "7")
+    assert {type(name) for name in groups or ()} == {str}
+
+
+@pytest.mark.parametrize("count", [100, 101])
+def test_the_number_of_classes(count: int) -> None:
+    text = "a,y\n" + "".join(f"1,c{number}\n" for number in range(count))
+    if count == 100:
+        assert len(set(read(text).y)) == 100
+    else:
+        assert refused(text) == [
+            "a.csv: the target 'y' holds 101 texts; classes can be 100: name another with --target"
+        ]
+
+
+def test_the_first_row_is_searched_for_another_separator_as_far_as_it_is_kept() -> None:
+    for length, way in ((65_534, "; with --sep ';' there is one"), (65_535, "")):
+        lines = refused(f"{'x' * length};y\n1;2\n", separator=",")
+        assert f"  there is no column 'y' among the 0 that it names{way}" in lines
+
+
 def test_missing_cells() -> None:
     text = "a,b,y\n1,,3\nNA,2,4\n5,6,7\n8,9,\n"
     assert refused(text) == [
@@ -186,6 +408,12 @@ def test_hospitals_are_called_as_their_files_where_these_differ(tmp_path: Path) 
     options = TableOptions(target="y", reserved=("Server",))
     assert read_table(["north/x.csv", "south/x.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
     assert read_table(["north/x.csv", "Server.csv"], options).groups == tuple(["Hospital 1"] * 2 + ["Hospital 2"] * 2)
+    for stem, kept in (("k" * 80, True), ("k" * 81, False), ("a\x07", False), ("b c", True)):
+        (tmp_path / f"{stem}.csv").write_text(CLEAN)
+        names = read_table([f"{stem}.csv", "Server.csv"], TableOptions(target="y")).groups
+        assert names == tuple(
+            name for name in ((stem, "Server") if kept else ("Hospital 1", "Hospital 2")) for _ in "ab"
+        )
 
 
 def test_a_level_that_only_one_hospital_has() -> None:
@@ -238,6 +466,7 @@ def test_h77_labels_that_cannot_be_shown() -> None:
         (("yes", "no"), ["yes", "no"]),
         (("a", "b", "c"), ["a", "b", "c"]),
         (("2024-01-01", "2024-01-02", "x"), ["2024-01-01", "2024-01-02", "x"]),
+        (("2024-01-01", "2024-01-02"), ["2024-01-01", "2024-01-02"]),
     ],
 )
 def test_targets(targets: tuple[str, ...], values: list[Any]) -> None:
@@ -289,6 +518,50 @@ def test_sizes_that_differ_by_many_orders() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        *(({"separator": mark}, "--sep must be one character, such as ';', or tab") for mark in
+          ("", ",,", '"', "1", "a", ".", "+", "-", "\r", "\n", "\0", "\xa7", "\u2009")),
+        *(({"decimal": mark}, "--decimal must be '.' or ','") for mark in (";", "", ",,", "comma")),
+        *(({"thousands": mark}, "--thousands must be ',', '.', \"'\" or space") for mark in ("_", "  ", "\t", "comma")),
+        ({"decimal": ",", "thousands": ","}, "--decimal and --thousands cannot both be ','"),
+        ({"thousands": "."}, "--decimal and --thousands cannot both be '.'"),
+        ({"missing": "zero"}, "--missing must be one of error, drop, mean"),
+        ({"group": "y"}, "the column 'y' cannot be both target and group"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_h65_options_that_make_no_sense_to_the_letter(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=r"-|column") as caught:
+        TableOptions(**{"target": "y", **options})
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("tab", "\t"), ("\\t", "\t"), ("comma", ","), ("semicolon", ";"), (" ", " "), ("~", "~"), (None, None)],
+)
+def test_separators_by_name(given: str | None, kept: str | None) -> None:
+    assert ReadOptions(given).separator == kept
+
+
+@pytest.mark.parametrize(("given", "kept"), [("", None), (None, None), (" ", "space"), ("space", "space"), ("'", "'")])
+def test_marks_of_thousands_by_name(given: str | None, kept: str | None) -> None:
+    assert ReadOptions(thousands=given).thousands == kept
+
+
+def test_what_a_table_is_made_of_does_not_change() -> None:
+    kinds = {
+        kind: kind.__dataclass_params__ for kind in (Column, Schema, ReadOptions, TableOptions, Table, Cells, Labels)
+    }  # type: ignore[attr-defined]
+    assert all(made.frozen for made in kinds.values())
+    assert {kind for kind, made in kinds.items() if not made.eq} == {Table}  # arrays have no one truth value
+    assert not hasattr(Column("a"), "__dict__")
+    table = read("a,y\n1,1234.5\n2,3.5\n")
+    assert "1234.5" not in repr(table)
+
+
+@pytest.mark.parametrize(
     "options",
     [{"separator": ",,"}, {"separator": '"'}, {"separator": "1"}, {"separator": "."}, {"decimal": ";"},
      {"decimal": ",", "thousands": ","}, {"thousands": "."}, {"thousands": "_"}, {"missing": "zero"}, {"group": "y"}],
@@ -299,11 +572,39 @@ def test_h65_options_that_make_no_sense(options: dict[str, Any]) -> None:
         TableOptions(**{"target": "y", **options})
 
 
-def test_many_problems_are_cut_short() -> None:
-    names = [f"c{number}" for number in range(50)]
-    lines = refused(",".join([*names, "y"]) + "\n" + ",".join(["x"] * 50 + ["1"]) + "\n")
-    assert len(lines) == 22
-    assert lines[-1] == "  and 30 problems more, which are told once these are mended"
+def test_h63_of_problems_that_are_left_out_the_last_file_tells() -> None:
+    columns = [f"c{number}" for number in range(12)]
+    files = [",".join([*columns, "y"]) + "\n" + f"{value}," * 12 + "1\n" for value in ("x", "z")]
+    told = refused(*files, drop=("one", "two"))
+    assert told[0] == "a.csv: 11 problems"
+    assert told[12] == "b.csv: 10 problems"
+    assert told[-1] == "  and 6 problems more, told once these are mended"
+
+
+def test_a_target_or_a_group_that_is_named_as_a_category_too() -> None:
+    table = read("g,a,y\n1,2,7\n1.0,3,8\n", group="g", categories=("g", "y"))
+    assert (table.features, table.groups, table.y.tolist()) == (("a",), ("1", "1"), ["7", "8"])
+    assert table.notes == ("all parties come to know the 2 classes of the column 'y': '7' and '8'",)
+
+
+def test_dictionaries_of_parquet_are_what_they_stand_for() -> None:
+    columns = {"a": ["1,5", "2", "1,5"], "k": ["0,5", "0,50", "1"], "n": [7, 8, 7], "t": [True, False, True]}
+    path = parquet({name: pa.array(values).dictionary_encode() for name, values in {**columns, "y": [1, 2, 3]}.items()})
+    table = read_table([path], TableOptions(target="y", categories=("k",), decimal=","))
+    assert (table.features, table.X.tolist()) == (
+        ("a", "k=1", "n", "t"),
+        [[1.5, 0, 7, 1], [2, 0, 8, 0], [1.5, 1, 7, 1]],
+    )
+
+
+@pytest.mark.parametrize("count", [20, 21, 50])
+def test_many_problems_are_cut_short(count: int) -> None:
+    names = [f"c{number}" for number in range(count)]
+    lines = refused(",".join([*names, "y"]) + "\n" + ",".join(["x"] * count + ["1"]) + "\n")
+    assert lines[0] == f"a.csv: {min(count, 21)} problems"
+    assert [line.split("'")[1] for line in lines[1:21]] == names[:20]
+    rest = {20: [], 21: ["  and 1 problem more, told once these are mended"]}
+    assert lines[21:] == rest.get(count, ["  and 30 problems more, told once these are mended"])
 
 
 # Parquet and .npz -------------------------------------------------------------------------------------------------
@@ -364,9 +665,53 @@ def test_h63_damaged_parquet() -> None:
 def test_h61_parquet_that_claims_more_rows_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     path = parquet({"a": pa.array(np.zeros(10**6)), "y": pa.array(np.zeros(10**6))})
     assert Path(path).stat().st_size < 10_000
-    monkeypatch.setattr("vecphe.system.memory.fits_in_memory", lambda needed: needed < 16 * 10**6)
-    with pytest.raises(BatchTooLargeError, match=r"what t\.parquet holds takes about 0\.0 GB"):
+    needed = list[int]()
+    monkeypatch.setattr("vecphe.system.memory.fits_in_memory", needed.append)
+    with pytest.raises(BatchTooLargeError, match=r"what t\.parquet holds takes about 0\.0 GB.*give less of it"):
         read_table([path], TableOptions(target="y"))
+    assert needed == [2 * 16 * 10**6]  # two columns, as they are read and as floats
+
+
+def test_h61_npz_that_claims_more_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed("t.npz", a=np.zeros(10**5), y=np.zeros(10**5))
+    needed = list[int]()
+    monkeypatch.setattr("vecphe.system.memory.fits_in_memory", needed.append)
+    with pytest.raises(BatchTooLargeError, match=r"what t\.npz holds takes about 0\.0 GB.*give less of it"):
+        read_table(["t.npz"], TableOptions(target="y"))
+    assert needed == [2 * (8 * 10**5 + 128)]
+
+
+@pytest.mark.parametrize("columns", [{}, {"__index_level_0__": [1, 2]}, {"y": []}, {"a": [], "y": []}], ids=str)
+def test_h63_parquet_and_npz_without_rows_or_columns(columns: dict[str, Any]) -> None:
+    np.savez("t.npz", **{name: np.array(values) for name, values in columns.items()})
+    for path in (parquet({name: pa.array(values, pa.int64()) for name, values in columns.items()}), "t.npz"):
+        with pytest.raises(TableError) as caught:
+            read_table([path], TableOptions(target="y"))
+        assert str(caught.value) == f"{path}: there is no row, or no column"
+
+
+def test_h63_columns_of_parquet_without_a_name() -> None:
+    table = pa.table([[1], [2], [3]], names=["a", " ", "y"])
+    pyarrow.parquet.write_table(table, "t.parquet")
+    with pytest.raises(TableError, match=r"^t\.parquet: column 2 has no name; give it one$"):
+        read_table(["t.parquet"], TableOptions(target="y"))
+
+
+def test_integers_that_no_float_holds_are_rounded_in_every_form() -> None:
+    columns = {"a": [2**60 + 1, -(2**53) - 1], "y": [1, 2]}
+    for path in forms_of(columns, {}):
+        assert read_table([path], TableOptions(target="y")).X.tolist() == [[2.0**60], [-(2.0**53)]], path
+
+
+@pytest.mark.parametrize("kind", ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "g"])
+def test_floats_of_npz_name_what_they_would_as_text(kind: str) -> None:
+    np.savez("t.npz", k=np.array([0.5, 0.1, 0.1], kind), y=np.arange(3))
+    levels = {"f2": ("0.099975586", "0.5"), "f4": ("0.1", "0.5"), "f8": ("0.1", "0.5"), "g": ("0.1", "0.5")}
+    assert (
+        read_table(["t.npz"], TableOptions(target="y", categories=("k",))).schema.columns[0].levels
+        == (levels[kind.lstrip("<>")])
+    )
+    assert read_table(["t.npz"], TableOptions(target="y")).X.tolist() == np.array([[0.5], [0.1], [0.1]], kind).tolist()
 
 
 def test_npz() -> None:
@@ -385,7 +730,23 @@ def test_npz() -> None:
     ("arrays", "told"),
     [
         ({"X": np.ones((2, 2, 2)), "y": np.ones(2)}, "the array 'X' has 3 dimensions"),
-        ({"X": np.ones((2, 2)), "y": np.ones(3)}, "different numbers of rows"),
+        (
+            {
+                "d": np.ones((2, 2)),
+                "b": np.ones(3),
+                "a": np.ones((5, 1)),
+                "e": np.ones(4),
+                "y": np.ones(3),
+                "feature_names": np.array(["p"]),
+                "c": np.array(7),
+            },
+            r"^t\.npz: 2 problems\n  the array 'c' has 0 dimensions; columns have 1, tables 2\n"
+            r"  its arrays have different numbers of rows \(a 5, b 3, d 2, e 4, y 3\)$",
+        ),
+        (
+            {**{f"{'x' * 90}{n}": np.ones(n) for n in (1, 2, 3)}, "y": np.ones(3)},
+            rf"rows \({'x' * 90}1 1, {'x' * 90}2 2, x{{10}}\)$",
+        ),
         ({"X": np.ones((0, 2)), "y": np.ones(0)}, "there is no row"),
         ({"X": np.array([1j, 2]), "y": np.ones(2)}, "column 'X', from row 1 on"),
         ({"X": np.array([{}, 1], object), "y": np.ones(2)}, "not a whole .npz file of plain arrays"),
@@ -395,6 +756,31 @@ def test_npz() -> None:
 def test_h63_npz_that_is_no_table(arrays: dict[str, Any], told: str) -> None:
     np.savez("t.npz", **arrays)
     with pytest.raises(ValueError, match=told):
+        read_table(["t.npz"], TableOptions(target="y"))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("damage", ["content", "size", "encrypted", "method", "text"])
+def test_h63_archives_of_every_kind_that_are_damaged(compression: int, damage: str) -> None:
+    member = io.BytesIO()
+    np.save(member, np.arange(300.0))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name in ("X.npy", "y.npy"):
+            archive.writestr(name, member.getvalue() if damage != "size" else b"")
+        if damage == "text":
+            archive.writestr("notes.txt", b"plain")
+    data = bytearray(file.getvalue())
+    start, directory = 30 + len("X.npy"), data.index(b"PK\x01\x02")
+    if damage == "content":
+        data[start : start + 40] = bytes(40)
+    elif damage == "encrypted":
+        data[directory + 8] |= 1
+        data[6] |= 1
+    elif damage == "method":
+        data[directory + 10] = data[8] = 77
+    Path("t.npz").write_bytes(data)
+    with pytest.raises(ValueError, match=r"^t\.npz: not a whole \.npz file of plain arrays"):
         read_table(["t.npz"], TableOptions(target="y"))
 
 
@@ -533,6 +919,9 @@ def test_features_that_would_have_one_name() -> None:
 def test_an_array_of_one_column_is_called_as_it_is() -> None:
     np.savez("t.npz", X=np.ones((3, 1)), z=np.full((3, 2), 2), y=np.arange(3.0)[:, np.newaxis])
     assert read_table(["t.npz"], TableOptions(target="y")).features == ("X", "z0", "z1")
+    for names in (np.array([["p"], ["q"]]), np.array("p"), np.array(["p"])):  # of no table
+        np.savez("t.npz", X=np.ones((3, 2)), y=np.arange(3.0), feature_names=names)
+        assert read_table(["t.npz"], TableOptions(target="y")).features == ("X0", "X1")
     np.savez("t.npz", X=np.ones((3, 1)), y=np.arange(3.0)[:, np.newaxis], feature_names=np.array([b"caf\xc3\xa9"]))
     table = read_table(["t.npz"], TableOptions(target="y"))
     assert (table.features, table.X.tolist(), table.y.tolist()) == (("caf\xe9",), [[1]] * 3, [0, 1, 2])
@@ -644,6 +1033,42 @@ def test_rows_to_predict_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        ("a,sex\n,m\n", {}, "column 'a' is empty; --missing mean"),
+        ("a,sex\n,m\n", {"has_means": False}, "column 'a' is empty"),
+        ("a,sex\n1,\n2,m\n", {}, "column 'sex', line 2: a cell is missing; --missing drop or mean"),
+        ("a,sex\n1,\n2,m\n", {"has_means": False}, "column 'sex', line 2: a cell is missing; --missing drop"),
+        ("a,sex\n1,\n", {"has_means": False}, "column 'sex', line 2: a cell is missing; fill it in"),
+        ("a,sex\n1,\n", {}, "column 'sex', line 2: a cell is missing; --missing mean"),
+        ("a,sex\n1,\n,m\n", {"missing": "drop"}, "no row is left, for a cell is missing in each of them; fill some in"),
+    ],
+)  # fmt: skip
+def test_the_ways_out_of_missing_cells(text: str, options: dict[str, Any], told: str) -> None:
+    Path("p.csv").write_text(text)
+    with pytest.raises(TableError) as caught:
+        read_rows("p.csv", MODEL, **options)
+    assert str(caught.value) == f"p.csv: {told}"
+
+
+def test_means_stand_for_a_column_that_is_empty() -> None:
+    Path("p.csv").write_text("a,sex\n,m\n,f\n")
+    np.testing.assert_array_equal(read_rows("p.csv", MODEL, missing="mean")[0], [[np.nan, 1, 0], [np.nan, 0, 0]])
+
+
+def test_a_model_of_categories_alone() -> None:
+    Path("p.csv").write_text("sex,a\nx,1\nf,2\n")
+    X, lines = read_rows("p.csv", Schema((MODEL.columns[1],)))
+    assert (X.tolist(), lines.tolist()) == ([[0, 1], [0, 0]], [2, 3])
+
+
+def test_marks_and_encodings_of_rows_to_predict_for_are_those_that_are_said() -> None:
+    Path("p.csv").write_bytes("a|sex|gr\u00f6\n1.234,5|m|1\n".encode("utf-16-le"))
+    schema = Schema((Column("gr\u00f6"), *MODEL.columns))
+    assert read_rows("p.csv", schema, ReadOptions("|", ",", "utf-16-le", "."))[0].tolist() == [[1, 1234.5, 1, 0]]
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("a,b\n1,2\n", "the model's column 'sex' is missing"),
@@ -668,6 +1093,8 @@ def test_a_schema_as_json() -> None:
         None, [], "a", [{}], [{"name": 1}], [{"name": "a"}, {"name": "a"}], [{"name": "a", "levels": ["x"]}],
         [{"name": "a", "levels": ["y", "x"]}], [{"name": "a", "levels": ["x", "x"]}], [{"name": "a", "more": 1}],
         [{"name": "a", "levels": "xy"}], [{"name": "a", "levels": [1, 2]}], [["name", "a"]],
+        [{"name": "a", "levels": ["x", 1]}], [{"name": 1, "levels": ["x", "y"]}], [{"name": "a", "levels": []}],
+        {}, {"name": 1}, b"a",
     ]  # fmt: skip
     for content in bad:
         with pytest.raises(ValueError, match=r"column|levels"):
@@ -699,6 +1126,15 @@ def test_without_pyarrow_the_message_says_what_to_install(monkeypatch: pytest.Mo
             call()
     np.save("x.npy", [1, 2])
     assert parse_values(Path("x.npy").read_bytes(), "x").values.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("name", "told"), [("pyarrow", True), ("pyarrow.csv", True), ("numpy", False), (None, False)])
+def test_only_what_is_missing_of_pyarrow_is_told_with_what_to_install(name: str | None, told: bool) -> None:
+    wanted = (MissingLibraryError, r"^reading X takes pyarrow: pip install 'vecphe\[data\]'$") if told else (
+        ModuleNotFoundError, "^gone$",
+    )  # fmt: skip
+    with pytest.raises(wanted[0], match=wanted[1]), needs_pyarrow("reading X"):
+        raise ModuleNotFoundError("gone", name=name)
 
 
 # Random tables ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
 
+from vecphe.data import Column, Schema, Table
 from vecphe.federated.data import equal_blocks, get_data, load_csv, shards_from_table
 
 
@@ -37,6 +39,90 @@ def test_diabetes_is_cut_the_same_way_every_time():
     assert not np.array_equal(y_test, other[3])
     rows = {tuple(row) for row in np.concatenate([*X, X_test])}
     assert len(rows) == 440
+
+
+@pytest.mark.parametrize(("seed", "n_clients"), [(43, 5), (43, 391), (7, 392)])
+def test_which_rows_of_diabetes_go_where(seed, n_clients):
+    data, targets = load_diabetes(return_X_y=True)
+    random = np.random.RandomState(seed)
+    order = random.permutation(442)
+    tested = random.choice(442, 50, replace=False)
+    kept = [row for place, row in enumerate(order) if place not in set(tested)]
+    each = 392 // n_clients
+    X, y, X_test, y_test = get_data(n_clients) if seed == 43 else get_data(n_clients, seed)
+    assert [block.tolist() for block in y] == [
+        targets[kept[start : start + each]].tolist() for start in range(0, each * n_clients, each)
+    ]
+    np.testing.assert_array_equal(y_test, targets[order[tested]])
+    np.testing.assert_array_equal(X_test, np.column_stack([data, np.ones(442)])[order[tested]])
+    np.testing.assert_array_equal(np.concatenate(X)[:, :-1], data[kept[: each * n_clients]])
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_clients", "told"),
+    [
+        (1, 2, "1 sample cannot be shared out to n_clients=2: a client would get none"),
+        (0, 1, "0 samples cannot be shared out to n_clients=1: a client would get none"),
+        (5, 6, "5 samples cannot be shared out to n_clients=6: a client would get none"),
+        (5, 0, "n_clients=0: at least 1 client is needed"),
+        (5, -1, "n_clients=-1: at least 1 client is needed"),
+    ],
+)
+def test_h49_blocks_that_cannot_be(n_rows, n_clients, told):
+    with pytest.raises(ValueError, match=r"n_clients") as caught:
+        equal_blocks(n_rows, n_clients)
+    assert str(caught.value) == told
+    with pytest.raises(ValueError, match=r"^392 samples cannot be shared out to n_clients=393"):
+        get_data(393)
+    with pytest.raises(ValueError, match=r"^n_clients=0: at least"):
+        get_data(0)
+
+
+def rows_in_order(n_rows, groups=None):
+    """A table of which each row says its number."""
+    numbers = np.arange(float(n_rows))
+    return Table(Schema((Column("a"),)), numbers[:, np.newaxis] * 10, numbers, groups, "z")
+
+
+@pytest.mark.parametrize("n_rows", [5, 9, 10, 17])
+def test_which_rows_of_a_table_go_where(n_rows):
+    order = np.random.RandomState(43).permutation(n_rows)
+    tested, train = order[: n_rows // 5], order[n_rows // 5 :]
+    shards = shards_from_table(rows_in_order(n_rows), 3)
+    assert shards.y_test.tolist() == tested.tolist()
+    assert np.concatenate(shards.y).tolist() == train.tolist()
+    assert [len(rows) for rows in shards.y] == [len(block) for block in np.array_split(train, 3)]
+    assert (shards.names, shards.target, shards.left_out) == (("Hospital 1", "Hospital 2", "Hospital 3"), "y", 0)
+    for X, y in zip([*shards.X, shards.X_test], [*shards.y, shards.y_test], strict=True):
+        assert X.tolist() == [[10 * number] for number in y]
+    assert shards_from_table(rows_in_order(n_rows), 3, 44, "w").target == "w"
+    assert shards_from_table(rows_in_order(n_rows), 3, 44).y_test.tolist() == (
+        np.random.RandomState(44).permutation(n_rows)[: n_rows // 5].tolist()
+    )
+
+
+def test_which_rows_of_a_group_go_where():
+    groups = tuple("bacab" * 5 + "ccccc")
+    order = np.random.RandomState(43).permutation(30)
+    shards = shards_from_table(rows_in_order(30, groups), 99)
+    assert shards.names == ("b", "a", "c")
+    own = {name: [row for row in order if groups[row] == name] for name in "bac"}
+    assert [rows.tolist() for rows in shards.y] == [own[name][2:] for name in "bac"]
+    assert shards.y_test.tolist() == [row for name in "bac" for row in own[name][:2]]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "groups", "told"),
+    [
+        (4, None, "4 rows are too few; at least 5 are needed"),
+        (1, ("a",), "1 row is too few; at least 5 of one hospital are needed"),
+        (8, tuple("aabbaabb"), "8 rows are too few; at least 5 of one hospital are needed"),
+    ],
+)
+def test_rows_that_are_too_few_are_told_to_the_letter(n_rows, groups, told):
+    with pytest.raises(ValueError, match=r"too few") as caught:
+        shards_from_table(rows_in_order(n_rows, groups), 1)
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])

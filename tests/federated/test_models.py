@@ -14,6 +14,7 @@ from vecphe.federated import (
     Rows,
     Server,
     federated_learning,
+    mean_square_error,
     run_rounds,
 )
 
@@ -75,6 +76,42 @@ def test_probabilities_overflow_nowhere(classes):
     model.weights = np.full(model.weights.shape, 1e100)
     assert np.isfinite(model.predict(rows.X / 1e200 * 800)).all()
     assert np.isfinite(model.error(rows))
+
+
+@pytest.mark.parametrize("classes", [None, 2, 3])
+@pytest.mark.parametrize(
+    ("X", "weights"), [([[1e200, 1e200]], [1e200, 1e200]), ([[10.0, 10.0]], [1e308, -1e308])], ids=["over", "invalid"]
+)
+def test_h50_what_leaves_the_floats_is_no_warning(classes, X, weights):
+    """Who asked for it sees that it is not finite."""
+    rows = Rows.checked("A", X, [1.0])
+    model = LinearRegression(rows) if classes is None else LogisticRegression(rows, n_classes=classes)
+    model.weights = np.resize(weights, model.weights.shape[::-1]).T
+    model.penalties = 1e200
+    gradient, loss = model.gradient_and_loss()
+    assert not np.isfinite(gradient).all()
+    assert not np.isfinite(loss)
+    np.testing.assert_array_equal(model.gradient(), gradient)
+
+
+@pytest.mark.parametrize(("gradient", "eta"), [([1e308, 0.0], 1e10), ([np.inf, 0.0], 0.0)], ids=["over", "invalid"])
+def test_h50_a_step_that_leaves_the_floats_is_refused_without_a_warning(gradient, eta):
+    model = LinearRegression(rows_of(1, features=2))
+    with pytest.raises(ProtocolError, match=r"^the step would make its weights infinite; lower eta$"):
+        model.step(np.array(gradient), eta)
+    with pytest.raises(ProtocolError, match=r"^got a step size eta that is not finite$"):
+        model.step(np.zeros(2), np.inf)
+    assert model.weights.tolist() == [0, 0]
+
+
+def test_errors_that_leave_the_floats_are_no_warnings():
+    assert mean_square_error([1e200], [0.0]) == np.inf
+    assert np.isnan(mean_square_error([np.inf], [np.inf]))
+
+
+def test_errors_are_those_of_floats():
+    for y_pred, y in (([0, 250], [200, 0]), (np.uint8([0, 250]), np.uint8([200, 0]))):
+        assert mean_square_error(y_pred, y) == (200**2 + 250**2) / 2
 
 
 @pytest.mark.parametrize("y", [[0, 2], [0, -1], [0, 0.5]])

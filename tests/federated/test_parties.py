@@ -7,10 +7,13 @@ import numpy as np
 import phe
 import pytest
 
-from vecphe.errors import InvalidPlaintextError
+import vecphe
+from vecphe.errors import InvalidPlaintextError, PlaintextOverflowError, ProtocolError
 from vecphe.federated import (
     Client,
     EncryptedVector,
+    EncryptionKey,
+    LogisticRegression,
     NaiveBackend,
     Party,
     Server,
@@ -20,8 +23,11 @@ from vecphe.federated import (
     federated_learning,
     mean_square_error,
     models,
+    ring,
+    run_rounds,
     sum_encrypted_vectors,
 )
+from vecphe.federated.ring import ring_pass
 
 
 @pytest.fixture
@@ -229,3 +235,140 @@ def test_the_naive_backend_is_pickled_by_the_name_of_its_module():
     backend = pickle.loads(pickle.dumps(NaiveBackend(phe)))
     assert isinstance(backend, NaiveBackend)
     assert Server(256, insecure=True, backend=backend).pubkey.backend == "naive"
+
+
+def test_what_was_encrypted_ahead_is_sent_once_and_in_its_round(server):
+    party = Party("A", lambda: [[1.0, 2.0]], server.pubkey)
+    party._encrypt_ahead()
+    ahead = party._ahead[1]
+    assert party.encrypted_gradient() is ahead
+    assert party.encrypted_gradient() is not ahead
+    party._encrypt_ahead()
+    party.round = 5
+    assert party.encrypted_gradient().contributions[0].round == 5
+    party._encrypt_ahead()
+    assert copy.copy(party)._ahead is None
+    party.expect(3)
+    assert party._ahead is None
+
+
+def test_parties_without_a_key_say_so_in_a_ring_too(server):
+    keyless = [Party(name, lambda: [[1.0]]) for name in "ABC"]
+    for parties in (keyless, [Party("D", lambda: [[1.0]], server.pubkey), keyless[0]]):
+        with pytest.raises(ProtocolError, match=r"^A has no public key to encrypt with$"):
+            ring_pass(parties)
+    with pytest.raises(ProtocolError, match=r"^a ring needs clients$"):
+        ring_pass([])
+
+
+def test_what_the_server_cannot_decrypt_names_who_sent_it(server, backend):
+    parties = [Party(name, lambda: [[1.0]], server.pubkey) for name in "ABC"]
+    with pytest.raises(ProtocolError, match=r"^round 1, C -> Server: the vector was encrypted with another key$"):
+        next(run_rounds(Server(256, insecure=True, backend=backend), parties, 1))
+
+
+def test_what_goes_wrong_ahead_is_told_when_its_turn_comes(server):
+    party = Party("A", lambda: [[np.nan]], server.pubkey)
+    party._encrypt_ahead()
+    assert party._ahead is None
+    with pytest.raises(ProtocolError, match="A: its update is not finite"):
+        party.encrypted_gradient()
+
+
+def test_a_party_alone_makes_nothing_ahead(server):
+    party = Party("A", lambda: [[1.0]], server.pubkey)
+    party.encrypted_gradient()
+    assert party._encryptor is None
+    assert not party._is_busy()
+    assert (repr(party), repr(Client("B", np.eye(2), [1.0, 2.0]))) == ("Party('A')", "Client('B')")
+    assert repr(Party.__new__(Party)) == "Party(None)"
+
+
+def test_an_update_of_floats_is_not_copied(server, monkeypatch):
+    update, taken = np.array([1.0, 2.0]), []
+    encrypt = type(server.pubkey).encrypt
+    monkeypatch.setattr(type(server.pubkey), "encrypt", lambda key, x: taken.append(x) or encrypt(key, x))
+    Party("A", lambda: [update], server.pubkey).encrypted_gradient()
+    assert np.shares_memory(taken[0], update)
+
+
+@pytest.mark.parametrize("backend", ["packed", "vectorized", NaiveBackend(phe), NaiveBackend(vecphe.phe)], ids=str)
+def test_h50_integers_of_any_size_are_encrypted_or_refused_by_name(backend):
+    server = Server(256, insecure=True, backend=backend)
+    wide = server.pubkey.wider_range or "ask who made the key for one with a larger max_abs"
+    with pytest.raises(ProtocolError) as caught:
+        Party("A", lambda: [[1 << 300, 1]], server.pubkey).encrypted_gradient()
+    assert str(caught.value) == (
+        "A: its update cannot be encoded, a magnitude is beyond the range; lower eta, or scale the data, or take a "
+        f"wider range: {wide}. It sent nothing"
+    )
+    assert isinstance(caught.value.__cause__, PlaintextOverflowError)
+    total = Party("A", lambda: [[1 << 14, -3]], server.pubkey).encrypted_gradient()
+    assert decrypt_vector(server.privkey, total).tolist() == [1 << 14, -3]
+
+
+def test_h50_who_did_not_make_the_key_asks_for_a_wider_range():
+    key = EncryptionKey.from_bytes(Server(256, insecure=True).pubkey.to_bytes(), insecure=True)
+    with pytest.raises(
+        ProtocolError, match=r"wider range: ask who made the key for one with a larger max_abs\. It sent"
+    ):
+        Party("A", lambda: [[1e9]], key).encrypted_gradient()
+
+
+@pytest.mark.parametrize("sends_loss", [False, True])
+def test_h50_a_gradient_that_left_the_floats_has_grown_or_never_began(server, sends_loss):
+    client = Client("A", [[1.0, 0.0], [2.0, 0.0]], [1.0, 2.0], server.pubkey, sends_loss=sends_loss)
+    way = "lower eta, or scale the data. It sent nothing"
+    client.weights = np.array([np.inf, 0.0])
+    with pytest.raises(ProtocolError) as caught:
+        client.encrypted_gradient()
+    assert str(caught.value) == f"A: its gradient is not finite; check its data for NaN, or {way}"
+    client.weights = np.zeros(2)
+    client.encrypted_gradient()
+    client.weights = np.array([np.inf, 0.0])
+    with pytest.raises(ProtocolError) as caught:
+        client.encrypted_gradient()
+    assert str(caught.value) == f"A: its gradient grew beyond all floats: the run diverges; {way}"
+
+
+def test_a_gradient_is_taken_in_its_shape_and_in_a_row(server):
+    def made():
+        rows = np.random.default_rng(1).normal(size=(6, 2))
+        return Client("A", rows, [0, 1, 2] * 2, model=lambda own, eta: LogisticRegression(own, eta, n_classes=3))
+
+    gradient = np.arange(6.0).reshape(2, 3)
+    for form in (gradient, gradient.ravel(), gradient.tolist()):
+        client = made()
+        client.gradient_step(form, 0.5)
+        assert client.weights.tolist() == (-0.5 * gradient).tolist()
+        assert client.round == 2
+    for wrong in (gradient.T, gradient[:1], np.arange(5.0), 1.0):
+        with pytest.raises(ProtocolError) as caught:
+            made().gradient_step(wrong)
+        assert str(caught.value) == f"A: got a gradient of shape {np.shape(wrong)}, not (2, 3)"
+    with pytest.raises(ProtocolError, match=r"^A: got a gradient that is not finite$"):
+        made().gradient_step(np.full((2, 3), np.inf))
+
+
+@pytest.mark.parametrize("busy", [0, 1, 2, 3])
+def test_threads_are_for_several_parties_that_are_busy(server, monkeypatch, busy):
+    parties, started = [Party(name, lambda: [[1.0]], server.pubkey) for name in "ABC"], []
+    for party in parties[:busy]:
+        party._is_busy = lambda: True
+    monkeypatch.setattr(ring, "run_in_threads", lambda _, tasks, n_jobs: started.append((tasks, n_jobs)))
+    ring_pass(parties, n_jobs=7)
+    assert started == ([([(party,) for party in parties[:busy]], 7)] if busy > 1 else [])
+
+
+def test_h51_the_run_is_that_of_the_first(server, backend):
+    parties = [Party(name, lambda: [[1.0]], server.pubkey) for name in "ABC"]
+    parties[2].pubkey = Server(256, insecure=True, backend=backend).pubkey
+    with pytest.raises(ProtocolError, match=r"^round 1, B -> C: keys differ"):
+        ring_pass(parties)
+
+
+def test_where_messages_of_a_ring_go(server):
+    parties, sent = [Party(name, lambda: [[1.0]], server.pubkey) for name in "ABC"], []
+    ring_pass(parties, "Z", 9, lambda *message: sent.append(message[:4]))
+    assert sent == [(9, *pair, "encrypted-sum") for pair in ("AB", "BC", "CZ")]
+    assert [party.round for party in parties] == [9, 9, 9]

@@ -26,7 +26,17 @@ from vecphe.federated import (
     sum_encrypted_vectors,
 )
 from vecphe.federated.protocol import ring_pass
-from vecphe.federated.rounds import Contribution, Ledger, RingRound, Run
+from vecphe.federated.rounds import (
+    Contribution,
+    Ledger,
+    RingRound,
+    Run,
+    check_client_count,
+    check_hop,
+    checked_names,
+    distinct_contributions,
+    joined,
+)
 
 ARRAYS = ["vectorized", "packed"]
 
@@ -566,3 +576,231 @@ def test_the_key_holder_may_decrypt_any_vector_of_its_own(parties):
     v0, v1, _ = vectors_of(parties)
     expected = parties.clients[0].compute_gradient() + parties.clients[1].compute_gradient()
     np.testing.assert_allclose(decrypt_vector(parties.server.privkey, v0 + v1), expected, rtol=1e-9)
+
+
+# The rules by themselves ------------------------------------------------------------------------------------------
+
+A, B, C, D = made("ABCD").contributions
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "both"),
+    [
+        (None, (A,), None),
+        ((A,), None, None),
+        ((A,), (B,), (A, B)),
+        ((A,), (A,), (A, A)),
+        ((A, B), (A,), (A, B, A)),
+        ((A,), (A, B), (A, A, B)),
+        ((A, B), (C, D), (A, B, C, D)),
+        ((A, B), (B, C), (B, B)),
+        ((A, B), (C, A, D), (A, A)),
+    ],
+)
+def test_h75_the_record_of_a_sum_of_two(ours, theirs, both):
+    assert joined(ours, theirs) == both
+
+
+FEW = "too few: below 3 each learns the other's gradient by subtraction"
+WAY = "; unsafe_few_clients=True allows it for benchmarks"
+
+
+@pytest.mark.parametrize(
+    ("n_clients", "unsafe", "told"),
+    [
+        (1, None, f"1 client is {FEW}"),
+        (2, None, f"2 clients are {FEW}"),
+        (2, False, f"2 clients are {FEW}{WAY}"),
+        (0, False, f"0 clients are {FEW}{WAY}"),
+        (0, True, f"0 clients are {FEW}"),
+        (-1, True, f"-1 clients are {FEW}"),
+        *((n_clients, True, None) for n_clients in (1, 2, 3)),
+        *((3, unsafe, None) for unsafe in (None, False)),
+    ],
+)
+def test_h48_how_many_clients_are_too_few(n_clients, unsafe, told):
+    if told is None:
+        check_client_count(n_clients, unsafe)
+        return
+    with pytest.raises(ProtocolError) as caught:
+        check_client_count(n_clients, unsafe)
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("AB", "names must be a list of them, not the string 'AB'"),
+        (["A", ""], "names must be non-empty strings other than 'Server', not ['A', '']"),
+        (["A", "Server"], "names must be non-empty strings other than 'Server', not ['A', 'Server']"),
+        (["A", 5], "names must be non-empty strings other than 'Server', not ['A', 5]"),
+        (["A", "B", "A"], "names must be different ones, not ['A', 'B', 'A']"),
+    ],
+)
+def test_names_are_refused_to_the_letter(names, told):
+    with pytest.raises(ValueError, match=r"^names must be") as caught:
+        checked_names(names)
+    assert str(caught.value) == told
+    assert checked_names(iter(("B", "A", "server"))) == ["B", "A", "server"]
+
+
+def of_no_client(*ids):
+    return Sum(tuple(Contribution("run", 1, name * 16) for name in ids))
+
+
+TWICE = "is in the sum twice, or two clients have that name"
+MIXED = (
+    "a multiple, a difference, a copy, or something in the clear was mixed into the sum: only sums that "
+    "sum_encrypted_vectors made of encrypted vectors, or messages of such, are taken"
+)
+
+
+@pytest.mark.parametrize(
+    ("total", "told"),
+    [
+        (made("ABA"), f"the contribution of A {TWICE}"),
+        (of_no_client("ab", "cd", "cd"), f"the contribution of a vector of no client (cdcdcdcd) {TWICE}"),
+        (Sum((A, dataclasses.replace(B, client="A"))), f"the contribution of A {TWICE}"),
+        (Sum((A, dataclasses.replace(B, party="AA"))), f"the contribution of A {TWICE}"),
+        (Sum(None, 3), MIXED),
+        (Sum((), 0), MIXED),
+        (Sum((A, B), 3), MIXED),
+        (Sum((A, B), 1), MIXED),
+        (
+            Sum((A, dataclasses.replace(B, round=5))),
+            "contributions of different runs or rounds were mixed into the sum",
+        ),
+        (
+            Sum((A, dataclasses.replace(B, run="r"))),
+            "contributions of different runs or rounds were mixed into the sum",
+        ),
+    ],
+)
+def test_h53_what_is_no_sum_of_contributions_is_told_to_the_letter(total, told):
+    with pytest.raises(ProtocolError) as caught:
+        distinct_contributions(total)
+    assert str(caught.value) == told
+
+
+def test_h53_sums_of_one_two_and_no_client():
+    for total in (made("A"), made("AB"), of_no_client("ab"), of_no_client("ab", "cd")):
+        assert distinct_contributions(total) == total.contributions
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        (Contribution("run", 4, "C", "C"), None),
+        (Contribution("run", 4, "C"), None),
+        (Contribution("run", 4, "AA", "Z"), "the contribution of Z is in the sum already; it is added once a round"),
+        (Contribution("run", 4, "Z", "B"), "the contribution of B is in the sum already; it is added once a round"),
+        (
+            Contribution("run", 4, "BB"),
+            "the contribution of a vector of no client (BB) is in the sum already; it is added once a round",
+        ),
+        (Contribution("run", 5, "C", "C"), "the contribution of A is of round 4, not 5"),
+        (Contribution("other", 4, "C", "C"), "the contribution of A is of another run"),
+    ],
+)
+def test_h75_what_a_client_asks_of_a_sum(own, told):
+    if told is None:
+        check_hop(made("AB"), own)
+        return
+    with pytest.raises(ProtocolError) as caught:
+        check_hop(made("AB"), own)
+    assert str(caught.value) == told
+
+
+def test_h75_vectors_of_no_client_have_no_name_in_common():
+    check_hop(of_no_client("ab"), Contribution("run", 1, "cd"))
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ("", "a ring needs clients"),
+        ("ABA", "A is in the ring 2 times; each client adds once a round"),
+        ("ABBB", "B is in the ring 3 times; each client adds once a round"),
+    ],
+)
+def test_h75_members_of_a_ring(members, told):
+    with pytest.raises(ProtocolError) as caught:
+        RingRound("run", 4, members)
+    assert str(caught.value) == told
+    ring = RingRound("run", 4, "A")
+    assert not ring.is_complete
+    ring.accept("A", made("A"))
+    assert ring.is_complete
+
+
+@pytest.mark.parametrize(
+    ("sender", "total", "told"),
+    [
+        ("E", made("A"), "E is no member of round 4"),
+        ("B", made("AB"), "B sent its sum of round 4 out of order: A is next"),
+        ("A", made("AB"), "round 4, A: the sum records 2 contributions, but there is 1 client so far"),
+        ("A", made("B"), "round 4, A: the sum is not that of the members up to A"),
+        ("A", made("A", 3), "round 4, A: the contribution of A is of round 3, not 4"),
+        ("A", Sum((), 0), f"round 4, A: {MIXED}"),
+    ],
+)
+def test_h54_the_first_message_is_refused_to_the_letter(sender, total, told):
+    ring = RingRound("run", 4, "AB")
+    with pytest.raises(ProtocolError) as caught:
+        ring.accept(sender, total)
+    assert str(caught.value) == told
+    ring.accept("A", made("A"))
+    for wrong, told in ((made("A"), "1 contribution, but there are 2 clients so far"), (made("BA"), None)):
+        with pytest.raises(ProtocolError, match=told or "not that of the members up to B"):
+            ring.accept("B", wrong)
+    ring.accept("B", made("AB"))
+    assert ring.is_complete
+
+
+def test_h55_a_process_that_goes_on_knows_what_was_decided():
+    ledger = Ledger(Run("run", 3), decided=3)
+    assert (ledger.decided, Ledger(Run()).decided) == (3, 0)
+    for number in (2, 3):
+        with pytest.raises(
+            ProtocolError, match=rf"a sum of round 3 was decrypted before, and this one is of round {number}; "
+        ):
+            ledger.decide(made("ABC", number), 3)
+    ledger.decide(made("ABC", 4), 3)
+    assert (ledger.decided, ledger.run.round) == (4, 5)
+
+
+def of_none(count, number):
+    return Sum(tuple(Contribution("run", number, f"{name}") for name in range(count)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told", "members"),
+    [
+        (made("A", 1), made("AB", 2), "B joined", ["A", "B"]),
+        (made("ABC", 1), made("BD", 2), "A left, C left, D joined", ["B", "D"]),
+        (of_none(1, 1), of_none(2, 2), "there was 1 client, and now 2", 2),
+        (of_none(2, 1), of_none(1, 2), "there were 2 clients, and now 1", 1),
+        (made("AB", 1), of_none(2, 2), "A left, B left", 2),
+    ],
+)
+def test_h55_members_that_change_are_told_to_the_letter(before, after, told, members):
+    ledger = Ledger(Run("run"), unsafe_few_clients=True)
+    ledger.decide(before, before.terms)
+    with pytest.raises(ProtocolError) as caught:
+        ledger.decide(after, after.terms)
+    assert str(caught.value) == (
+        f"refused to decrypt: the members of a run are fixed, but {told}; the last gradient of one that leaves becomes "
+        f"computable: server.change_members({members!r}) consents to that"
+    )
+    assert ledger.decided == 1
+    ledger.change_members(members)
+    ledger.decide(after, after.terms)
+
+
+def test_h75_clients_and_vectors_of_none_are_not_mixed():
+    ledger = Ledger(Run("run"))
+    total = Sum((*made("AB", 1).contributions, Contribution("run", 1, "x")))
+    with pytest.raises(
+        ProtocolError, match=r"^refused to decrypt: vectors of no client were mixed into the sum of A, B: wh"
+    ):
+        ledger.decide(total, 3)

@@ -14,6 +14,7 @@ from vecphe.federated import (
     Client,
     ColumnTotals,
     FederatedLinearRegression,
+    LinearForm,
     LinearRegression,
     LogisticRegression,
     PackedBackend,
@@ -519,3 +520,94 @@ def test_estimators_hand_the_options_on():
     assert model.n_iter_ < 300
     assert model.score(X, y) > 0.9
     assert FederatedLinearRegression(**options, l2=2.0).fit(X, y).score(X, y) < 0.9
+
+
+@pytest.mark.parametrize("n_clients", [1, 3, 4, 255])
+@pytest.mark.parametrize("missing", [False, True])
+def test_as_few_digits_are_sent_as_hold_the_totals(n_clients, missing):
+    """Of 2^40 rows of numbers below 2^80, as multiples of 2^-100: sums have 220 bits, those of squares 400."""
+    X = np.ones((2, 3))
+    for bits in range(4, 60):
+        digit = min(bits, 50 - n_clients.bit_length())
+        rows, sums, squares = (-(-(width + 1) // digit) for width in (40, 220, 400))
+        for y, columns in ((None, 3), (np.ones(2), 4)):
+            totals = ColumnTotals(X, y, n_clients, (bits, 0), missing)
+            assert totals.size == rows + columns * (rows * missing + sums + squares)
+            assert len(totals.update()[0]) == totals.size
+
+
+@pytest.mark.parametrize("has_target", [False, True])
+def test_what_a_scaling_is_that_was_fitted(has_target):
+    X, y = np.array([[1.0, 2.0], [3.0, 8.0]]), np.array([10.0, 30.0])
+    scaling = Scaling.of(X, y if has_target else None)
+    assert (scaling.intercept, scaling.fitted, scaling.rows) == (True, True, 2)
+    assert (scaling.mean.tolist(), scaling.deviation.tolist()) == ([2, 5], [1, 3])
+    assert (scaling.target_mean, scaling.target_deviation) == ((20, 10) if has_target else (0, 1))
+    np.testing.assert_allclose(scaling.divisor, np.array([1, 3]) * np.sqrt(2), rtol=1e-15)
+    rows, targets = np.column_stack([X, [7, 7]]), y.copy()
+    rows[0, 1] = np.nan
+    scaling.apply(rows, targets)
+    np.testing.assert_allclose(rows, [[-1 / np.sqrt(2), 0, 7], [1 / np.sqrt(2), 1 / np.sqrt(2), 7]], rtol=1e-15)
+    assert targets.tolist() == ([-1, 1] if has_target else [10, 30])
+    assert scaling.penalties(3.0, 1).tolist() == [1.5, 1.5, 0]
+    assert scaling.penalties(3.0, 2).tolist() == [[1.5], [1.5], [0]]
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_what_a_scaling_is_that_was_not(intercept):
+    scaling = Scaling.none(2, intercept)
+    assert (scaling.intercept, scaling.fitted, scaling.rows) == (intercept, False, None)
+    rows = np.array([[1.0, np.nan, 5.0]])
+    scaling.apply(rows, rows[0])
+    np.testing.assert_array_equal(rows, [[1, np.nan, 5]])
+    assert scaling.divisor.tolist() == [1, 1]
+    assert scaling.penalties(3.0, 1).tolist() == [3, 3, *[0] * intercept]
+    weights = np.array([2.0, 3.0, 4.0][: 2 + intercept])
+    form = scaling.linear(weights)
+    assert (form.mean.tolist(), form.coefficients.tolist(), float(form.at_mean)) == ([0, 0], [2, 3], 4 * intercept)
+    many = scaling.linear(np.outer(weights, [1, 10]))
+    assert many.coefficients.tolist() == [[2, 20], [3, 30]]
+    assert many.at_mean.tolist() == [4 * intercept, 40 * intercept]
+    assert many.intercept.tolist() == many.at_mean.tolist()
+
+
+def test_scores_and_intercepts_of_many_classes():
+    form = LinearForm(np.array([10.0, 20.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([7.0, 8.0, 9.0]))
+    assert form.intercept.tolist() == [7 - 10 - 80, 8 - 20 - 100, 9 - 30 - 120]
+    assert form.scores(np.array([[10.0, 21.0], [np.nan, 20.0]])).tolist() == [[11, 13, 15], [7, 8, 9]]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (2.0**80, "is too large to be scaled, beyond 1e24; divide"),
+        (2.0**-71, "is too small to be scaled, below 1e-21; multiply"),
+    ],
+)
+def test_columns_out_of_range_are_told_by_their_names(value, told):
+    end = f"{told} it by a power of ten, or leave all columns as they are with scale='none'"
+    X = np.array([[1.0, np.nan], [1.0, -value]])
+    for arguments, called in (
+        ((X, None), "column 2 of X"),
+        ((X, None, ["a", "b"]), "'b'"),
+        ((X[:, :1], X[:, 1]), "the target"),
+    ):
+        with pytest.raises(ValueError, match=r"^A: ") as caught:
+            check_columns("A", *arguments)
+        assert str(caught.value) == f"A: {called} {end}"
+    check_columns("A", np.full((2, 1), np.nan), None)
+
+
+def test_a_chunk_after_another_adds_up(monkeypatch):
+    columns = np.random.default_rng(3).normal(1e3, 1, (20, 1))
+    whole = Scaling.of(columns, None)
+    monkeypatch.setattr("vecphe.federated.scaling._CHUNK", 7)
+    parts = Scaling.of(columns, None)
+    assert (parts.mean.tolist(), parts.deviation.tolist()) == (whole.mean.tolist(), whole.deviation.tolist())
+
+
+def test_columns_without_a_value_are_numbered_from_one():
+    with pytest.raises(ProtocolError, match=r"^column 2 of X has no value; leave it out$"):
+        Scaling.of(np.array([[1.0, np.nan], [2.0, np.nan]]), None)
+    with pytest.raises(ProtocolError, match=r"^got totals that are those of no rows$"):
+        Scaling.of(np.zeros((0, 1)), None)

@@ -1,6 +1,8 @@
 """Models that leave: files, and scikit-learn's estimators with the same predictions."""
 
+import dataclasses
 import json
+import math
 import re
 from fractions import Fraction
 
@@ -15,8 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vecphe.data.schema import Column, Schema
-from vecphe.errors import SerializationError
+from vecphe.errors import InvalidPlaintextError, SerializationError
 from vecphe.federated import FederatedLinearRegression, FederatedLogisticRegression, LinearForm, TrainedModel
+from vecphe.federated.trained import checked_classes
 
 SHORT = {"key_length": 256, "insecure": True, "n_clients": 3}
 SCALED = {**SHORT, "scale": "federated", "n_iter": 30}
@@ -110,6 +113,38 @@ def test_labels_without_a_form_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ((1, 2), "classes must be a list of two labels or more"),
+        ([1], "classes must be a list of two labels or more"),
+        ([], "classes must be a list of two labels or more"),
+        ([1, "a"], "the labels of classes must all be texts, or all integers, floats or booleans"),
+        ([0, True], "the labels of classes must all be texts, or all integers, floats or booleans"),
+        ([None, None], "the labels of classes must all be texts, or all integers, floats or booleans"),
+        ([1.0, math.inf], "a label of a class is not finite"),
+        ([math.nan, 1.0], "a label of a class is not finite"),
+        ([0, 1 << 63], "a label of a class has more than 64 bits"),
+        ([-(1 << 63) - 1, 0], "a label of a class has more than 64 bits"),
+        ([2, 1], "the labels of classes must be sorted, and each stand once"),
+        (["a", "b", "b"], "the labels of classes must be sorted, and each stand once"),
+        ([7, 7], "the labels of classes must be sorted, and each stand once"),
+    ],
+)
+def test_labels_of_classes_are_refused_to_the_letter(labels, told):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        checked_classes(labels)
+    assert str(caught.value) == told
+    assert isinstance(caught.value, TypeError) == ("must all be" in told)
+
+
+@pytest.mark.parametrize(
+    "labels", [["a", "b"], [-(1 << 63), (1 << 63) - 1], [-1e308, 1e308], [False, True], ["", "a", "\u00fc"]]
+)
+def test_labels_of_classes_that_are_taken(labels):
+    assert checked_classes(labels) == tuple(labels)
+
+
 def test_an_estimator_without_fit_has_no_file(tmp_path):
     with pytest.raises(AttributeError, match="not fitted"):
         FederatedLinearRegression().save(tmp_path / "m.json")
@@ -195,7 +230,7 @@ CHANGES = {
     "unsorted classes": (lambda c: c.update(classes=["b", "a", "c"]), "sorted"),
     "a class twice": (lambda c: c.update(classes=["a", "a", "c"]), "sorted"),
     "classes as text": (lambda c: c.update(classes="abc"), "list of two"),
-    "two classes for three": (lambda c: c.update(classes=["a", "b"]), "list of 1 numbers"),
+    "two classes for three": (lambda c: c.update(classes=["a", "b"]), "list of 1 number$"),
     "target": (lambda c: c.update(target=""), "target must be"),
     "target as number": (lambda c: c.update(target=5), "target must be"),
     "scale": (lambda c: c.update(scale="none"), "scale must be"),
@@ -318,10 +353,11 @@ def test_h35_a_model_at_its_limits_is_taken_and_refused_beyond(good):
 
 def test_names_have_to_be_as_many_as_features():
     model = FederatedLinearRegression(**{**SCALED, "n_iter": 1}).fit(*data())
-    with pytest.raises(ValueError, match="2 names for 3 features"):
-        TrainedModel.of(
-            Schema((Column("a"), Column("b"))), "y", None, model.result_.scalings[0], model.result_.linear()
-        )
+    for names, told in (("a", "1 name for 3 features"), ("ab", "2 names for 3 features")):
+        with pytest.raises(ValueError, match=f"^{told}$"):
+            TrainedModel.of(
+                Schema(tuple(map(Column, names))), "y", None, model.result_.scalings[0], model.result_.linear()
+            )
 
 
 def test_iris_in_all_backends_has_the_same_file():
@@ -353,6 +389,95 @@ def test_what_no_reader_takes_is_not_saved(tmp_path, name):
     with pytest.raises(ValueError, match="printable"):
         classes.save(tmp_path / "m.json")
     assert not list(tmp_path.iterdir())
+
+
+def of_form(mean, coefficients, at_mean, deviation, classes=None):
+    """A model of columns a, b and so on."""
+    schema = Schema(tuple(Column(name) for name, _ in zip("abc", mean, strict=False)))
+    form = LinearForm(np.array(mean), np.array(coefficients), np.array(at_mean))
+    return TrainedModel(schema, "y", classes, form, np.array(deviation), 10)
+
+
+@pytest.mark.parametrize(
+    ("mean", "coefficients", "at_mean", "deviation", "digits"),
+    [
+        ([1e7], [1.0], 0.0, [1.0], 7),
+        ([-1e7], [-1.0], 0.0, [1.0], 7),
+        ([1e7], [1.0], 9e7, [1.0], math.log10(10 / 9)),  # beside a score that is as large
+        ([1e7], [1.0], -9e7, [1.0], math.log10(10 / 9)),
+        ([1e7, 1e7], [1.0, -3.0], 0.0, [1.0, 3.0], math.log10(4e7 / 10)),
+        ([1.0], [1.0], 0.0, [5.0], 0),  # none, and not fewer
+        ([1e7], [0.0], 0.0, [1.0], 0),
+        ([1e7], [[1.0, 2.0, 0.0]], [0.0, 0.0, 1e9], [1.0], 7),  # those of the class that loses most
+        ([1e7], [[1.0, 2.0, 4.0]], [0.0, 1e7, 1.0], [2.0], math.log10(4e7 / 8)),
+    ],
+)
+def test_how_many_digits_plain_coefficients_lose(mean, coefficients, at_mean, deviation, digits):
+    assert of_form(mean, coefficients, at_mean, deviation)._lost_digits() == pytest.approx(digits, abs=1e-5)
+
+
+@pytest.mark.parametrize(("mean", "told"), [(1e6, []), (1.01e6, ["about 6 of 16"]), (1e9, ["about 9 of 16"])])
+def test_more_than_six_are_told_where_it_is_asked_for(recwarn, mean, told):
+    model = of_form([mean], [1.0], 0.0, [1.0])
+    plain = model.to_sklearn()
+    assert [str(warning.message).partition("lose ")[2][:13] for warning in recwarn] == told
+    assert all(warning.filename == __file__ for warning in recwarn)
+    assert (plain.coef_.tolist(), plain.intercept_, plain.n_features_in_) == ([1.0], -mean, 1)
+
+
+def test_what_scikit_learn_gets_is_its_own():
+    model = of_form([1.0, 2.0], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [7.0, 8.0, 9.0], [1.0, 1.0], ("a", "b", "c"))
+    plain = model.to_sklearn()
+    assert plain.coef_.tolist() == [[1, 4], [2, 5], [3, 6]]
+    assert plain.intercept_.tolist() == [7 - 9, 8 - 12, 9 - 15]
+    assert plain.classes_.tolist() == ["a", "b", "c"]
+    for made in (plain, of_form([1.0], [2.0], 3.0, [1.0]).to_sklearn()):
+        made.coef_[:] = 0
+    assert model.linear.coefficients[0].tolist() == [1, 2, 3]
+
+
+def test_h37_models_of_too_many_parts_are_refused(good, monkeypatch):
+    TrainedModel.from_json(json.dumps(good))
+    monkeypatch.setattr("vecphe.federated.trained._MOST_PARTS", 10)
+    with pytest.raises(SerializationError, match=r"too many lists, objects and fields for a model"):
+        TrainedModel.from_json(json.dumps(good))
+
+
+def test_a_model_that_was_not_scaled_has_no_means():
+    model = dataclasses.replace(of_form([0.0, 0.0], [2.0, 3.0], 4.0, [1.0, 1.0]), rows=None)
+    again = TrainedModel.from_json(model.to_json())
+    assert (again.rows, again.has_means, again.scores(np.array([[1.0, 10.0]])).tolist()) == (None, False, [36.0])
+    with pytest.raises(
+        InvalidPlaintextError,
+        match=r"^X holds NaN, and a model that was trained with scale='none' has no means to fill in; leave such rows "
+        r"out, or train it with scale='federated'$",
+    ):
+        again.scores(np.array([[np.nan, 1.0]]))
+    assert dataclasses.replace(again, rows=3).scores(np.array([[np.nan, 1.0]])).tolist() == [7.0]
+    for mean, deviation in ((0.0, 2.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.5)):
+        other = dataclasses.replace(of_form([mean, 0.0], [2.0, 3.0], 4.0, [deviation, 1.0]), rows=None)
+        with pytest.raises(SerializationError, match=r"must be positive, and 1 without scaling, its mean 0$"):
+            TrainedModel.from_json(other.to_json())
+
+
+def test_a_model_of_nothing_but_zeros_is_one():
+    model = TrainedModel.from_json(of_form([0.0, 5.0], [0.0, 0.0], 0.0, [1.0, 2.0]).to_json())
+    assert model.predict(np.ones((2, 2))).tolist() == [0, 0]
+    for coefficients, at_mean, classes in (([0.0], 0.0, ("a", "b")), ([[0.0] * 3], [0.0] * 3, ("a", "b", "c"))):
+        undecided = of_form([1.0], coefficients, at_mean, [1.0], classes)
+        assert TrainedModel.from_json(undecided.to_json()).predict(np.ones((2, 1))).tolist() == ["a", "a"]
+    above = of_form([1.0], [1.0], 0.0, [1.0], (False, True))
+    assert above.predict(np.array([[1.0 + 1e-9], [1.0], [0.0]])).tolist() == [True, False, False]
+
+
+def test_a_model_is_written_to_be_read_by_people():
+    text = of_form([1.0], [2.0], 3.0, [4.0]).to_json()
+    assert text.endswith("}\n")
+    assert text.splitlines()[1] == ' "format": "vecphe model",'
+    assert json.loads(text)["intercept"] == [1.0]
+    assert "\u00fc" in of_form([1.0], [[2.0, 1.0, 0.0]], [3.0] * 3, [4.0], ("a", "b", "\u00fc")).to_json()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        of_form([1.0], [math.nan], 3.0, [4.0]).to_json()
 
 
 @pytest.mark.parametrize("estimator", [FederatedLinearRegression, FederatedLogisticRegression])

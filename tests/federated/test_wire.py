@@ -150,39 +150,56 @@ def sent():
     return parties.server.pubkey, vector.to_message(), parties.server.pubkey.to_bytes()
 
 
-CHANGES = [
-    {"version": 2},
-    {"version": True},
-    {"version": "1"},
-    {"kind": "key"},
-    {"kind": None},
-    {"run": "AB" * 16},
-    {"run": "ab" * 15},
-    {"run": 5},
-    {"round": 0},
-    {"round": -1},
-    {"round": True},
-    {"round": 1.0},
-    {"round": 1 << 63},
-    {"clients": []},
-    {"clients": {}},
-    {"clients": [["ab" * 16, "A"]]},
-    {"clients": [["ab" * 16, "A"], ["cd" * 16]]},
-    {"clients": [["ab" * 16, "A"], ["cd" * 16, ""]]},
-    {"clients": [["ab" * 16, "A"], ["cd" * 16, 5]]},
-    {"clients": [["ab" * 16, "A"], ["cd" * 16, "B\x1b[2J"]]},
-    {"clients": [["ab" * 16, "A"], ["cd" * 16, "\ud800"]]},
-    {"clients": [["ab" * 16, "A"], ["CD" * 16, "B"]]},
-    {"more": 1},
-]
+ONE, TWO = ["ab" * 16, "A"], "cd" * 16
+CHANGES = {
+    "the version of the message is unknown": [{"version": 2}, {"version": True}, {"version": "1"}, {"version": 1.0}],
+    "another message where a sum message belongs": [{"kind": "key"}, {"kind": None}],
+    "run must be 32 hexadecimal digits": [
+        {"run": run} for run in ("AB" * 16, "ab" * 15, "ab" * 17, "ab" * 16 + "\n", "xy" * 16, 5, None)
+    ],
+    "round must be a positive integer": [{"round": number} for number in (0, -1, True, 1.0, "1", 1 << 63)],
+    "clients must be a list": [{"clients": []}, {"clients": {}}, {"clients": None}, {"clients": "ab"}],
+    "1 client, but a sum of 2 terms": [{"clients": [ONE]}],
+    "3 clients, but a sum of 2 terms": [{"clients": [ONE, [TWO, "B"], [TWO, "C"]]}],
+    "a client must be its id, of 32 hexadecimal digits, and its name or null": [
+        {"clients": [ONE, client]} for client in ([TWO], [TWO, "B", 1], [TWO.upper(), "B"], {}, "AB", ["B", TWO], None)
+    ],
+    "the name of a client must be printable text, not empty, or null": [
+        {"clients": [ONE, [TWO, name]]} for name in ("", 5, "B\x1b[2J", "\ud800", "B\n", False, ["B"])
+    ],
+    "the header of the message is not the JSON that it must be": [{"more": 1}, {"sender": "A"}],
+}
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=str)
-def test_h36_headers_that_are_not_as_specified_are_refused(sent, change):
+@pytest.mark.parametrize(
+    ("told", "change"), [(told, change) for told, changes in CHANGES.items() for change in changes], ids=str
+)
+def test_h36_headers_that_are_not_as_specified_are_refused(sent, told, change):
     key, message, _ = sent
     assert EncryptedVector.from_message(key, edited(message, dict)).terms == 2
-    with pytest.raises(SerializationError):
+    with pytest.raises(SerializationError) as caught:
         EncryptedVector.from_message(key, edited(message, lambda header: {**header, **change}))
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("left_out", ["version", "kind", "run", "round", "clients"])
+def test_h36_headers_that_lack_a_field_are_refused(sent, left_out):
+    key, message, _ = sent
+    with pytest.raises(SerializationError, match=r"^the header of the message is not the JSON that it must be$"):
+        EncryptedVector.from_message(
+            key, edited(message, lambda header: {k: header[k] for k in header if k != left_out})
+        )
+
+
+def test_the_last_round_and_clients_without_a_name_are_taken(sent):
+    key, message, _ = sent
+    changes = {"round": (1 << 63) - 1, "clients": [[ONE[0], None], [TWO, "B"]], "run": "0" * 32}
+    contributions = EncryptedVector.from_message(
+        key, edited(message, lambda header: {**header, **changes})
+    ).contributions
+    assert contributions == (
+        Contribution("0" * 32, (1 << 63) - 1, ONE[0], None), Contribution("0" * 32, (1 << 63) - 1, TWO, "B"),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -202,11 +219,11 @@ def test_h35_messages_cut_anywhere_or_too_long_are_refused(sent):
     key, message, handed_out = sent
     for data, read in ((message, lambda data: EncryptedVector.from_message(key, data)), (handed_out, key_from)):
         for end in range(len(data)):
-            with pytest.raises(SerializationError):
+            with pytest.raises(SerializationError, match=r"^the message is truncated$|magic bytes"):
                 read(data[:end])
-        for longer in (data + b"\0", data + data):
-            with pytest.raises(SerializationError):
-                read(longer)
+        for more, told in ((1, "1 byte"), (2, "2 bytes"), (len(data), f"{len(data)} bytes")):
+            with pytest.raises(SerializationError, match=f"^the message has {told} too many$"):
+                read(data + data[:more])
         read(bytearray(data))
         read(
             memoryview(bytes(byte for pair in zip(data, data, strict=True) for byte in pair))[::2]

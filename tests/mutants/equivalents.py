@@ -147,6 +147,8 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.arithmetic.words", "_IN_THREADS_FROM|_THREADS"),
     Tuned("vecphe.array.powers", "_MOST_POWERS"),
     Tuned("vecphe.flower.simulation", "_START"),
+    Tuned("vecphe.data.csv_records", "_WIDE"),
+    Tuned("vecphe.federated.scaling", "_CHUNK"),
     Tuned("vecphe.plaintext.encoding", "_CHUNK"),
     Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
     Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),
@@ -221,6 +223,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
         (r"zip(\1, strict=False)", r"zip(\1)"),
         "lengths are compared before, or are equal by what was made: the program checks itself",
     ),
+    Kind(r"\bzip\((.*?), strict=False\)", (r"zip(\1)",), "that is what zip does by default"),
     Kind(
         r"\bexponents\[:, 0\]",
         ("exponents[:, (-1)]",),
@@ -410,6 +413,197 @@ EQUIVALENTS += [
         _FLAGS,
         """flags = Path('/proc/cpuinfo').read_text(errors='replace').split()""",
         "names of flags are ASCII, and whatever else stands there is replaced",
+    ),
+]
+
+_QUICK = "return values if np.isfinite(values).all() and not _are_tiny(cells, values).any() else None"
+_WIDTHS = "if not 0 < width <= _WIDE: # pyarrow takes no empty text"
+_EACH = "return tuple(dict.fromkeys(name.strip(SPACES) for name in apart))"
+_NAMES = "self.name, self.names, self.notes, self.marks = name, tuple(columns), notes, marks"
+_THREADS = "table = file.read(use_threads=False)"
+_EPOCH = 'return pa.array(np.where(np.isnat(column), np.datetime64("NaT", "s"), np.datetime64(0, "s")))'
+_FAST = "if not any(column.levels for column in columns):"
+_FAULTY = "return [name for name in names if name in self.labels or any_fault[self.row_of[name]]]"
+_HALVES = "_HALF = 26 # bits of the lower half of a mantissa of 53"
+_ENGINE = "engine_for(1, self.engine) # raises for one that does not run"
+_PREPARED = "server.pubkey.prepare(len(clients) * options.n_iter, clients[0].weights.size + (options.tol is not None))"
+_RULES = "rules = RingRound(_run_of(clients), clients[0].round if clients else 0, names)"
+_REALS = "if isinstance(scalar, np.floating) and scalar.dtype.itemsize <= 8:"
+_QUOTED = "if b'\"' in body: # pyarrow takes some that do not pair, and counts rows"
+_SLOWLY = "the slow way reads what the quick one does, and all else too"
+_ONE_LENGTH = "the columns of a file have one length"
+EQUIVALENTS += [
+    Equivalent("vecphe.data.cells.numbers_of", 'if marks.decimal == ".":', "if False:", _SLOWLY),
+    Equivalent("vecphe.data.cells.numbers_of", "if values is not None:", "if False:", _SLOWLY),
+    Equivalent("vecphe.data.cells._quickly", _QUICK, "return None", _SLOWLY),
+    Equivalent("vecphe.data.cells._quickly", _QUICK, "return (values if False else None)", _SLOWLY),
+    Equivalent("vecphe.data.tables._features", _FAST, "if False:", _SLOWLY),
+    Equivalent(
+        "vecphe.data.parts.Part.faulty",
+        _FAULTY,
+        "return [name for name in names]",
+        "those without a fault are looked at again by all who ask",
+    ),
+    Equivalent(
+        "vecphe.data.parts.part_of",
+        "names = [name for name in wanted if name not in labelled]",
+        "names = [name for name in wanted]",
+        "nobody asks for the numbers of labels",
+    ),
+    *(
+        Equivalent("vecphe.data.csv_records.read_records", _WIDTHS, after, "wide rows are read as narrow ones")
+        for after in (
+            "if not (0 < width < _WIDE): # pyarrow takes no empty text",
+            "if not 1 < width <= _WIDE: # pyarrow takes no empty text",
+        )
+    ),
+    Equivalent(
+        "vecphe.data.csv_records.read_records",
+        "total = len(columns[0]) + len(ragged)",
+        "total = len(columns[(-1)]) + len(ragged)",
+        _ONE_LENGTH,
+    ),
+    Equivalent(
+        "vecphe.data.sheets._typed",
+        "if not places_of or not len(columns[0]):",
+        "if not places_of or not len(columns[(-1)]):",
+        _ONE_LENGTH,
+    ),
+    Equivalent(
+        "vecphe.data.sheets.Sheet.__init__",
+        _NAMES,
+        _NAMES.replace("tuple(columns)", "(columns)"),
+        "names are gone through and looked up, which a dictionary can be as well",
+    ),
+    *(
+        Equivalent("vecphe.data.sheets._parquet", _THREADS, after, "threads read the same table")
+        for after in ("table = file.read()", "table = file.read(use_threads=True)")
+    ),
+    *(
+        Equivalent(
+            "vecphe.data.sheets._arrow",
+            _EPOCH,
+            _EPOCH.replace("(0", f"({other}"),
+            "that it is a time is all that counts, and which one is nothing",
+        )
+        for other in ("(-1)", "1")
+    ),
+    Equivalent(
+        "vecphe.data.tables.read_table",
+        "if options.target in parts[0].labels:",
+        "if options.target in parts[(-1)].labels:",
+        "the target is of labels in all files or in none",
+    ),
+    Equivalent(
+        "vecphe.data.tables._resolved.each",
+        _EACH,
+        "return (dict.fromkeys((name.strip(SPACES) for name in apart)))",
+        "such names are gone through and looked up, which a dictionary can be as well",
+    ),
+    Equivalent("vecphe.data.faults._way_of_marks", 'return ""', "return None", "both are no way, and neither is shown"),
+    Equivalent(
+        "vecphe.data.text.utf8_of",
+        "return data if plain else text.encode()",
+        "return (data if False else text.encode())",
+        "the data are that text",
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.parties.Party.expect",
+            "self._encryptor.make_ready(0, 0)",
+            f"self._encryptor.make_ready(0, {length})",
+            "for no vectors none is made, however long they are",
+        )
+        for length in ("(-1)", "1")
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.scaling",
+            _HALVES,
+            _HALVES.replace("26", bits),
+            "a mantissa that is cut elsewhere near its middle has the same sums, as exactly",
+        )
+        for bits in ("25", "27")
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.protocol.ProtocolConfig.__post_init__",
+            _ENGINE,
+            _ENGINE.replace("1", bits, 1),
+            "whether an engine runs does not depend on the length of the key",
+        )
+        for bits in ("0", "2")
+    ),
+    Equivalent(
+        "vecphe.federated.protocol.federated_learning",
+        _PREPARED,
+        _PREPARED.replace("clients[0]", "clients[(-1)]"),
+        "the rows of all clients have as many features",
+    ),
+    *(
+        Equivalent(
+            "vecphe.federated.ring.ring_pass",
+            _RULES,
+            _RULES.replace("else 0", f"else {number}"),
+            "a ring without clients is refused, whatever its round",
+        )
+        for number in ("(-1)", "1")
+    ),
+    *(
+        Equivalent(
+            "vecphe.phe.encoded._plain_scalar",
+            _REALS,
+            after,
+            "a float64 of numpy is one of Python, and no type has 9 bytes",
+        )
+        for after in (
+            _REALS.replace("scalar.dtype.itemsize <= 8", "(scalar.dtype.itemsize < 8)"),
+            _REALS.replace("<= 8", "<= 7"),
+            _REALS.replace("<= 8", "<= 9"),
+        )
+    ),
+    Equivalent(
+        "vecphe.phe.pool.RandomizerPool._fill",
+        "if count > 1:",
+        "if count > 2:",
+        "batches are of one, or of eight and more",
+    ),
+    Equivalent(
+        "vecphe.phe.util.is_prime",
+        "return n > 1 and is_probable_prime(n, mr_rounds)",
+        "return (n >= 1) and is_probable_prime(n, mr_rounds)",
+        "1 is no probable prime",
+    ),
+    *(
+        Equivalent(
+            "vecphe.phe.public.EncryptedNumber." + name,
+            line,
+            line.replace(")[0]", ")[(-1)]"),
+            "the first of a batch of one is its last",
+        )
+        for name, line in (
+            ("__ciphertext", "self._integer = self._context.ring.store(self._residue)[0] # type: ignore[union-attr]"),
+            ("_raw_mul", "return key._ring.store(key._power(self._valid(), plaintext))[0]"),
+        )
+    ),
+    Equivalent(
+        "vecphe.data.faults.check_numbers",
+        "if not part.faults(name).any():",
+        "if False:",
+        "of no fault nothing is told",
+    ),
+    Equivalent("vecphe.data.csv_records.read_records", _QUOTED, _QUOTED.replace("b'\"' in body", "True"), _SLOWLY),
+    Equivalent(
+        "vecphe.federated.trained._linear",
+        "shape = (n_scores,) if n_scores > 1 else ()",
+        "shape = (n_scores,) if n_scores > 2 else ()",
+        "there is one score, or three and more: two classes have one",
+    ),
+    Equivalent(
+        "vecphe.federated.data.get_data",
+        "n_rows -= n_rows % n_clients if 0 < n_clients <= n_rows else 0",
+        "n_rows -= n_rows % n_clients if 1 < n_clients <= n_rows else 0",
+        "of one client nothing is left over",
     ),
 ]
 

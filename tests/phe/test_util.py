@@ -81,3 +81,16 @@ def test_primality_below_two(n: int) -> None:
         util.miller_rabin(n, 5)
     assert not util.is_prime(n)
     assert [util.miller_rabin(number, 5) for number in (2, 3, 4)] == [True, True, False]
+
+
+def test_primes_of_two_bits_are_both() -> None:
+    assert {util.getprimeover(2) for _ in range(60)} == {2, 3}
+    assert (util.first_primes[0], len(util.first_primes), util.first_primes[-1]) == (2, 2048, 17863)
+    assert (util.HAVE_GMP, util.HAVE_CRYPTO) == (True, False)
+
+
+@pytest.mark.parametrize("value", [0, -1, "1", 1.0, None])
+def test_what_is_no_positive_integer_is_not_encoded(value: object) -> None:
+    for kind in (ValueError, AssertionError):  # phe's own kind too
+        with pytest.raises(kind, match=r"^only positive integers can be encoded$"):
+            util.int_to_base64(value)

@@ -30,7 +30,7 @@ _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "n
 _MISSING_LABELS = _MISSING - {"none", "."}  # which name something
 _LONGEST_LABEL_NUMBER = 100  # characters of a label that is taken for a number
 TRUE, FALSE = "True", "False"
-_EXACT = Context(prec=2 * _LONGEST_LABEL_NUMBER)
+_EXACT = Context(prec=_LONGEST_LABEL_NUMBER)
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 
 

@@ -14,11 +14,12 @@ from vecphe.data.cells import INTEGER, SPACES, Fault, numbers_of
 from vecphe.data.csv_records import Records, index_columns, read_records
 from vecphe.data.marks import Marks, Text, readings, told_readings
 from vecphe.data.options import ReadOptions
-from vecphe.data.problems import listed, places
+from vecphe.data.problems import counted_cells, places
 from vecphe.data.table import Numbers
 from vecphe.data.text import utf8_of
 from vecphe.errors import TableError
 from vecphe.plaintext.encoding import integer_type
+from vecphe.system.plurals import counted
 
 __all__ = ["csv_numbers"]
 
@@ -73,7 +74,7 @@ def _marks_needed(text: Text, faults: npt.NDArray[np.uint8], marks: Marks) -> st
     wanted = (faults == Fault.NONE) | (faults == Fault.MARKS)
     if not (faults == Fault.MARKS).any():
         return ""
-    found = readings(lambda other: bool((numbers_of(text, other, strict=True).faults[wanted] == Fault.NONE).all()))
+    found = readings(lambda other: bool((numbers_of(text, other).faults[wanted] == Fault.NONE).all()))
     point = "point" if marks.decimal == "." else "comma"
     ways = told_readings(found, marks) or "no --decimal and --thousands fit all numbers, write a point in each of them"
     return f"not a number with a decimal {point}; {ways}"
@@ -99,19 +100,15 @@ def _check(found: list[str], name: str) -> None:
 def _ragged(rows: Records, line: int) -> list[str]:
     if not rows.ragged:
         return []
-    lines, counts = [line for line, _ in rows.ragged], sorted({count for _, count in rows.ragged})
-    values = listed(counts) if len(counts) < 4 else f"{counts[0]} to {counts[-1]}"
-    value = "value" if counts == [1] else "values"
+    lines = [line for line, _ in rows.ragged]
     return [
-        f"{places('line', lines)}: {values} {value}, but line {line} has {rows.width}; "
+        f"{places('line', lines)}: {counted_cells(rows.ragged, 'value')}, but line {line} has {rows.width}; "
         "write a decimal point, and a comma between values, or say otherwise with --decimal and --sep"
     ]
 
 
 def _wrong(rows: Records, faults: npt.NDArray[np.uint8], skipped: int, why: Mapping[Fault, str]) -> list[str]:
     """Lines and columns of cells that are no numbers, by what is wrong with them."""
-    if not faults.any():
-        return []
     blank = (faults == Fault.MISSING).all(axis=0)
     found = [f"{places('line', rows.lines[blank])}: empty"] if blank.any() else []
     columns = np.flatnonzero((faults[:, ~blank] != Fault.NONE).any(axis=1)).tolist()
@@ -120,7 +117,7 @@ def _wrong(rows: Records, faults: npt.NDArray[np.uint8], skipped: int, why: Mapp
             if fault:
                 lines = rows.lines[(faults[column] == fault) & ~blank]
                 found.append(f"{places('line', lines)}, column {column + 1 + skipped}: {why[Fault(fault)]}")
-    return found + ([f"and {len(columns) - _MOST_TOLD} columns more"] if len(columns) > _MOST_TOLD else [])
+    return found + ([f"and {counted(len(columns) - _MOST_TOLD, 'column')} more"] if len(columns) > _MOST_TOLD else [])
 
 
 def _exact(text: Text, values: npt.NDArray[np.float64], rows: Records, skipped: int, name: str) -> npt.NDArray[Any]:

@@ -155,9 +155,7 @@ def read_records(text: bytes, name: str, separator: str | None = None, marks: Ma
     if named := _TOLD_SEPARATOR.match(body):
         separator, before, body = separator or named[1].decode(), before + 1, body[named.end() :]
     separator, width = _divided(body, name, [separator] if separator else _tried(body, marks), before)
-    if not width:
-        return _ByRows([], 0, np.zeros(0, np.int64), [])
-    if width > _WIDE:
+    if not 0 < width <= _WIDE:  # pyarrow takes no empty text
         return _wide(_rows(body, name, separator, before), width)
     ragged: list[tuple[int, int]] = []
     columns = _parsed(body if body.endswith((b"\n", b"\r")) else body + b"\n", name, separator, width, ragged)
@@ -238,10 +236,10 @@ def _parsed(body: bytes, name: str, separator: str, width: int, ragged: list[tup
             pyarrow.csv.ParseOptions(
                 delimiter=separator, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=skip
             ),
-            pyarrow.csv.ConvertOptions(
-                column_types={f"f{number}": pa.string() for number in range(width)}, strings_can_be_null=False
-            ),
+            pyarrow.csv.ConvertOptions(column_types={f"f{number}": pa.string() for number in range(width)}),
         )
     except pa.ArrowInvalid:  # its text may show a row
-        raise ValueError(f"{name}: a row is longer than 64 MiB, or its quotation marks do not pair") from None
-    return list(table.columns)
+        raise ValueError(
+            f"{name}: a row is longer than {_BLOCK >> 20} MiB, or its quotation marks do not pair"
+        ) from None
+    return table.columns  # type: ignore[no-any-return]

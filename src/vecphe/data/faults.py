@@ -52,25 +52,22 @@ def _is_spare(name: str, options: TableOptions) -> bool:
 
 def _way_of_marks(parts: Sequence[Part], names: Sequence[str]) -> str:
     """Options with which all files are numbers as far as decimal marks and marks of thousands go, if there are such."""
-    if not any((part.cells.faults == Fault.MARKS).any() for part in parts):
+    rows = [(part.row_of, (part.cells.faults == Fault.MARKS).any(axis=1)) for part in parts]
+    marked = [name for name in names if any(has_marks[row_of[name]] for row_of, has_marks in rows)]
+    if not marked:
         return ""
-    has_marks = {name for part in parts for name in names if (part.faults(name) == Fault.MARKS).any()}
-    in_order = [[name for name in names if (name in has_marks) is first] for first in (True, False)]
 
-    def reads(marks: Marks) -> bool:
-        return all(_reads(part, some, marks) for some in in_order for part in parts)
+    def reads(marks: Marks) -> bool:  # those that have some first: other marks fail there
+        return all(_reads(part, name, marks) for name in [*marked, *names] for part in parts)
 
     return told_readings(readings(reads), parts[0].sheet.marks)
 
 
-def _reads(part: Part, names: Sequence[str], marks: Marks) -> bool:
-    """Whether other marks make numbers of what is one, or is none for its marks."""
-    names = [name for name in names if name not in part.truths]
-    if not names:
-        return True
-    now = part.cells.faults[[part.row_of[name] for name in names]]
+def _reads(part: Part, name: str, marks: Marks) -> bool:
+    """Whether other marks make numbers of what is one in a column, or is none for its marks."""
+    now = part.faults(name)
     wanted = (now == Fault.NONE) | (now == Fault.MARKS)
-    return bool((part.sheet.numbers(names, marks).faults[wanted] == Fault.NONE).all())
+    return name in part.truths or bool((part.sheet.numbers([name], marks).faults[0, wanted] == Fault.NONE).all())
 
 
 def _tell_faults(part: Part, name: str, marks: str, options: TableOptions, problems: Problems) -> None:
@@ -86,7 +83,6 @@ def _tell_faults(part: Part, name: str, marks: str, options: TableOptions, probl
         + (marks or f"no --decimal and --thousands fit all numbers of the columns; {leave}"),
         Fault.DATE: f"a date; {leave}",
         Fault.TEXT: f"not a number; {leave}",
-        Fault.NESTED: f"neither a number nor text; {leave}",
     }
     for fault, way in ways.items():
         if (faults == fault).any():
@@ -103,7 +99,7 @@ def _tell_words(part: Part, name: str, parts: Sequence[Part], options: TableOpti
     faults = part.faults(name)
     kinds: Any = np.bincount(faults, minlength=len(Fault))
     first = f"from {part.sheet.unit} {part.sheet.places[np.argmax(faults >= Fault.DATE)]} on"
-    is_target, leave = name == options.target, drop([name])
+    leave = drop([name])
     if kinds[Fault.DATE] > kinds[Fault.TEXT] + kinds[Fault.NESTED]:
         told, needed = f" holds dates, {first}; ", "which cannot be predicted"
     elif kinds[Fault.NESTED]:
@@ -111,7 +107,7 @@ def _tell_words(part: Part, name: str, parts: Sequence[Part], options: TableOpti
     else:
         told, needed = f", {first}: text, not numbers; ", "it can only be predicted as classes"
         leave = f"{_categories(name, parts)}{leave}"
-    if not is_target and not options.target:
+    if not options.target:
         needed = "the model takes numbers there"
     problems.add(part.sheet.name, f"column {name!r}{told}{leave if _is_spare(name, options) else needed}")
 

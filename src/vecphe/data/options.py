@@ -102,5 +102,5 @@ class TableOptions(ReadOptions):
         super().__post_init__()
         if self.missing not in MISSING:
             raise ValueError(f"--missing must be one of {', '.join(MISSING)}")
-        if self.group is not None and self.group == self.target:
+        if self.group == self.target:
             raise ValueError(f"the column {self.target!r} cannot be both target and group")

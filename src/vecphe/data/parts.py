@@ -86,6 +86,6 @@ def _take_truth(part: Part, name: str) -> None:
         part.truths.add(name)
 
 
-def levels_of(parts: Sequence[Part], name: str) -> list[str]:
+def levels_of(parts: Sequence[Part], name: str) -> tuple[str, ...]:
     """What a column names, in all files together."""
-    return sorted({level for part in parts for level in part.labels[name].levels})
+    return tuple(sorted({level for part in parts for level in part.labels[name].levels}))

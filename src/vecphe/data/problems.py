@@ -9,8 +9,9 @@ from typing import Any
 import numpy.typing as npt
 
 from vecphe.errors import TableError
+from vecphe.system.plurals import counted
 
-__all__ = ["Problems", "drop", "listed", "places", "told_indices"]
+__all__ = ["Problems", "counted_cells", "drop", "listed", "places", "told_indices"]
 
 _MOST_TOLD = 20  # problems of a message
 _MOST_PLACES = 5  # lines of a problem
@@ -37,7 +38,7 @@ class Problems:
             raise TableError(
                 [
                     *self._found,
-                    (self._found[-1][0], f"and {self._more} problems more, which are told once these are mended"),
+                    (self._found[-1][0], f"and {counted(self._more, 'problem')} more, told once these are mended"),
                 ]
             )
         if self._found:
@@ -62,6 +63,14 @@ def places(unit: str, numbers: npt.NDArray[Any] | Sequence[int]) -> str:
     shown = [str(number) for number in numbers[:_MOST_PLACES]]
     rest = len(numbers) - len(shown)
     return f"{unit}s {listed([*shown, f'{rest} more'] if rest else shown)}"
+
+
+def counted_cells(rows: Sequence[tuple[int, int]], noun: str) -> str:
+    """How many each of some rows has, given with their lines: `1 cell`, `2 and 5 cells`, `1 to 8 cells`."""
+    counts = sorted({count for _, count in rows})
+    if len(counts) == 1:
+        return counted(counts.pop(), noun)
+    return f"{listed(counts) if len(counts) < 4 else f'{counts[0]} to {counts[-1]}'} {noun}s"
 
 
 def told_indices(numbers: Sequence[int]) -> str:

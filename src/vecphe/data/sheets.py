@@ -6,9 +6,8 @@ import hashlib
 import io
 import re
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,18 +20,21 @@ from vecphe.data.cells import SPACES, Cells, Fault, Labels, labels_of, numbers_o
 from vecphe.data.csv_records import Records, index_columns, read_records, separator_with
 from vecphe.data.marks import POINT, Marks, Text
 from vecphe.data.options import ReadOptions
-from vecphe.data.problems import Problems, listed, places, told_indices
+from vecphe.data.problems import Problems, counted_cells, places, told_indices
 from vecphe.data.text import check_text_start, utf8_of
+from vecphe.errors import BatchTooLargeError
 from vecphe.system.files import read_file
 from vecphe.system.memory import check_memory
+from vecphe.system.plurals import counted
 
 __all__ = ["Sheet", "open_sheet"]
 
-_PARQUET, _ZIP, _NPY = b"PAR1", b"PK\x03\x04", b"\x93NUMPY"
+_PARQUET, _NPY = b"PAR1", b"\x93NUMPY"
+_ZIP = b"PK\x03\x04", b"PK\x05\x06"  # of members, and of none
 _FIRST_ROW = 1 << 16  # bytes that are looked at for another separator
 _LONGEST_NAME = 200  # characters of a column's name
 _EMPTY = ("{} has no name and no value and is left out", "{} have no name and no value and are left out")
-_NAMELESS = ("{} has no name; give it one in line 1", "{} have no name; give them some in line 1")
+_NAMELESS = ("{} has no name; give it one", "{} have no name; give them some")
 _UNPRINTABLE = ("the name of {} is not printable; rename it", "the names of {} are not printable; rename them")
 _LONG = (
     f"the name of {{}} is longer than {_LONGEST_NAME} characters; shorten it",
@@ -61,7 +63,7 @@ class Sheet(ABC):
         What errors call the file.
     names : tuple of str
         Of its columns, each of which occurs once.
-    notes : tuple of str
+    notes : sequence of str
         What was left out.
     marks : Marks
         How numbers in text are written.
@@ -74,8 +76,8 @@ class Sheet(ABC):
     unit: str
     digest: bytes
 
-    def __init__(self, name: str, names: Sequence[str], notes: Sequence[str], marks: Marks) -> None:
-        self.name, self.names, self.notes, self.marks = name, tuple(names), tuple(notes), marks
+    def __init__(self, name: str, columns: Mapping[str, Any], notes: Sequence[str], marks: Marks) -> None:
+        self.name, self.names, self.notes, self.marks = name, tuple(columns), notes, marks
 
     @property
     @abstractmethod
@@ -114,7 +116,7 @@ class CsvSheet(Sheet):
         marks: Marks,
         first_row: bytes,
     ) -> None:
-        super().__init__(name, tuple(places), notes, marks)
+        super().__init__(name, places, notes, marks)
         self._places, self._records, self._first_row = places, records, first_row
         self._kept = None if not blank.any() else np.flatnonzero(~blank)
 
@@ -148,7 +150,7 @@ class TypedSheet(Sheet):
     unit = "row"
 
     def __init__(self, name: str, columns: dict[str, Any], notes: Sequence[str], marks: Marks) -> None:
-        super().__init__(name, tuple(columns), notes, marks)
+        super().__init__(name, columns, notes, marks)
         self._columns = {name: _plain(column) for name, column in columns.items()}
 
     @property
@@ -239,7 +241,7 @@ def _check_start(start: bytes, name: str, encoding: str | None) -> None:
         raise ValueError(
             f"{name}: an array has no names of columns; numpy.savez('data.npz', X=array, y=target) gives it some"
         )
-    if not start.startswith((_PARQUET, _ZIP)):
+    if not start.startswith((_PARQUET, *_ZIP)):
         check_text_start(start, name, encoding=encoding)
 
 
@@ -262,11 +264,11 @@ def _csv(data: bytes, name: str, options: ReadOptions, marks: Marks, problems: P
 
 
 def _tell_ragged(rows: Records, name: str, problems: Problems) -> None:
-    lines, counts = [line for line, _ in rows.ragged], sorted({count for _, count in rows.ragged})
-    cells = listed(counts) if len(counts) < 4 else f"{counts[0]} to {counts[-1]}"
+    lines = [line for line, _ in rows.ragged]
     have = "has" if len(lines) == 1 else "have"
     hint = "; cells are separated by commas, or as --sep says" if rows.width == 1 else ""
-    problems.add(name, f"{places('line', lines)} {have} {cells} cells, but the header has {rows.width}{hint}")
+    cells = counted_cells(rows.ragged, "cell")
+    problems.add(name, f"{places('line', lines)} {have} {cells}, but the header has {rows.width}{hint}")
 
 
 def _named(
@@ -329,7 +331,9 @@ def _npz(data: bytes, name: str, marks: Marks, problems: Problems) -> Sheet | No
             )
         with np.load(io.BytesIO(data), allow_pickle=False) as content:
             arrays = {key: content[key] for key in content.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, zlib.error):
+    except BatchTooLargeError:
+        raise
+    except Exception:  # what zipfile, the decompressors and numpy raise has no common base
         arrays = None
     if arrays is None or not all(isinstance(array, np.ndarray) for array in arrays.values()):  # bytes in other archives
         raise ValueError(
@@ -354,7 +358,7 @@ def _columns_of(
         if key == _NAMES:
             continue
         if array.ndim not in (1, 2):
-            problems.add(name, f"the array {key!r} has {array.ndim} dimensions; columns have 1, tables 2")
+            problems.add(name, f"the array {key!r} has {counted(array.ndim, 'dimension')}; columns have 1, tables 2")
             continue
         table = array[:, np.newaxis] if array.ndim == 1 else array
         count = table.shape[1]
@@ -380,9 +384,9 @@ def _arrow(column: npt.NDArray[Any]) -> Any:
         return pa.array(_strings(column), pa.string())
     if column.dtype.kind not in "biufM":
         return pa.array([[]] * len(column))  # no numbers, and no text
-    wanted = column.dtype.newbyteorder("=")
+    kind = column.dtype.newbyteorder("=")
     if column.dtype.kind == "M":  # of any unit: that these are times is all that counts
         return pa.array(np.where(np.isnat(column), np.datetime64("NaT", "s"), np.datetime64(0, "s")))
     if column.dtype.kind == "f":
-        wanted = np.dtype(np.float32 if column.dtype.itemsize <= 4 else np.float64)
-    return pa.array(np.ascontiguousarray(column, wanted))
+        kind = np.dtype(f"f{min(max(kind.itemsize, 4), 8)}")
+    return pa.array(np.ascontiguousarray(column, kind))

@@ -40,7 +40,7 @@ def read_table(paths: Sequence[str], options: TableOptions) -> Table:
         problems.check()
         raise ValueError("there is no file of data")
     parts = [part_of(sheet, wanted, options) for sheet in sheets]
-    ends = set(_ends(options))
+    ends = _ends(options)
     columns = tuple(_column(name, parts, options, problems) for name in wanted if name not in ends)
     _check_features(columns, sheets[0].name, problems)
     names = [column.name for column in columns]
@@ -66,7 +66,7 @@ def read_rows(
     """What `vecphe.data.read_rows` gives, where pyarrow is there."""
     reading = options or ReadOptions()
     wanted = TableOptions(
-        reading.separator, reading.decimal, reading.encoding, reading.thousands, target="", missing=missing,
+        reading.separator, reading.decimal, reading.encoding, reading.thousands, missing=missing,
         categories=tuple(column.name for column in schema.columns if column.levels), has_means=has_means,
     )  # fmt: skip
     problems = Problems(used=[column.name for column in schema.columns])
@@ -135,13 +135,13 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
     for option in ("features", "drop", "categories"):
         for name in getattr(options, option):
             if name not in known:
-                close = difflib.get_close_matches(name, sorted(known), n=1)
+                close = difflib.get_close_matches(name, known)
                 way = f"; there is {close[0]!r}" if close else ""
                 problems.add(first.name, f"--{option} names {name!r}, and there is no such column{way}")
             elif name in _ends(options) and option != "categories":
                 problems.add(first.name, f"--{option} names {name!r}, which is the target or the group")
     chosen = set(options.features) or known
-    ends = set(_ends(options))
+    ends = _ends(options)
     wanted = [name for name in first.names if name in ends or (name in chosen and name not in drop)]
     _check_same(sheets, chosen - drop, problems)
     if len(wanted) == len(ends):
@@ -153,11 +153,11 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
 
 def _check_same(sheets: Sequence[Sheet], chosen: set[str], problems: Problems) -> None:
     first = set(sheets[0].names)
-    for sheet in sheets[1:]:
-        names = set(sheet.names)
-        if lacking := [name for name in sheets[0].names if name in chosen - names]:
+    for sheet in sheets:
+        absent, added = chosen - set(sheet.names), chosen - first
+        if lacking := [name for name in sheets[0].names if name in absent]:
             problems.add(sheet.name, f"{_columns(lacking)} missing, which {sheets[0].name} has; {drop(lacking)}")
-        if more := [name for name in sheet.names if name in chosen - first]:
+        if more := [name for name in sheet.names if name in added]:
             problems.add(sheet.name, f"{_columns(more)} in it, and not in {sheets[0].name}; {drop(more)}")
 
 
@@ -204,13 +204,13 @@ def _column(name: str, parts: Sequence[Part], options: TableOptions, problems: P
         for part in parts:
             _check_labels(part, name, "a value", problems)
             part.labels[name] = _renumbered(part.labels[name], levels)
-    return Column(name, tuple(levels[:MOST_LEVELS]))
+    return Column(name, levels[:MOST_LEVELS])
 
 
-def _renumbered(labels: Labels, levels: Sequence[str]) -> Labels:
+def _renumbered(labels: Labels, levels: tuple[str, ...]) -> Labels:
     number_of = {level: number for number, level in enumerate(levels)}
     numbers = np.array([*(number_of.get(level, -2) for level in labels.levels), -1], np.int64)
-    return Labels(numbers[labels.codes], tuple(levels))
+    return Labels(numbers[labels.codes], levels)
 
 
 def _take_levels(part: Part, column: Column, problems: Problems) -> None:

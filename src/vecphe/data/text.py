@@ -46,9 +46,9 @@ def utf8_of(data: bytes, name: str, encoding: str | None = None, not_text: str =
     ValueError
         If the encoding is unknown, or the data is not in it; the message shows no part of it.
     """
-    source = _checked(encoding) if encoding is not None else _marked(data) or "utf-8"
-    if data.startswith(codecs.BOM_UTF8):  # which no text in another encoding begins with
-        source = "utf-8-sig"
+    named, marked = None if encoding is None else _checked(encoding), _marked(data)
+    # No text in another encoding begins with the mark of UTF-8.
+    source = marked if marked == "utf-8-sig" else named or marked or "utf-8"
     try:
         text = data.decode(source)
     except UnicodeDecodeError as error:
@@ -70,7 +70,7 @@ def _checked(encoding: str) -> str:
         name = ""
     if not _KNOWN.fullmatch(name):
         raise ValueError(f"--encoding {encoding}: no such text encoding; latin-1, cp1252 and utf-16 are some")
-    return "utf-8-sig" if name == "utf-8" else name
+    return name
 
 
 def _why_not(data: bytes, source: str, start: int, encoding: str | None, not_text: str) -> str:

@@ -85,7 +85,11 @@ class _NaiveKey(EncryptionKey, backends=["naive"]):
         """Nothing: phe computes every randomizer from scratch."""
 
     def encrypt(self, values: npt.NDArray[Any]) -> _NaiveVector:
-        numbers = [self.public_key.encrypt(value) for value in as_plain_array(values).tolist()]
+        plain = as_plain_array(values).tolist()
+        try:
+            numbers = [self.public_key.encrypt(value) for value in plain]
+        except ValueError:  # of integers; every float fits
+            raise PlaintextOverflowError("an integer is too large for the key") from None
         return _NaiveVector(self, numbers)._recorded((self.run.contribution(),))
 
     def _frames(self) -> tuple[bytes, bytes]:

@@ -116,6 +116,6 @@ def _with(model: GradientModel, weights: Floats) -> GradientModel:
 
 def _are_below_precision(models: Sequence[GradientModel]) -> bool:
     """Whether the gradient of all counts beside their data, and is more than rounding leaves of nothing."""
-    size = max(float(np.abs(model.X).max(initial=0.0) * np.abs(model.y).max(initial=0.0)) for model in models)
+    size = max(float(np.abs(model.X).max() * np.abs(model.y).max()) for model in models)
     mean = np.mean([model.gradient() for model in models], axis=0)
-    return bool(np.abs(mean).max(initial=0.0) > _ROUNDING * size > 0)
+    return bool(np.abs(mean).max() > _ROUNDING * size)

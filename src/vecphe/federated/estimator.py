@@ -71,7 +71,7 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
         """Run the protocol; the model in the units of the data."""
         members = self._members(X, groups)
         check_client_count(len(members))
-        config: dict[str, Any] = self.get_params(deep=False) | {"n_clients": len(members), "fit_intercept": True}
+        config: dict[str, Any] = self.get_params() | {"n_clients": len(members), "fit_intercept": True}
         self.result_: ProtocolResult = federated_learning(
             [X[own] for own in members.values()],
             [y[own] for own in members.values()],

@@ -210,7 +210,7 @@ class Party:
         update = self._flat_update()
         try:
             return self._encrypted(key, update)._recorded((contribution,))
-        except (InvalidPlaintextError, PlaintextOverflowError) as error:
+        except PlaintextOverflowError as error:
             raise self._out_of_range(key, update) from error
 
     def encrypted_gradient(self, sum_to: EncryptedVector | None = None) -> EncryptedVector:

@@ -327,7 +327,8 @@ class _Data:
         (first, rows), *others = [*shards.items(), ("X_test", test)]
         for name, other in others:
             if other.n_features != rows.n_features:
-                raise ValueError(f"{name} has {other.n_features} features, but {first} has {rows.n_features}")
+                features = counted(other.n_features, "feature")
+                raise ValueError(f"{name} has {features}, but {first} has {rows.n_features}")
         return cls(shards, test)
 
     def clients(

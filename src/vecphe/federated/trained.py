@@ -24,6 +24,7 @@ from vecphe.federated.scaling import LinearForm, Scaling
 from vecphe.plaintext.encoding import Floats
 from vecphe.serialization.strict_text import check_parts, parse_json, without_duplicates
 from vecphe.system import files
+from vecphe.system.plurals import counted
 
 __all__ = ["TrainedModel", "checked_classes"]
 
@@ -91,7 +92,7 @@ class TrainedModel:
             If the classes have no form in a file.
         """
         if len(schema.features) != len(linear.mean):
-            raise ValueError(f"{len(schema.features)} names for {len(linear.mean)} features")
+            raise ValueError(f"{counted(len(schema.features), 'name')} for {counted(len(linear.mean), 'feature')}")
         own = None if classes is None else checked_classes(classes.tolist())
         _check_names(schema, target, own)
         return cls(schema, target, own, linear, scaling.deviation, scaling.rows)
@@ -189,7 +190,7 @@ class TrainedModel:
             "version": VERSION,
             "task": _TASKS[self.classes is not None],
             "target": self.target,
-            **({} if self.classes is None else {"classes": list(self.classes)}),
+            **({} if self.classes is None else {"classes": self.classes}),
             "scale": "none" if self.rows is None else "federated",
             "rows": self.rows,
             "columns": self.schema.as_json(),
@@ -320,7 +321,7 @@ def _float(literal: str) -> float:
 def _check_fields(content: Any, name: str, fields: tuple[str, ...]) -> None:
     if not isinstance(content, dict):
         raise SerializationError(f"{name} must be an object")
-    if unknown := sorted(content.keys() - set(fields)):
+    if unknown := sorted(content.keys() - fields):
         raise SerializationError(f"{name} has an unknown field {unknown[0][:40]!r}")
     if missing := [field for field in fields if field not in content]:
         raise SerializationError(f"{name} lacks the field {missing[0]!r}")
@@ -335,7 +336,7 @@ def _checked(content: dict[str, Any], name: str, is_right: Any, wanted: str) -> 
 
 def _numbers(values: Any, name: str, count: int) -> list[float]:
     if not isinstance(values, list) or len(values) != count or any(type(v) not in (int, float) for v in values):
-        raise SerializationError(f"{name} must be a list of {count} numbers")
+        raise SerializationError(f"{name} must be a list of {counted(count, 'number')}")
     return [float(value) for value in values]
 
 

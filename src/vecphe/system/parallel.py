@@ -440,6 +440,11 @@ def run_tasks(
         raise ParallelError(
             f"a worker process died ({type(error).__name__}): out of memory or killed; retry with a lower n_jobs"
         ) from None
+    except RuntimeError as error:
+        # Python 3.10: joblib cannot end workers that a Ctrl-C found being started, and says that instead.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
     finally:
         if isinstance(call, _ThreadCall):
             call.stop()

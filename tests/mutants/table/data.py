@@ -238,7 +238,7 @@ MUTANTS = [
     ),
     Mutant((74,), NUMBERS, "    if is_integer.all():\n", "    if False:\n", (EXACT, ROUNDED)),
     Mutant((74,), NUMBERS, "np.abs(values) >= _GREATEST_EXACT", "np.abs(values) > _GREATEST_EXACT", (ROUNDED,)),
-    Mutant((77,), RECORDS, "    if width > _WIDE:\n", "    if False:\n", (COSTS,)),
+    Mutant((77,), RECORDS, "    if not 0 < width <= _WIDE:", "    if not 0 < width:", (COSTS,)),
     Mutant(
         (77,),
         TABLES,

@@ -58,7 +58,7 @@ MUTANTS = [
     Mutant(
         (36,),
         TRAINED,
-        "    if unknown := sorted(content.keys() - set(fields)):\n",
+        "    if unknown := sorted(content.keys() - fields):\n",
         "    if unknown := []:\n",
         (HOSTILE,),
     ),

@@ -574,6 +574,27 @@ def test_h56_a_killed_worker_is_a_typed_error_and_the_next_call_works(backend: s
         assert run(_answer, [(), ()], 2) == [42, 42]
 
 
+@pytest.mark.parametrize(
+    ("first", "expected"), [(KeyboardInterrupt, KeyboardInterrupt), (ValueError, RuntimeError), (None, RuntimeError)]
+)
+def test_h60_ctrl_c_while_workers_start_is_told_as_that(
+    monkeypatch: pytest.MonkeyPatch, first: type[BaseException] | None, expected: type[BaseException]
+) -> None:
+    """On Python 3.10 joblib cannot end a pool whose thread a Ctrl-C found being started."""
+
+    def failing(self: joblib.Parallel, tasks: Iterator[Any]) -> list[Any]:
+        try:
+            if first is not None:
+                raise first
+        finally:
+            raise RuntimeError("cannot join thread before it is started")
+
+    monkeypatch.setattr(joblib.Parallel, "__call__", failing)
+    with pytest.raises(expected) as caught:
+        run(_answer, [(), ()], 2)
+    assert type(caught.value) is expected
+
+
 def _die_late(number: int) -> int:
     if number == 3:
         _die()

@@ -5,17 +5,41 @@
 #   examples/flower-deploy.sh APP [ring|star] [ROUNDS] [CLIENTS]
 #
 # With SIMULATE=1 the same keys, roster and settings, and Flower's simulation in the place of SuperNodes, without TLS.
-# Flower and vecphe come from PATH; W is the directory for all files (a temporary one by default), PORT the first port.
+# Flower and vecphe come from PATH; W is the directory for all files (by default a temporary one, which is gone after a run
+# that ends well: the keys of all parties are in it), PORT the first of CLIENTS + 3 ports.
 set -euo pipefail
+fail() { echo "error: $*" >&2; exit 2; }
+[ -d "${1:-}" ] || fail "usage: $0 APP [ring|star] [ROUNDS] [CLIENTS], where APP is the directory of an app"
 APP=$(cd "$1" && pwd); TOPOLOGY=${2:-ring}; ROUNDS=${3:-3}; CLIENTS=${4:-3}
-W=${W:-$(mktemp -d)}; PORT=${PORT:-39281}; BITS=${BITS:-2048}
+case $TOPOLOGY in ring | star) ;; *) fail "the topology is ring or star, not $TOPOLOGY" ;; esac
+for number in "$ROUNDS" "$CLIENTS"; do [[ $number =~ ^[1-9][0-9]*$ ]] || fail "$number is no number of rounds or clients"; done
+PORT=${PORT:-29281}; BITS=${BITS:-2048}
 NODES=$CLIENTS; [ "$TOPOLOGY" = star ] && NODES=$((CLIENTS + 1))
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+for port in $(seq "$PORT" $((PORT + NODES + 1))); do
+    ! listens "$port" || fail "something listens on port $port: give another first one, as PORT=25000"
+done
+MADE=; [ -n "${W:-}" ] || MADE=$(mktemp -d)
+W=${W:-$MADE}; mkdir -p "$W"; W=$(cd "$W" && pwd)
 export FLWR_HOME=$W/flwr FLWR_TELEMETRY_ENABLED=0 FLWR_DISABLE_UPDATE_CHECK=1 \
     FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION=1 FLWR_SUPEREXEC_TASK_POLL_INTERVAL=${POLL:-0.1} OMP_NUM_THREADS=1
 mkdir -p "$FLWR_HOME"; cd "$W"
 PIDS=()
-# Whatever this script started, by its own number and group.
-finish() { for pid in "${PIDS[@]}"; do kill -- "-$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }
+below() { # PID...: what these have started, in whatever sessions; Flower does not end the app of a SuperLink that is stopped
+    local found=$*
+    while [ -n "$found" ]; do
+        found=$(ps -eo pid=,ppid= | awk -v above=" $found " 'index(above, " " $2 " ") { printf "%s%s", n++ ? " " : "", $1 }')
+        echo "$found"
+    done
+}
+# Whatever this script started.
+finish() {
+    local status=$? others
+    others=$(below "${PIDS[@]}" || true)
+    for pid in "${PIDS[@]}"; do kill -- "-$pid" 2>/dev/null || true; done; wait 2>/dev/null || true
+    for pid in $others; do kill -KILL "$pid" 2>/dev/null || true; done
+    [ -z "$MADE" ] || [ "$status" != 0 ] || rm -rf "$MADE" || true
+}
 trap finish EXIT
 start() { local log=$1; shift; setsid "$@" >"$log" 2>&1 & PIDS+=($!); echo $! >"${log%.log}.pid"; }
 
@@ -52,12 +76,16 @@ link() { # OPTION...: a SuperLink, and how flwr finds it
     printf '[superlink]\ndefault = "here"\n[superlink.here]\naddress = "127.0.0.1:%s"\n%s\n' "$PORT" "$trust" \
         >"$FLWR_HOME/config.toml"
     for _ in $(seq 240); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break; sleep 0.5
+        kill -0 "${PIDS[0]}" 2>/dev/null || break
+        listens "$PORT" && return; sleep 0.5
     done
+    fail "the SuperLink did not start: $W/superlink.log says why"
 }
+# The examples cut the rows of all hospitals out of one set
+ROWS=; ! grep -q '^hospitals *=' "$APP/pyproject.toml" || ROWS=" hospitals=$CLIENTS"
 run() { # OPTION...: one run; if it ends well, the private key is gone
     flwr run "${OTHER_APP:-$APP}" here --stream "$@" \
-        --run-config "vecphe='$W/server/settings.json' num-server-rounds=$ROUNDS hospitals=$CLIENTS ${RUN_CONFIG:-}" \
+        --run-config "vecphe='$W/server/settings.json' num-server-rounds=$ROUNDS$ROWS ${RUN_CONFIG:-}" \
         2>&1 | tee run.log | grep -E "round|Error|error|refus|Success|lost|answer" || true
 }
 ended() { [ ! -e run.key ] || { echo "the run did not end well: $W/run.log says why"; exit 1; }; }
@@ -104,7 +132,11 @@ done
 node stranger $((PORT + 1 + NODES)) "vecphe='$W/0/settings.json' partition-id=0 num-partitions=$NODES"
 
 # For a look around, or for runs of your own: all of it stays until the standard input ends
-if [ -n "${HOLD:-}" ]; then echo "ready"; cat >/dev/null; exit; fi
+if [ -n "${HOLD:-}" ]; then
+    echo "in another shell: FLWR_HOME=$W/flwr flwr run $APP here --stream" \
+        "--run-config \"vecphe='$W/server/settings.json' num-server-rounds=$ROUNDS$ROWS\""
+    echo "ready"; cat >/dev/null; exit
+fi
 
 run
 echo "the stranger: $(grep -ciE 'exit code|not (been )?(found|registered|authorized)|unauthenticated|denied|invalid' nodestranger.log || true) lines of refusal in its log"

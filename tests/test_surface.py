@@ -16,8 +16,9 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import typer
@@ -51,7 +52,8 @@ def commands(name: str, group: typer.Typer) -> Iterator[str]:
 def options(function: Any) -> Iterator[str]:
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
-        for info in getattr(hints[name], "__metadata__", ()):
+        hint = hints[name]  # Python 3.10 makes it optional where None is the default
+        for info in chain.from_iterable(getattr(part, "__metadata__", ()) for part in (hint, *get_args(hint))):
             default = getattr(parameter.default, "value", parameter.default)
             said = {
                 key: value for key in NAMES if (value := getattr(info, key, None)) is not None and value is not False

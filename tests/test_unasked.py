@@ -349,10 +349,10 @@ def test_a_system_without_modes_tells_nobody_of_them(tmp_path: Path, monkeypatch
         assert files.is_open_to_others(path) == is_open, oct(mode)
     path.chmod(0o644)
     monkeypatch.setattr(files.os, "name", "nt")
-    assert not files.is_open_to_others(path)
+    assert files.is_open_to_others(path) is False
     monkeypatch.undo()
-    assert not files.is_open_to_others(tmp_path / "missing")
-    assert not files.is_open_to_others("/dev/null")
+    assert files.is_open_to_others(tmp_path / "missing") is False
+    assert files.is_open_to_others("/dev/null") is False
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,14 @@ def lines_of_axis(axis: Any) -> Iterator[str]:
         minor, lines = len(which.get_minorticklocs()), which.get_gridlines()
         grid = {(line.get_visible(), line.get_alpha()) for line in lines}
         yield f"  {which.axis_name} {label!r}, {scale}, ticks {places} {names}, {minor} minor, grid {grid}"
-    yield f"  limits {short(axis.get_xlim())} {short(axis.get_ylim())}, grid below {axis.get_axisbelow()}"
+    limits = [  # how much room matplotlib leaves by itself is another in each version
+        "its own" if automatic else str(short(values))
+        for automatic, values in (
+            (axis.get_autoscalex_on(), axis.get_xlim()),
+            (axis.get_autoscaley_on(), axis.get_ylim()),
+        )
+    ]
+    yield f"  limits {' '.join(limits)}, grid below {axis.get_axisbelow()}"
     for line in axis.lines:
         yield (
             f"  line {line.get_linestyle()} {line.get_linewidth():g} wide {line.get_marker()} "

@@ -99,9 +99,9 @@ def test_the_form_follows_the_name_and_the_option_goes_before(
 
 @pytest.mark.parametrize("content", ["[" * 5000, '{"v": 5', "\xff"])
 def test_what_is_no_json_is_no_number_of_phe(content: str) -> None:
-    assert not streams._is_number_of_phe(content.encode("latin-1"))
+    assert streams._is_number_of_phe(content.encode("latin-1")) is False
     assert streams._is_number_of_phe(b'{"v": "5", "e": 0}')
-    assert not streams._is_number_of_phe(b'{"v": "5", "e": 0, "x": 1}')
+    assert streams._is_number_of_phe(b'{"v": "5", "e": 0, "x": 1}') is False
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,31 @@ def test_with_a_holder_it_is_a_star(here):
     assert "topology: star" in collect(here, "--holder", "holder.pub").stdout
 
 
+def test_h54_a_server_is_not_the_holder_of_a_star(here, tmp_path):
+    result = collect(here, "--holder", "server.pub")
+    assert (result.returncode, "another party than the server" in result.stderr) == (2, True)
+    assert not (tmp_path / "roster.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            ["collect", "h1", *COLLECT[1:], "--server", "server.pub", "--force"],
+            "h1: not a party of vecphe, but a private party",
+        ),
+        (["verify", "roster.json", "--party", "h1.pub"], "h1.pub: not a private party of vecphe, but a party"),
+        (["show", "h1.pub"], "h1.pub: not a roster of vecphe, but a party"),
+        (["keys", "h4 ", "--out", "h4"], "must not begin or end with a space"),
+    ],
+)
+def test_h36_another_file_of_vecphe_is_told_as_what_it_is(here, command, message):
+    """And a public file is not asked to be made private."""
+    assert collect(here).returncode == 0
+    result = here("roster", *command)
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+
+
 def test_h54_keys_that_were_swapped_are_told(here, tmp_path):
     collect(here)
     here("roster", "keys", "h2", "--out", "h2", "--force")

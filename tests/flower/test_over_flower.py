@@ -13,14 +13,15 @@ import sys
 import time
 import warnings
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.flower.deployments import ROOT, SCRIPT, environment, wait_until
-from tests.flower.relays import Deployment
+from tests.flower.deployments import ROOT, SCRIPT, descendants, environment, kill_all, wait_until
+from tests.flower.relays import Deployment, deploy
 
 from vecphe.arithmetic import available_engines
 from vecphe.errors import EngineUnavailableError, ProtocolError
@@ -45,6 +46,16 @@ def test_h54_only_the_pinned_bundle_is_run() -> None:
         fab = SimpleNamespace(content=content, verifications={})
         inside._pull_and_store_message(get_fab=lambda *_, fab=fab: fab, trusted_entities=None, state="state")
     assert ran == [(b"read by us", "state")]
+
+
+def commands_of(directory: Path) -> list[str]:
+    """Command lines of the processes that have files of a test in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(directory).encode() in (path / "environ").read_bytes():
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
 
 
 class Simulated:
@@ -183,6 +194,93 @@ class TestFlower:
                 request_from(content)
             assert reply_from(content).error == "an answer that is none of the protocol"
 
+    @pytest.mark.parametrize(
+        "data", [b"", b"\x93NUMPY", b"PK\x03\x04" + b"x" * 40, b"PK\x05\x06" + bytes(18), b"\x80\x04N."]
+    )
+    def test_h54_bytes_that_are_no_array_are_refused(self, data: bytes) -> None:
+        """numpy reads archives as well, and raises this and that on what is none."""
+        from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+
+        from vecphe.errors import SerializationError
+        from vecphe.flower.records import reply_from, request_from
+
+        forged = ArrayRecord({"0": Array("uint8", (1,), "numpy.ndarray", data)})
+        head = ConfigRecord({"kind": "task", "error": "", "seconds": 0.0})
+        parts = ArrayRecord([np.zeros(3, np.uint8)])
+        for records in (
+            {"vecphe-parts": forged},
+            {"vecphe-parts": parts, "arrays": forged},
+            {"vecphe-parts": parts, "arrays": head},
+            {"vecphe-parts": parts, "config": parts},
+        ):
+            content = RecordDict({"vecphe": head, **records})
+            with pytest.raises(SerializationError, match="malformed"):
+                request_from(content)
+        assert reply_from(RecordDict({"vecphe": head, "vecphe-parts": forged})).error
+        assert reply_from(RecordDict({"vecphe": parts, "vecphe-parts": parts})).error
+
+    @pytest.mark.parametrize("names", [["w"], ["b", "a"], ["", "a/b"], ["\u00fc", "file"], ["1", "0", "10"]])
+    def test_a_model_comes_back_out_of_flowers_bytes(self, names: list[str]) -> None:
+        """With its digest, which the server signs: order, types and values, equal arrays, and empty ones."""
+        from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects
+        from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
+
+        from vecphe.flower.records import request_from, request_to_record
+
+        kinds = [np.zeros(3), np.zeros(3), np.zeros((0, 2)), np.float16(1.5), np.arange(6, dtype=">i4")[::2]]
+        config = {"n": -(2**63), "lr": np.float64(0.1), "on": True, "": "x", "raw": b"\xff", "all": [1.0, 2.0]}
+        for array in kinds:
+            arrays = {name: np.asarray(array) for name in names}
+            content = request_to_record(Request("task", (b"a", b"a", b""), arrays, config))
+            objects = {name: value.deflate() for name, value in get_all_nested_objects(content).items()}
+            again = request_from(inflate_object_from_contents(content.object_id, objects))
+            assert again.parts == (b"a", b"a", b"")
+            assert list(again.arrays) == names
+            assert content_digest(again.arrays, again.config) == content_digest(arrays, config)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "give one --node-config"),
+            (["--node-config"], "expected one argument"),
+            (["--node-config", "vecphe='a'", "--node-config=vecphe='b'"], "give one --node-config"),
+            (["--node-conf", "vecphe='a'"], "give one --node-config"),
+            (["--node-config", "vecphe=/etc/settings.json"], "the node configuration cannot be read"),
+            (["--node-config", "partition-id=1"], "the node configuration has no 'vecphe'"),
+            (["--node-config", "vecphe='/nowhere/settings.json'"], "No such file"),
+            (["--node-config", "vecphe='{own}'"], "the settings pin no bundle"),
+        ],
+    )
+    def test_h54_a_supernode_starts_with_one_pinned_bundle_only(
+        self, ring: Deployment, monkeypatch: Any, arguments: list[str], message: str
+    ) -> None:
+        from vecphe.flower import supernode
+
+        own = ring.relay.settings[0].roster.with_name("settings.json")
+        given = [argument.replace("{own}", str(own)) for argument in arguments]
+        monkeypatch.setattr(sys, "argv", ["supernode", "--superlink", "x:1", *given])
+        monkeypatch.setattr(supernode, "pin", None)
+        with pytest.raises(SystemExit, match=f"^error: .*{message}"):
+            supernode.main()
+
+    @pytest.mark.parametrize("option", [["--node-config", "{}"], ["--node-config={}"]])
+    def test_h54_a_supernode_tries_all_files_of_its_party_before_it_starts(
+        self, ring: Deployment, option: list[str]
+    ) -> None:
+        from vecphe.flower.supernode import own_settings
+
+        path = ring.relay.settings[0].roster.with_name("settings.json")
+        path.write_text(json.dumps({**json.loads(path.read_text()), "bundle": "f" * 64}))
+        arguments = ["--port", "9", *(part.format(f"vecphe='{path}' partition-id=0") for part in option)]
+        assert own_settings(arguments).bundle == "f" * 64
+        ring.relay.settings[0].party.chmod(0o644)
+        with pytest.raises(PermissionError, match="chmod 600"):
+            own_settings(arguments)
+        ring.relay.settings[0].party.chmod(0o600)
+        ring.relay.settings[0].roster.write_bytes(ring.roster.to_bytes()[:-9])
+        with pytest.raises(ValueError, match=r"roster\.json"):
+            own_settings(arguments)
+
     def test_h54_flowers_trusted_entities_pin_who_signed_and_not_what(self) -> None:
         """What docs/threat-model.md says of --trusted-entities, by the function that decides it in a SuperNode."""
         from cryptography.hazmat.primitives import serialization
@@ -240,6 +338,10 @@ class TestFlower:
             assert "encrypted rounds only" in str(reply_from(reply.content).error)
         message = self._message(RecordDict({"arrays": ArrayRecord([np.zeros(3)])}), "evaluate")
         assert paillier_mod(message, context, lambda m, c: "evaluated") == "evaluated"
+        from vecphe.flower.records import request_to_record
+
+        ours = self._message(request_to_record(Request("task", (b"x",))), "evaluate")
+        assert paillier_mod(ours, context, lambda m, c: "evaluated") == "evaluated"  # and is no training of a round
 
     def test_h54_the_run_does_not_choose_the_settings(self, ring: Deployment, monkeypatch: Any) -> None:
         from vecphe.flower.client import paillier_mod
@@ -278,6 +380,188 @@ class TestFlower:
         assert seen == [["arrays", "config"]]
         assert reply_from(reply.content).error is None
         assert set(reply.content) == {"vecphe", "vecphe-parts"}
+
+    def _reply(self, deployment: Deployment, content: dict[str, Any], names: list[str] | None = None) -> Reply:
+        """What the first client answers to a task, with an app that returns these records."""
+        from flwr.app import Message, RecordDict
+
+        from vecphe.flower.client import paillier_mod
+        from vecphe.flower.records import reply_from, request_to_record
+
+        rounds = deployment.rounds(max_restarts=0)
+        model = dict(zip(names or ["0", "1"], (np.zeros((2, 3)), np.zeros(5)), strict=True))
+        rounds.start(model)
+        asked: list[Request] = []
+        deployment.relay.change = lambda node, request: asked.append(request)
+        with pytest.raises(ProtocolError):
+            rounds.average(model)
+        context = self._context(deployment.relay.settings[0].roster.parent / "settings.json")
+
+        def call_next(message: Any, context: Any) -> Any:
+            return Message(RecordDict(content), reply_to=message)
+
+        task = next(request for request in asked if request.kind == "task")
+        return reply_from(paillier_mod(self._message(request_to_record(task), "train"), context, call_next).content)
+
+    @pytest.mark.parametrize(
+        ("metrics", "weight"),
+        [
+            ({"num-examples": 7}, 7),
+            ({"num-examples": 7.0, "loss": 0.5}, 7),
+            ({"num-examples": 7.5}, None),
+            ({"num-examples": float("nan")}, None),
+            ({"num-examples": float("inf")}, None),
+            ({"num-examples": [7]}, None),
+            ({"num-examples": 0}, None),
+            ({"examples": 7}, None),
+        ],
+    )
+    def test_h51_a_weight_is_what_the_app_says_or_nothing_is_sent(
+        self, tmp_path: Path, keypair: Any, metrics: dict[str, Any], weight: int | None
+    ) -> None:
+        """Nothing is rounded, and a missing one is not 1."""
+        from flwr.app import ArrayRecord, MetricRecord
+
+        from vecphe.flower import Hospital
+
+        star = deploy(tmp_path, keypair[1], "star", weights="encrypted", max_weight=9)
+        update = ArrayRecord([np.ones((2, 3)), np.ones(5)])
+        reply = self._reply(star, {"arrays": update, "metrics": MetricRecord(metrics)})
+        hospital = Hospital(star.relay.settings[0])
+        row = hospital._memory._db.execute("SELECT weight FROM updates").fetchone()
+        hospital.close()
+        if weight is None:
+            assert reply.error is not None
+            assert "Hospital 1: its weight must be an integer from 1 to 9" in reply.error
+            assert row is None
+        else:
+            assert (reply.error, row) == (None, (weight,))
+
+    @pytest.mark.parametrize("returned", [["w", "b"], ["b", "w"], ["0", "1"], ["1", "0"]])
+    def test_an_update_with_the_names_of_the_model_is_in_its_order(self, ring: Deployment, returned: list[str]) -> None:
+        """With other names it is in the order in which it comes."""
+        from flwr.app import Array, ArrayRecord
+
+        from vecphe.flower import Hospital
+
+        arrays = {"w": np.full((2, 3), 1.0), "b": np.full(5, 2.0)}
+        by_name = set(returned) == set(arrays)
+        values = [arrays[name] for name in returned] if by_name else list(arrays.values())
+        update = ArrayRecord({name: Array(value) for name, value in zip(returned, values, strict=True)})
+        reply = self._reply(ring, {"arrays": update}, ["w", "b"])
+        hospital = Hospital(ring.relay.settings[0])
+        row = hospital._memory._db.execute("SELECT data FROM updates").fetchone()
+        hospital.close()
+        assert reply.error is None
+        assert np.frombuffer(row[0]).tolist() == [1.0] * 6 + [2.0] * 5
+
+    def test_h51_an_app_that_returns_no_or_several_records_sends_nothing(self, ring: Deployment) -> None:
+        from flwr.app import ArrayRecord
+
+        update = ArrayRecord([np.ones((2, 3)), np.ones(5)])
+        for content in ({}, {"arrays": update, "more": update}):
+            ring.relay.change = None
+            assert "Hospital 1: its training raised ProtocolError" in str(self._reply(ring, content).error)
+
+    def test_h55_a_relay_that_answers_twice_or_without_a_reason_does_no_harm(self, monkeypatch: Any) -> None:
+        from flwr.app import Error, Message
+
+        from vecphe.flower.records import reply_to_record
+        from vecphe.flower.server import FlowerRelay
+
+        grid = self._grid(monkeypatch, lambda asked: reply_to_record(Reply((b"x",))))
+        pull = grid.pull_messages
+
+        def pull_twice(ids: Any) -> Any:
+            first, *others = pull(ids)
+            return [first, first, *others, *pull(list(grid.asked))]
+
+        monkeypatch.setattr(grid, "pull_messages", pull_twice)
+        relay = FlowerRelay(grid)
+        assert relay.exchange({7: Request("task", ())}, 5.0) == {7: Reply((b"x",))}
+        assert relay.exchange({8: Request("task", ())}, 5.0) == {8: Reply((b"x",))}
+        assert relay.messages == 4
+        for reason in (None, ""):
+
+            def pull_error(ids: Any, reason: Any = reason) -> Any:
+                return [Message(Error(0, reason), reply_to=grid.asked[ids[0]])]
+
+            monkeypatch.setattr(grid, "pull_messages", pull_error)
+            assert FlowerRelay(grid).exchange({9: Request("task", ())}, 5.0) == {9: Reply(error="error 0 of Flower")}
+
+    @pytest.mark.parametrize(
+        ("config", "message"),
+        [
+            ({}, "needs num-server-rounds"),
+            ({"num-server-rounds": 0}, "num-server-rounds must be positive, not 0"),
+            ({"num-server-rounds": 2.5}, "num-server-rounds must be an int"),
+            ({"num-server-rounds": "3"}, "num-server-rounds must be an int"),
+            ({"num-server-rounds": True}, "num-server-rounds must be an int"),
+            ({"num-server-rounds": 1 << 40}, "rounds must be a positive integer"),
+            ({"vecphe-clib": 1.0}, "has no key 'vecphe-clib'; they are vecphe-model"),
+            ({"vecphe-clip": "x"}, "clip must be a positive, finite float"),
+            ({"vecphe-clip": True}, "clip must be a positive, finite float"),
+            ({"vecphe-clip": 0}, "clip must be a positive, finite float"),
+            ({"vecphe-clip": -1.0}, "clip must be a positive, finite float"),
+            ({"vecphe-clip": float("nan")}, "clip must be a positive, finite float"),
+            ({"vecphe-clip": 1e300}, "clip|slot|key"),
+            ({"vecphe-fraction-bits": 41}, "multiple of 4"),
+            ({"vecphe-fraction-bits": 40.0}, "fraction_bits must be"),
+            ({"vecphe-fraction-bits": 10**6}, "fraction|slot|key|bits"),
+            ({"vecphe-fraction-bits": -(10**6)}, "fraction|slot|key|bits"),
+            ({"vecphe-weights": "all"}, "weights must be one of none, encrypted, public"),
+            ({"vecphe-weights": True}, "weights must be one of none, encrypted, public"),
+            ({"vecphe-weights": "public", "vecphe-max-weight": 0}, "max_weight must be a positive integer"),
+            ({"vecphe-weights": "public", "vecphe-max-weight": 2.0}, "max_weight must be a positive integer"),
+            ({"vecphe-weights": "public", "vecphe-max-weight": True}, "max_weight must be a positive integer"),
+            ({"vecphe-model": 5}, "model must be at most 200 printable"),
+            ({"vecphe-timeout": "x"}, "timeout must be a number"),
+            ({"vecphe-timeout": 0.0}, "timeout must be positive"),
+            ({"vecphe-timeout": float("nan")}, "timeout must be positive and finite"),
+            ({"vecphe-timeout": True}, "timeout must be a number"),
+            ({"vecphe-max-restarts": -1}, "max_restarts must be at least 0"),
+            ({"vecphe-max-restarts": 1.0}, "max_restarts must be an int"),
+        ],
+    )
+    def test_h30_a_configuration_of_a_run_that_cannot_be_is_refused(
+        self, ring: Deployment, config: dict[str, Any], message: str
+    ) -> None:
+        from vecphe.flower.server import encrypted_rounds
+
+        path = ring.server.roster.with_name("settings.json")
+        config = {"vecphe": str(path), **({"num-server-rounds": 2} if config else {}), **config}
+        context = SimpleNamespace(run_config=config)
+        with (
+            pytest.raises((ValueError, ProtocolError), match=message),
+            encrypted_rounds(SimpleNamespace(), context, [np.zeros(2)]),  # type: ignore[arg-type]
+        ):
+            raise AssertionError("it began")
+
+    def test_the_first_model_can_be_an_array_record(self, ring: Deployment) -> None:
+        from flwr.app import Array, ArrayRecord
+
+        from vecphe.flower.server import plan_of
+
+        arrays = {"w": np.zeros((2, 3), np.float32), "b": np.zeros(5)}
+        record = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+        plan = plan_of({"num-server-rounds": 2}, ring.server, record)
+        assert plan.shapes == ((2, 3), (5,))
+        rounds = ring.rounds(plan)
+        rounds.start(record)
+        rounds.save(record)
+        for found in (rounds.model, ring.rounds(plan).start([])):
+            assert list(found) == ["w", "b"]
+            for one, other in zip(found.values(), arrays.values(), strict=True):
+                np.testing.assert_array_equal(one, other, strict=True)
+        rounds.average(rounds.model)
+        assert ring.relay.transcript[-1][1].arrays.keys() == arrays.keys()
+
+    def test_the_key_of_a_run_that_has_ended_is_told_to_be_gone(self, ring: Deployment) -> None:
+        from vecphe.flower.server import plan_of
+
+        ring.server.key.unlink()  # type: ignore[union-attr]
+        with pytest.raises(ProtocolError, match="key does not exist; the key of a run that has ended was destroyed"):
+            plan_of({"num-server-rounds": 2}, ring.server, [np.zeros(2)])
 
     def _grid(self, monkeypatch: Any, answer: Any, short: bool = False) -> Any:
         """A grid whose nodes answer at once; `answer` gives the content or the error of a node, or None."""
@@ -399,16 +683,8 @@ class TestFlower:
     @pytest.mark.slow
     @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
     def test_h70_nothing_outlives_a_run_that_is_ended(self, tmp_path: Path, sent: signal.Signals) -> None:
-        """Neither the SuperLink, nor what it has started: all that has this run's files in its environment."""
-
-        def left() -> list[str]:
-            found = []
-            for path in Path("/proc").glob("[0-9]*"):
-                with suppress(OSError):
-                    if str(tmp_path).encode() in (path / "environ").read_bytes():
-                        found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            return found
-
+        """Neither the SuperLink, nor what it has started."""
+        left = partial(commands_of, tmp_path)
         command = [
             sys.executable,
             "-m",
@@ -436,6 +712,23 @@ class TestFlower:
                 assert not list(tmp_path.glob("vecphe-flower-*"))
         finally:
             process.kill()
+
+    @pytest.mark.slow
+    def test_h70_nothing_outlives_a_script_that_is_ended_in_its_run(self, tmp_path: Path) -> None:
+        """Flower leaves an app alone whose SuperLink is stopped, and it would wait for that for ever."""
+        app = Path(shutil.copytree(ROOT / "examples" / "flower-diabetes", tmp_path / "app"))
+        env = environment(tmp_path / "w", SIMULATE="1")
+        command = ["bash", str(SCRIPT), str(app), "ring", "500"]
+        with open(tmp_path / "output", "wb") as output:
+            process = subprocess.Popen(command, env=env, stdout=output, stderr=output, start_new_session=True)
+        try:
+            wait_until(lambda: b"round 1:" in (tmp_path / "output").read_bytes(), 400, "a first round")
+            assert commands_of(tmp_path)
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
+            wait_until(lambda: not commands_of(tmp_path), 10, "an end of all processes")
+        finally:
+            kill_all(descendants(process.pid))
 
     @pytest.mark.slow
     @pytest.mark.parametrize("topology", ["ring", "star"])

@@ -284,6 +284,65 @@ def test_what_fails_changes_nothing(memory: Memory) -> None:
     assert memory.decided == 0
 
 
+def test_a_disk_that_is_full_changes_nothing_and_is_told(memory: Memory) -> None:
+    """SQLite takes a transaction back by itself then, and there is none to take back any more."""
+    memory._db.execute("PRAGMA max_page_count = 20")
+
+    def fill() -> None:
+        with memory.transaction():
+            memory.decide(3, 1)
+            memory.keep_update(1, "model", 1, bytes(1 << 20))
+
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            fill()
+    assert memory.decided == 0
+    with memory.transaction():
+        memory.decide(3, 1)
+    assert memory.decided == 3
+
+
+def test_what_cannot_be_committed_is_taken_back(memory: Memory) -> None:
+    memory._db.execute("PRAGMA busy_timeout = 10")
+    reader = sqlite3.connect(memory.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM runs").fetchall()
+
+    def decide() -> None:
+        with memory.transaction():
+            memory.decide(3, 1)
+
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        decide()
+    reader.close()
+    assert memory.decided == 0
+    decide()
+    assert memory.decided == 3
+
+
+@pytest.mark.parametrize("content", [b"no database" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_h36_a_file_that_is_no_memory_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "memory.db"
+    path.touch(0o600)
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=r"memory\.db cannot be the memory of a party: "):
+        Memory(path, "a" * 32)
+    assert path.read_bytes() == content
+
+
+def test_h54_a_memory_is_one_partys_in_each_run(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    Memory(path, "a" * 32).agree("roster", b"plan", "me")
+    again = Memory(path, "a" * 32)
+    again.agree("roster", b"plan", "me")
+    for party in ("another", ""):
+        with pytest.raises(ProtocolError, match="this memory is another party's"):
+            again.agree("roster", b"plan", party)
+    Memory(path, "b" * 32).agree("roster", b"plan", "another")  # of another run
+    with pytest.raises(ProtocolError, match="the roster of this run is another"):
+        again.agree("other", b"plan", "me")
+
+
 def test_h54_attempts_have_numbers_that_never_come_again(memory: Memory) -> None:
     numbers = [memory.next_attempt(1), memory.next_attempt(1)]
     memory.close()

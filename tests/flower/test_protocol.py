@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import subprocess
 import sys
@@ -317,6 +318,105 @@ def test_h51_what_a_party_does_not_allow_is_refused(deployment: Deployment, own:
         started(deployment)
 
 
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"models": ("other",)}, "Server does not take part in the model 'model'"),
+        ({"weights": ("public",)}, "Server does not take part with weights 'none'"),
+        ({"max_rounds": 8}, "Server takes part in 8 rounds at most, not 9"),
+        ({"min_clients": 4}, "Server takes part with at least 4 clients"),
+    ],
+)
+def test_h51_what_the_server_does_not_allow_is_refused(deployment: Deployment, own: Any, message: str) -> None:
+    """Its plan comes from the configuration of a run, its settings from its own file."""
+    deployment.server = replace(deployment.server, **own)
+    with pytest.raises(ProtocolError, match=message):
+        deployment.rounds()
+    assert not deployment.server.memory.exists()
+
+
+def test_h52_nobody_but_the_holder_may_have_the_private_key(deployment: Deployment) -> None:
+    """A client that has it opens its predecessor's sum; the server of a star that has it needs no holder."""
+    key = deployment.server.key or deployment.relay.settings[3].key
+    deployment.relay.settings[1] = replace(deployment.relay.settings[1], key=key)
+    with pytest.raises(ProtocolError, match="holds the private key of this run, and Hospital 2 must not have it"):
+        Hospital(deployment.relay.settings[1])
+    if deployment.roster.topology == "star":
+        deployment.server = replace(deployment.server, key=key)
+        with pytest.raises(ProtocolError, match="Key holder holds the private key of this run, and Server must not"):
+            deployment.rounds()
+
+
+@pytest.mark.parametrize(
+    ("option", "bad"),
+    [("timeout", value) for value in (0, -1.0, math.nan, math.inf, "5", True, None)]
+    + [("max_restarts", value) for value in (-1, 1.5, "1", True, None)],
+)
+def test_h30_options_of_a_run_that_cannot_be_are_refused(ring: Deployment, option: str, bad: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{option} must be "):
+        ring.rounds(**{option: bad})
+    ring.rounds(timeout=1, max_restarts=0).close()
+
+
+BAD_MODELS: dict[str, tuple[Any, str]] = {
+    "a name twice": ({1: np.zeros(2), "1": np.zeros(2)}, "different, printable names, and not '1'"),
+    "a line break": ({"a\nb": np.zeros(2)}, "printable names"),
+    "an end that files lose": ({"a\0": np.zeros(2)}, "printable names"),
+    "half a character": ({"\ud800": np.zeros(2)}, "printable names"),
+    "objects": ([np.array([None])], "the array '0' of the model is not one of numbers"),
+    "text": ({"w": ["a"]}, "the array 'w' of the model is not one of numbers"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_MODELS)
+def test_h51_a_model_that_cannot_be_sent_or_kept_is_refused(ring: Deployment, bad: str) -> None:
+    model, message = BAD_MODELS[bad]
+    rounds = started(ring)
+    for use in (rounds.average, rounds.save):
+        with pytest.raises(ProtocolError, match=message):
+            use(model)
+    assert rounds.steps == 0
+    assert ring.relay.trained == []
+
+
+@pytest.mark.parametrize(
+    "names", [["", " "], ["a/b", "../c"], ["file", "names"], ["array_0", "array_1"], ["\u00fc", "z" * 5000], ["b", "a"]]
+)
+def test_a_model_with_odd_names_is_sent_and_kept_as_it_is(ring: Deployment, names: list[str]) -> None:
+    model = dict(zip(names, (np.float32(1.5), np.asfortranarray(np.arange(6.0).reshape(2, 3))[:, ::2]), strict=True))
+    rounds = started(ring)
+    assert_mean(rounds.average(model), mean_of(3))
+    sent = tasks_of(ring)[0][1].arrays
+    rounds.save(model)
+    rounds.close()
+    again = started(ring)
+    for found in (sent, again.model):
+        assert list(found) == names
+        for one, other in zip(found.values(), model.values(), strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+
+
+GOOD_UPDATES: dict[str, Callable[[np.ndarray], Any]] = {
+    "float16": lambda x: x.astype(np.float16),
+    "float32": lambda x: x.astype(np.float32),
+    "longdouble": lambda x: x.astype(np.longdouble),
+    "big-endian": lambda x: x.astype(">f8"),
+    "int8": lambda x: x.astype(np.int8),
+    "uint64": lambda x: x.astype(np.uint64),
+    "Fortran's order": np.asfortranarray,
+    "every second": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "backwards": lambda x: x[..., ::-1].copy()[..., ::-1],
+    "lists": lambda x: x.tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", GOOD_UPDATES)
+def test_updates_of_every_kind_of_numbers_are_averaged(deployment: Deployment, kind: str) -> None:
+    update = [np.arange(6.0).reshape(2, 3), np.arange(5.0)]
+    deployment.relay.compute = lambda node: ([GOOD_UPDATES[kind](array * node) for array in update], 1)
+    assert_mean(started(deployment).average(ZEROS), update)
+
+
 def test_every_party_uses_the_workers_of_its_own_settings(deployment: Deployment, monkeypatch: Any) -> None:
     asked = []
     encrypt, decrypt = PublicKey._encrypt, PrivateKey.decrypt
@@ -344,6 +444,26 @@ def test_h51_a_round_beyond_the_plan_is_refused(tmp_path: Path, keypair: Any) ->
     rounds.average(ZEROS)
     with pytest.raises(ProtocolError, match="contributes to 1 round at most"):
         rounds.average(ZEROS)
+
+
+def test_h53_the_holder_opens_no_sum_beyond_the_plan_or_its_own_limit(star: Deployment) -> None:
+    """What clients contribute to such a round is the word of the server."""
+    started(star).average(ZEROS)
+    for number in (10, 3):
+        error = str(star.relay.deliver(3, lying_server_of_all(star, (number, 1))).error)
+        assert ("Key holder contributes to 9 rounds at most" in error) == (number == 10)
+    star.relay.settings[3] = replace(star.relay.settings[3], max_rounds=2)
+    assert "to 2 rounds at most" in str(star.relay.deliver(3, lying_server_of_all(star, (3, 1))).error)
+
+
+def test_h54_two_parties_with_one_memory_are_told(deployment: Deployment) -> None:
+    """One of them would send what the other one trained."""
+    deployment.relay.settings[1] = replace(deployment.relay.settings[1], memory=deployment.relay.settings[0].memory)
+    with pytest.raises(ProtocolError, match="Hospital 2: this memory is another party's"):
+        started(deployment)
+    deployment.server = replace(deployment.server, memory=deployment.relay.settings[0].memory)
+    with pytest.raises(ProtocolError, match="this memory is another party's"):
+        deployment.rounds()
 
 
 def test_h51_a_model_that_was_changed_on_its_way_is_refused(deployment: Deployment) -> None:
@@ -755,15 +875,40 @@ def test_h55_a_step_without_save_is_told(ring: Deployment) -> None:
         next(steps)
 
 
-def test_h55_another_model_in_the_same_round_is_refused(deployment: Deployment) -> None:
+def test_h55_another_model_in_the_same_round_is_refused(deployment: Deployment, monkeypatch: Any) -> None:
     """Two updates for one round would be two sums for the server."""
     rounds = started(deployment)
     deployment.relay.change = lambda node, request: None if request.kind == "task" and node == 2 else request
     with pytest.raises(ClientLostError):
         rounds.average(ZEROS)
     deployment.relay.change = None
+    monkeypatch.setattr(rounds._memory, "round_of", lambda model, done: 1)  # a server that does so all the same
     with pytest.raises(ProtocolError, match="round 1 began with another model"):
         rounds.average([array + 1 for array in ZEROS])
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_h55_another_model_after_a_round_that_was_lost_is_a_new_round(deployment: Deployment, restarted: bool) -> None:
+    """As of an app whose first model is random, or that sends a number of its own with every try."""
+    rounds = started(deployment)
+    rounds.average(ZEROS)
+    lose = [True]
+    deployment.relay.change = lambda node, request: None if lose[0] and (request.kind, node) == ("task", 2) else request
+    for number in range(3):
+        with pytest.raises(ClientLostError):
+            rounds.average([array + number for array in ZEROS], {"try": number})
+        if restarted:
+            rounds.close()
+            lose[0] = False
+            rounds = started(deployment)
+            lose[0] = True
+    lose[0] = False
+    before = len(tasks_of(deployment))
+    assert_mean(rounds.average([array + 2 for array in ZEROS], {"try": 2}), mean_of(3))  # the last one goes on
+    places = [place_of("task", request.parts[0]) for _, request, _ in tasks_of(deployment)[before:]]
+    assert places == [(4, 3)] * 3
+    assert_mean(rounds.average(ZEROS), mean_of(3))
+    assert rounds._memory.decided == 5
 
 
 # Row 55 again, with processes that are killed
@@ -850,6 +995,29 @@ def test_h55_the_end_destroys_the_key_whoever_does_not_answer(ring: Deployment) 
     with pytest.raises(ClientLostError, match="Hospital 2"):
         rounds.end()
     assert not ring.server.key.exists()
+
+
+def test_h55_an_end_that_is_lost_on_its_way_is_told_again(star: Deployment) -> None:
+    """Or the holder would keep the private key of a run that is over for everybody else."""
+    rounds, lost = started(star), [3]
+    star.relay.change = lambda node, request: (
+        None if (request.kind, [node]) == ("end", lost[:1]) and lost.pop() else request
+    )
+    rounds.end()
+    assert lost == []
+    assert not star.relay.settings[3].key.exists()
+    with pytest.raises(ProtocolError, match="this run has ended"):
+        star.rounds()
+
+
+def test_h55_an_end_without_the_holder_says_whose_key_is_left(star: Deployment, caplog: Any) -> None:
+    rounds = started(star)
+    star.relay.change = lambda node, request: None if (request.kind, node) == ("end", 3) else request
+    with pytest.raises(ClientLostError, match="Key holder"):
+        rounds.end()
+    assert "Key holder must look whether its private key is gone" in caplog.text
+    assert star.relay.settings[3].key.exists()
+    assert star.relay.kinds.count("end") == 6  # of the others two each
 
 
 # Row 29, between machines: the holder's errors are no oracle

@@ -232,8 +232,8 @@ def test_h67_a_passphrase_does_not_silence_it_and_pipes_have_no_modes(keypair: K
     os.chmod(path, 0o644)
     with pytest.warns(InsecureKeyWarning, match="others can read"):
         PrivateKey.load(path, passphrase="correct horse", insecure=True)
-    assert not vecphe.system.files.is_open_to_others(tmp_path)
-    assert not vecphe.system.files.is_open_to_others(tmp_path / "absent")
+    assert vecphe.system.files.is_open_to_others(tmp_path) is False
+    assert vecphe.system.files.is_open_to_others(tmp_path / "absent") is False
 
 
 def test_arrays_are_copied_by_key_holders_too(keypair: Keypair) -> None:

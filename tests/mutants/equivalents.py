@@ -140,7 +140,7 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
         "_GROUPS_TO_FILL|_MOST_DECRYPTED|carry_products|entry_cost|min_window|max_window|table_memory",
     ),
     Tuned("vecphe.arithmetic.", "(?:encrypt|decrypt|multiply)_task|carry_products"),
-    Within("vecphe.arithmetic.native", r'"fma\d+": replace\(.*', Tuned.reason),
+    Within("vecphe.arithmetic.native", r'"(?:fma\d+|neon)": replace\(.*', Tuned.reason),
     Tuned("vecphe.arithmetic.cuda_kernels", "_MOST_SCRATCH"),
     Tuned("vecphe.arithmetic.race", "_PRODUCTS"),
     Tuned("vecphe.arithmetic.gmp", "_COMPACT_FROM|_MOST_BITS_AT_ONCE|_MOST_SECRET_WORK|_ROWS_OUTSIDE_FROM"),
@@ -151,10 +151,51 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.plaintext.packing", "_BITS_AT_ONCE"),
     Tuned("vecphe.randomness.randomizers", "_MOST_TABLE_BYTES"),
     Tuned("vecphe.serialization.frames", "_MOST_AT_ONCE"),
+    Tuned("vecphe.serialization.stream", "_LEAST_HEADER|_READ_BYTES"),
     Tuned("vecphe.system.files", "_PART_BYTES"),
     Tuned("vecphe.system.memory", "_SMALL"),
     Tuned("vecphe.system.lifetime", "_SECONDS_BETWEEN_LOOKS"),
     Tuned("vecphe.system.parallel", "_SECONDS_BETWEEN_LOOKS|_TASKS_A_JOB|_LARGEST_TASK"),
+    *(
+        Within(module, f"{constant} = .*", "how long is waited, and how often looked, decides about time alone")
+        for module, constant in (
+            ("vecphe.arithmetic.race", "_SECONDS"),
+            ("vecphe.randomness.ready", "_SECONDS_BETWEEN_LOOKS"),
+            ("vecphe.system.clusters", r"_SECONDS_\w+"),
+            ("vecphe.system.lifetime", "_SECONDS_BETWEEN_LOOKS"),
+            ("vecphe.system.parallel", "_SECONDS_BETWEEN_LOOKS"),
+        )
+    ),
+    Tuned("vecphe.arithmetic.", "entry_cost|full_batch"),
+    Tuned("vecphe.arithmetic.engine.Tuning", "full_batch: int|table_memory: int"),
+    Tuned("vecphe.array.data", "_BYTES_AT_ONCE"),
+    Tuned("vecphe.cli.bench_run", "_REPORT_SECONDS"),
+    Tuned("vecphe.cli.over_flower", "_START_SECONDS"),
+    Tuned("vecphe.cli.table", "_AT_ONCE"),
+    Tuned("vecphe.keys.public_key", "_CIPHERTEXTS_AT_ONCE"),
+    Tuned("vecphe.randomness.ready", "_LANES"),
+    *(
+        Within(module, lines, Sample.reason)
+        for module, lines in (
+            ("vecphe.arithmetic.native", "_TESTED_LIMBS = .*"),
+            ("vecphe.arithmetic.cuda", "_ALL_DIGITS = .*"),
+        )
+    ),
+    Within(
+        "vecphe.array.encrypted_array.EncryptedArray",
+        "__pandas_priority__ = .*",
+        "a DataFrame has 4000, and none of its kind more",
+    ),
+    Kind(
+        r"% FRACTION_STEP or not 0 <= ",
+        ("% FRACTION_STEP or not (-1) <= ",),
+        "-1 is no multiple of 4, which is asked first",
+    ),
+    Kind(
+        r"\bparts\[0\] if len\(parts\) == 1 else (.*)",
+        (r"parts[0] if len(parts) == 0 else \1", r"(parts[0] if False else \1)"),
+        "of one part the whole is made as of several",
+    ),
     Sample("vecphe.arithmetic.cuda._known_answer"),
     Sample("vecphe.arithmetic.native._known_answer"),
     Sample("vecphe.arithmetic.selection._small_key_answers"),
@@ -370,4 +411,57 @@ EQUIVALENTS += [
         """flags = Path('/proc/cpuinfo').read_text(errors='replace').split()""",
         "names of flags are ASCII, and whatever else stands there is replaced",
     ),
+]
+
+_FINER = "if fields.packed and (finer < 0 or (finer and fields.integer)):"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.serialization.fields._check_scale",
+        _FINER,
+        _FINER.replace("< 0", "< (-1)"),
+        "both scales are multiples of 4, and so is their difference",
+    ),
+]
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.serialization.frame_with_columns",
+        "fields = replace(array_from_body(frame.fingerprint, frame.body), columns=tuple(columns))",
+        "fields = replace(array_from_body(frame.fingerprint, frame.body), columns=(columns))",
+        "names are written the same from a list",
+    ),
+]
+_LOWEST = "lowest = integers & -integers"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.plaintext.encoding.exact_fraction_bits",
+        _LOWEST,
+        "lowest = (integers | -integers)",
+        "it is the lowest one with the other sign, which has the same exponent",
+    ),
+    Equivalent(
+        "vecphe.system.files",
+        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0)',
+        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 1)',
+        "where there is no such flag, files are opened with this one for writing alone",
+    ),
+    *(
+        Equivalent(
+            "vecphe.system.forks",
+            "_generation = 0",
+            f"_generation = {other}",
+            "that a child has another is what counts",
+        )
+        for other in (1, "(-1)")
+    ),
+]
+_ERROR_OF = "float(figures[self.error] or 0.0)"
+_CHANGE = f"error, other = (max({_ERROR_OF}, self.least) for figures in (self.federated, before))"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.cli.outcome.Outcome._change",
+        _CHANGE,
+        _CHANGE.replace("figures[self.error] or 0.0", other),
+        "a federated model has an error, and one of 0 counts as the least",
+    )
+    for other in ("(figures[self.error])", "figures[self.error] or (-1.0)")
 ]

@@ -220,7 +220,7 @@ def test_h08_a_composite_beside_a_prime_is_found_after_a_round_of_each(monkeypat
 def test_h08_strong_pseudoprimes_are_found() -> None:
     # Strong pseudoprimes to the bases 2, 3, 5, 7 (OEIS A014233) and an Arnault-style Carmichael number.
     for composite in (3215031751, 2152302898747, 3474749660383, 341550071728321, 561):
-        assert not is_probable_prime(composite, 64)
+        assert is_probable_prime(composite, 64) is False
     for prime in (2, 3, 5, 2**127 - 1, 2**521 - 1):
         assert is_probable_prime(prime, 64)
 

@@ -78,6 +78,9 @@ def test_h36_stored_names_are_checked(public_key: PublicKey) -> None:
         data = resealed(frame[:at] + bad + frame[at + len(bad) :])
         with pytest.raises(SerializationError, match=told):
             EncryptedArray.from_bytes(public_key, data)
+        if told != "bytes of ciphertexts":  # which only a key tells
+            with pytest.raises(SerializationError, match=told):
+                columns_of_frame(data)
     content: dict[str, Any] = json.loads(json_from_frame(frame))
     for value in (1, "?", base64.urlsafe_b64encode(b"\xff\xff").decode(), "A"):
         with pytest.raises(SerializationError, match="columns"):

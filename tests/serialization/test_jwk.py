@@ -226,3 +226,36 @@ def test_what_is_not_shaped_like_phes_keys_is_refused(keypair: tuple[PublicKey, 
         keypair[1].to_phe(vecphe)
     with pytest.raises(InvalidKeyError, match="insecure"):
         PublicKey.from_phe(phe.PaillierPublicKey(keypair[0].n))
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("kty key_ops p q pub", ""),
+        ("kty key_ops p q pub n", ""),  # a field that is not known there
+        ("kty alg key_ops n", "this is a public key; pass the private one"),
+        ("kty alg key_ops n p", "the private key has no field q"),
+        ("kty alg key_ops n pub", "the private key has no field p"),
+        ("kty alg n q", "the private key has no field key_ops"),
+        ("kty alg key_ops", "the private key has no field p"),
+        ("kty p q pub", "the private key has no field key_ops"),
+        ("kty key_ops p q", "the private key has no field pub"),
+    ],
+)
+def test_what_a_key_is_is_told_by_its_fields(private_key: PrivateKey, names: str, told: str) -> None:
+    key = json.loads(private_key.to_jwk())
+    fields = {**key, "alg": "PAI-GN1", "n": key["pub"]["n"]}
+    jwk = {name: fields[name] for name in names.split()}
+    if not told:
+        assert PrivateKey.from_jwk(jwk, insecure=True) == private_key
+    else:
+        with pytest.raises((SerializationError, InvalidKeyError), match=told):
+            PrivateKey.from_jwk(jwk, insecure=True)
+    if {"p", "q", "pub"} & jwk.keys():
+        with pytest.raises(InvalidKeyError, match="this is a private key; pass the public one"):
+            PublicKey.from_jwk(jwk, insecure=True)
+    elif "n" in jwk:
+        assert PublicKey.from_jwk(jwk, insecure=True) == private_key.public_key
+    else:
+        with pytest.raises(SerializationError, match="the public key has no field n"):
+            PublicKey.from_jwk(jwk, insecure=True)

@@ -106,6 +106,20 @@ def test_h35_truncated_at_every_byte_and_bytes_too_many(keypair: Keypair, frame:
             EncryptedArray.from_chunks(keypair[0], [frame, *more])
 
 
+def test_no_piece_is_asked_for_that_is_not_needed(keypair: Keypair, frame: bytes) -> None:
+    def pieces(*parts: bytes) -> Iterator[bytes]:
+        yield from parts
+        pytest.fail("asked for more")
+
+    for parts in ([frame, b"x"], [frame[:-1], frame[-1:], b"", b"x"], [frame + b"x"]):
+        with pytest.raises(SerializationError, match="there are bytes after the end of the array"):
+            EncryptedArray.from_chunks(keypair[0], pieces(*parts))
+    with pytest.raises(SerializationError, match="the checksum is wrong"):
+        EncryptedArray.from_chunks(keypair[0], pieces(frame[:-1] + bytes([frame[-1] ^ 1])))
+    with pytest.raises(KeyMismatchError):
+        EncryptedArray.from_chunks(keypair[0], pieces(frame[:10] + bytes(16) + frame[26:300]))
+
+
 def with_shape(frame: bytes, *shape: int) -> Iterator[bytes]:
     """The header of a frame with the lengths of another shape of two dimensions, and zeros for as long as one reads."""
     head = bytearray(frame[:2000])

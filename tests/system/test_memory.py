@@ -86,7 +86,7 @@ def test_h61_blocks_do_not_show(keypair: tuple[PublicKey, PrivateKey], monkeypat
         return [plain.tolist(), offset, format.layout and format.layout.unpack(plain, len(x)).tolist()]
 
     whole = [words(*of, negative) for of in formats for negative in (False, True)]
-    for at_once in (1, 7, 100, 101):
+    for at_once in (1, 7, 8, 60, 100, 101):
         monkeypatch.setattr("vecphe.plaintext.encoding._CHUNK", at_once)
         monkeypatch.setattr("vecphe.plaintext.packing._BITS_AT_ONCE", 448 * at_once)
         assert [words(*of, negative) for of in formats for negative in (False, True)] == whole
@@ -186,19 +186,19 @@ def test_h61_what_fits_is_not_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
     monkeypatch.setattr(memory, "_CONTAINER_LIMIT", tmp_path / "missing")
     assert memory.fits_in_memory(1 << 28)
-    assert not memory.fits_in_memory(1 << 60)
-    assert not memory.fits_in_memory(1 << 80)
+    assert memory.fits_in_memory(1 << 60) is False
+    assert memory.fits_in_memory(1 << 80) is False
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
     (tmp_path / "meminfo").write_text(f"MemAvailable: {1 << 18} kB\n")
     assert memory.fits_in_memory(1 << 28)
-    assert not memory.fits_in_memory((1 << 28) + 1)
+    assert memory.fits_in_memory((1 << 28) + 1) is False
     (tmp_path / "meminfo").write_text("MemAvailable: 1 kB\n")
     assert memory.fits_in_memory((1 << 26) - 1)  # not worth a look
-    assert not memory.fits_in_memory(1 << 26)
+    assert memory.fits_in_memory(1 << 26) is False
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 27), hard))
     try:
-        assert not memory.fits_in_memory(1 << 28)
+        assert memory.fits_in_memory(1 << 28) is False
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -389,7 +389,7 @@ class EncryptedArray(ArrayData):
     def reshape(self, *shape: Any) -> EncryptedArray:
         """The same values in another shape, C order; one length may be -1."""
         wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)) else shape
-        return self._derive(self._residues, np.empty(self._shape, dtype=np.bool_).reshape(wanted).shape)
+        return self._derive(self._residues, np.empty(self._shape, np.bool_).reshape(wanted).shape)
 
     def ravel(self) -> EncryptedArray:
         """The values in one dimension."""
@@ -423,7 +423,7 @@ class EncryptedArray(ArrayData):
         array_functions.check_room(self._ring, indices.size)
         flat = indices.ravel()
         # A residue that stands twice would show that two values are equal, or what was added to them.
-        taken = np.zeros(self.size, dtype=np.bool_)
+        taken = np.zeros(self.size, np.bool_)
         taken[flat] = True  # no sorting: a signal would wait for it
         freshness = self._freshness if np.count_nonzero(taken) == len(flat) else self._freshness.spoiled()
         return self._derive(self._ring.take(self._residues, flat), indices.shape, freshness)

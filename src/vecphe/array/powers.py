@@ -32,13 +32,13 @@ def signed_power(ring: AnyRing, batch: Any, exponents: Sequence[int]) -> Any:
     """Element-wise power by public integers of either sign; those by 0 cost nothing."""
     kept = [i for i, exponent in enumerate(exponents) if exponent]
     if len(kept) < len(exponents):
-        powers = signed_power(ring, ring.take(batch, np.array(kept, dtype=np.intp)), [exponents[i] for i in kept])
+        powers = signed_power(ring, ring.take(batch, np.array(kept, np.intp)), [exponents[i] for i in kept])
         order = np.full(len(exponents), len(kept))
         order[kept] = np.arange(len(kept))
         return ring.take(ring.concatenate([powers, ring.ones(1)]), order)
     negative = [i for i, exponent in enumerate(exponents) if exponent < 0]
     if negative:
-        inverses = ring.invert(ring.take(batch, np.array(negative, dtype=np.intp)))
+        inverses = ring.invert(ring.take(batch, np.array(negative, np.intp)))
         order = np.arange(len(exponents))
         order[negative] = len(exponents) + np.arange(len(negative))
         batch = ring.take(ring.concatenate([batch, inverses]), order)

@@ -53,7 +53,6 @@ bench = typer.Typer(
     name="bench",
     cls=_Group,
     help="Measure rounds of encrypted sums, and hold counts and speeds against a baseline.",
-    pretty_exceptions_enable=False,
 )
 
 Engine = Annotated[str | None, typer.Option(help="Engine to compute with, as VECPHE_ENGINE.")]

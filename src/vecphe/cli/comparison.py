@@ -20,7 +20,7 @@ from vecphe.bench.workloads import naive_module
 from vecphe.cli.failure import RUN_OPTIONS, in_options
 from vecphe.cli.outcome import ERRORS, Figures, Outcome, constant_form, error_of, least_error, quality
 from vecphe.data import Column, Schema, TableOptions
-from vecphe.data.problems import listed
+from vecphe.data.problems import drop, listed
 from vecphe.errors import ProtocolError
 from vecphe.federated import (
     ProtocolConfig,
@@ -127,7 +127,7 @@ class Comparison:
             if column.name in absent:
                 raise ValueError(
                     f"no hospital has a value of {column.name!r} in the rows that it trains on; "
-                    f"leave it out with --drop '{column.name}'"
+                    f"leave it out with {drop([column.name])}"
                 )
         if backend == "naive" and self.config.engine is not None:
             raise ValueError("the naive backend computes with phe, not with an engine of vecphe: leave out --engine")

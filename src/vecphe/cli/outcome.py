@@ -103,7 +103,7 @@ class Outcome:
     federated: Figures
     pooled: Figures
     constant: Figures
-    least: float = 0.0
+    least: float
 
     def changes(self) -> list[float | None]:
         """Error of the federated model over that of each hospital alone, less 1: below 0 it gained."""

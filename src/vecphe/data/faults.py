@@ -12,18 +12,13 @@ from vecphe.data.cells import Fault
 from vecphe.data.marks import Marks, readings, told_readings
 from vecphe.data.options import TableOptions
 from vecphe.data.parts import Part
-from vecphe.data.problems import Problems
+from vecphe.data.problems import Problems, drop
 
-__all__ = ["LONGEST_LABEL", "MOST_LEVELS", "check_numbers", "drop"]
+__all__ = ["LONGEST_LABEL", "MOST_LEVELS", "check_numbers"]
 
 MOST_LEVELS = 100  # of a category, and of classes
 LONGEST_LABEL = 80  # characters of a group, level or class, which are shown
 _LEAST_ROWS = 2  # for each value of a category, on average, to recommend it: its values become public
-
-
-def drop(names: Sequence[str]) -> str:
-    """The options that leave columns out, as a shell takes them."""
-    return " ".join(f"--drop {shlex.quote(name)}" for name in names)
 
 
 def check_numbers(parts: Sequence[Part], wanted: Sequence[str], options: TableOptions, problems: Problems) -> set[str]:

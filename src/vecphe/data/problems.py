@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from vecphe.errors import TableError
 
-__all__ = ["Problems", "listed", "places", "told_indices"]
+__all__ = ["Problems", "drop", "listed", "places", "told_indices"]
 
 _MOST_TOLD = 20  # problems of a message
 _MOST_PLACES = 5  # lines of a problem
@@ -47,6 +48,11 @@ def listed(names: Sequence[object]) -> str:
     """Words of a list: `1, 2 and 3`."""
     words = list(map(str, names))
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def drop(names: Sequence[str]) -> str:
+    """The options that leave columns out, as a shell takes them."""
+    return " ".join(f"--drop {shlex.quote(name)}" for name in names)
 
 
 def places(unit: str, numbers: npt.NDArray[Any] | Sequence[int]) -> str:

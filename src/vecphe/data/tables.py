@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from vecphe.data.cells import SPACES, Fault, Labels
 from vecphe.data.csv_records import separator_option
-from vecphe.data.faults import LONGEST_LABEL, MOST_LEVELS, check_numbers, drop
+from vecphe.data.faults import LONGEST_LABEL, MOST_LEVELS, check_numbers
 from vecphe.data.options import ReadOptions, TableOptions
 from vecphe.data.parts import Part, levels_of, part_of
-from vecphe.data.problems import Problems, listed
+from vecphe.data.problems import Problems, drop, listed
 from vecphe.data.schema import Column, Floats, Schema
 from vecphe.data.sheets import Sheet, open_sheet
 from vecphe.data.table import Table

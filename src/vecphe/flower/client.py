@@ -22,7 +22,7 @@ from flwr.app import Context, Message, RecordDict
 from vecphe.errors import ProtocolError
 from vecphe.flower.hospital import Hospital
 from vecphe.flower.messages import Reply
-from vecphe.flower.records import HEAD, PARTS, is_ours, reply_to_record, request_from
+from vecphe.flower.records import ARRAYS, HEAD, PARTS, is_ours, reply_to_record, request_from
 from vecphe.flower.settings import NODE_CONFIG, SIMULATION, Settings
 
 __all__ = ["paillier_mod", "settings_path"]
@@ -62,9 +62,10 @@ def paillier_mod(message: Message, context: Context, call_next: Callable[[Messag
     -------
     Message
     """
-    if is_ours(message.content):
+    trains = message.metadata.message_type.partition(".")[0] == "train"
+    if trains and is_ours(message.content):
         reply = _answer(message, context, call_next)
-    elif message.metadata.message_type.partition(".")[0] == "train":
+    elif trains:
         reply = Reply(error="this node trains for encrypted rounds only; the server must use vecphe.flower.server")
     else:
         return call_next(message, context)
@@ -88,13 +89,27 @@ def _answer(message: Message, context: Context, call_next: Callable[[Message, Co
 
 def _trained(
     message: Message, context: Context, call_next: Callable[[Message, Context], Message]
-) -> tuple[Sequence[np.ndarray[Any, Any]], int]:
+) -> tuple[Sequence[np.ndarray[Any, Any]], Any]:
     """What the app's function answers to the message without our records."""
     plain = {name: record for name, record in message.content.items() if name not in (HEAD, PARTS)}
+    names = list(message.content.get(ARRAYS, {}))
     message.content = RecordDict(plain)
     reply = call_next(message, context)
     if reply.has_error():
         raise ProtocolError("the app answered with an error")
-    (arrays,) = reply.content.array_records.values()
-    weights = [record["num-examples"] for record in reply.content.metric_records.values() if "num-examples" in record]
-    return arrays.to_numpy_ndarrays(), int(weights[0]) if weights else 1
+    records = list(reply.content.array_records.values())
+    if len(records) != 1:
+        raise ProtocolError(f"the app must return one ArrayRecord, and returned {len(records)}")
+    arrays = records[0]
+    if arrays.keys() != set(names):  # an update that has other names is in the order of the model
+        names = list(arrays)
+    return [arrays[name].numpy() for name in names], _weight(reply.content)
+
+
+def _weight(content: RecordDict) -> Any:
+    """The number of examples, None if there is none; what cannot be one is refused where the plan is known."""
+    found = [record["num-examples"] for record in content.metric_records.values() if "num-examples" in record]
+    if len(found) > 1:
+        raise ProtocolError("the app must return num-examples in one MetricRecord")
+    weight = found[0] if found else None
+    return int(weight) if isinstance(weight, float) and weight.is_integer() else weight

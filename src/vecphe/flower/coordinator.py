@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vecphe.errors import ClientLostError, ProtocolError, SerializationError
+from vecphe.federated.checks import check_positive, checked_int
 from vecphe.federated.interface import EncryptedVector, sum_encrypted_vectors
 from vecphe.flower.holder import check_contributions, destroy, open_sum, own_private_key, vector_of
-from vecphe.flower.hospital import own_identity
+from vecphe.flower.hospital import check_allowed, own_identity
 from vecphe.flower.memory import Memory
 from vecphe.flower.messages import Arrays, Reply, Request, content_digest
 from vecphe.flower.plan import Plan
@@ -30,10 +31,11 @@ from vecphe.flower.settings import Settings
 from vecphe.keys import PrivateKey
 from vecphe.plaintext.encoding import Floats
 
-__all__ = ["Relay", "Rounds"]
+__all__ = ["Model", "Relay", "Rounds", "named_arrays"]
 
 _log = logging.getLogger(__name__)
 
+Model = Sequence[npt.ArrayLike] | Mapping[str, Any]  # arrays, or by their names arrays or what Flower has for them
 _Place = tuple[int, int]  # round and attempt
 
 
@@ -71,7 +73,10 @@ class Rounds:
     Raises
     ------
     ProtocolError
-        If the keys are not those of the roster's server, or the plan is another than before.
+        If the keys are not those of the roster's server, its own settings do not allow the plan, or the plan is another
+        than before.
+    ValueError
+        If `timeout` or `max_restarts` cannot be.
     """
 
     model: Arrays
@@ -79,19 +84,22 @@ class Rounds:
     def __init__(
         self, settings: Settings, plan: Plan, relay: Relay, *, timeout: float = 600.0, max_restarts: int = 1
     ) -> None:
+        check_positive("timeout", timeout)
+        self._max_restarts = checked_int("max_restarts", max_restarts, 0)
         self.settings, self.plan = settings, plan
         self.roster = Roster.load(settings.roster)
         self._identity = own_identity(settings, self.roster)
         if self._identity.member != self.roster.server:
             raise ProtocolError(f"the server of the roster is {self.roster.server.name}, not {self._identity.name}")
-        self.relay, self._timeout, self._max_restarts = relay, timeout, max_restarts
+        self.relay, self._timeout = relay, float(timeout)
+        check_allowed(settings, plan, self._identity.name)
         self._key = plan.key(self.roster, insecure=settings.insecure)
         self._private_key: PrivateKey | None = None
         if self.roster.topology == "ring":
             self._private_key = own_private_key(settings, self.roster, self._identity.name)
         self._memory = Memory(settings.memory, self.roster.run)
         try:
-            self._memory.agree(self.roster.digest, plan.to_bytes())
+            self._memory.agree(self.roster.digest, plan.to_bytes(), self._identity.member.id)
             saved = self._memory.model()
         except BaseException:
             self._memory.close()
@@ -101,12 +109,12 @@ class Rounds:
 
     # Before and after the rounds
 
-    def start(self, arrays: Sequence[npt.ArrayLike] | Arrays) -> Arrays:
+    def start(self, arrays: Model) -> Arrays:
         """Find the parties, agree on the plan, and give the model to begin with.
 
         Parameters
         ----------
-        arrays : list or dict of array_like
+        arrays : list of array_like, or mapping as Flower's ArrayRecord
             The model of a new run.
 
         Returns
@@ -124,7 +132,7 @@ class Rounds:
         self._find_all()
         self._agree()
         saved = self._memory.model()
-        self.model = _named(arrays) if saved is None else _model_from_bytes(saved[2])
+        self.model = named_arrays(arrays) if saved is None else _model_from_bytes(saved[2])
         return self.model
 
     def left(self, n_steps: int) -> Iterator[int]:
@@ -135,22 +143,33 @@ class Rounds:
             if self.steps == before:
                 raise ProtocolError("a step ends with save(arrays), which keeps the model and its number together")
 
-    def save(self, arrays: Sequence[npt.ArrayLike] | Arrays) -> None:
+    def save(self, arrays: Model) -> None:
         """Keep the model after a step, whole or not at all: a server that is started again goes on from it."""
-        model = _named(arrays)
+        model = named_arrays(arrays)
         self._memory.save_model(self._done, self.steps + 1, _model_to_bytes(model))
         self.model, self.steps = model, self.steps + 1
 
     def end(self) -> None:
-        """End the run: parties forget its updates, and the private key is destroyed by who holds it."""
+        """End the run: parties forget its updates, and the private key is destroyed by who holds it.
+
+        Raises
+        ------
+        ClientLostError
+            If a party does not answer, also not when it is asked again; the run is over all the same.
+        """
         requests = {
             party.name: Request("end", (self._signed("end", b"", party),))
             for party in self.roster.parties
             if party != self.roster.server
         }
         try:
-            for name, reply in self._ask(requests, 0).items():
+            for name, reply in self._ask_again(requests, 0).items():
                 self._opened("ended", reply.parts, self.roster.party(name), (0, 0), layout="")
+        except ClientLostError as error:
+            _log.error("the run is over, and %s may still have what it had of it", error.client)
+            if self.roster.topology == "star":
+                _log.error("%s must look whether its private key is gone", self.roster.holder.name)
+            raise
         finally:  # whoever does not answer
             if self.settings.key is not None:
                 self._private_key = None
@@ -208,14 +227,12 @@ class Rounds:
 
     # A round
 
-    def average(
-        self, arrays: Sequence[npt.ArrayLike] | Arrays, config: Mapping[str, Any] | None = None
-    ) -> list[Floats]:
+    def average(self, arrays: Model, config: Mapping[str, Any] | None = None) -> list[Floats]:
         """The mean of all clients' updates, of which only the sum is ever decrypted.
 
         Parameters
         ----------
-        arrays : list or dict of array_like
+        arrays : list of array_like, or mapping as Flower's ArrayRecord
             The model that clients train with, sent in the clear.
         config : mapping, optional
             Plain values for them.
@@ -232,7 +249,7 @@ class Rounds:
         ProtocolError
             If a party refuses, or sent what does not fit; it is named. The model is as it was.
         """
-        model, plain = _named(arrays), dict(config or {})
+        model, plain = named_arrays(arrays), dict(config or {})
         asked = content_digest(model, plain).encode()
         if self._memory.decided > self._done:  # by a server that did not come to save what it made of the mean
             kept = self._memory.kept_mean(self._memory.decided, asked)
@@ -240,7 +257,7 @@ class Rounds:
                 self._done = self._memory.decided
                 return self._mean_from_bytes(kept)
             _log.warning("the sum of round %d was decided on and is lost", self._memory.decided)
-        number = max(self._memory.decided, self._done) + 1
+        number = self._memory.round_of(asked, max(self._memory.decided, self._done))
         for tries in count():
             place = number, self._memory.next_attempt(number)
             try:
@@ -310,7 +327,8 @@ class Rounds:
         text = self._opened("weight", reply.parts[:1], member, place)
         if self.plan.weights != "public":
             return 1
-        if not text.isdigit() or not 1 <= int(text) <= self.plan.max_weight:
+        most = self.plan.max_weight
+        if not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
             raise ProtocolError(f"the weight of {member.name} is none from 1 to {self.plan.max_weight}")
         return int(text)
 
@@ -325,26 +343,17 @@ class Rounds:
         header = Header.of(self.roster, self.roster.server, holder, place, self.plan.layout)
         sums = [vector.to_message(rerandomize=False) for vector in total]  # sealed for who decrypts them
         parts = seal_all("total", header, sums, self._identity, holder)
-        data = self._opened("opened", self._asked_again(Request("total", tuple(parts)), place[0]).parts, holder, place)
+        try:  # the same request again is no second decryption, for it gets the stored answer
+            reply = self._ask_again({holder.name: Request("total", tuple(parts))}, place[0])[holder.name]
+        except ClientLostError:
+            raise ProtocolError(f"round {place[0]}: {holder.name} does not answer; the round is spent") from None
+        data = self._opened("opened", reply.parts, holder, place)
         if len(data) != 8 * self.plan.length:
             raise ProtocolError(f"{holder.name} sent another number of values than the plan's")
         values = np.frombuffer(data, dtype="<f8").astype(np.float64)
         if not np.isfinite(values).all():
             raise ProtocolError(f"{holder.name} sent values that are not finite")
         return values
-
-    def _asked_again(self, request: Request, number: int) -> Reply:
-        """The holder's answer: the same request again is no second decryption, for it gets the stored answer."""
-        name = self.roster.holder.name
-        for _ in range(self._max_restarts):
-            try:
-                return self._ask({name: request}, number)[name]
-            except ClientLostError:
-                self._find_all()
-        try:
-            return self._ask({name: request}, number)[name]
-        except ClientLostError:
-            raise ProtocolError(f"round {number}: {name} does not answer; the round is spent") from None
 
     def _mean_from_bytes(self, data: bytes) -> list[Floats]:
         flat, arrays = np.frombuffer(data, dtype="<f8").astype(np.float64), []
@@ -371,6 +380,15 @@ class Rounds:
         (body,) = open_all(kind, header, parts, 1, sender, self._identity)
         return body
 
+    def _ask_again(self, requests: Mapping[str, Request], number: int) -> dict[str, Reply]:
+        """As `_ask`, with the same requests once more after a party was lost."""
+        for _ in range(self._max_restarts):
+            try:
+                return self._ask(requests, number)
+            except ClientLostError:
+                self._find_all()
+        return self._ask(requests, number)
+
     def _ask(self, requests: Mapping[str, Request], number: int) -> dict[str, Reply]:
         """Replies of all parties that were asked.
 
@@ -392,10 +410,23 @@ class Rounds:
         return {name: replies[node] for node, name in nodes.items()}
 
 
-def _named(arrays: Sequence[npt.ArrayLike] | Arrays) -> Arrays:
-    """Arrays by name; without names they are numbered."""
-    items = arrays.items() if isinstance(arrays, dict) else enumerate(arrays)
-    return {str(name): np.asarray(array) for name, array in items}
+def named_arrays(arrays: Model) -> Arrays:
+    """Arrays by name; without names they are numbered.
+
+    Raises
+    ------
+    ProtocolError
+        If an array is not one of numbers, or a name is not printable or stands there twice.
+    """
+    named: Arrays = {}
+    for key, value in arrays.items() if isinstance(arrays, Mapping) else enumerate(arrays):
+        name, array = str(key), np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+        if not name.isprintable() or name in named:
+            raise ProtocolError(f"arrays of a model need different, printable names, and not {name!r}")
+        if array.dtype.kind not in "biufc":
+            raise ProtocolError(f"the array {name!r} of the model is not one of numbers, but of {array.dtype}")
+        named[name] = array
+    return named
 
 
 def _model_to_bytes(arrays: Arrays) -> bytes:

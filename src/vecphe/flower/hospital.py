@@ -28,7 +28,7 @@ from vecphe.flower.settings import Settings
 from vecphe.plaintext.encoding import Floats
 from vecphe.system.plurals import counted
 
-__all__ = ["Compute", "Hospital", "own_identity"]
+__all__ = ["Compute", "Hospital", "check_allowed", "own_identity"]
 
 Compute = Callable[[], "tuple[Sequence[npt.NDArray[Any]], int]"]  # arrays of the update, and its weight
 
@@ -45,7 +45,22 @@ def own_identity(settings: Settings, roster: Roster) -> Identity:
             f"{identity.name} takes part with at least {counted(settings.min_clients, 'client')}, and the roster has "
             f"{len(roster.members)}"
         )
+    if settings.key is not None and identity.member != roster.holder:
+        raise ProtocolError(
+            f"{roster.holder.name} holds the private key of this run, and {identity.name} must not have it: its "
+            "settings name one as key"
+        )
     return identity
+
+
+def check_allowed(settings: Settings, plan: Plan, name: str) -> None:
+    """Raise ProtocolError unless a party's own settings allow a plan."""
+    if settings.models and plan.model not in settings.models:
+        raise ProtocolError(f"{name} does not take part in the model {plan.model!r}")
+    if plan.weights not in settings.weights:
+        raise ProtocolError(f"{name} does not take part with weights {plan.weights!r}")
+    if plan.rounds > settings.max_rounds:
+        raise ProtocolError(f"{name} takes part in {counted(settings.max_rounds, 'round')} at most, not {plan.rounds}")
 
 
 class Hospital:
@@ -141,19 +156,11 @@ class Hospital:
     def _agree(self, request: Request) -> list[bytes]:
         data = self._from_server("plan", request.parts[0])
         plan = Plan.from_bytes(data)
-        allowed = self.settings
-        if allowed.models and plan.model not in allowed.models:
-            raise ProtocolError(f"{self.name} does not take part in the model {plan.model!r}")
-        if plan.weights not in allowed.weights:
-            raise ProtocolError(f"{self.name} does not take part with weights {plan.weights!r}")
-        if plan.rounds > allowed.max_rounds:
-            raise ProtocolError(
-                f"{self.name} takes part in {counted(allowed.max_rounds, 'round')} at most, not {plan.rounds}"
-            )
-        plan.key(self.roster, insecure=allowed.insecure)  # checks it
-        self._memory.agree(self.roster.digest, data)
+        check_allowed(self.settings, plan, self.name)
+        plan.key(self.roster, insecure=self.settings.insecure)  # checks it
+        self._memory.agree(self.roster.digest, data, self._me.id)
         if self._me == self.roster.holder:
-            own_private_key(allowed, self.roster, self.name)  # before anybody has trained for it
+            own_private_key(self.settings, self.roster, self.name)  # before anybody has trained for it
         return [self._to_server("agreed", b"", layout=plan.layout)]
 
     def _contribute(self, request: Request, compute: Compute | None) -> list[bytes]:
@@ -161,9 +168,7 @@ class Hospital:
         position = self.roster.position(self.name)
         place = number, attempt = place_of("task", request.parts[0])
         model = self._from_server("task", request.parts[0], place, plan.layout).decode("ascii", "replace")
-        if number > min(plan.rounds, self.settings.max_rounds):
-            most = counted(min(plan.rounds, self.settings.max_rounds), "round")
-            raise ProtocolError(f"{self.name} contributes to {most} at most")
+        self._check_number(number, plan)
         if content_digest(request.arrays, request.config) != model:
             raise ProtocolError(f"{self.name} was sent another model than the server signed")
         asked = parts_digest(request.parts)
@@ -178,6 +183,11 @@ class Hospital:
             answer = self._sealed(sums, weight, position, plan, place)
             self._memory.keep_answer(number, attempt, "task", asked, answer)
         return answer
+
+    def _check_number(self, number: int, plan: Plan) -> None:
+        most = min(plan.rounds, self.settings.max_rounds)
+        if number > most:
+            raise ProtocolError(f"{self.name} contributes to {counted(most, 'round')} at most")
 
     def _sums_before(
         self, envelopes: Sequence[bytes], position: int, plan: Plan, place: tuple[int, int]
@@ -268,6 +278,7 @@ class Hospital:
             raise ProtocolError(f"{self.name} does not hold the private key")
         plan = Plan.from_bytes(self._memory.plan())
         place = number, attempt = place_of("total", request.parts[0])
+        self._check_number(number, plan)
         expected = Header.of(self.roster, self.roster.server, self._me, place, plan.layout)
         bodies = open_all("total", expected, request.parts, plan.chunks, self.roster.server, self._identity)
         asked = parts_digest(request.parts)

@@ -42,6 +42,8 @@ class Memory:
     ------
     PermissionError
         If others can read or write the file.
+    OSError
+        If it is no such memory, or cannot be written.
     """
 
     def __init__(self, path: PathLike, run: str) -> None:
@@ -58,8 +60,10 @@ class Memory:
             if self._version() == 0:
                 with self.alone():
                     self._make_tables()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, sqlite3.Error):
+                raise OSError(f"{self.path} cannot be the memory of a party: {error}") from None
             raise
 
     def _version(self) -> int:
@@ -95,20 +99,30 @@ class Memory:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # of a full disk SQLite has rolled back by itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
-    def agree(self, roster: str, plan: bytes) -> None:
-        """Remember roster and plan of the run; ProtocolError if others were agreed on before, or the run has ended."""
+    def agree(self, roster: str, plan: bytes, party: str = "") -> None:
+        """Remember roster and plan of the run, and whose memory this is.
+
+        Raises
+        ------
+        ProtocolError
+            If others were agreed on before, or the run has ended.
+        """
         with self.transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO runs (run, roster, plan) VALUES (?, ?, ?)", (self.run, roster, plan)
+                "INSERT OR IGNORE INTO runs (run, roster, plan) VALUES (?, ?, ?)", (self.run, f"{roster} {party}", plan)
             )
             known, agreed, ended = self._db.execute(
                 "SELECT roster, plan, ended FROM runs WHERE run = ?", (self.run,)
             ).fetchone()
+            known, _, owner = known.partition(" ")
+            if owner != party:
+                raise ProtocolError("this memory is another party's; each party needs a file of its own")
             if ended:
                 raise ProtocolError("this run has ended; a new one needs a new key and a new roster")
             if known != roster:
@@ -143,6 +157,23 @@ class Memory:
             attempt = attempt + 1 if number == last else 1
             self.begin(number, attempt)
         return int(attempt)
+
+    def round_of(self, model: bytes, done: int) -> int:
+        """The number of the round of a model, after those that are done: of the one that began with it, or a new one.
+
+        Parties that have made an update for a model make none for another one in the same round.
+        """
+        (last,) = self._db.execute("SELECT round FROM runs WHERE run = ?", (self.run,)).fetchone()
+        if last > done:
+            try:
+                self.answer(last, 0, "model", model)
+                return int(last)
+            except ProtocolError:  # of another model
+                done = last
+        with self.transaction():
+            self.begin(done + 1, 0)
+            self.keep_answer(done + 1, 0, "model", model, [])
+        return int(done + 1)
 
     def answer(self, number: int, attempt: int, kind: str, request: bytes) -> list[bytes] | None:
         """What was answered before; None if nothing was, ProtocolError if it was another request."""

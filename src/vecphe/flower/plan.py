@@ -202,7 +202,7 @@ def plan_for(
         "model": model,
         "shapes": tuple(tuple(int(size) for size in shape) for shape in shapes),
         "rounds": rounds,
-        "clip": float(clip),
+        "clip": clip if isinstance(clip, (bool, str)) else float(clip),  # those are refused
         "fraction_bits": fraction_bits,
         "weights": weights,
         "max_weight": 1 if weights == "none" else max_weight,

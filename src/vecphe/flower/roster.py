@@ -32,6 +32,7 @@ from vecphe.system.files import PathLike, is_open_to_others, read_file, replace_
 __all__ = ["Identity", "Member", "Roster"]
 
 _FORMAT, _VERSION = "vecphe", 1
+_KINDS = ("party", "private party", "roster")
 _MOST_BYTES = 1 << 20
 _MOST_PARTS = 1 << 16
 _LONGEST_NAME = 80
@@ -43,6 +44,8 @@ _ROSTER_DOMAIN = b"vecphe roster\x00"
 def _checked_name(name: Any) -> str:
     if not (isinstance(name, str) and name and name.isprintable() and len(name) <= _LONGEST_NAME):
         raise SerializationError(f"the name of a party must be 1 to {_LONGEST_NAME} printable characters")
+    if name != name.strip():  # nobody would see on the telephone what tells it from another
+        raise SerializationError("the name of a party must not begin or end with a space")
     return name
 
 
@@ -64,6 +67,9 @@ def _from_json(data: bytes, kind: str, names: Sequence[str]) -> dict[str, Any]:
         raise SerializationError(malformed)
     check_parts(data, _MOST_PARTS, malformed)
     content = parse_json(data, malformed, object_pairs_hook=without_duplicates("a field stands twice"))
+    other = content.get("kind") if isinstance(content, dict) else None
+    if other in _KINDS and other != kind:
+        raise SerializationError(f"not a {kind} of vecphe, but a {other}")
     if not isinstance(content, dict) or content.keys() != {"format", "version", "kind", *names}:
         raise SerializationError(malformed)
     if (content["format"], content["kind"]) != (_FORMAT, kind) or content["version"] is not _VERSION:
@@ -192,9 +198,9 @@ class Identity:
             If others can read or write it.
         SerializationError, OSError
         """
+        identity: Identity = _load(path, cls._from_bytes)
         if is_open_to_others(path):
             raise PermissionError(f"{path}: others can read or change this private file; chmod 600 {path}")
-        identity: Identity = _load(path, cls._from_bytes)
         return identity
 
     @classmethod
@@ -248,8 +254,10 @@ class Roster:
         ValueError, SerializationError
             If names are empty, not printable, or those of others.
         ProtocolError
-            If there are fewer than 3 clients, or two parties share a key.
+            If there are fewer than 3 clients, two parties share a key, or the holder is the server.
         """
+        if holder == server:
+            raise ProtocolError("the holder of a star is another party than the server; of a ring there is none")
         return cls(secrets.token_hex(16), tuple(members), server, server if holder is None else holder, key)
 
     @property

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from flwr.app import Context, Message
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 
 from vecphe.errors import ProtocolError
-from vecphe.flower.coordinator import Rounds
-from vecphe.flower.messages import Arrays, Reply, Request
+from vecphe.federated.checks import checked_int
+from vecphe.flower.coordinator import Model, Rounds, named_arrays
+from vecphe.flower.messages import Reply, Request
 from vecphe.flower.plan import Plan, plan_for
 from vecphe.flower.records import reply_from, request_to_record
 from vecphe.flower.roster import Roster
@@ -92,7 +91,9 @@ class FlowerRelay:
         began = time.monotonic()
         while waiting and (waited := time.monotonic() - began) < timeout:
             for message in self._grid.pull_messages(list(waiting)):
-                node = waiting.pop(message.metadata.reply_to_message_id)
+                node = waiting.pop(message.metadata.reply_to_message_id, None)
+                if node is None:  # a relay's second answer to a message, or one to a message that was not sent
+                    continue
                 self.messages += 1
                 if (reply := _reply_of(message, node)) is not None:
                     replies[node] = reply
@@ -117,7 +118,7 @@ def _reply_of(message: Message, node: int) -> Reply | None:
     if not message.has_error():
         return reply_from(message.content)
     if message.error.code not in _LOST:
-        return Reply(error=message.error.reason)
+        return Reply(error=message.error.reason or f"error {message.error.code} of Flower")
     _log.warning("node %d is lost: %s", node, message.error.reason)
     return None
 
@@ -131,24 +132,28 @@ def _server_settings(run_config: Mapping[str, Any]) -> Settings:
     return Settings.load(Path(directory) / "server" / "settings.json")
 
 
-def plan_of(run_config: Mapping[str, Any], settings: Settings, arrays: Arrays | Sequence[npt.ArrayLike]) -> Plan:
+def plan_of(run_config: Mapping[str, Any], settings: Settings, arrays: Model) -> Plan:
     """The plan of a run: shapes of the model, and the rest from the run's configuration.
 
     Raises
     ------
     ProtocolError
         If a key that begins with "vecphe-" is unknown, or the settings name no key.
+    SerializationError, ValueError
+        If a value is out of its range.
     """
     unknown = [name for name in run_config if name.startswith("vecphe-") and name not in DEFAULTS]
     if unknown:
         raise ProtocolError(f"the run configuration has no key {unknown[0]!r}; they are {', '.join(DEFAULTS)}")
-    values = list(arrays.values() if isinstance(arrays, dict) else arrays)
+    if "num-server-rounds" not in run_config:
+        raise ProtocolError("the run configuration needs num-server-rounds, how many steps there are")
+    steps = checked_int("num-server-rounds", run_config["num-server-rounds"], 1)
     return plan_for(
         Roster.load(settings.roster),
         _public_key(settings),
-        [np.shape(array) for array in values],
+        [array.shape for array in named_arrays(arrays).values()],
         model=_option(run_config, "vecphe-model"),
-        rounds=2 * int(run_config["num-server-rounds"]),  # a round that is lost takes a number
+        rounds=2 * steps,  # a round that is lost takes a number
         clip=_option(run_config, "vecphe-clip"),
         fraction_bits=_option(run_config, "vecphe-fraction-bits"),
         weights=_option(run_config, "vecphe-weights"),
@@ -161,15 +166,21 @@ def _option(run_config: Mapping[str, Any], name: str) -> Any:
 
 
 def _public_key(settings: Settings) -> PublicKey:
-    if settings.public_key is not None:
-        return PublicKey.load(settings.public_key, insecure=settings.insecure)
-    if settings.key is None:
-        raise ProtocolError("the settings of the server need key in a ring, or public_key in a star: a file")
-    return PrivateKey.load(settings.key, insecure=settings.insecure).public_key
+    try:
+        if settings.public_key is not None:
+            return PublicKey.load(settings.public_key, insecure=settings.insecure)
+        if settings.key is not None:
+            return PrivateKey.load(settings.key, insecure=settings.insecure).public_key
+    except FileNotFoundError as error:
+        raise ProtocolError(
+            f"{error.filename} does not exist; the key of a run that has ended was destroyed, and a new run needs a "
+            "new key and a new roster"
+        ) from None
+    raise ProtocolError("the settings of the server need key in a ring, or public_key in a star: a file")
 
 
 @contextmanager
-def encrypted_rounds(grid: Grid, context: Context, arrays: Arrays | Sequence[npt.ArrayLike]) -> Iterator[Rounds]:
+def encrypted_rounds(grid: Grid, context: Context, arrays: Model) -> Iterator[Rounds]:
     """The rounds of a run; use it in the app's main function.
 
     Parameters
@@ -178,7 +189,7 @@ def encrypted_rounds(grid: Grid, context: Context, arrays: Arrays | Sequence[npt
     context : Context
         Of the ServerApp. Its run configuration has the server's settings ("vecphe", a path), "num-server-rounds" and
         what `DEFAULTS` names.
-    arrays : list or dict of array_like
+    arrays : list of array_like, or mapping as Flower's ArrayRecord
         The model to begin with; of a run that goes on, the saved one takes its place in ``rounds.model``.
 
     Yields
@@ -194,8 +205,8 @@ def encrypted_rounds(grid: Grid, context: Context, arrays: Arrays | Sequence[npt
         settings,
         plan_of(config, settings, arrays),
         relay,
-        timeout=float(_option(config, "vecphe-timeout")),
-        max_restarts=int(_option(config, "vecphe-max-restarts")),
+        timeout=_option(config, "vecphe-timeout"),
+        max_restarts=_option(config, "vecphe-max-restarts"),
     )
     try:
         rounds.start(arrays)

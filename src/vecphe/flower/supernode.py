@@ -6,38 +6,49 @@ SHA-256 of the bundle that it has read and built itself. Every other one is refu
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from vecphe.errors import ProtocolError
+from vecphe.errors import ProtocolError, VecpheError
+from vecphe.flower.hospital import Hospital
 from vecphe.flower.settings import NODE_CONFIG, Settings
 
-__all__ = ["main", "pin", "pinned_bundle"]
+__all__ = ["main", "own_settings", "pin"]
 
 _FLOWER = "1.42.0"
 
 
-def pinned_bundle(arguments: list[str]) -> str:
-    """The hash in the settings that the node configuration names.
+def own_settings(arguments: list[str]) -> Settings:
+    """The settings that the node configuration names, tried: all files that they name are there and fit.
 
     Raises
     ------
     ProtocolError
-        If it names none, or the settings pin no bundle.
+        If it names none, they pin no bundle, or the party is none of the roster.
+    SerializationError, OSError
+        If a file is missing or malformed, or can be read by others and must not.
     """
     from flwr.common.config import parse_config_args
 
-    if "--node-config" not in arguments[:-1]:
-        raise ProtocolError(f"give --node-config \"{NODE_CONFIG}='/path/settings.json'\"")
-    config = parse_config_args([arguments[arguments.index("--node-config") + 1]])
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--node-config", action="append", default=[])
+    given = parser.parse_known_args(arguments)[0].node_config
+    if len(given) != 1:  # of two, Flower takes the last
+        raise ProtocolError(f"give one --node-config \"{NODE_CONFIG}='/path/settings.json'\"")
+    try:
+        config = parse_config_args(given)
+    except Exception as error:  # click's, which is none of its caller's
+        raise ProtocolError(f"the node configuration cannot be read: {error}") from None
     if NODE_CONFIG not in config:
         raise ProtocolError(f"the node configuration has no {NODE_CONFIG!r}, the path of the settings")
-    bundle = Settings.load(str(config[NODE_CONFIG])).bundle
-    if bundle is None:
+    settings = Settings.load(str(config[NODE_CONFIG]))
+    if settings.bundle is None:
         raise ProtocolError('the settings pin no bundle: "bundle" is the SHA-256 of the file that flwr build makes')
-    return bundle
+    Hospital(settings).close()
+    return settings
 
 
 def pin(inside: Any, bundle: str) -> None:
@@ -76,8 +87,8 @@ def main() -> None:
     try:
         if version("flwr") != _FLOWER:
             raise ProtocolError(f"bundles can be pinned in flwr {_FLOWER} only, and this is {version('flwr')}")
-        bundle = pinned_bundle(sys.argv)
-    except (ProtocolError, ValueError, OSError) as error:
+        bundle = str(own_settings(sys.argv[1:]).bundle)
+    except (VecpheError, ValueError, OSError, argparse.ArgumentError) as error:
         sys.exit(f"error: {error}")
     pin(start_client_internal, bundle)
     print(f"this SuperNode runs the bundle {bundle} and no other", flush=True)

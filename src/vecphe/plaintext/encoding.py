@@ -181,7 +181,7 @@ def _from_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
                 f"{name} mixes fractions with integers beyond 2^53, which floats would round; "
                 "encrypt the integers and the fractions as arrays of their own"
             )
-        return np.array(floats, dtype=np.float64).reshape(array.shape)
+        return np.array(floats).reshape(array.shape)
     integers = [int(number) for number in numbers]
     least, greatest = min(integers, default=0), max(integers, default=0)
     return np.array(integers, dtype=integer_type(least, greatest)).reshape(array.shape)
@@ -384,7 +384,7 @@ class FixedPoint:
         if values.dtype.kind == "f":
             outside = np.abs(values) > min(self.max_abs, sys.float_info.max)
         elif values.dtype.kind == "O":
-            outside = np.asarray(np.abs(values) > int(self.max_abs), dtype=np.bool_)
+            outside = np.asarray(np.abs(values) > int(self.max_abs))
         else:
             info = np.iinfo(values.dtype)
             limit = int(self.max_abs)
@@ -435,6 +435,6 @@ def decode(
         return np.array(shifted, dtype=np.int64 if fits else object)
     try:
         # Integers are divided in any rounding mode as in the usual one, where the result is not denormal.
-        return np.array([int(value) / (divisor << fraction_bits) for value in integers], dtype=np.float64)
+        return np.array([int(value) / (divisor << fraction_bits) for value in integers], np.float64)
     except OverflowError:
         raise PlaintextOverflowError("a decrypted value is too large for a float64") from None

@@ -16,8 +16,6 @@ from vecphe.plaintext.encoding import as_plain_array, exact_floats
 
 __all__ = ["Structure", "in_a_row"]
 
-_FLOAT_SAFE = 1 << 53  # up to it every integer is a float
-
 
 @dataclass(frozen=True, slots=True)
 class Structure:
@@ -123,8 +121,6 @@ def in_a_row(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def _as_floats(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
-    if array.dtype.kind in "iu" and array.min(initial=0) >= -_FLOAT_SAFE and array.max(initial=0) <= _FLOAT_SAFE:
-        return array.astype(np.float64)
     if array.dtype.kind == "f":
         return array
     floats = exact_floats(array.ravel().tolist())
@@ -133,4 +129,4 @@ def _as_floats(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
             f"{name} has integers beyond 2^53 beside fractions of other arrays, which floats would round; "
             "encrypt the integers on their own"
         )
-    return np.array(floats, dtype=np.float64)
+    return np.array(floats, np.float64)

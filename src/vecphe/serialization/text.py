@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +41,6 @@ __all__ = ["frame_from_json", "json_from_frame"]
 _FORMAT, _VERSION = "vecphe", 1
 _LONGEST_LITERAL = 20  # digits of 2^64
 _MOST_PARTS = 64  # lists, objects and fields; an array has 30
-_MOST_NAMES = 1 << 32  # bytes, as in a frame
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 _HEAD = ("format", "version", "kind", "fingerprint")
 
@@ -216,7 +216,7 @@ def _array_fields(fingerprint: str, body: memoryview) -> Fields:
     return {
         "key_length": fields.key_length,
         "integer": fields.integer,
-        "shape": list(fields.shape),
+        "shape": fields.shape,
         "encoding": {
             "fraction_bits": fields.fraction_bits,
             "max_terms": fields.max_terms,
@@ -265,7 +265,8 @@ def _array_body(fingerprint: str, content: Fields) -> tuple[bytes, ...]:
 
 def _columns(value: Any) -> tuple[str, ...]:
     try:
-        return tuple(_data(value, "columns", _MOST_NAMES).decode().split("\n"))
+        # The frame has a limit of its own.
+        return tuple(_data(value, "columns", sys.maxsize).decode().split("\n"))
     except UnicodeDecodeError:
         raise SerializationError("columns must be UTF-8") from None
 

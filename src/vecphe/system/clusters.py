@@ -242,7 +242,7 @@ def run_on(
     results: dict[int, Result] = {}
     try:
         for number, task in enumerate(tasks):
-            parcel = Parcel(pickle.dumps((function, task), protocol=pickle.HIGHEST_PROTOCOL))
+            parcel = Parcel(pickle.dumps((function, task)))
             running[_told(cluster, cluster.start, parcel)] = number
             while len(running) >= ahead:
                 _collect(cluster, running, results)
@@ -301,4 +301,4 @@ def _work(parcel: Parcel) -> Parcel:
         outcome = True, function(*arguments)
     except Exception as error:
         outcome = False, error
-    return Parcel(pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL))
+    return Parcel(pickle.dumps(outcome))

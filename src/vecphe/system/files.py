@@ -91,7 +91,7 @@ def replace_file(
     if os.path.exists(path) and not os.path.isfile(path):
         if private:
             raise OSError(errno.EINVAL, "not a regular file; a private key is only written to one", str(path))
-        with _naming(path), open(path, "wb", buffering=0) as device:
+        with _naming(path), open(path, "wb") as device:
             _write_all(device.fileno(), pieces)
         return
     target = os.path.realpath(path)

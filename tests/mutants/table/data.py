@@ -138,7 +138,7 @@ MUTANTS = [
     ),
     Mutant(
         (63,),
-        "data/faults.py",
+        "data/problems.py",
         'f"--drop {shlex.quote(name)}" for name in names',
         'f"--drop {name!r}" for name in names',
         (HINTS,),

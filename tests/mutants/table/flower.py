@@ -8,6 +8,8 @@ SEALING, SETTINGS, SUPERNODE = "flower/sealing.py", "flower/settings.py", "flowe
 PROTOCOL, PARTS = "flower/test_protocol.py", "flower/test_parts.py"
 OVER = "flower/test_over_flower.py"
 OTHER_PRIVATE = f"{PROTOCOL}::test_h51_another_private_key_is_refused_before_a_round"
+SERVER_LIMITS = f"{PROTOCOL}::test_h51_what_the_server_does_not_allow_is_refused"
+OWNER = f"{PARTS}::test_h54_a_memory_is_one_partys_in_each_run"
 BUNDLE = f"{OVER}::test_h54_only_the_pinned_bundle_is_run"
 RELAY = f"{PROTOCOL}::test_h54_a_relay_that_changes_a_hop_is_caught"
 BAD_UPDATE = f"{PROTOCOL}::test_h50_a_client_with_a_bad_update_sends_nothing_and_is_named"
@@ -107,8 +109,8 @@ MUTANTS = [
     Mutant(
         (51,),
         HOSPITAL,
-        "        if allowed.models and plan.model not in allowed.models:\n",
-        "        if False:\n",
+        "    if settings.models and plan.model not in settings.models:\n",
+        "    if False:\n",
         (f"{PROTOCOL}::test_h51_what_a_party_does_not_allow_is_refused",),
     ),
     Mutant(
@@ -121,7 +123,7 @@ MUTANTS = [
     Mutant(
         (51,),
         HOSPITAL,
-        "            own_private_key(allowed, self.roster, self.name)  #",
+        "            own_private_key(self.settings, self.roster, self.name)  #",
         "            pass  #",
         (OTHER_PRIVATE,),
     ),
@@ -232,7 +234,59 @@ MUTANTS = [
         "        return True\n",
         (BUNDLE,),
     ),
+    Mutant((54,), MEMORY, "            if owner != party:\n", "            if False:\n", (OWNER,)),
+    Mutant(
+        (54,),
+        HOSPITAL,
+        "self._memory.agree(self.roster.digest, data, self._me.id)",
+        "self._memory.agree(self.roster.digest, data)",
+        (f"{PROTOCOL}::test_h54_two_parties_with_one_memory_are_told",),
+    ),
+    Mutant((51,), COORDINATOR, "        check_allowed(settings, plan, self._identity.name)\n", "", (SERVER_LIMITS,)),
+    Mutant(
+        (51,),
+        COORDINATOR,
+        "        if not name.isprintable() or name in named:\n",
+        "        if False:\n",
+        (f"{PROTOCOL}::test_h51_a_model_that_cannot_be_sent_or_kept_is_refused",),
+    ),
+    Mutant(
+        (52,),
+        HOSPITAL,
+        "    if settings.key is not None and identity.member != roster.holder:\n",
+        "    if False:\n",
+        (f"{PROTOCOL}::test_h52_nobody_but_the_holder_may_have_the_private_key",),
+    ),
+    Mutant(
+        (53,),
+        HOSPITAL,
+        """        self._check_number(number, plan)
+        expected = Header""",
+        "        expected = Header",
+        (f"{PROTOCOL}::test_h53_the_holder_opens_no_sum_beyond_the_plan_or_its_own_limit",),
+    ),
+    Mutant(
+        (36,),
+        ROSTER,
+        "    if other in _KINDS and other != kind:\n",
+        "    if False:\n",
+        ("cli/test_roster.py::test_h36_another_file_of_vecphe_is_told_as_what_it_is",),
+    ),
     # What is decrypted, and how often
+    Mutant(
+        (55,),
+        COORDINATOR,
+        "number = self._memory.round_of(asked, max(self._memory.decided, self._done))",
+        "number = max(self._memory.decided, self._done) + 1",
+        (f"{PROTOCOL}::test_h55_another_model_after_a_round_that_was_lost_is_a_new_round",),
+    ),
+    Mutant(
+        (55,),
+        COORDINATOR,
+        'in self._ask_again(requests, 0).items():\n                self._opened("ended"',
+        'in self._ask(requests, 0).items():\n                self._opened("ended"',
+        (f"{PROTOCOL}::test_h55_an_end_that_is_lost_on_its_way_is_told_again",),
+    ),
     Mutant((55,), HOLDER, "        memory.decide(number, attempt)  #", "        #", (BEFORE, BEFORE_STAR, SECOND_SUM)),
     Mutant(
         (55,),
@@ -258,8 +312,8 @@ MUTANTS = [
     Mutant(
         (55,),
         COORDINATOR,
-        "        saved = self._memory.model()\n        self._done,",
-        "        saved = None\n        self._done,",
+        "self._done, self.steps = (0, 0) if saved is None else saved[:2]",
+        "self._done, self.steps = 0, 0",
         (f"{PROTOCOL}::test_h55_a_server_that_was_restarted_goes_on_from_what_it_saved",),
     ),
     Mutant(

@@ -58,15 +58,15 @@ MUTANTS = [
     Mutant(
         (20,),
         ENCODING,
-        "np.asarray(np.abs(values) > int(self.max_abs), dtype=np.bool_)",
+        "np.asarray(np.abs(values) > int(self.max_abs))",
         "np.zeros(values.shape, dtype=np.bool_)",
         (BIG_INTEGERS, DEFAULT_HOLDS),
     ),
     Mutant(
         (20,),
         ENCODING,
-        "np.asarray(np.abs(values) > int(self.max_abs), dtype=np.bool_)",
-        "np.asarray(values > int(self.max_abs), dtype=np.bool_)",
+        "np.asarray(np.abs(values) > int(self.max_abs))",
+        "np.asarray(values > int(self.max_abs))",
         (BIG_INTEGERS,),
     ),
     Mutant(

@@ -51,9 +51,9 @@ def lose(relay: FakeRelay, kind: str, times: int, node: int = 1) -> list[int]:
 # Who is there
 
 
-def test_only_the_server_of_the_roster_leads(ring: Deployment) -> None:
-    ring.server = replace(ring.server, party=ring.relay.settings[0].party)
-    assert refusal(ring.rounds) == "the server of the roster is Server, not Hospital 1"
+def test_only_the_server_of_the_roster_leads(star: Deployment) -> None:
+    star.server = replace(star.server, party=star.relay.settings[0].party)
+    assert refusal(star.rounds) == "the server of the roster is Server, not Hospital 1"
 
 
 class Time(SimpleNamespace):

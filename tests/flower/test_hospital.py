@@ -331,7 +331,8 @@ def test_the_end_destroys_the_key_of_the_holder_alone(star: Deployment, tmp_path
     own.write_bytes(b"a key")
     if node == 3:
         star.private_key.save(own, force=True)
-    found = party(star, node, key=own)
+    found = party(star, node)
+    found.settings = replace(found.settings, key=own)
     (data,) = found.answer(Request("end", (signed(star, node, "end", b""),)))
     assert own.exists() == (node == 0)
     assert refusal(found, task(star, 0)).startswith("this run has ended") or node == 3

@@ -27,7 +27,7 @@ def memory(tmp_path: Path) -> Memory:
 def other(memory: Memory) -> Memory:
     """Of another run, in the same file."""
     other = Memory(memory.path, OTHER)
-    other.agree("another roster", b"another plan")
+    other.agree("another-roster", b"another plan")
     return other
 
 
@@ -90,10 +90,14 @@ def test_tables_are_made_once(memory: Memory) -> None:
 
 def test_h51_roster_and_plan_of_a_run_are_fixed(memory: Memory, other: Memory) -> None:
     memory.agree("roster", b"plan")
-    assert refusal(memory.agree, "another roster", b"plan") == "the roster of this run is another than before"
+    assert refusal(memory.agree, "another-roster", b"plan") == "the roster of this run is another than before"
     assert refusal(memory.agree, "roster", b"another plan") == (
         "the plan or the public key of this run is another than before; they are fixed"
     )
+    memory = Memory(memory.path, "d" * 32)
+    memory.agree("roster", b"plan", "A")
+    text = "this memory is another party's; each party needs a file of its own"
+    assert refusal(memory.agree, "roster", b"plan", "B") == refusal(memory.agree, "roster", b"plan") == text
     assert (memory.plan(), other.plan()) == (b"plan", b"another plan")
     assert refusal(Memory(memory.path, "c" * 32).plan) == "no plan was agreed on for this run yet"
 

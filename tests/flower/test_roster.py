@@ -116,7 +116,7 @@ NO_ROSTER = "not a roster of vecphe, or with fields missing or added"
         ({"server": {"name": "A"}}, OF_MEMBER),
         ({"holder": []}, OF_MEMBER),
         ({"format": "other"}, NO_ROSTER),
-        ({"kind": "party"}, NO_ROSTER),
+        ({"kind": "party"}, "not a roster of vecphe, but a party"),
         ({"version": 2}, NO_ROSTER),
         ({"version": 1.0}, NO_ROSTER),
         ({"more": 1}, NO_ROSTER),
@@ -143,7 +143,7 @@ def test_h36_what_is_wrong_with_a_roster_is_told(
         ({"sealing": "A" * 42 + "/"}, OF_PARTY),
         ({"signing": ["A"] * 43}, OF_PARTY),
         ({"more": 1}, "not a party of vecphe, or with fields missing or added"),
-        ({"kind": "private party"}, "not a party of vecphe, or with fields missing or added"),
+        ({"kind": "private party"}, "not a party of vecphe, but a private party"),
     ],
 )
 def test_h36_what_is_wrong_with_a_party_is_told(members: list[Member], changes: dict[str, Any], message: str) -> None:

@@ -31,6 +31,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for name, parts in played.items():
         monkeypatch.setitem(sys.modules, name, SimpleNamespace(**parts))
     monkeypatch.setattr("importlib.metadata.version", lambda name: {"flwr": "1.42.0"}[name])
+    monkeypatch.setattr(supernode, "Hospital", lambda settings: SimpleNamespace(close=lambda: None))
     return found
 
 
@@ -53,22 +54,27 @@ def settings(tmp_path: Path) -> Callable[..., list[str]]:
     return written
 
 
+def own_bundle(arguments: list[str]) -> str | None:
+    return supernode.own_settings(arguments).bundle
+
+
 def refused(arguments: list[str]) -> str:
     with pytest.raises(ProtocolError) as told:
-        supernode.pinned_bundle(arguments)
+        own_bundle(arguments)
     return str(told.value)
 
 
 def test_the_bundle_is_that_of_the_settings(started: list[Any], settings: Callable[..., list[str]]) -> None:
     arguments = settings(bundle=BUNDLE)
-    assert supernode.pinned_bundle(arguments) == BUNDLE
-    assert supernode.pinned_bundle([*arguments, "--max-retries", "3"]) == BUNDLE
-    assert supernode.pinned_bundle(arguments[2:]) == BUNDLE
+    assert own_bundle(arguments) == BUNDLE
+    assert own_bundle([*arguments, "--max-retries", "3"]) == BUNDLE
+    assert own_bundle(arguments[2:]) == BUNDLE
 
 
 def test_h54_without_a_pinned_bundle_none_is_run(started: list[Any], settings: Callable[..., list[str]]) -> None:
-    give = "give --node-config \"vecphe='/path/settings.json'\""
-    assert refused(["flower-supernode", "--insecure"]) == refused(["flower-supernode", "--node-config"]) == give
+    give = "give one --node-config \"vecphe='/path/settings.json'\""
+    arguments = settings(bundle=BUNDLE)
+    assert refused(["--insecure"]) == refused([*arguments, *arguments[-2:]]) == give
     none = "the node configuration has no 'vecphe', the path of the settings"
     assert refused(settings("partition-id", bundle=BUNDLE)) == none
     text = 'the settings pin no bundle: "bundle" is the SHA-256 of the file that flwr build makes'
@@ -107,7 +113,7 @@ def test_h54_a_supernode_that_cannot_be_pinned_is_not_started(
         said = f"[Errno 2] No such file or directory: '{path}'"
     elif wrong == "not Flower's":
         monkeypatch.setattr(sys.modules["flwr.common.config"], "parse_config_args", lambda _: float("none"))
-        said = "could not convert string to float: 'none'"
+        said = "the node configuration cannot be read: could not convert string to float: 'none'"
     with pytest.raises(SystemExit) as ended:
         supernode.main()
     assert ended.value.code == f"error: {said}"

@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -300,6 +301,26 @@ def test_h63_damaged_npy():
     assert huge != good
     with pytest.raises(ValueError, match="x"):
         parse(huge)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("damage", ["content", "encrypted", "method"])
+def test_h63_archives_of_every_kind_that_are_damaged(compression, damage):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr("x.npy", npy(np.arange(300.0)))
+    data = bytearray(file.getvalue())
+    assert parse(bytes(data)).tolist() == list(range(300))
+    start, directory = 30 + len("x.npy"), data.index(b"PK\x01\x02")
+    if damage == "content":
+        data[start : start + 40] = bytes(40)
+    elif damage == "encrypted":
+        data[directory + 8] |= 1
+        data[6] |= 1
+    else:
+        data[directory + 10] = data[8] = 77
+    with pytest.raises(ValueError, match=r"an archive .* that is damaged; give one array, or CSV"):
+        parse(bytes(data))
 
 
 def header(text, body=b"\0" * 8):

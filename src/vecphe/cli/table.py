@@ -7,7 +7,6 @@ import io
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -17,6 +16,7 @@ from gmpy2 import mpz
 
 from vecphe.data import Numbers, ReadOptions, needs_pyarrow
 from vecphe.data.text import check_text_start
+from vecphe.errors import BatchTooLargeError
 from vecphe.plaintext.encoding import FixedPoint
 from vecphe.plaintext.format import is_sprawling
 from vecphe.serialization.fields import MAX_DIMENSIONS
@@ -75,12 +75,14 @@ def _only_member(data: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
-            if len(members) != 1:
-                raise ValueError(f"{name}: an archive of {len(members)} files (.npz?); give one array")
-            check_memory(members[0].file_size, f"what {name} holds", "give less of it")
-            return archive.read(members[0])
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error):
+            if len(members) == 1:
+                check_memory(members[0].file_size, f"what {name} holds", "give less of it")
+                return archive.read(members[0])
+    except BatchTooLargeError:
+        raise
+    except Exception:  # what zipfile and the decompressors raise has no common base
         raise ValueError(f"{name}: an archive (.npz?) that is damaged; give one array, or CSV") from None
+    raise ValueError(f"{name}: an archive of {len(members)} files (.npz?); give one array")
 
 
 def mapped_values(path: str, name: str) -> Numbers | None:

@@ -518,6 +518,7 @@ def test_the_environment_names_what_it_is() -> None:
     assert {"vecphe", "python", "numpy", "gmpy2"} <= set(here.versions)
 
 
+@pytest.mark.slow  # of what a busy machine takes
 @pytest.mark.parametrize("name", ["vectorized", "packed", "naive"])
 def test_estimates_are_of_the_right_order(name: str) -> None:
     side = Side(name, 512, 5)

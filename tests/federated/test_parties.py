@@ -292,7 +292,11 @@ def test_an_update_of_floats_is_not_copied(server, monkeypatch):
     assert np.shares_memory(taken[0], update)
 
 
-@pytest.mark.parametrize("backend", ["packed", "vectorized", NaiveBackend(phe), NaiveBackend(vecphe.phe)], ids=str)
+@pytest.mark.parametrize(
+    "backend",
+    ["packed", "vectorized", NaiveBackend(phe), NaiveBackend(vecphe.phe)],
+    ids=["packed", "vectorized", "naive of phe", "naive of vecphe.phe"],
+)
 def test_h50_integers_of_any_size_are_encrypted_or_refused_by_name(backend):
     server = Server(256, insecure=True, backend=backend)
     wide = server.pubkey.wider_range or "ask who made the key for one with a larger max_abs"

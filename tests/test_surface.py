@@ -112,7 +112,7 @@ def modules(of_flower: bool) -> list[str]:
     """Those of the protocol over Flower, or all others; what imports Flower itself is looked at where it is tested."""
     names = sorted(module.name for module in pkgutil.walk_packages(vecphe.__path__, "vecphe."))
     left_out = ("__main__", "._native", *(f"flower.{name}" for name in ("apps", "client", "records", "server")))
-    return [name for name in names if not name.endswith(left_out) and (".flower" in name) == of_flower]
+    return [name for name in names if not name.endswith(left_out) and ("flower" in name) == of_flower]
 
 
 def is_ours(name: str) -> bool:

@@ -133,6 +133,7 @@ def test_what_a_run_is_to_read_arrives(main_here: Here, arrived: Any, typed: str
 def test_a_run_over_flower_is_told_how(
     main_here: Here, arrived: Any, typed: str, way: str, has_data: bool, compares: bool
 ) -> None:
+    pytest.importorskip("cryptography.hazmat.primitives.hpke", reason="needs cryptography 47")
     arrived("vecphe.cli.comparison.load_shards", SHARDS)
     noted = arrived("vecphe.cli.over_flower.FlowerComparison")
     main_here("run", "--over", "flower", *typed.split())

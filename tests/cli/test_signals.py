@@ -204,3 +204,19 @@ def test_h60_h70_a_terminal_that_signals_workers_too(start, tmp_path, monkeypatc
     time.sleep(delay)
     assert ends_by(process, number, to_group=True) == WORDS[number]
     assert sorted(os.listdir(tmp_path)) == ["c", "key"]
+
+
+def test_h60_helpers_of_workers_leave_the_mask_that_these_inherit(start):
+    script = (
+        "import signal\n"
+        "from vecphe.cli.signals import answer_signals, before_workers\n"
+        "answer_signals()\n"
+        "assert before_workers(2) == 2\n"
+        "from multiprocessing import resource_tracker\n"
+        "from joblib.externals.loky.backend import resource_tracker as of_joblib\n"
+        "for tracker in (resource_tracker, of_joblib):\n"
+        "    tracker.ensure_running()\n"  # as starting a worker does
+        "    print(sorted(n.name for n in signal.pthread_sigmask(signal.SIG_BLOCK, ())), flush=True)\n"
+    )
+    process = start("-c", script)
+    assert [process.stdout.readline() for _ in range(2)] == ["['SIGHUP', 'SIGINT']\n"] * 2

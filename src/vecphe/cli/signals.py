@@ -52,7 +52,10 @@ def before_workers(jobs: int | None) -> int | None:
     if _State.masked and jobs not in (None, 1):
         from multiprocessing import resource_tracker
 
-        resource_tracker.ensure_running()  # unmasks, before Python 3.12
+        from joblib.externals.loky.backend import resource_tracker as of_joblib
+
+        for tracker in (resource_tracker, of_joblib):
+            tracker.ensure_running()  # unmasks, before Python 3.12
         signal.pthread_sigmask(signal.SIG_BLOCK, _State.masked)
     return jobs
 

@@ -670,7 +670,8 @@ class TestFlower:
         assert content["backends"]["packed"]["ciphertexts_per_hop"] == 1
         assert 512 < content["backends"]["packed"]["bytes_per_hop"] < 3000  # one ciphertext, headers and signatures
         rounds = 50 * (5 if topology == "ring" else 6)
-        assert content["messages"] == 2 * (3 * nodes + rounds)  # hello, plan and end of each; asked and answered
+        # Hello, plan and end of each; asked and answered. Nodes that start slowly are asked hello once more.
+        assert content["messages"] - 2 * (3 * nodes + rounds) in range(nodes + 1)
 
     @pytest.mark.slow
     def test_h50_a_run_that_diverges_is_one_line(self) -> None:

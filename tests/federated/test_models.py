@@ -1,5 +1,7 @@
 """Models, and parties that encrypt the updates of any model."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from tests.federated.conftest import Parties
@@ -112,6 +114,24 @@ def test_errors_that_leave_the_floats_are_no_warnings():
 def test_errors_are_those_of_floats():
     for y_pred, y in (([0, 250], [200, 0]), (np.uint8([0, 250]), np.uint8([200, 0]))):
         assert mean_square_error(y_pred, y) == (200**2 + 250**2) / 2
+
+
+class _Labelled:
+    """Values that put ufuncs in the order of their labels, as pandas' Series do; numpy is given them as they stand."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype)
+
+    def __array_ufunc__(self, *_, **__):
+        raise AssertionError("put into another order")
+
+
+def test_errors_are_of_values_in_the_order_in_which_they_stand():
+    assert mean_square_error(_Labelled(1, 2), _Labelled(3, 2)) == 2
+    assert mean_square_error([Fraction(1, 2)], [Fraction(3, 2)]) == 1
 
 
 @pytest.mark.parametrize("y", [[0, 2], [0, -1], [0, 0.5]])

@@ -89,7 +89,7 @@ def mean_square_error(y_pred: npt.ArrayLike, y: npt.ArrayLike) -> float:
     2.0
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean(np.subtract(y, y_pred, dtype=np.float64) ** 2))
+        return float(np.mean((np.asarray(y, dtype=np.float64) - np.asarray(y_pred, dtype=np.float64)) ** 2))
 
 
 @dataclass(frozen=True, eq=False)

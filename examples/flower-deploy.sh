@@ -26,11 +26,9 @@ export FLWR_HOME=$W/flwr FLWR_TELEMETRY_ENABLED=0 FLWR_DISABLE_UPDATE_CHECK=1 \
 mkdir -p "$FLWR_HOME"; cd "$W"
 PIDS=()
 below() { # PID...: what these have started, in whatever sessions; Flower does not end the app of a SuperLink that is stopped
-    local found=$*
-    while [ -n "$found" ]; do
-        found=$(ps -eo pid=,ppid= | awk -v above=" $found " 'index(above, " " $2 " ") { printf "%s%s", n++ ? " " : "", $1 }')
-        echo "$found"
-    done
+    python -c 'import sys
+from vecphe.system.lifetime import descendants
+print(*(below for pid in sys.argv[1:] for below in descendants(int(pid))))' "$@"
 }
 # Whatever this script started.
 finish() {

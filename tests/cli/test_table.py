@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from tests.archives import damaged
 
 from vecphe.cli.table import csv_of_values, csv_pieces, npy_of_values, parse_values
 from vecphe.data import ReadOptions
@@ -309,18 +310,9 @@ def test_h63_archives_of_every_kind_that_are_damaged(compression, damage):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
         archive.writestr("x.npy", npy(np.arange(300.0)))
-    data = bytearray(file.getvalue())
-    assert parse(bytes(data)).tolist() == list(range(300))
-    start, directory = 30 + len("x.npy"), data.index(b"PK\x01\x02")
-    if damage == "content":
-        data[start : start + 40] = bytes(40)
-    elif damage == "encrypted":
-        data[directory + 8] |= 1
-        data[6] |= 1
-    else:
-        data[directory + 10] = data[8] = 77
+    assert parse(file.getvalue()).tolist() == list(range(300))
     with pytest.raises(ValueError, match=r"an archive .* that is damaged; give one array, or CSV"):
-        parse(bytes(data))
+        parse(damaged(file.getvalue(), "x.npy", damage))
 
 
 def header(text, body=b"\0" * 8):

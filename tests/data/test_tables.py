@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.archives import damaged
 
 from vecphe.data import (
     Column,
@@ -770,16 +771,7 @@ def test_h63_archives_of_every_kind_that_are_damaged(compression: int, damage: s
             archive.writestr(name, member.getvalue() if damage != "size" else b"")
         if damage == "text":
             archive.writestr("notes.txt", b"plain")
-    data = bytearray(file.getvalue())
-    start, directory = 30 + len("X.npy"), data.index(b"PK\x01\x02")
-    if damage == "content":
-        data[start : start + 40] = bytes(40)
-    elif damage == "encrypted":
-        data[directory + 8] |= 1
-        data[6] |= 1
-    elif damage == "method":
-        data[directory + 10] = data[8] = 77
-    Path("t.npz").write_bytes(data)
+    Path("t.npz").write_bytes(damaged(file.getvalue(), "X.npy", damage))
     with pytest.raises(ValueError, match=r"^t\.npz: not a whole \.npz file of plain arrays"):
         read_table(["t.npz"], TableOptions(target="y"))
 

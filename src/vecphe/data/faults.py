@@ -57,8 +57,10 @@ def _way_of_marks(parts: Sequence[Part], names: Sequence[str]) -> str:
     if not marked:
         return ""
 
-    def reads(marks: Marks) -> bool:  # those that have some first: other marks fail there
-        return all(_reads(part, name, marks) for name in [*marked, *names] for part in parts)
+    in_order = dict.fromkeys([*marked, *names])  # those that have some first: other marks fail there
+
+    def reads(marks: Marks) -> bool:
+        return all(_reads(part, name, marks) for name in in_order for part in parts)
 
     return told_readings(readings(reads), parts[0].sheet.marks)
 

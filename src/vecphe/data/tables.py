@@ -152,9 +152,9 @@ def _wanted(sheets: Sequence[Sheet], options: TableOptions, problems: Problems) 
 
 
 def _check_same(sheets: Sequence[Sheet], chosen: set[str], problems: Problems) -> None:
-    first = set(sheets[0].names)
+    added = chosen - set(sheets[0].names)
     for sheet in sheets:
-        absent, added = chosen - set(sheet.names), chosen - first
+        absent = chosen - set(sheet.names)
         if lacking := [name for name in sheets[0].names if name in absent]:
             problems.add(sheet.name, f"{_columns(lacking)} missing, which {sheets[0].name} has; {drop(lacking)}")
         if more := [name for name in sheet.names if name in added]:

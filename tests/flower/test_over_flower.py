@@ -28,6 +28,7 @@ from vecphe.errors import EngineUnavailableError, ProtocolError
 from vecphe.federated import ProtocolConfig, federated_learning, get_data
 from vecphe.flower import Reply, Request, simulation
 from vecphe.flower.messages import content_digest
+from vecphe.flower.model import named_arrays
 from vecphe.flower.supernode import pin
 
 
@@ -544,7 +545,7 @@ class TestFlower:
 
         arrays = {"w": np.zeros((2, 3), np.float32), "b": np.zeros(5)}
         record = ArrayRecord({name: Array(array) for name, array in arrays.items()})
-        plan = plan_of({"num-server-rounds": 2}, ring.server, record)
+        plan = plan_of({"num-server-rounds": 2}, ring.server, named_arrays(record))
         assert plan.shapes == ((2, 3), (5,))
         rounds = ring.rounds(plan)
         rounds.start(record)
@@ -561,7 +562,7 @@ class TestFlower:
 
         ring.server.key.unlink()  # type: ignore[union-attr]
         with pytest.raises(ProtocolError, match="key does not exist; the key of a run that has ended was destroyed"):
-            plan_of({"num-server-rounds": 2}, ring.server, [np.zeros(2)])
+            plan_of({"num-server-rounds": 2}, ring.server, named_arrays([np.zeros(2)]))
 
     def _grid(self, monkeypatch: Any, answer: Any, short: bool = False) -> Any:
         """A grid whose nodes answer at once; `answer` gives the content or the error of a node, or None."""

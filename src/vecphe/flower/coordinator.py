@@ -5,7 +5,6 @@ A transport is a `Relay`: it knows nodes by number and moves requests and replie
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import secrets
@@ -15,7 +14,6 @@ from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from vecphe.errors import ClientLostError, ProtocolError, SerializationError
 from vecphe.federated.checks import check_positive, checked_int
@@ -24,6 +22,7 @@ from vecphe.flower.holder import check_contributions, destroy, open_sum, own_pri
 from vecphe.flower.hospital import check_allowed, own_identity
 from vecphe.flower.memory import Memory
 from vecphe.flower.messages import Arrays, Reply, Request, content_digest
+from vecphe.flower.model import Model, model_from_bytes, model_to_bytes, named_arrays
 from vecphe.flower.plan import Plan
 from vecphe.flower.roster import Member, Roster
 from vecphe.flower.sealing import Header, open_all, open_envelope, seal, seal_all
@@ -31,11 +30,10 @@ from vecphe.flower.settings import Settings
 from vecphe.keys import PrivateKey
 from vecphe.plaintext.encoding import Floats
 
-__all__ = ["Model", "Relay", "Rounds", "named_arrays"]
+__all__ = ["Relay", "Rounds"]
 
 _log = logging.getLogger(__name__)
 
-Model = Sequence[npt.ArrayLike] | Mapping[str, Any]  # arrays, or by their names arrays or what Flower has for them
 _Place = tuple[int, int]  # round and attempt
 
 
@@ -132,7 +130,7 @@ class Rounds:
         self._find_all()
         self._agree()
         saved = self._memory.model()
-        self.model = named_arrays(arrays) if saved is None else _model_from_bytes(saved[2])
+        self.model = named_arrays(arrays) if saved is None else model_from_bytes(saved[2])
         return self.model
 
     def left(self, n_steps: int) -> Iterator[int]:
@@ -146,7 +144,7 @@ class Rounds:
     def save(self, arrays: Model) -> None:
         """Keep the model after a step, whole or not at all: a server that is started again goes on from it."""
         model = named_arrays(arrays)
-        self._memory.save_model(self._done, self.steps + 1, _model_to_bytes(model))
+        self._memory.save_model(self._done, self.steps + 1, model_to_bytes(model))
         self.model, self.steps = model, self.steps + 1
 
     def end(self) -> None:
@@ -408,34 +406,3 @@ class Rounds:
                 told = error if error.startswith((f"{name}:", f"{name} ")) else f"{name}: {error}"
                 raise ProtocolError(f"round {number}, {told}")
         return {name: replies[node] for node, name in nodes.items()}
-
-
-def named_arrays(arrays: Model) -> Arrays:
-    """Arrays by name; without names they are numbered.
-
-    Raises
-    ------
-    ProtocolError
-        If an array is not one of numbers, or a name is not printable or stands there twice.
-    """
-    named: Arrays = {}
-    for key, value in arrays.items() if isinstance(arrays, Mapping) else enumerate(arrays):
-        name, array = str(key), np.asarray(value.numpy() if hasattr(value, "numpy") else value)
-        if not name.isprintable() or name in named:
-            raise ProtocolError(f"arrays of a model need different, printable names, and not {name!r}")
-        if array.dtype.kind not in "biufc":
-            raise ProtocolError(f"the array {name!r} of the model is not one of numbers, but of {array.dtype}")
-        named[name] = array
-    return named
-
-
-def _model_to_bytes(arrays: Arrays) -> bytes:
-    buffer = io.BytesIO()
-    numbered: dict[str, Any] = {f"array_{i}": array for i, array in enumerate(arrays.values())}
-    np.savez(buffer, names=np.array(list(arrays), dtype=np.str_), **numbered)
-    return buffer.getvalue()
-
-
-def _model_from_bytes(data: bytes) -> Arrays:
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return {str(name): file[f"array_{i}"] for i, name in enumerate(file["names"])}

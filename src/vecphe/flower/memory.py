@@ -60,10 +60,11 @@ class Memory:
             if self._version() == 0:
                 with self.alone():
                     self._make_tables()
-        except BaseException as error:
+        except sqlite3.Error as error:
             self.close()
-            if isinstance(error, sqlite3.Error):
-                raise OSError(f"{self.path} cannot be the memory of a party: {error}") from None
+            raise OSError(f"{self.path} cannot be the memory of a party: {error}") from None
+        except BaseException:
+            self.close()
             raise
 
     def _version(self) -> int:

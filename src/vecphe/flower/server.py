@@ -16,8 +16,9 @@ from flwr.serverapp import Grid
 
 from vecphe.errors import ProtocolError
 from vecphe.federated.checks import checked_int
-from vecphe.flower.coordinator import Model, Rounds, named_arrays
-from vecphe.flower.messages import Reply, Request
+from vecphe.flower.coordinator import Rounds
+from vecphe.flower.messages import Arrays, Reply, Request
+from vecphe.flower.model import Model, named_arrays
 from vecphe.flower.plan import Plan, plan_for
 from vecphe.flower.records import reply_from, request_to_record
 from vecphe.flower.roster import Roster
@@ -132,7 +133,7 @@ def _server_settings(run_config: Mapping[str, Any]) -> Settings:
     return Settings.load(Path(directory) / "server" / "settings.json")
 
 
-def plan_of(run_config: Mapping[str, Any], settings: Settings, arrays: Model) -> Plan:
+def plan_of(run_config: Mapping[str, Any], settings: Settings, arrays: Arrays) -> Plan:
     """The plan of a run: shapes of the model, and the rest from the run's configuration.
 
     Raises
@@ -151,7 +152,7 @@ def plan_of(run_config: Mapping[str, Any], settings: Settings, arrays: Model) ->
     return plan_for(
         Roster.load(settings.roster),
         _public_key(settings),
-        [array.shape for array in named_arrays(arrays).values()],
+        [array.shape for array in arrays.values()],
         model=_option(run_config, "vecphe-model"),
         rounds=2 * steps,  # a round that is lost takes a number
         clip=_option(run_config, "vecphe-clip"),
@@ -199,17 +200,17 @@ def encrypted_rounds(grid: Grid, context: Context, arrays: Model) -> Iterator[Ro
         of the last step is saved.
     """
     config = context.run_config
-    settings = _server_settings(config)
+    settings, model = _server_settings(config), named_arrays(arrays)
     relay = FlowerRelay(grid)
     rounds = Rounds(
         settings,
-        plan_of(config, settings, arrays),
+        plan_of(config, settings, model),
         relay,
         timeout=_option(config, "vecphe-timeout"),
         max_restarts=_option(config, "vecphe-max-restarts"),
     )
     try:
-        rounds.start(arrays)
+        rounds.start(model)
         yield rounds
         rounds.end()
     finally:

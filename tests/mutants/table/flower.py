@@ -3,6 +3,7 @@
 from tests.mutants.model import Mutant
 
 COORDINATOR, HOLDER, HOSPITAL = "flower/coordinator.py", "flower/holder.py", "flower/hospital.py"
+MODEL = "flower/model.py"
 MEMORY, PLAN, ROSTER = "flower/memory.py", "flower/plan.py", "flower/roster.py"
 SEALING, SETTINGS, SUPERNODE = "flower/sealing.py", "flower/settings.py", "flower/supernode.py"
 PROTOCOL, PARTS = "flower/test_protocol.py", "flower/test_parts.py"
@@ -245,7 +246,7 @@ MUTANTS = [
     Mutant((51,), COORDINATOR, "        check_allowed(settings, plan, self._identity.name)\n", "", (SERVER_LIMITS,)),
     Mutant(
         (51,),
-        COORDINATOR,
+        MODEL,
         "        if not name.isprintable() or name in named:\n",
         "        if False:\n",
         (f"{PROTOCOL}::test_h51_a_model_that_cannot_be_sent_or_kept_is_refused",),

@@ -109,6 +109,7 @@ def test_h50_a_step_that_leaves_the_floats_is_refused_without_a_warning(gradient
 def test_errors_that_leave_the_floats_are_no_warnings():
     assert mean_square_error([1e200], [0.0]) == np.inf
     assert np.isnan(mean_square_error([np.inf], [np.inf]))
+    assert mean_square_error([10**200], [0.0]) == mean_square_error([0.0], [10**200]) == np.inf
 
 
 def test_errors_are_those_of_floats():

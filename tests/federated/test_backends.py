@@ -57,6 +57,7 @@ def test_what_a_server_is_told_is_handed_on():
 
 
 def test_backends_without_arguments():
+    assert Server(256, True).pubkey._encoding.max_terms == PackedBackend().encoding.max_terms == 255
     assert (PackedBackend().encoding, PackedBackend(5).encoding) == (FixedPoint(), FixedPoint(max_terms=5))
     assert PackedBackend(5, encoding=FixedPoint(max_terms=9)).encoding.max_terms == 9
     assert VectorizedBackend().encoding == UNPACKED

@@ -17,6 +17,7 @@ from vecphe.federated import (
     FederatedLogisticRegression,
     NaiveBackend,
     PackedBackend,
+    ProtocolConfig,
     federated_learning,
 )
 
@@ -87,6 +88,25 @@ def test_parameters_survive_cloning():
     model = FederatedLinearRegression(n_clients=7, eta=0.3)
     assert clone(model).get_params() == model.get_params()
     assert model.get_params()["key_length"] == 3072
+
+
+@pytest.mark.parametrize("estimator", [FederatedLinearRegression, FederatedLogisticRegression])
+def test_defaults_are_those_of_a_run(estimator):
+    config = ProtocolConfig()
+    assert estimator().get_params() == {name: getattr(config, name) for name in estimator().get_params()}
+
+
+@pytest.mark.parametrize("estimator", [short_key_regression, short_key_classification])
+def test_rows_of_any_real_type_are_taken_as_floats(estimator):
+    X, y = np.arange(24.0).reshape(12, 2) % 7, np.arange(12) % 2
+    model = estimator(n_iter=2, n_clients=3).fit(X, y)
+    for dtype in (np.longdouble, np.int8, object):
+        rows = X.astype(dtype)
+        again = estimator(n_iter=2, n_clients=3).fit(rows, y.astype(object) if estimator is short_key_regression else y)
+        assert again.coef_.tolist() == model.coef_.tolist()
+        for name in {"predict", "decision_function", "predict_proba"} & set(dir(model)):
+            ours, theirs = getattr(model, name)(rows), getattr(model, name)(X)
+            assert (ours.dtype, ours.tolist()) == (theirs.dtype, theirs.tolist())
 
 
 def test_every_backend_serves(data):

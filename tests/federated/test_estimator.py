@@ -11,6 +11,7 @@ from sklearn.datasets import load_diabetes, load_iris, make_regression
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from vecphe import federated
 from vecphe.errors import ProtocolError
 from vecphe.federated import (
     FederatedLinearRegression,
@@ -82,6 +83,13 @@ def test_errors_name_the_group(data):
     groups = ["a", "b", "c"] * 147 + ["c"]
     with pytest.raises(RuntimeError, match="a: its gradient cannot be encoded"):
         short_key_regression().fit(X, y * 1e9, groups=groups)
+
+
+def test_the_package_has_estimators_and_nothing_else_of_their_module():
+    assert {*federated.__all__} <= {*dir(federated)}
+    assert federated.FederatedLinearRegression is FederatedLinearRegression
+    with pytest.raises(AttributeError, match=r"^module 'vecphe\.federated' has no attribute 'check_is_fitted'$"):
+        federated.check_is_fitted  # noqa: B018
 
 
 def test_parameters_survive_cloning():

@@ -659,3 +659,25 @@ EQUIVALENTS += [
     )
     for other in ("(figures[self.error])", "figures[self.error] or (-1.0)")
 ]
+
+_GREATEST = "greatest = float(np.max(np.abs(values), where=~np.isnan(values), initial=0.0))"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.federated.models.LogisticRegression._residuals",
+        "if self.n_classes == 2:",
+        "if True:",
+        "a matrix of ones and zeros is subtracted, which gives the same",
+    ),
+    Equivalent(
+        "vecphe.federated.scaling.check_columns",
+        _GREATEST,
+        _GREATEST.replace("0.0", "(-1.0)"),
+        "a column without a value is neither too large nor too small",
+    ),
+    Equivalent(
+        "vecphe.federated.backends._NaiveVector.to_bytes",
+        "def to_bytes(self, *, rerandomize: bool = True) -> bytes:",
+        "def to_bytes(self, *, rerandomize: bool = False) -> bytes:",
+        "the naive backend does not look at it",
+    ),
+]

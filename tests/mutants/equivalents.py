@@ -500,6 +500,12 @@ EQUIVALENTS += [
         "return (dict.fromkeys((name.strip(SPACES) for name in apart)))",
         "such names are gone through and looked up, which a dictionary can be as well",
     ),
+    Equivalent(
+        "vecphe.data.tables._check_target",
+        "if name not in parts[0].labels:",
+        "if name not in parts[(-1)].labels:",
+        "the target is of labels in all files or in none",
+    ),
     Equivalent("vecphe.data.faults._way_of_marks", 'return ""', "return None", "both are no way, and neither is shown"),
     Equivalent(
         "vecphe.data.text.utf8_of",

@@ -506,7 +506,10 @@ EQUIVALENTS += [
         "if name not in parts[(-1)].labels:",
         "the target is of labels in all files or in none",
     ),
-    Equivalent("vecphe.data.faults._way_of_marks", 'return ""', "return None", "both are no way, and neither is shown"),
+    *(
+        Equivalent(name, 'return ""', "return None", "both are no way, and neither is shown")
+        for name in ("vecphe.data.faults._way_of_marks", "vecphe.data.csv_numbers._marks_needed")
+    ),
     Equivalent(
         "vecphe.data.text.utf8_of",
         "return data if plain else text.encode()",

@@ -166,6 +166,11 @@ def test_vectors_that_were_computed_with_are_not_as_the_key_encrypts(name):
             EncryptedVector.from_bytes(key, other.to_bytes())
 
 
+def test_vectors_of_the_naive_backend_are_no_work_for_threads():
+    key = backend_named("naive").generate_keys(256, insecure=True)[0]
+    assert [key.for_party().is_busy(length) for length in (None, 0, 5)] == [False] * 3
+
+
 @pytest.mark.parametrize("package", [phe, vecphe.phe])
 def test_the_naive_backend_takes_a_module(package):
     server = Server(256, insecure=True, backend=NaiveBackend(package))

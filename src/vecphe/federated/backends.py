@@ -293,9 +293,8 @@ class _ArrayEncryptor(Encryptor):
             self._array_key.public_key._make_ready(count, self._ready, self._array_key._n_jobs)
 
     def is_busy(self, length: int | None) -> bool:
-        if self._array_key.public_key._context.engine.tuning.workers != "threads":
-            return False
-        return length is None or len(self._ready) < self._array_key.n_ciphertexts(length)
+        in_threads = self._array_key.public_key._context.engine.tuning.workers == "threads"
+        return in_threads and (length is None or len(self._ready) < self._array_key.n_ciphertexts(length))
 
     def encrypt(self, values: npt.NDArray[Any]) -> _ArrayVector:
         return self._array_key.encrypt_under(values, self._ready)

@@ -296,7 +296,8 @@ class ColumnTotals:
 
     def apply(self, mean: list[Floats]) -> None:
         """Take the scaling from the mean of all clients' digits."""
-        digits = np.rint(np.ldexp(mean[0] * self._n_clients, self._scale)).astype(np.int64).astype(object)
+        (sent,) = mean
+        digits = np.rint(np.ldexp(sent * self._n_clients, self._scale)).astype(np.int64).astype(object)
         totals: list[Integers] = []
         for count, bits in self._totals:
             own, digits = np.split(digits, [count * self._digits(bits)])

@@ -40,6 +40,7 @@ def test_these_are_classes(values, classes):
         list(map(float, range(11))),
         [1e300, -1e300, 0.0],
         [5.0],
+        [1.0, 1.0],
     ],
 )
 def test_these_are_numbers(values):

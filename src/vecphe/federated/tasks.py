@@ -91,7 +91,7 @@ def task_of(targets: Sequence[npt.NDArray[Any]], name: str, wanted: str | None =
         return Task(_classes(levels, name))
     numbered = len(levels) <= _MOST_NUMBERED and levels[0] in (0, 1)
     numbered = numbered and levels.tolist() == list(range(int(levels[0]), int(levels[0]) + len(levels)))
-    if len(levels) == 2 or (len(levels) > 2 and numbered):
+    if len(levels) > 1 and (numbered or len(levels) == 2):
         return Task(_classes(levels, name), chosen=True)
     return Task(None, chosen=True)
 

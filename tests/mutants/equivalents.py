@@ -689,4 +689,10 @@ EQUIVALENTS += [
         "def to_bytes(self, *, rerandomize: bool = False) -> bytes:",
         "the naive backend does not look at it",
     ),
+    Equivalent(
+        "vecphe.federated.wire.header_of_contributions",
+        "first = contributions[0]",
+        "first = contributions[(-1)]",
+        "contributions to one round have its run and number, first and last",
+    ),
 ]

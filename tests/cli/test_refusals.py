@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from tests.bench.made import CASE, matrix_results, record, results
 import vecphe
 import vecphe.cli
 from vecphe.bench.compare import Change
+from vecphe.bench.matrix import Matrix
 from vecphe.bench.records import PHASES, Case
 from vecphe.bench.results_file import results_as_dict
 from vecphe.cli import app as app_module
@@ -212,6 +214,36 @@ def shown(width: int, show: Any) -> str:
     reporter._console = Console(file=file, width=width)
     show(reporter)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def test_what_will_run_and_how_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecphe.cli.bench_output.machine_line", lambda engine: f"here, {engine}")
+    matrix = Matrix((1024, 2048), (3, 5), (1,), ("naive", "packed"), "gmp", budget=90.0)
+    found = results(record(), warnings=("it is slow",))
+    assert shown(200, lambda r: r.print_start(matrix, found)).splitlines() == [
+        "vecphe bench: here, gmp",
+        "WARNING: it is slow",
+        f"cases: {len(matrix.cases)}; keys of 1024, 2048 bits; 3, 5 clients; 1 value; backends naive (phe), packed",
+        "going on with 1 row that --save holds",
+    ]
+    more = shown(200, lambda r: r.print_start(matrix, results(record(), record())))
+    assert more.splitlines()[-1] == "going on with 2 rows that --save holds"
+    assert "going on" not in shown(200, lambda r: r.print_start(matrix, results().__class__()))
+    of_naive = (
+        f"naive encrypts as many values, of as many clients, as fit in {matrix.naive_seconds:g} s a sample; "
+        "where that is not all, its times are extrapolated and start with ~"
+    )
+    for changes, limit in (
+        ({"budget": None}, ""),
+        ({}, ", 90 s with the keys at most"),
+        ({"peers": ("lightphe",)}, ", 90 s with the keys, other libraries' apart, at most"),
+    ):
+        for backends, lines in ((("naive", "packed"), [of_naive]), (("vectorized", "packed"), [])):
+            planned = replace(matrix, backends=backends, **changes)
+            assert shown(200, lambda r, planned=planned: r.print_estimate(planned, 61.5)).splitlines() == [
+                f"this takes about 62 s{limit}; Ctrl-C ends it and keeps what was measured",
+                *lines,
+            ]
 
 
 def test_nothing_measured_is_said() -> None:

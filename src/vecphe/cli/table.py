@@ -179,7 +179,7 @@ def csv_pieces(
     """
     if len(shape) > 2:
         raise ValueError(f"CSV has two dimensions, the array {len(shape)}; write it as .npy")
-    return _lines(parts, max([*shape[1:], 1]) if math.prod(shape) else 1, columns if math.prod(shape) else ())
+    return _lines(parts, max([*shape[1:], 1]), columns if math.prod(shape) else ())
 
 
 def _lines(parts: Iterable[npt.NDArray[Any]], width: int, columns: Sequence[str]) -> Iterator[bytes]:

@@ -116,6 +116,10 @@ def test_a_change_is_told_in_words_from_a_millionth_on(factor: float, gained: bo
         ([2.0, 4.0, 1.0, 1.0], "2 of 4 hospitals gained (mean square error 50.00% to 75.00% lower than alone: A, B); "),
         ([0.5, 0.25, 1.0], "2 of 3 hospitals lost (mean square error 100.00% to 300.00% higher than alone: A, B); "),
         ([0.5, 0.5, 0.5, 0.5, 1.0], "4 of 5 hospitals lost (mean square error 100.00% higher than alone); "),
+        (
+            [0.5, 0.5, 0.5, 1.0],
+            "3 of 4 hospitals lost (mean square error 100.00% higher than alone: A, B, C); ",
+        ),
         ([0.5, 0.5, 0.5], "3 of 3 hospitals lost (mean square error 100.00% higher than alone); "),
         ([1.0, 1.0 + 5e-7], "no hospital gained or lost against training alone (mean square error); "),
         ([1.0, None], "no hospital gained or lost against training alone (mean square error); "),

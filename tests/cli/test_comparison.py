@@ -25,6 +25,7 @@ from vecphe.federated.scaling import Scaling
 
 KEYS: dict[str, Any] = {"key_length": 256, "insecure": True}
 RAW = Scaling.none(2, intercept=True)
+OTHER = Scaling(np.ones(2), np.full(2, 2.0), intercept=True, fitted=True, rows=9)
 
 
 def shards_of(columns: tuple[Column, ...] = (Column("a"), Column("b")), y: Any = (1.0, 2.0, 4.0)) -> Shards:
@@ -285,11 +286,11 @@ def test_who_lacks_a_column_learns_nothing_alone(monkeypatch: pytest.MonkeyPatch
 
 
 def result(*history: list[float], seconds: float = 1.0, **facts: Any) -> ProtocolResult:
-    """Of weights a round, the same for all."""
+    """Of weights a round; those of other clients than the first, which is the one that is told, differ here."""
     weights = np.array(history)
     return ProtocolResult(
-        mse=[seconds], weights=np.tile(weights[-1], (3, 1)), history=weights, n_iter=len(history),
-        seconds=dict.fromkeys(PHASES, seconds), scalings=(RAW,) * 3, **facts,
+        mse=[seconds], weights=weights[-1] + np.arange(3.0)[:, np.newaxis], history=weights, n_iter=len(history),
+        seconds=dict.fromkeys(PHASES, seconds), scalings=(RAW, OTHER, OTHER), **facts,
     )  # fmt: skip
 
 

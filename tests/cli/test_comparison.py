@@ -94,6 +94,14 @@ def test_files_and_options_that_do_not_go_together(tmp_path: Path) -> None:
     assert any("1 row" in note for note in told)
 
 
+def test_the_engine_that_is_told_is_that_for_a_modulus_of_the_keys_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(module, "engine_for", lambda *args: asked.append(args) or SimpleNamespace(name="it"))
+    assert made(engine="gmp").engine == "it"
+    ((modulus, name),) = asked
+    assert (modulus.bit_length(), name) == (256, "gmp")
+
+
 def test_a_comparison_has_what_it_was_given() -> None:
     whole = made("all", n_iter=7, engine="gmp")
     assert (whole.engine, whole.backends, whole.skipped) == ("gmp", ["naive", "vectorized", "packed"], {})

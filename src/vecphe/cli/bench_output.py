@@ -118,9 +118,7 @@ class BenchReporter(Terminal):
         """What else differs, then a row a phase of every case, and a count of the verdicts."""
         self._say(*(f"NOTE: {note}" for note in notes))
         alone = [
-            (_alone(record, which), record.case)
-            for which, rs in zip(("old", "new"), left, strict=True)
-            for record in rs
+            (_alone(record, which), record.case) for which, rs in (("old", left[0]), ("new", left[1])) for record in rs
         ]
         rows = [(_change_cells(change), change.case) for change in changes] + alone
         table = _table("Old and new medians, and new over old with its 99 % interval", _CHANGE_COLUMNS, rows)

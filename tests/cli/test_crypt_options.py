@@ -492,3 +492,34 @@ def test_bars_are_as_long_as_the_work(
     done = main_here(*arguments.split(), "--insecure")
     assert done.returncode == 0, done.stderr
     assert seen == bars
+
+
+STREAMED = {
+    "encrypt": ("encrypt", "-", "-k", "key.pub", "-o", "out"),
+    "add": ("add", "a", "-", "-k", "key.pub", "-o", "out"),
+    "decrypt": ("decrypt", "-", "-k", "key", "-o", "out.csv"),
+    "inspect": ("inspect", "-"),
+}
+
+
+@pytest.mark.parametrize("command", STREAMED)
+def test_a_stream_that_is_none_and_one_of_something_else(
+    main_here: Here, place: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    more = [] if command == "inspect" else ["--insecure"]
+    (place / "garbage").write_bytes(b"\x00\xff\xfe\x9c")
+    monkeypatch.setattr(sys, "stdin", None)
+    done = main_here(*STREAMED[command], *more)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "error: the standard input is closed")
+    feed(monkeypatch, "garbage")
+    done = main_here(*STREAMED[command], *more)
+    wanted = {"encrypt": "neither UTF-8 text nor a .npy file", "inspect": "not a key or an encrypted file"}
+    told = f"error: standard input: {wanted.get(command, 'not an encrypted file')}"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(told)
+    if command == "encrypt":
+        (place / "wide").write_text(CSV, encoding="utf-16-le")
+        feed(monkeypatch, "wide")
+        done = main_here(*STREAMED[command], "--encoding", "utf-16-le", *more)
+        assert done.returncode == 0, done.stderr
+        arrived("encrypt", place, "out")

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import vecphe
 from vecphe import cli
 from vecphe.arithmetic import active_engine
 
@@ -234,6 +235,15 @@ def test_help_and_version(main_here):
     assert "--key-length" in main_here("run", "--help").stdout
     assert main_here("--version").stdout.startswith("vecphe ")
     assert main_here("--no-such-option").returncode == 2
+
+
+def test_the_version_is_all_that_is_shown_of_it(main_here):
+    done = main_here("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"vecphe {vecphe.__version__}\n", "")
+    alone = main_here()
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert "Usage: " in alone.stdout
+    assert "Usage: " not in main_here("layout", "--max-abs", "8", "--precision", "1").stdout
 
 
 def test_the_library_does_not_import_the_command_line():

@@ -60,7 +60,7 @@ class Fake:
     """A GPU with switches: what a call raises, if it is to fail."""
 
     def __init__(self) -> None:
-        self.driver, self.devices, self.current = 13000, 1, 0
+        self.driver, self.runtime, self.devices, self.current, self.pool = 13000, 13020, 1, 0, 0
         self.compiler_missing = False
         self.at_start: Exception | None = None
         self.at_opening: Exception | None = None
@@ -71,8 +71,8 @@ class Fake:
     def module(self) -> ModuleType:
         runtime = SimpleNamespace(
             driverGetVersion=lambda: self.driver,
-            runtimeGetVersion=lambda: 13020,
-            getDeviceCount=self._count,
+            runtimeGetVersion=lambda: self.runtime,
+            getDeviceCount=lambda: self._count(),
             getDeviceProperties=lambda _: {"name": b"Fake GPU"},
             CUDARuntimeError=CUDARuntimeError,
         )
@@ -84,7 +84,7 @@ class Fake:
             Device=lambda: _Current(self),
             Stream=self._stream,
         )
-        cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0)
+        cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: self.pool)
         cupy.uint32, cupy.empty, cupy.asarray, cupy.RawModule = np.uint32, self._empty, self._asarray, self._compile
         return cupy  # type: ignore[no-any-return]
 

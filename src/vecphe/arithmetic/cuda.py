@@ -129,7 +129,7 @@ class CudaRing(Ring[Batch]):
         result, start = self._batch(sum(batch.count for batch in batches)), 0
         for batch in batches:
             words = len(batch.buffer)  # as one word of as many bits, copied whole
-            self.kernels.run("repack", words, self.part(result, start), batch.buffer, max(words, 1), 32, words, 32)
+            self.kernels.run("repack", words, self.part(result, start), batch.buffer, words, 32, words, 32)
             start += batch.count
         return result
 
@@ -190,8 +190,7 @@ class CudaRing(Ring[Batch]):
         for level in reversed(levels):
             half, result = inverse.count, self._batch(level.count)
             rest = level.count - half
-            high = self.part(level, half) if rest else level.buffer
-            self._multiply(result.buffer, half, inverse.buffer, high, half, rest, 0)
+            self._multiply(result.buffer, half, inverse.buffer, self.part(level, half), half, rest, 0)
             self._multiply(self.part(result, half), rest, inverse.buffer, level.buffer, half, half, 0)
             inverse = result
         return inverse

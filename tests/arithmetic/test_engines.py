@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import secrets
+import sys
 from functools import cache, partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
 from vecphe.arithmetic import (
     Engine,
     available_engines,
+    engine_for,
     engine_named,
     integers_from_words,
     random_words,
@@ -25,7 +27,7 @@ from vecphe.arithmetic import (
 from vecphe.arithmetic.cuda import CudaEngine
 from vecphe.arithmetic.engine import Ring
 from vecphe.arithmetic.gmp import GmpFixedBase, GmpRing, _straus_window
-from vecphe.errors import InvalidCiphertextError
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 from vecphe.numbers.primes import random_prime_pair
 
 RUNNING = [name for name, reason in available_engines() if reason is None]
@@ -278,6 +280,56 @@ def test_resident_memory_is_at_most_one_and_a_half_times_canonical(engine: Engin
         assert ring.size(batch) == 64
         canonical = 64 * ring.ciphertext_bytes
         assert canonical <= ring.resident_bytes(batch) <= 1.5 * canonical
+
+
+# Workers, least and greatest window, and of how many randomizers at once each becomes no cheaper.
+TUNED = {
+    "ifma": ("threads", 4, 8, 64),
+    "ifma256": ("threads", 4, 8, 64),
+    "fma512": ("threads", 4, 8, 64),
+    "fma256": ("threads", 4, 7, 64),
+    "neon": ("threads", 4, 7, 64),
+    "portable": ("threads", 4, 8, 64),
+    "gmp": ("processes", 1, 8, 1),
+    ON_HOST: ("threads", 8, 16, 4096),
+}
+
+
+def test_what_engines_are_tuned_for(engine: Engine, request: pytest.FixtureRequest) -> None:
+    """Windows are not only faster or slower, but take twice the memory a bit: a key's cap on it is that of others."""
+    name, tuning = request.node.callspec.params["engine"], engine.tuning
+    workers, least, greatest, full = TUNED[name]
+    assert (tuning.workers, tuning.min_window, tuning.max_window) == (workers, least, greatest)
+    assert full / 4 <= tuning.full_batch <= 4 * full
+    assert tuning.table_memory == (100 if name == ON_HOST else 1)
+    assert tuning.entry_cost > 0
+    assert min(tuning.encrypt_task, tuning.multiply_task) > tuning.decrypt_task > 1
+    assert tuning.carry_products > 1
+
+
+def test_gmp_takes_keys_of_a_million_bits() -> None:
+    assert engine_for((1 << (1 << 20)) - 1, "gmp").name == "gmp"
+    with pytest.raises(EngineUnavailableError, match="keys of up to 1048576 bits, not 1048577; leave the engine away"):
+        engine_for(1 << (1 << 20), "gmp")
+
+
+def test_the_memory_of_gmp_is_that_of_its_numbers_and_of_what_points_at_them() -> None:
+    """8 bytes a number."""
+    ring = GmpRing(2**521 - 1)
+    batch = ring.load([5, 2**900, 0])
+    assert ring.resident_bytes(batch) == sum(sys.getsizeof(x) for x in (*batch.x0, *batch.x1)) + 8 * 6
+    table = ring.fixed_base(3, 10, 4)
+    rows = [*table._y0, *table._logs]
+    assert [len(row) for row in rows] == [16] * 6
+    assert table.table_bytes == sum(sys.getsizeof(x) for row in rows for x in row) + 8 * 6 * 16
+
+
+def test_what_engines_say_of_themselves(engine: Engine, request: pytest.FixtureRequest) -> None:
+    lanes = {"ifma": 8, "ifma256": 4, "fma512": 8, "fma256": 4, "neon": 2, "portable": 1, "gmp": 1, ON_HOST: 1 << 14}
+    facts = engine.describe()
+    assert facts["lanes"] == lanes[request.node.callspec.params["engine"]]
+    assert facts["target"]
+    assert facts["version"]
 
 
 # What gmp's own algorithms cost: a choice that is off by one gives the same results, only later. --------------------

@@ -151,6 +151,20 @@ def test_h46_an_engine_that_fails_its_self_test_does_not_race(clock: Clock, play
     assert clock.turns == []
 
 
+def test_h46_the_first_that_passes_its_self_test_races(
+    clock: Clock, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(clock.engine("neon", 0.1, wrong=True), clock.engine("gmp", 0.32))
+    second = selection._Candidate(lambda: None, lambda: clock.engine("sve", 0.64), races=True)
+    absent = selection._Candidate(lambda: "not here", lambda: clock.engine("absent", 0.01), races=True)
+    monkeypatch.setattr(
+        selection,
+        "_ENGINES",
+        {"absent": absent, "neon": selection._engines()["neon"], "sve": second} | {"gmp": selection._engines()["gmp"]},
+    )
+    assert race_result() == pytest.approx({"sve": 1e-5, "gmp": 5e-6})
+
+
 def test_a_key_too_long_for_the_winner_is_told(clock: Clock, play: Play) -> None:
     play(clock.engine("neon", 0.1), clock.engine("gmp", 0.2))
     assert "the key is too long" in str(engine_warning(None, "slow"))

@@ -21,6 +21,7 @@ from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice, folde
 import vecphe
 import vecphe.federated
 from vecphe.arithmetic import (
+    Cancellation,
     active_engine,
     available_engines,
     cuda,
@@ -31,8 +32,9 @@ from vecphe.arithmetic import (
 )
 from vecphe.arithmetic.cuda import SHAPES, CudaEngine, CudaRing
 from vecphe.arithmetic.cuda_device import Buffer, CupyDevice, Limbs, Shape, why_no_device
-from vecphe.arithmetic.cuda_kernels import Kernels
-from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
+from vecphe.arithmetic.cuda_kernels import Kernels, halved, words32
+from vecphe.arithmetic.gmp import GmpRing
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError, ParallelError
 from vecphe.numbers.primes import random_prime_pair
 
 __all__ = ["fake"]
@@ -165,6 +167,12 @@ class _Counting(HostDevice):
     """Counts the words that are asked for."""
 
     words = 0
+    steps = 0  # that the last powers took
+
+    def launch(self, shape: Shape, kernel: str, count: int, *arguments: Any) -> None:
+        super().launch(shape, kernel, count, *arguments)
+        if kernel == "power":
+            self.steps = arguments[-1]
 
     def allocate(self, words: int) -> Buffer:
         self.words += words
@@ -211,17 +219,97 @@ def counting() -> CudaEngine:
 
 @pytest.mark.parametrize("operation", CUT)
 def test_h61_pieces_are_cut_by_what_they_take(
-    operation: str, counting: CudaEngine, taken: list[tuple[int, float]]
+    operation: str, counting: CudaEngine, taken: list[tuple[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ring = counting.ring(math.prod(MERSENNE))
+    ring, device = counting.ring(math.prod(MERSENNE)), counting._device
     batch = ring.load([2, 3, 5])
-    taken.clear()
-    CUT[operation](ring, batch)
+    for free, pieces in ((1 << 30, 1), (0, 7 if operation == "matrix" else 3)):
+        monkeypatch.setattr(device, "free", free)
+        taken.clear()
+        CUT[operation](ring, batch)
+        _check_pieces(operation, taken, pieces)
+
+
+def _check_pieces(operation: str, taken: list[tuple[int, float]], pieces: int) -> None:
     if operation == "matrix":
         words, of_column = taken.pop()  # of a piece with all that is cut in it
         assert words <= of_column
-    assert taken
-    assert all(words == of_piece for words, of_piece in taken)
+    assert len(taken) >= pieces
+    assert all(words == of_piece for words, of_piece in taken if operation != "matrix" or words < 1000)
+
+
+@pytest.mark.parametrize("bits", [0, 1, 4, 5, 63, 64, 65])
+def test_powers_take_a_step_for_each_four_bits(counting: CudaEngine, bits: int) -> None:
+    ring, device, words = counting.ring(35), counting._device, -(-bits // 64)
+    assert isinstance(device, _Counting)
+    exponents = [(1 << bits) - 1, 0]
+    ring.power_vartime(ring.ones(2), exponents)
+    assert device.steps == -(-bits // 4)
+    ring.matrix_power_vartime([exponents] * 3, ring.ones(2))
+    assert device.steps == -(-bits // 4)
+    ring.power_secret(ring.ones(2), words_from_integers(exponents, max(words, 1)))
+    assert device.steps == 16 * max(words, 1)
+
+
+def test_a_decryption_takes_a_step_for_each_four_bits_of_the_longer_prime(counting: CudaEngine) -> None:
+    device = counting._device
+    assert isinstance(device, _Counting)
+    for p, q in (MERSENNE, MERSENNE[::-1], (3, 11)):
+        counting.decryptor(p, q).decrypt(counting.ring(p * q), counting.ring(p * q).ones(1), 0)
+        assert device.steps == -(-max(p, q).bit_length() // 4)
+
+
+def test_h78_work_on_a_device_ends_between_two_pieces(counting: CudaEngine) -> None:
+    ring, work = counting.ring(35), Cancellation()
+    batch = ring.ones(2)
+    with work.observed():
+        work.cancel()
+        with pytest.raises(ParallelError, match="cancelled"):
+            ring.store(batch)
+    assert ring.store(batch) == [1, 1]
+
+
+@pytest.mark.parametrize("width", range(1, 10))
+def test_bytes_and_words_become_words_of_32_bits(width: int) -> None:
+    values = [0x0807060504030201 & ((1 << 8 * width) - 1), (1 << 8 * width) - 1]
+    rows = np.frombuffer(b"".join(value.to_bytes(width, "little") for value in values), np.uint8).reshape(2, width)
+    words = words32(rows)
+    assert (words.shape, words.dtype) == ((2, -(-width // 4)), np.uint32)
+    assert [sum(int(word) << 32 * i for i, word in enumerate(row)) for row in words] == values
+    whole = words_from_integers(values, 2)
+    for order in ("<u8", ">u8"):
+        assert halved(whole.astype(order)).tolist() == [
+            [value >> 32 * i & 0xFFFFFFFF for i in range(4)] for value in values
+        ]
+
+
+@pytest.mark.parametrize("bound", [1, 256, 0x1234, 0xFF00FF])
+def test_residues_below_a_bound_are_told_from_all_others(bound: int) -> None:
+    def below(*values: int) -> bool:
+        rows = np.frombuffer(b"".join(value.to_bytes(3, "little") for value in values), np.uint8).reshape(-1, 3)
+        return cuda._all_below(rows, bound)
+
+    assert below(0) is below(bound - 1) is below(0, bound - 1) is below() is True
+    assert below(bound) is below(bound - 1, bound) is below(bound + 1, 0) is below(0xFFFFFF, 0) is False
+
+
+@pytest.mark.parametrize("shape", SHAPES[:2], ids=str)
+def test_the_self_test_computes_with_all_limbs_of_its_length(
+    shape: Shape, device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, of_ring = [], CudaRing.__init__
+    monkeypatch.setattr(CudaRing, "__init__", lambda self, n, kernels: made.append(n) or of_ring(self, n, kernels))
+    kernels = Kernels(device, shape)
+    assert cuda._known_answer(kernels) is True
+    assert 29 * kernels.k - 12 - 4 < made[0].bit_length() <= 29 * kernels.k - 12
+    assert len(made) == 1
+
+
+def test_the_self_test_of_the_engine_compiles_the_least_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(cuda, "_known_answer", lambda kernels: asked.append(kernels.shape) or True)
+    assert CudaEngine(HostDevice()).known_answers() is True
+    assert asked == [SHAPES[0]]
 
 
 def test_h61_a_decryption_is_cut_by_what_it_takes(counting: CudaEngine, taken: list[tuple[int, float]]) -> None:
@@ -398,8 +486,12 @@ def test_batches_of_other_rings_and_sizes_are_refused(engine: CudaEngine) -> Non
         ring.store(other.ones(1))
     with pytest.raises(ValueError, match="different sizes"):
         ring.multiply(ring.ones(1), ring.ones(2))
+    decryptor, of_gmp = engine.decryptor(3, 11), GmpRing(33)
+    for its_ring, batch in ((other, other.ones(1)), (ring, other.ones(1)), (other, ring.ones(1))):
+        with pytest.raises(ValueError, match="another key"):
+            decryptor.decrypt(its_ring, batch, 0)
     with pytest.raises(ValueError, match="another key"):
-        engine.decryptor(3, 11).decrypt(other, other.ones(1), 0)
+        decryptor.decrypt(of_gmp, ring.ones(1), 0)
     for outside in ([2], [-1], [0, 2], [-1, 1]):
         with pytest.raises(IndexError):
             ring.take(ring.ones(2), np.array(outside))
@@ -631,6 +723,14 @@ def test_h82_a_device_that_fails_computes_nothing_more(fake: Fake, error: Except
         ring.multiply(batch, batch)
     with pytest.raises(EngineUnavailableError, match="start this program again"):
         ring.store(batch)
+
+
+def test_h82_buffers_of_a_gpu_are_overwritten_when_they_go(fake: Fake) -> None:
+    batch = CudaEngine().ring(33).ones(2)
+    memory = batch.buffer.memory
+    assert memory.any()
+    del batch
+    assert not memory.any()
 
 
 def test_h82_a_forked_child_is_told_to_spawn(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ class CudaRing(Ring[Batch]):
 
     def power_vartime(self, batch: Batch, exponents: Sequence[int]) -> Batch:
         words, bits = exponent_words(exponents)
-        return self._power(batch, words, max(bits, 1))
+        return self._power(batch, words, bits)
 
     def power_secret(self, batch: Batch, exponents: Words) -> Batch:
         return self._power(batch, exponents, 64 * exponents.shape[1])
@@ -226,7 +226,7 @@ class CudaRing(Ring[Batch]):
         result = None
         for start, stop in self.kernels.pieces(batch.count, ENTRIES * self._width):
             some = self.take(batch, np.arange(start, stop)) if stop - start < batch.count else batch
-            part = self._straus(grid[:, start:stop], max(bits, 1), some)
+            part = self._straus(grid[:, start:stop], bits, some)
             result = part if result is None else self.multiply(result, part)
         assert result is not None
         return result

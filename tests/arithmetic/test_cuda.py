@@ -168,6 +168,7 @@ class _Counting(HostDevice):
 
     words = 0
     steps = 0  # that the last powers took
+    uploaded: tuple[int, ...] = ()  # shape of what was the last
 
     def launch(self, shape: Shape, kernel: str, count: int, *arguments: Any) -> None:
         super().launch(shape, kernel, count, *arguments)
@@ -179,7 +180,7 @@ class _Counting(HostDevice):
         return super().allocate(words)
 
     def upload(self, words: Limbs) -> Buffer:
-        self.words += words.size
+        self.words, self.uploaded = self.words + words.size, words.shape
         return super().upload(words)
 
 
@@ -255,8 +256,11 @@ def test_a_decryption_takes_a_step_for_each_four_bits_of_the_longer_prime(counti
     device = counting._device
     assert isinstance(device, _Counting)
     for p, q in (MERSENNE, MERSENNE[::-1], (3, 11)):
-        counting.decryptor(p, q).decrypt(counting.ring(p * q), counting.ring(p * q).ones(1), 0)
-        assert device.steps == -(-max(p, q).bit_length() // 4)
+        bits, ring = max(p, q).bit_length(), counting.ring(p * q)
+        decryptor = counting.decryptor(p, q)
+        assert device.uploaded == (2, 2 * -(-bits // 64))  # both exponents
+        decryptor.decrypt(ring, ring.ones(1), 0)
+        assert device.steps == -(-bits // 4)
 
 
 def test_h78_work_on_a_device_ends_between_two_pieces(counting: CudaEngine) -> None:

@@ -631,9 +631,21 @@ EQUIVALENTS += [
     ),
     Equivalent(
         "vecphe.system.files",
-        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0)',
-        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 1)',
-        "where there is no such flag, files are opened with this one for writing alone",
+        (
+            '_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) '
+            "# Windows needs it for bytes as they are"
+        ),
+        (
+            '_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 1) '
+            "# Windows needs it for bytes as they are"
+        ),
+        "where there is no such flag, this one is that for writing alone, which is there already",
+    ),
+    Equivalent(
+        "vecphe.system.files.read_file",
+        "data = file.read() if most is None else _read_up_to(file, most + 1)",
+        "data = file.read() if most is None else _read_up_to(file, most + 2)",
+        "what is longer by two bytes is longer by one",
     ),
     *(
         Equivalent(

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import joblib
@@ -173,6 +173,47 @@ def test_h43_n_jobs_counts_workers(cluster: FakeCluster, n_jobs: int, workers: i
     with joblib.parallel_config(backend=cluster.backend, n_jobs=n_jobs):
         assert effective_jobs(None) == jobs
         assert effective_jobs(1) == 1
+    cluster.trouble["workers"] = RuntimeError("gone")
+    with joblib.parallel_config(backend=cluster.backend, n_jobs=1):
+        assert effective_jobs(None) == 1  # nobody is asked
+
+
+def test_a_cluster_without_cpus_has_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_cluster("ray", monkeypatch) as cluster:
+        ray = cluster_of(cluster.backend)
+        assert ray is not None
+        assert ray.workers() == 2
+        monkeypatch.setattr(sys.modules["ray"], "cluster_resources", lambda: {"memory": 1e9})
+        assert ray.workers() == 0
+
+
+def test_how_long_a_worker_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_cluster("dask", monkeypatch) as cluster:
+        for given, seconds in ((0.05, 0.05), (3, 3.0), (None, clusters._SECONDS_WITHOUT_WORKERS)):
+            cluster.backend.wait_for_workers_timeout = given
+            dask = cluster_of(cluster.backend)
+            assert dask is not None
+            assert dask.patience == seconds
+
+
+@pytest.mark.parametrize(
+    ("module", "is_worker"),
+    [
+        ({}, False),
+        ({"is_initialized": False}, False),
+        ({"is_initialized": True, "mode": 0}, False),
+        ({"is_initialized": True}, False),
+        ({"is_initialized": True, "mode": 1}, True),
+    ],
+)
+def test_h43_a_worker_of_ray_is_known_by_its_mode(module: dict[str, Any], is_worker: bool) -> None:
+    ray = ModuleType("ray")
+    if "is_initialized" in module:
+        mode = {"mode": module["mode"]} if "mode" in module else {}
+        context = SimpleNamespace(worker=SimpleNamespace(**mode))
+        vars(ray).update(WORKER_MODE=1, is_initialized=lambda: module["is_initialized"])
+        vars(ray).update(get_runtime_context=lambda: context)
+    assert clusters._is_ray_worker(ray) is is_worker
 
 
 def test_h43_without_n_jobs_it_is_what_the_backend_says(cluster: FakeCluster) -> None:

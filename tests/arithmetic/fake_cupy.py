@@ -133,6 +133,7 @@ class Fake:
                 count, threads = int(arguments[0]), 1 if name in ("repack", "gather") else shape.lanes
                 assert grid[0] * block[0] >= count * threads > (grid[0] - 1) * block[0]
                 assert block[0] == int(defined["THREADS"])
+                assert block[0] % 32 == 0  # whole warps, and so whole groups
                 getattr(host_library(shape), name)(
                     *(a.ctypes.data_as(ctypes.c_void_p) if a.ndim else ctypes.c_longlong(int(a)) for a in arguments)
                 )

@@ -32,7 +32,7 @@ from vecphe.arithmetic import (
 )
 from vecphe.arithmetic.cuda import SHAPES, CudaEngine, CudaRing
 from vecphe.arithmetic.cuda_device import Buffer, CupyDevice, Limbs, Shape, why_no_device
-from vecphe.arithmetic.cuda_kernels import Kernels, halved, words32
+from vecphe.arithmetic.cuda_kernels import Kernels, halved, shape_for, words32
 from vecphe.arithmetic.gmp import GmpRing
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError, ParallelError
 from vecphe.numbers.primes import random_prime_pair
@@ -89,6 +89,16 @@ def test_the_next_longer_modulus_takes_the_next_length(engine: CudaEngine) -> No
         assert engine.ring((1 << 29 * shape.lanes * shape.limbs - 11) - 1).kernels.shape == longer
     with pytest.raises(EngineUnavailableError, match="up to 4096 bits, not 4165"):
         engine.ring((1 << 4165) - 1)
+
+
+@pytest.mark.parametrize(
+    ("key_length", "of_prime", "of_n"), [(1024, 20, 36), (2048, 36, 72), (3072, 56, 112), (4096, 72, 144)]
+)
+def test_keys_of_the_usual_lengths_have_as_many_limbs_as_they_need(key_length: int, of_prime: int, of_n: int) -> None:
+    for bits, slack, limbs in ((key_length // 2, 7, of_prime), (key_length, 12, of_n)):
+        lanes, own = shape_for(bits, slack)
+        assert lanes * own == limbs
+        assert lanes in (4, 8, 16)  # a warp has whole groups
 
 
 def test_the_next_longer_prime_takes_the_next_length(engine: CudaEngine) -> None:

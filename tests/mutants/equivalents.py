@@ -739,3 +739,52 @@ EQUIVALENTS += [
         ),
     )
 ]
+_ALONE = "chunks = max(min(_TASKS_A_JOB * jobs, count // least) if jobs > 1 else 1, -(-count // most))"
+_AWAITED = "run_on(cluster, int, [()], 1)"
+_OF_JOBS = "return max(workers + 1 + n_jobs if n_jobs < 0 else min(n_jobs, workers), 1)"
+_LATE = "elif not given and time.monotonic() > end:"
+_BASE = "base: int = ring.store(ring.power_vartime(ring.load([h]), [n]))[0]"
+_NO_JOBS = "0 is refused before"
+EQUIVALENTS += [
+    Equivalent("vecphe." + name, before, after, reason)
+    for name, before, after, reason in (
+        ("system.parallel.chunk_bounds", _ALONE, _ALONE.replace("else 1", "else 0"), "a chunk there is in any case"),
+        (
+            "system.parallel.map_chunks",
+            "jobs = 1 if stays else effective_jobs(n_jobs, count, least)",
+            "jobs = 0 if stays else effective_jobs(n_jobs, count, least)",
+            "with one or with none the work is done here",
+        ),
+        (
+            "system.parallel._guard",
+            "result._set(0, (False, _WorkerDiedError()))",
+            "result._set((-1), (False, _WorkerDiedError()))",
+            "joblib's results are of one task, whose number nobody reads",
+        ),
+        (
+            "system.parallel._guard",
+            "result._set(0, (False, _WorkerDiedError()))",
+            "result._set(1, (False, _WorkerDiedError()))",
+            "joblib's results are of one task, whose number nobody reads",
+        ),
+        ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task"),
+        ("system.clusters.jobs_on", _OF_JOBS, _OF_JOBS.replace("n_jobs < 0", "(n_jobs <= 0)"), _NO_JOBS),
+        ("system.clusters.jobs_on", _OF_JOBS, _OF_JOBS.replace("n_jobs < 0", "n_jobs < 1"), _NO_JOBS),
+        (
+            "system.clusters._collect",
+            _LATE,
+            _LATE.replace("time.monotonic() > end", "(time.monotonic() >= end)"),
+            "no clock stands at the end to the last bit",
+        ),
+        ("randomness.randomizers.RandomizerSource._random_base", _BASE, _BASE.replace("[0]", "[(-1)]"), "there is one"),
+        *(
+            (
+                "randomness.randomizers.RandomizerSource.__init__",
+                "self._sized_for = 0",
+                f"self._sized_for = {other}",
+                "it is read once there is a table, for which it is set",
+            )
+            for other in ("1", "(-1)")
+        ),
+    )
+]

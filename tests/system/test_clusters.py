@@ -230,6 +230,45 @@ def test_h43_no_more_tasks_at_once_than_jobs(cluster: FakeCluster, jobs: int, mo
     assert cluster.most_at_once > jobs or jobs < 4
 
 
+class InTurn:
+    """A cluster whose tasks end one after the other, each when it is looked for."""
+
+    name, patience = "one", 1.0
+
+    def __init__(self) -> None:
+        self.running, self.most, self.cancelled = list[Parcel](), 0, list[Any]()
+
+    def workers(self) -> int:
+        return 4
+
+    def start(self, parcel: Parcel) -> Parcel:
+        self.running.append(parcel)
+        self.most = max(self.most, len(self.running))
+        return parcel
+
+    def ended(self, tasks: list[Parcel], seconds: float) -> list[Parcel]:
+        assert tasks == self.running
+        return tasks[:1]
+
+    def result(self, task: Parcel) -> Parcel:
+        self.running.remove(task)
+        return clusters._work(task)
+
+    def cancel(self, tasks: list[Parcel]) -> None:
+        self.cancelled.append(tasks)
+
+
+@pytest.mark.parametrize(("jobs", "most"), [(1, 1), (2, 2), (3, 3), (4, 12)])
+def test_h43_just_so_many_tasks_wait_at_the_cluster(jobs: int, most: int) -> None:
+    """Those that its workers compute, and where all of them serve two more for each."""
+    one = InTurn()
+    assert clusters.run_on(one, abs, [(-number,) for number in range(40)], jobs) == list(range(40))
+    assert (one.most, one.cancelled) == (most, [])
+    with pytest.raises(KeyError, match="own error"):
+        clusters.run_on(one, fail, [(number,) for number in range(40)], jobs)
+    assert one.cancelled == ([one.running] if one.running else [])
+
+
 def jobs_in_a_task(backend: Any) -> list[int]:
     with joblib.parallel_config(backend=backend, n_jobs=2):
         return [effective_jobs(n_jobs) for n_jobs in (None, 2, -1)]

@@ -343,6 +343,8 @@ def test_h61_a_decryption_is_cut_by_what_it_takes(counting: CudaEngine, taken: l
     [
         (16 * 100, 10, 50, 10),  # a sixteenth of what is free
         (16 * 100, 11, 50, 9),
+        (16 * 100, 50, 50, 2),
+        (16 * 100, 53, 50, 1),
         (16 * 100, 1, 50, 50),  # no more than these
         (16 * 100, 101, 50, 1),  # at least one
         (0, 1, 50, 1),

@@ -741,10 +741,8 @@ EQUIVALENTS += [
 ]
 _ALONE = "chunks = max(min(_TASKS_A_JOB * jobs, count // least) if jobs > 1 else 1, -(-count // most))"
 _AWAITED = "run_on(cluster, int, [()], 1)"
-_OF_JOBS = "return max(workers + 1 + n_jobs if n_jobs < 0 else min(n_jobs, workers), 1)"
 _LATE = "elif not given and time.monotonic() > end:"
 _BASE = "base: int = ring.store(ring.power_vartime(ring.load([h]), [n]))[0]"
-_NO_JOBS = "0 is refused before"
 EQUIVALENTS += [
     Equivalent("vecphe." + name, before, after, reason)
     for name, before, after, reason in (
@@ -768,8 +766,6 @@ EQUIVALENTS += [
             "joblib's results are of one task, whose number nobody reads",
         ),
         ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task"),
-        ("system.clusters.jobs_on", _OF_JOBS, _OF_JOBS.replace("n_jobs < 0", "(n_jobs <= 0)"), _NO_JOBS),
-        ("system.clusters.jobs_on", _OF_JOBS, _OF_JOBS.replace("n_jobs < 0", "n_jobs < 1"), _NO_JOBS),
         (
             "system.clusters._collect",
             _LATE,

@@ -173,6 +173,8 @@ def test_h43_n_jobs_counts_workers(cluster: FakeCluster, n_jobs: int, workers: i
     with joblib.parallel_config(backend=cluster.backend, n_jobs=n_jobs):
         assert effective_jobs(None) == jobs
         assert effective_jobs(1) == 1
+    with joblib.parallel_config(backend=cluster.backend, n_jobs=0):  # which only joblib lets pass
+        assert effective_jobs(None) == 1
     cluster.trouble["workers"] = RuntimeError("gone")
     with joblib.parallel_config(backend=cluster.backend, n_jobs=1):
         assert effective_jobs(None) == 1  # nobody is asked

@@ -200,6 +200,13 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     ),
     Sample("vecphe.arithmetic.cuda._known_answer"),
     Sample("vecphe.arithmetic.native._known_answer"),
+    *(
+        Within(f"vecphe.arithmetic.{module}._known_answer", lines, Sample.reason)
+        for module, lines in (
+            ("cuda", r"values = \[.*"),
+            ("native", r"x, y = .*|batch = ring\.load\(.*"),
+        )
+    ),
     Sample("vecphe.arithmetic.selection._small_key_answers"),
     Kind(
         r"@lru_cache\(maxsize=(\d+)\)",
@@ -270,16 +277,6 @@ def is_equivalent(change: Change) -> bool:
     return any(known.key == change.key for known in EQUIVALENTS) or any(kind.has(change) for kind in KINDS)
 
 
-_LOGS = "logs, sums = kernels.device.allocate(count * 2 * k), kernels.device.allocate(count * 2 * k)"
-EQUIVALENTS += [
-    Equivalent(
-        "vecphe.arithmetic.cuda.CudaDecryptor._decrypted",
-        _LOGS,
-        after,
-        "more room than is used, and overwritten likewise",
-    )
-    for after in (_LOGS.replace("2 * k", "3 * k", 1), "3 * k".join(_LOGS.rsplit("2 * k", 1)))
-]
 EQUIVALENTS += [
     *(
         Equivalent("vecphe.plaintext.packing._sign_extended", "if missing > 0:", after, "of no words nothing is put on")
@@ -637,9 +634,21 @@ EQUIVALENTS += [
     ),
     Equivalent(
         "vecphe.system.files",
-        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0)',
-        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 1)',
-        "where there is no such flag, files are opened with this one for writing alone",
+        (
+            '_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) '
+            "# Windows needs it for bytes as they are"
+        ),
+        (
+            '_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 1) '
+            "# Windows needs it for bytes as they are"
+        ),
+        "where there is no such flag, this one is that for writing alone, which is there already",
+    ),
+    Equivalent(
+        "vecphe.system.files.read_file",
+        "data = file.read() if most is None else _read_up_to(file, most + 1)",
+        "data = file.read() if most is None else _read_up_to(file, most + 2)",
+        "what is longer by two bytes is longer by one",
     ),
     *(
         Equivalent(
@@ -661,4 +670,120 @@ EQUIVALENTS += [
         "a federated model has an error, and one of 0 counts as the least",
     )
     for other in ("(figures[self.error])", "figures[self.error] or (-1.0)")
+]
+_RUNS = "starts = np.flatnonzero(np.diff(keys[order], prepend=-1))"
+_LAST = "return self.take(self.concatenate([batch, self.ones(1)]), where)"
+_FOLDED = (
+    'order = np.argsort(np.concatenate([np.repeat(runs, folds), np.repeat(runs, rest)]), kind="stable")',
+    "order = np.argsort(np.concatenate([np.repeat(runs, folds), np.repeat(runs, rest)]))",
+)
+_ORDER = (
+    'order = np.argsort(keys, kind="stable") # where the residues of the first run are, of the second, ...',
+    "order = np.argsort(keys) # where the residues of the first run are, of the second, ...",
+)
+_OF_64 = "one word holds it: it is the same from either way"
+_ONE_LEFT = "of one residue the first is the last"
+_UNITS = "return bool(gcd(self.store(self.product(batch, 1, batch.count, 1))[0], self.n) == 1)"
+_INVERSE = "inverse = self.load([int(invert(mpz(self.store(levels.pop())[0]), self.n_squared))])"
+_PADDED = "padded = np.pad(grid, ((0, 0), (0, missing), (0, 0)))"
+_FILLED = "bases = self.concatenate([batch, self.ones(missing)]) if missing else batch"
+_ONE = "one = self.constants[2 * self.kernels.k : 4 * self.kernels.k]"
+_WRONG = "shift, wrong = ring.kernels.limbs([offset % ring.n]), device.upload(np.zeros(1, np.uint32))"
+_LONGEST = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
+_NEGATIVE = "if min(integers, default=0) < 0:"
+_TURN = "batch = ring.load(n * n // (3 * i + 2) for i in range(_PRODUCTS))"
+EQUIVALENTS += [
+    Equivalent("vecphe.arithmetic." + name, before, after, reason)
+    for name, before, after, reason in (
+        ("engine.Ring.grouped_product", _RUNS, _RUNS.replace("-1", "-2"), "no key is negative"),
+        ("engine.Ring.grouped_product", *_FOLDED, "the residues of one key come in any order"),
+        ("engine.Ring.grouped_product", *_ORDER, "the residues of one key come in any order"),
+        ("engine.Ring.grouped_product", _LAST, _LAST.replace("ones(1)", "ones(2)"), "the first 1 is the one taken"),
+        ("words.exponent_words", "if bits <= 64:", "if (bits < 64):", _OF_64),
+        ("words.exponent_words", "if bits <= 64:", "if bits <= 63:", _OF_64),
+        ("words.exponent_words", _NEGATIVE, _NEGATIVE.replace("=0", "=1"), "none is no negative one"),
+        ("cancellation.Cancellation.cancel", "self._flag[0] = 1", "self._flag[(-1)] = 1", "the flag is of one byte"),
+        (
+            "gmp._compact",
+            "copies = [value >> 0 for value in values]",
+            "copies = [(value << 0) for value in values]",
+            "a copy",
+        ),
+        ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=(-1)"), "a power of nothing is 1"),
+        ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=1"), "a power of nothing is 1"),
+        ("cuda.CudaRing.all_units", _UNITS, _UNITS.replace("[0]", "[(-1)]"), _ONE_LEFT),
+        ("cuda.CudaRing.invert", _INVERSE, _INVERSE.replace("[0]", "[(-1)]"), _ONE_LEFT),
+        ("cuda.CudaRing.ones", _ONE, _ONE.replace("4 *", "5 *"), "what follows the 1 is not read"),
+        ("cuda.CudaRing._straus", _PADDED, _PADDED.replace("((0, 0)", "((0, 1)"), "rows that follow are not read"),
+        ("cuda.CudaRing._straus", _FILLED, f"bases = ({_FILLED[8:].replace('if missing', 'if True')})", "a copy"),
+        (
+            "cuda.CudaRing.multiply_plain",
+            "if 64 * words.shape[1] >= LIMB_BITS * self._width:",
+            "if (64 * words.shape[1] > LIMB_BITS * self._width):",
+            "no length is a number of both words and limbs",
+        ),
+        ("cuda.CudaDecryptor.decrypt", _WRONG, _WRONG.replace("zeros(1", "zeros(2"), "the first word is looked at"),
+        (
+            "cuda.CudaDecryptor.decrypt",
+            "if device.download(wrong)[0]:",
+            "if device.download(wrong)[(-1)]:",
+            "there is one word",
+        ),
+        (
+            "cuda_kernels.Kernels.upload_constants",
+            "for bias in rows[1 :: len(moduli[0])]:",
+            "for bias in rows[1 :: len(moduli[(-1)])]:",
+            "all moduli have as many constants",
+        ),
+        ("race.race", "if clock() >= end:", "if (clock() > end):", "no clock stands at the end to the last bit"),
+        *(
+            ("race._turn", _TURN, _TURN.replace("3 * i + 2", other), "it multiplies other numbers of as many bits")
+            for other in ("2 * i + 2", "4 * i + 2", "3 * i + 3")
+        ),
+    )
+]
+_ALONE = "chunks = max(min(_TASKS_A_JOB * jobs, count // least) if jobs > 1 else 1, -(-count // most))"
+_AWAITED = "run_on(cluster, int, [()], 1)"
+_LATE = "elif not given and time.monotonic() > end:"
+_BASE = "base: int = ring.store(ring.power_vartime(ring.load([h]), [n]))[0]"
+EQUIVALENTS += [
+    Equivalent("vecphe." + name, before, after, reason)
+    for name, before, after, reason in (
+        ("system.parallel.chunk_bounds", _ALONE, _ALONE.replace("else 1", "else 0"), "a chunk there is in any case"),
+        (
+            "system.parallel.map_chunks",
+            "jobs = 1 if stays else effective_jobs(n_jobs, count, least)",
+            "jobs = 0 if stays else effective_jobs(n_jobs, count, least)",
+            "with one or with none the work is done here",
+        ),
+        (
+            "system.parallel._guard",
+            "result._set(0, (False, _WorkerDiedError()))",
+            "result._set((-1), (False, _WorkerDiedError()))",
+            "joblib's results are of one task, whose number nobody reads",
+        ),
+        (
+            "system.parallel._guard",
+            "result._set(0, (False, _WorkerDiedError()))",
+            "result._set(1, (False, _WorkerDiedError()))",
+            "joblib's results are of one task, whose number nobody reads",
+        ),
+        ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task"),
+        (
+            "system.clusters._collect",
+            _LATE,
+            _LATE.replace("time.monotonic() > end", "(time.monotonic() >= end)"),
+            "no clock stands at the end to the last bit",
+        ),
+        ("randomness.randomizers.RandomizerSource._random_base", _BASE, _BASE.replace("[0]", "[(-1)]"), "there is one"),
+        *(
+            (
+                "randomness.randomizers.RandomizerSource.__init__",
+                "self._sized_for = 0",
+                f"self._sized_for = {other}",
+                "it is read once there is a table, for which it is set",
+            )
+            for other in ("1", "(-1)")
+        ),
+    )
 ]

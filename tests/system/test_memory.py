@@ -192,13 +192,19 @@ def test_h61_what_fits_is_not_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "meminfo").write_text(f"MemAvailable: {1 << 18} kB\n")
     assert memory.fits_in_memory(1 << 28)
     assert memory.fits_in_memory((1 << 28) + 1) is False
-    (tmp_path / "meminfo").write_text("MemAvailable: 1 kB\n")
+    for unknown in ("MemFree: 1 kB\n", "MemAvailable: some kB\n", "of no such form\n"):
+        (tmp_path / "meminfo").write_text(unknown)
+        assert memory.fits_in_memory(1 << 28)
+    (tmp_path / "meminfo").write_text("MemAvailable: 1 kB\nOther: of: two\n")
     assert memory.fits_in_memory((1 << 26) - 1)  # not worth a look
     assert memory.fits_in_memory(1 << 26) is False
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    (tmp_path / "meminfo").unlink()
     resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 27), hard))
     try:
         assert memory.fits_in_memory(1 << 28) is False
+        resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 29), hard))
+        assert memory.fits_in_memory(1 << 28)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

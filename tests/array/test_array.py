@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import pickle
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -76,6 +77,7 @@ def test_every_operation_against_exact_integers(keypair: Keypair, a: list[int], 
     assert decrypt(-x).tolist() == [-i for i in a]
     assert decrypt(x + k).tolist() == [i + k for i in a]
     assert decrypt(k - x).tolist() == [k - i for i in a]
+    assert decrypt(-1 - x).tolist() == [-1 - i for i in a]
     assert decrypt(x * k).tolist() == [i * k for i in a]
     assert decrypt(x * np.array(b)).tolist() == [i * j for i, j in zip(a, b, strict=True)]
     assert decrypt(x.sum()).tolist() == sum(a)
@@ -205,6 +207,9 @@ def test_h22_empty_arrays(keypair: Keypair, shape: tuple[int, ...], packed: bool
         assert private_key.decrypt(np.zeros((0, shape[0])) @ c).shape == (0, *shape[1:])
         assert private_key.decrypt(vecphe.concatenate([c, c])).shape == (2 * shape[0], *shape[1:])
         assert private_key.decrypt(c.reshape(-1)).shape == (0,)
+    for back in (vecphe.EncryptedArray.from_chunks(public_key, c.iter_bytes()), pickle.loads(pickle.dumps(c))):
+        assert (back.shape, back.n_ciphertexts, back.packed) == (shape, 0, packed)
+        assert private_key.decrypt(back + c).shape == shape
     for dtype in (np.float64, np.int64):
         back = public_key.from_ciphertexts([], shape=shape, packed=packed, integer=dtype is np.int64)
         decrypted = private_key.decrypt(back)
@@ -333,6 +338,28 @@ def test_a_product_of_ten_full_floats_fits_2048_bits(secure_keypair: Keypair) ->
     for _ in range(10):
         c, expected = c * factor, expected * Fraction(factor)
     assert private_key.decrypt(c).tolist() == [float(expected)]
+
+
+def test_what_is_of_integers_alone_decrypts_to_integers(keypair: Keypair) -> None:
+    """Of the two operands of each operation, whichever comes first."""
+    public_key, private_key = keypair
+    for packed in (False, True):
+        whole, half = np.array([3, -4]), np.array([3.0, -4.0])
+        encoding = FixedPoint(0, 100)
+        a, b = (public_key.encrypt(x, packed=packed, encoding=encoding) for x in (whole, half))
+        for result, kind in (
+            *((a + a, "i"), (a + b, "f"), (b + a, "f"), (b + b, "f"), (a - a, "i"), (a - b, "f"), (b - a, "f")),
+            *((a + 1, "i"), (1 - a, "i"), (a + 1.0, "f"), (1.0 - a, "f"), (b + 1, "f"), (b - 1.0, "f")),
+            *((a * 2, "i"), (a * 2.0, "f"), (b * 2, "f"), (b * 2.0, "f"), (a / 1, "f"), (b / 1, "f"), (-a, "i")),
+        ):
+            assert private_key.decrypt(result).dtype.kind == result.dtype.kind == kind
+        if not packed:
+            for result, kind in (
+                *((a @ whole, "i"), (whole @ a, "i"), (a @ half, "f"), (half @ a, "f"), (b @ whole, "f")),
+                *((a.sum(), "i"), (a.mean(), "f"), (np.stack([a, a]), "i"), (np.stack([a, b]), "f")),
+                (np.stack([b, a]), "f"),
+            ):
+                assert private_key.decrypt(result).dtype.kind == result.dtype.kind == kind
 
 
 def test_the_bound_is_independent_of_the_data(public_key: PublicKey) -> None:
@@ -690,6 +717,10 @@ def test_terms_count_encryptions_and_the_bound_counts_everything(public_key: Pub
         assert ((c + 1.0).terms, (c + 1.0).bound) == (1, 2 * unit)
         assert ((c * 3).terms, (c * 3).bound) == (1, 3 * unit)
         assert ((0 + c).terms, (0 + c).bound) == (1, unit)
+        assert ((0 - c).terms, (0 - c).bound) == (1, unit)
+        for zero in (False, 0.0, np.int64(0), [0, 0], 1, -1):  # all but Python's own 0 are values
+            for result in (c + zero, zero + c, zero - c, c - zero):
+                assert (result.terms, result.bound) == (1, 2 * unit)
     assert public_key.encrypt(np.zeros((4, 2))).sum(axis=0).terms == 4
 
 

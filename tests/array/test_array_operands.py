@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array as buffers
 import operator
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -510,6 +511,13 @@ def test_matrices_do_not_multiply_element_by_element(keypair: Keypair) -> None:
     assert keypair[1].decrypt(np.asarray(matrices[1]) @ c).tolist() == (x @ [[1.0, 2.0], [3.0, 4.0]]).tolist()
 
 
+def test_who_has_no_scipy_needs_none(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "scipy.sparse")
+    c = keypair[0].encrypt([[1.0, 2.0], [3.0, 4.0]])
+    for result in (c * 2, c * [[2, 2], [2, 2]], 2 * (np.eye(2) @ c), np.where(True, c, 0) * 2, c @ (2 * np.eye(2))):
+        assert keypair[1].decrypt(result).tolist() == [[2.0, 4.0], [6.0, 8.0]]
+
+
 # Sparse matrices ------------------------------------------------------------------------------------------------
 
 
@@ -644,3 +652,41 @@ class OwnProduct:
 def test_products_of_numpy_convert_a_frame_on_the_left(keypair: Keypair, product: Callable[..., Any]) -> None:
     public_key, private_key = keypair
     assert private_key.decrypt(product(OwnProduct(), public_key.encrypt([1.0, 10.0]))).tolist() == [21.0, 43.0]
+
+
+class ForeignProduct:
+    """Of no numbers that numpy knows."""
+
+    ndim = 2
+
+    def __matmul__(self, other: Any) -> Any:
+        return type(other)
+
+
+@pytest.mark.parametrize("product", [np.dot, np.inner])
+def test_products_of_numpy_leave_what_is_no_array_to_itself(public_key: PublicKey, product: Callable[..., Any]) -> None:
+    assert product(ForeignProduct(), public_key.encrypt([1.0, 10.0])) is EncryptedArray
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        *(((), (2,), "takes 1-d and 2-d"), ((2,), (), "takes 1-d and 2-d"), ((1, 2, 2), (2,), "takes 1-d and 2-d")),
+        *(((2,), (1, 2, 2), "takes 1-d and 2-d"), ((2, 2, 2), (2, 2, 2), "takes 1-d and 2-d")),
+        *(((3,), (2,), "do not fit"), ((2, 3), (2,), "do not fit"), ((2,), (3, 2), "do not fit")),
+        *(((2, 3), (2, 3), "do not fit"), ((0,), (1,), "do not fit"), ((1, 1), (0, 2), "do not fit")),
+    ],
+)
+def test_shapes_that_do_not_multiply(
+    public_key: PublicKey, left: tuple[int, ...], right: tuple[int, ...], told: str
+) -> None:
+    x, c = np.ones(left), public_key.encrypt(np.ones(right))
+    y, d = np.ones(right), public_key.encrypt(np.ones(left))
+    for product, shapes in ((lambda: x @ c, f"{left} and {right}"), (lambda: d @ y, f"{right[::-1]} and {left[::-1]}")):
+        with pytest.raises(ValueError, match="matmul") as caught:
+            product()
+        assert str(caught.value) == (
+            f"matmul takes 1-d and 2-d operands, not shapes {shapes}"
+            if told.startswith("takes")
+            else f"matmul: shapes {shapes} do not fit"
+        )

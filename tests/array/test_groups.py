@@ -173,6 +173,25 @@ def test_h21_the_bound_is_that_of_the_largest_group(keypair: Keypair) -> None:
     assert keypair[1].decrypt(scaled).tolist() == [2.5, 1.25]
 
 
+@pytest.mark.parametrize(
+    ("shape", "packed", "groups", "count"),
+    [
+        *(((3,), False, 5, 5), ((3,), False, 0, 0), ((3, 2), False, 5, 10), ((3, 0), False, 5, 5)),
+        *(((3, 2), "rows", 5, 5), ((3, 0), "rows", 5, 5), ((3, 14), True, 5, 10)),
+    ],
+)
+def test_h61_room_for_all_groups_is_asked_for_first(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], packed: Any, groups: int, count: int
+) -> None:
+    """One ciphertext each at least: as many sizes of groups stand in memory."""
+    c = public_key.encrypt(np.ones(shape), packed=packed)
+    asked: list[int] = []
+    monkeypatch.setattr("vecphe.array.groups.check_room", lambda ring, count: asked.append(count))
+    with pytest.raises((TypeError, ValueError)):
+        group_sum(c, "no labels", groups)  # type: ignore[arg-type]
+    assert asked == [count]
+
+
 def test_h25_exactly_max_terms_rows_a_group(keypair: Keypair) -> None:
     """At the largest magnitudes; with one more nothing is computed, and the encoding that the error names is right."""
     public_key, private_key = keypair

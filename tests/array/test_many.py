@@ -226,6 +226,7 @@ def test_h42_operands_that_are_none(public_key: PublicKey) -> None:
     c = public_key.encrypt_many([[1.0]])
     calls: list[Callable[[], Any]] = [
         *(lambda: operator.add(c, [[1.0]]), lambda: operator.add([[1.0]], c), lambda: c + 1, lambda: c - 0),
+        *(lambda zero=zero: c + zero for zero in (False, 0.0, np.int64(0), np.zeros(1), "", None)),
         *(lambda: c + c.array, lambda: c * c, lambda: c / c, lambda: 1 / c, lambda: np.ones(1) + c),
         *(lambda: c == c, lambda: c != c, lambda: c == 3, lambda: EncryptedArrays()),  # type: ignore[call-arg]
     ]

@@ -210,6 +210,39 @@ def test_bad_encodings(arguments: tuple[object, ...], error: type[Exception]) ->
         FixedPoint(*arguments)  # type: ignore[arg-type]
 
 
+_OF_INTS, _OF_REALS = " must be an int, not ", "max_abs must be a real number, not "
+_BITS, _TERMS = (
+    "fraction_bits must be a multiple of 4 from 0 to 16384, not ",
+    "max_terms must be at least 1 and below 2^63",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "told"),
+    [
+        *(((bad,), TypeError, f"fraction_bits{_OF_INTS}{type(bad).__name__}") for bad in (True, 40.0, "40", None)),
+        *(((40, 8, bad), TypeError, f"max_terms{_OF_INTS}{type(bad).__name__}") for bad in (False, 2.5, "2", None)),
+        *(((bad,), ValueError, f"{_BITS}{bad}") for bad in (-4, -1, 1, 2, 3, 41, 16385, 16388)),
+        *(((40, 8, bad), ValueError, f"{_TERMS}, not {bad}") for bad in (0, -1, 2**63)),
+        *(((40, bad), TypeError, f"{_OF_REALS}{type(bad).__name__}") for bad in (True, "8", None, 1j, Decimal(1))),
+        *(
+            ((40, bad), ValueError, f"max_abs must be positive and finite, not {bad}")
+            for bad in (0, -1, 0.0, -1e-9, math.nan, math.inf, -math.inf, -(1 << 13999))
+        ),
+        *(((0, bad), ValueError, "max_abs must be below 2^14000") for bad in (1 << 14000, -(1 << 14000))),
+        *(
+            ((bits, bad), ValueError, f"max_abs = {bad} is 0 at {bits} fraction_bits; use more of them")
+            for bits, bad in ((0, 0.5), (0, 0.1), (0, Fraction(1, 3)), (40, 2.0**-41))
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_errors_of_encodings_say(arguments: tuple[Any, ...], error: type[Exception], told: str) -> None:
+    with pytest.raises(error) as caught:
+        FixedPoint(*arguments)
+    assert str(caught.value) == told
+
+
 @pytest.mark.parametrize(
     "arguments",
     [(16384, 1), (0, (1 << 14000) - 1), (0, 1), (4, 1 / 16), (40, 8, 1), (40, 8, (1 << 63) - 1), (np.int64(40), 8)],
@@ -379,6 +412,17 @@ def test_h16_parts_of_different_shapes() -> None:
             InvalidPlaintextError, match=r"the operand y has parts of different shapes.* for part in y\]"
         ):
             as_plain_array(bad, "the operand y")
+
+
+def test_errors_of_what_is_no_list_are_its_own() -> None:
+    class Failing:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            raise ValueError("a reason of its own")
+
+    for bad in (Failing(), [Failing()]):
+        with pytest.raises(ValueError, match=r"^a reason of its own$|different shapes") as caught:
+            as_plain_array(bad)
+        assert isinstance(caught.value, InvalidPlaintextError) is isinstance(bad, list)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,23 @@ def test_h26_the_extremes_of_slots_at_every_place_in_a_word(width: int, rows: in
     assert integers_from_words(layout.unpack(packed, len(values)), signed=True) == values
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("width", [7, 8, 20, 63, 64, 65, 72, 127, 128, 129, 136, 191, 192, 200])
+def test_h26_integers_of_fewer_or_more_words_than_their_slots(width: int, rows: int) -> None:
+    """Each is extended by its sign, whatever the bits below."""
+    for words in range(1, -(-width // 64) + 2):
+        greatest = (1 << min(64 * words, width) - 1) - 1
+        layout = SlotLayout(width, 3, greatest)
+        values = ([greatest, -greatest, greatest >> 1, -greatest >> 1, (greatest >> 1) + 1, -1] * rows)[: 3 * rows]
+        packed = layout.pack(words_from_integers(values, words, signed=True))
+        assert packed.shape == (rows, -(-3 * width // 64))
+        expected = [sum(v << (width * i) for i, v in enumerate(values[3 * r : 3 * r + 3])) for r in range(rows)]
+        assert [value - layout.offset for value in integers_from_words(packed)] == expected
+        unpacked = layout.unpack(packed, len(values))
+        assert unpacked.shape == (3 * rows, -(-width // 64))
+        assert integers_from_words(unpacked, signed=True) == values
+
+
 def test_h24_an_encoding_too_wide_for_the_key() -> None:
     with pytest.raises(LayoutMismatchError, match="too wide for a 256-bit key"):
         SlotLayout.for_key(FixedPoint(112, 2**100, 2**60), 256)

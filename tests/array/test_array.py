@@ -7,6 +7,7 @@ import operator
 import pickle
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -201,6 +202,7 @@ def test_h22_empty_arrays(keypair: Keypair, shape: tuple[int, ...], packed: bool
         assert result.n_ciphertexts == 0
         assert private_key.decrypt(result).shape == shape
     if not packed:
+        assert (c * np.ones(shape)).bound == (np.zeros((0, shape[0])) @ c).bound == (c * 0).bound == 0
         assert private_key.decrypt(c.sum()).tolist() == 0.0
         assert private_key.decrypt(c.sum(axis=0)).shape == shape[1:]
         assert private_key.decrypt(np.zeros((2, shape[0])) @ c).tolist() == np.zeros((2, *shape[1:])).tolist()
@@ -630,6 +632,34 @@ def test_h39_what_is_not_fresh_leaves_re_randomised(keypair: Keypair) -> None:
             assert private_key.decrypt(bare).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("way", ["ciphertexts", "to_bytes", "iter_bytes", "to_json", "save"])
+def test_h39_every_way_out_takes_the_wish_to_leave_as_it_is(public_key: PublicKey, tmp_path: Path, way: str) -> None:
+    def sent(array: vecphe.EncryptedArray, **wish: bool) -> list[int]:
+        if way == "save":
+            array.save(tmp_path / "c.enc", force=True, **wish)
+            return residues_of(vecphe.EncryptedArray.load(public_key, tmp_path / "c.enc"))
+        out = getattr(array, way)(**wish)
+        if way == "ciphertexts":
+            return list(out)
+        data = b"".join(out) if way == "iter_bytes" else out
+        read = vecphe.EncryptedArray.from_json if way == "to_json" else vecphe.EncryptedArray.from_bytes
+        return residues_of(read(public_key, data))
+
+    def residues_of(array: vecphe.EncryptedArray) -> list[int]:
+        stored: list[int] = public_key._context.ring.store(array.residues)
+        return stored
+
+    bare = public_key.encrypt([1.0, 2.0]) * 0
+    assert sent(bare, rerandomize=False) == [1, 1]
+    assert not bare.is_fresh
+    for wish in ({}, {"rerandomize": True}):
+        first, second = sent(bare, **wish), sent(bare, **wish)
+        assert len({1, *first, *second}) == 5
+    fresh = public_key.encrypt([1.0, 2.0])
+    assert sent(fresh) == sent(fresh, rerandomize=False) == sent(fresh, rerandomize=True) == residues_of(fresh)
+    assert fresh.is_fresh
+
+
 def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
     c, d = public_key.encrypt([1.0, 2.0]), public_key.encrypt([3.0, 4.0])
     ring = public_key._context.ring
@@ -722,6 +752,59 @@ def test_terms_count_encryptions_and_the_bound_counts_everything(public_key: Pub
             for result in (c + zero, zero + c, zero - c, c - zero):
                 assert (result.terms, result.bound) == (1, 2 * unit)
     assert public_key.encrypt(np.zeros((4, 2))).sum(axis=0).terms == 4
+
+
+FACTS: dict[str, tuple[Callable[[Any], Any], int, int, int, int]] = {
+    # What the bound is multiplied by, the fraction bits, the terms and the divisor.
+    "c": (lambda c: c, 1, 4, 1, 1),
+    "c + c": (lambda c: c + c, 2, 4, 2, 1),
+    "c - c - c": (lambda c: c - c - c, 3, 4, 3, 1),
+    "-c": (lambda c: -c, 1, 4, 1, 1),
+    "c + x": (lambda c: c + np.array([1, 2]), 2, 4, 1, 1),
+    "c + a finer x": (lambda c: c + 2.0**-9, 2 << 8, 12, 1, 1),
+    "c * x": (lambda c: c * [2, -3], 3, 4, 1, 1),
+    "c * fractions": (lambda c: c * [0.5, 0.25], 8, 8, 1, 1),
+    "c / x": (lambda c: c / [2, -4], 8, 8, 1, 1),
+    "X @ c": (lambda c: np.array([[1, -2], [4, 0]]) @ c, 4, 4, 1, 1),
+    "fractions @ c": (lambda c: np.array([0.5, 0.25]) @ c, 12, 8, 1, 1),
+    "c @ X": (lambda c: c @ np.array([[1, 5], [-2, 0]]), 5, 4, 1, 1),
+    "c.sum()": (lambda c: c.sum(), 2, 4, 2, 1),
+    "c.mean()": (lambda c: c.mean(), 16, 8, 2, 1),
+    "c[[0, 0]]": (lambda c: c[[0, 0]], 1, 4, 1, 1),
+    "joined": (lambda c: vecphe.concatenate([c, c * 0.5, c + c]), 32, 8, 2, 1),
+    "fine and coarse": (lambda c: c * 0.5 + c, 8 + 16, 8, 2, 1),
+    "coarse and fine": (lambda c: c - c * 0.5, 8 + 16, 8, 2, 1),
+    "c.T": (lambda c: c.reshape(1, 2).T, 1, 4, 1, 1),
+}
+PACKED_FACTS: dict[str, tuple[Callable[[Any], Any], int, int, int, int]] = {
+    **{name: FACTS[name] for name in ("c", "c + c", "c - c - c", "-c", "c + x", "fine and coarse", "coarse and fine")},
+    "c / 3": (lambda c: c / 3, 1, 4, 1, 3),
+    "c / -3 / 2": (lambda c: c / -3 / 2, 1, 4, 1, 6),
+    "c / 3 + c / 2": (lambda c: c / 3 + c / 2, 5, 4, 2, 6),
+    "c + c / 3": (lambda c: c + c / 3, 4, 4, 2, 3),
+    "c / 3 - c": (lambda c: c / 3 - c, 4, 4, 2, 3),
+    "c / 3 + x": (lambda c: c / 3 + 1, 1 + 3, 4, 1, 3),
+    "c * 2": (lambda c: c * 2, 2, 4, 1, 1),
+    "c * 0.25 / 3": (lambda c: c * 0.25 / 3, 4, 8, 1, 3),
+    "c / 0.25": (lambda c: c / 0.25, 4, 4, 1, 1),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_h21_what_operations_make_of_the_facts_about_an_array(keypair: Keypair, packed: bool) -> None:
+    public_key, private_key = keypair
+    for name, (operation, bound, *facts) in (PACKED_FACTS if packed else FACTS).items():
+        x = np.array([1.5, -2.25])
+        c = public_key.encrypt(x, packed=packed, encoding=FixedPoint(4, 10, 500))
+        result = operation(c)
+        format = result.format
+        assert [format.bound, format.fraction_bits, format.terms, format.divisor] == [bound * 160, *facts], name
+        assert format.encoding == c.encoding
+        assert format.layout == c.layout
+        same = vecphe.EncryptedArray.from_bytes(public_key, result.to_bytes())
+        assert same.format == format
+        if name != "joined":
+            np.testing.assert_allclose(private_key.decrypt(result), operation(x), rtol=1e-15)
 
 
 def test_h25_the_builtin_sum_takes_exactly_max_terms(keypair: Keypair) -> None:

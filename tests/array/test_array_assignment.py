@@ -185,7 +185,7 @@ def test_assignment_that_fails_changes_nothing(keypair: Keypair, other_keypair: 
             c[key] = value
         assert (c.residues, c.format, c.is_fresh) == before
     for new in (c[0], 5.0):
-        with pytest.raises(PackedOperationError, match="cannot do item assignment: .* packed=False"):
+        with pytest.raises(PackedOperationError, match=r"cannot do item assignment: .* packed=False"):
             packed[0] = new
     assert private_key.decrypt(c).tolist() == [1.0, 2.0]
 

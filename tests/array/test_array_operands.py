@@ -636,6 +636,35 @@ def test_h74_integers_in_0d_arrays_of_a_list_are_exact_or_refused(keypair: Keypa
         public_key.encrypt([np.array(2**60 + 1), 0.5])
 
 
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        *(
+            ("scipy.sparse._base", ""),
+            ("scipy.sparse.x", ""),
+            ("scipy.sparse", "plain"),
+            ("scipy.sparsetools", "plain"),
+        ),
+        *(("numpy.ma.core", "filled"), ("numpy.ma", "plain"), ("numpy.matlib", "plain"), ("mine", "plain")),
+        (None, "plain"),
+    ],
+)
+def test_who_may_have_an_array_of_the_one_object(public_key: PublicKey, module: str | None, told: str) -> None:
+    """The operators of scipy.sparse, which then leave the operation to the array."""
+    c = public_key.encrypt([1.0, 2.0])
+    names = {"c": c, "numpy": np} if module is None else {"__name__": module, "c": c, "numpy": np}
+    for call in ("numpy.asarray(c)", "numpy.asanyarray(c)", "numpy.array(c)"):
+        if told:
+            with pytest.raises(
+                TypeError, match=r"x\.filled\(value\)$" if told == "filled" else "turn into a plain array"
+            ):
+                eval(call, names)
+        else:
+            whole = eval(call, names)
+            assert (whole.shape, whole.dtype) == ((), object)
+            assert whole[()] is c
+
+
 class OwnProduct:
     """Like a data frame: its own product reads the other operand."""
 

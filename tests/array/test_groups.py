@@ -241,6 +241,8 @@ def test_packed_rows_that_share_a_ciphertext_are_refused(public_key: PublicKey, 
         (127, 2, [(2, 2)]),  # ranges of the groups
         (60, 30, [(30, 50)]),
         (240, 30, [(30, 13)]),
+        (1, 30, [(30, 3000)]),
+        (0, 30, [(30, 3000)]),
     ],
 )
 def test_what_grouped_sums_are_cut_into(

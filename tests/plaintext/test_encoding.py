@@ -442,7 +442,7 @@ def test_h45_plain_arrays_are_copies(dtype: str) -> None:
 
 VALUES = [0.1, -1 / 3, 32767.99, -32767.99, 1e-12, 2.0**-41, -(3 * 2.0**-41), 5e-324, 0.0, -0.0, -1.5]
 BIG = FixedPoint(1100, 1e9)  # at which a denormal number is an integer
-DENORMAL = [5e-324, -3e-310]
+DENORMAL = [5e-324, -3e-310, 2.0**-1022, -1.5 * 2.0**-1022, 2.0**-1021, 1.0, -(2.0**-1022 - 2.0**-1074)]  # and near
 BOUNDARY = [2**53 + 1, 2**53 + 3, -(2**53) - 1, 2**62 + 2**9 - 1, -(2**63), 2**63 - 1, 3, 0, -1]
 
 

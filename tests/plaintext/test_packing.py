@@ -300,6 +300,23 @@ def test_h30_the_last_layouts_that_are_good(width: int, slots: int, capacity: in
             SlotLayout(*beyond)
 
 
+_WIDTHS, _SLOTS = "a slot must be 2 to 4096 bits wide, not ", "a plaintext must have 1 to 32768 slots, not "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        *(((width, 1, 1), f"{_WIDTHS}{width}") for width in (-64, 0, 1, 4097, 2**64)),
+        *(((64, slots, 1), f"{_SLOTS}{slots}") for slots in (-1, 0, 32769, 2**64)),
+        *(((8, 2, capacity), "the capacity does not fit a slot of 8 bits") for capacity in (-1, 0, 128, 2**64)),
+    ],
+)
+def test_h30_what_errors_of_layouts_say(arguments: tuple[int, int, int], told: str) -> None:
+    with pytest.raises(LayoutMismatchError) as caught:
+        SlotLayout(*arguments)
+    assert str(caught.value) == told
+
+
 @pytest.mark.parametrize("name", ["width", "slots", "capacity"])
 def test_h30_layouts_take_integers_only(name: str) -> None:
     for bad in (True, 1.0, "1", None):

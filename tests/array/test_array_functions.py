@@ -242,6 +242,7 @@ OF_UFUNCS: list[tuple[Callable[[Any], Any], str]] = [
     *((lambda c, u=ufunc: u(c, 1.0), NO_COMPARISON) for ufunc in (np.greater, np.greater_equal)),
     (lambda c: np.equal.reduce(c), NO_COMPARISON),
     (lambda c: c == 1, NO_COMPARISON),
+    (bool, "an encrypted value has no truth value: only the key holder sees it"),
     (lambda c: np.multiply(c, c), NO_PRODUCT),
     (lambda c: np.matmul(c, c), NO_PRODUCT),
     (lambda c: c * c[0], NO_PRODUCT),

@@ -130,7 +130,7 @@ def _that_matter(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         option: value
         for option, value in options.items()
-        if not any(value is asked or (isinstance(value, str) and value == asked) for asked in idle.get(option, ()))
+        if not (isinstance(value, (str, type(None))) and value in idle.get(option, ()))
     }
 
 

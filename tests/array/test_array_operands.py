@@ -665,6 +665,57 @@ def test_who_may_have_an_array_of_the_one_object(public_key: PublicKey, module: 
             assert whole[()] is c
 
 
+class EncryptedNumber:
+    """As one of phe."""
+
+    public_key = "a key"
+
+
+class Alike:
+    public_key = "a key"
+
+
+NO_ARRAY = (
+    f"a {__name__}.EncryptedNumber is no array; to add it, write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
+    "with m the largest magnitude that it may have"
+)
+OF_NUMBERS: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "c + x": (lambda c, x: c + x, NO_ARRAY),
+    "x + c": (lambda c, x: x + c, NO_ARRAY),
+    "c - x": (lambda c, x: c - x, NO_ARRAY),
+    "x - c": (lambda c, x: x - c, NO_ARRAY),
+    "c[0] = x": (lambda c, x: operator.setitem(c, 0, x), NO_ARRAY),
+    "c * x": (lambda c, x: c * x, "a product of two encrypted values cannot be computed: Paillier only adds"),
+    "x @ c": (lambda c, x: x @ c, "a product of two encrypted values cannot be computed: Paillier only adds"),
+    "c @ x": (lambda c, x: c @ x, "a product of two encrypted values cannot be computed: Paillier only adds"),
+    "c / x": (lambda c, x: c / x, "division by an encrypted value cannot be computed: Paillier only adds"),
+    "x / c": (lambda c, x: x / c, "division by an encrypted value cannot be computed: Paillier only adds"),
+    "c + [x]": (
+        lambda c, x: c + [1.0, x],  # noqa: RUF005
+        "the plain operand x holds an object of type EncryptedNumber at index (1,); only integers, and floats of up to "
+        "64 bits, can be encrypted (vecphe.from_phe(public_key, x, max_abs=m) makes an array of encrypted numbers)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OF_NUMBERS)
+def test_numbers_of_phe_are_told_apart_by_name_and_key(public_key: PublicKey, case: str) -> None:
+    operation, told = OF_NUMBERS[case]
+    c = public_key.encrypt([1.0, 2.0])
+    with pytest.raises(TypeError) as caught:
+        operation(c, EncryptedNumber())
+    assert str(caught.value) == told
+    if case == "x / c":
+        return
+    nameless = type("EncryptedNumber", (), {})()
+    for other in (Alike(), nameless):
+        with pytest.raises(TypeError) as wrong:
+            operation(c, other)
+        assert str(wrong.value) != told
+        assert "from_phe" not in str(wrong.value)
+        assert "Paillier" not in str(wrong.value)
+
+
 class OwnProduct:
     """Like a data frame: its own product reads the other operand."""
 

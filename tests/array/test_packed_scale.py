@@ -86,6 +86,32 @@ def test_h28_arrays_of_other_scale_add_where_they_were_encrypted_the_same_way(ke
         c1 / 3 + packed(public_key, A / 64, encoding=FixedPoint(44, 2**11))
 
 
+_LAYOUTS = "arrays of different slot layouts cannot be added; encrypt both the same way"
+_SCALES = "packed arrays of different scale cannot be added; encrypt both the same way"
+_AS_FLOATS = ": the integers as floats, x.astype(float)"
+_NARROW, _COARSE = FixedPoint(8, 2), FixedPoint(36, 2**19)  # the other layout, and the same one
+DIFFERENT = {
+    "unpacked floats": ((False, None, 1.0), (True, None, 1.0), _LAYOUTS),
+    "unpacked integers": ((False, None, 1), (True, None, 1.0), _LAYOUTS),
+    "packed integers beside unpacked floats": ((True, None, 1), (False, None, 1.0), _LAYOUTS),
+    "integers and floats": ((True, None, 1), (True, None, 1.0), _SCALES + _AS_FLOATS),
+    "integers and floats in other slots": ((True, None, 1), (True, _NARROW, 1.0), _LAYOUTS + _AS_FLOATS),
+    "floats in other slots": ((True, None, 1.0), (True, _NARROW, 1.0), _LAYOUTS),
+    "floats of another scale": ((True, None, 1.0), (True, _COARSE, 1.0), _SCALES),
+    "integers in other slots": ((True, None, 1), (True, FixedPoint(0, 2), 1), _LAYOUTS),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_h28_what_is_told_of_arrays_that_do_not_add(public_key, case):
+    *operands, told = DIFFERENT[case]
+    c, d = (public_key.encrypt([value], packed=form, encoding=encoding) for form, encoding, value in operands)
+    for operation in (lambda: c + d, lambda: d + c, lambda: c - d, lambda: d - c):
+        with pytest.raises(LayoutMismatchError) as caught:
+            operation()
+        assert str(caught.value) == told
+
+
 def test_plain_values_are_added_to_quotients(keypair):
     public_key, private_key = keypair
     c = packed(public_key, A)

@@ -779,6 +779,12 @@ EQUIVALENTS += [
         "there is one column, the first and the last",
     ),
     Equivalent(
+        _SLOTS + "_pack_one",
+        "for value in reversed(integers[:, 0].view(np.int64).tolist()):",
+        "for value in reversed(integers[:, (-1)].view(np.int64).tolist()):",
+        "there is one column, the first and the last",
+    ),
+    Equivalent(
         _SLOTS + "unpack",
         "for row in range(0, max(len(words), 1), step)",
         "for row in range(0, max(len(words), 2), step)",
@@ -856,6 +862,12 @@ EQUIVALENTS += [
             "of one ciphertext a row the places are the keys",
         ),
         ("powers._group_products", _KEYS, _KEYS.replace("[:, 0]", "[:, (-1)]"), "keys have one column of words"),
+        (
+            "powers.signed_power",
+            "negative = [i for i, exponent in enumerate(exponents) if exponent < 0]",
+            "negative = [i for i, exponent in enumerate(exponents) if exponent < 1]",
+            "zeros have been taken out before",
+        ),
         (
             "powers.signed_power",
             "return ring.take(ring.concatenate([powers, ring.ones(1)]), order)",

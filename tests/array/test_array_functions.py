@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import vecphe
 from vecphe import (
     EncryptedArray,
     FixedPoint,
@@ -129,6 +130,16 @@ ONE: list[Callable[[Any], Any]] = [
     lambda a: +a,
     lambda a: 0 + a,
     lambda a: a.transpose((0, 1)),
+    lambda a: a.transpose((-1, 0)),
+    lambda a: a.reshape((4, 2)),
+    lambda a: a.reshape([2, 4]),
+    lambda a: a.reshape(4, 2),
+    lambda a: a.reshape(np.int64(8)),
+    lambda a: a.reshape(-1, 4, 1),
+    lambda a: a.reshape((-1,)),
+    lambda a: a[0, :1].reshape(()),
+    lambda a: np.sum(a, ()),
+    lambda a: np.add(a, 1, order=np.str_("A"), dtype=None),
 ]
 TWO: list[Callable[[Any, Any], Any]] = [
     lambda a, b: np.stack([a, b]),
@@ -279,6 +290,12 @@ ALLOWED: list[Callable[[Any], Any]] = [
     lambda a: np.true_divide(a, 4.0),
     lambda a: np.matmul(a, Y.T),
     lambda a: np.matmul(Y.T, a),
+    lambda a: np.dot(2.0, a),
+    lambda a: np.dot(a, 2.0),
+    lambda a: np.inner(2.0, a),
+    lambda a: np.inner(a, 2.0),
+    lambda a: np.dot(a[0], Y[0]),
+    lambda a: np.dot(Y[1], a[1]),
     lambda a: np.add.reduce(a, keepdims=True),
     lambda a: np.add.reduce(a, axis=None),
     lambda a: np.sum(a),
@@ -335,6 +352,20 @@ def test_what_functions_refuse(keypair: Keypair, other_keypair: Keypair) -> None
     with pytest.raises(PackedOperationError, match="packed=False"):
         np.where([True, False], packed, packed)
     assert keypair[1].decrypt(np.copy(packed)).tolist() == [1.0, 2.0]
+    for nothing in ([], (), [np.zeros(2)], [c, 1.0], [1.0, c]):
+        with pytest.raises(TypeError) as caught:
+            vecphe.concatenate(nothing)
+        assert str(caught.value) == "concatenation needs one or more EncryptedArrays; encrypt plain ones first"
+    for call in (
+        lambda: np.where(c, 1, 2),
+        lambda: np.where(c),
+        lambda: np.where([True], c),
+        lambda: np.where(c, c, c),
+    ):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert str(caught.value) == "numpy.where needs a plain condition and two choices: numpy.where(mask, c, x)"
+    assert keypair[1].decrypt(packed.T + packed.transpose((0,))).tolist() == [2.0, 4.0]
     for refused in (
         lambda: np.where(c, 1, 2), lambda: np.where(c), lambda: np.where([True, False], c), lambda: np.einsum("i->", c),
         lambda: np.concatenate([c, c], dtype=float), lambda: np.stack([c, c], out=np.zeros((2, 2))),

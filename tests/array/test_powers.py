@@ -69,6 +69,17 @@ def test_matrices_without_negative_entries_cost_no_inverse(
     assert keypair[1].decrypt(product).tolist() == (np.array(matrix) @ x).tolist()
 
 
+@pytest.mark.parametrize("product", [np.matmul, np.dot, np.inner])
+def test_numpys_products_by_a_sparse_matrix_cost_its_entries(
+    keypair: Keypair, monkeypatch: pytest.MonkeyPatch, product: Callable[..., Any]
+) -> None:
+    x = np.array([5, -7, 11])
+    matrix = sp.csr_array(np.array([[2, 0, 0], [0, 0, 3]]))
+    result, counts = cost(monkeypatch, keypair[0].encrypt(x), lambda c: product(matrix, c))
+    assert counts["power_vartime"] == 2
+    assert keypair[1].decrypt(result).tolist() == [10, 33]
+
+
 def test_h61_a_grouped_sum_by_one_worker_copies_no_ciphertexts(
     keypair: Keypair, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,10 @@ def test_h29_bounds_at_the_edges_of_words(bound: int) -> None:
             if not format.layout or abs(value) < 1 << bound.bit_length():
                 with pytest.raises(CorruptedAggregateError):
                     format.values(biased(format, [value % N]), (1,))
+    format = Format(UNPACKED, 0, bound, None, True)
+    for bit in range(64 * (1 + bound.bit_length() // 64), 511, 64):  # the lower words are those of 0
+        with pytest.raises(CorruptedAggregateError):
+            format.values(biased(format, [0, 1 << bit]), (2,))
 
 
 def test_a_format_is_of_one_encryption_and_not_divided() -> None:

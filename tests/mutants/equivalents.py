@@ -817,6 +817,9 @@ EQUIVALENTS += [
     ),
 ]
 
+_PARTS = (
+    "return parts[0] if len(parts) == 1 else ring.product(ring.concatenate(parts), 1, len(parts), ring.size(parts[0]))"
+)
 _SHAPE = "shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)"
 _PLACES = "places = keys if width == 1 else (keys[:, np.newaxis] * width + np.arange(width)).ravel()"
 _DIVIDED = "if divisor > 1: # the integers are those of the values times the divisor"
@@ -862,6 +865,12 @@ EQUIVALENTS += [
             "of one ciphertext a row the places are the keys",
         ),
         ("powers._group_products", _KEYS, _KEYS.replace("[:, 0]", "[:, (-1)]"), "keys have one column of words"),
+        (
+            "powers._multiplied",
+            _PARTS,
+            _PARTS.replace("size(parts[0])", "size(parts[(-1)])"),
+            "all the parts have one size",
+        ),
         (
             "powers.signed_power",
             "negative = [i for i, exponent in enumerate(exponents) if exponent < 0]",

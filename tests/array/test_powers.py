@@ -125,6 +125,7 @@ CUTS: dict[str, tuple[Callable[[Any], Any], int, int, bool]] = {
     "powers of 0": (lambda c: c * [0, 0, 0, 0], 4, 400, False),
     "no powers": (lambda c: c[:0] * 2, 0, 1, False),
     "long powers": (lambda c: c * [2**200, 1, 1, 1], 4, 1, True),
+    "entries of all sizes": (lambda c: np.diag([1, 1, 1 << 28, 1]) @ c, 4, 4, True),
     "a product by no rows": (lambda c: np.zeros((0, 4), dtype=int) @ c.reshape(4, 1), 4, 400, False),
     "a product of no columns": (lambda c: np.ones((5, 0), dtype=int) @ c[:0], 5, 500, False),
 }

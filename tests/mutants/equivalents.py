@@ -662,6 +662,7 @@ EQUIVALENTS += [
 
 _HALF = "_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))"
 _AS_USUAL = 'if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):'
+_BETWEEN = "least, greatest = min(integers, default=0), max(integers, default=0)"
 _ROUNDED_UP = "bits = int(np.max(53 - exponents - trailing, initial=0))"
 _NEAR_53 = 'elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():'
 _OFFSET = "return ((1 << width * slots) - 1) // ((1 << width) - 1) << (width - 1)"
@@ -712,6 +713,15 @@ EQUIVALENTS += [
         _ROUNDED_UP,
         _ROUNDED_UP.replace("initial=0", "initial=(-1)"),
         "of 1 less than none the next multiple of 4 is none as well",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.encoding._from_objects", _BETWEEN, after, "of no integers the type is int64 anyway"
+        )
+        for after in (
+            *(_BETWEEN.replace("min(integers, default=0", f"min(integers, default={bound}") for bound in ("(-1)", "1")),
+            *(_BETWEEN.replace("max(integers, default=0", f"max(integers, default={bound}") for bound in ("(-1)", "1")),
+        )
     ),
     Equivalent(
         "vecphe.plaintext.structure._as_floats",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from tests.engines import kinds_of_engines
 
 from vecphe import EncryptedArray, PrivateKey, PublicKey, group_sum
 from vecphe.array import powers
@@ -67,6 +68,15 @@ def test_matrices_without_negative_entries_cost_no_inverse(
     product, counts = cost(monkeypatch, keypair[0].encrypt(x), lambda c: np.array(matrix) @ c)
     assert counts.get("invert", 0) == inverses
     assert keypair[1].decrypt(product).tolist() == (np.array(matrix) @ x).tolist()
+
+
+@pytest.mark.parametrize("engine", kinds_of_engines())
+def test_a_sparse_product_on_every_engine(keypair: Keypair, engine: str) -> None:
+    public_key = PublicKey(keypair[0].n, insecure=True, engine=engine)
+    x = np.arange(6).reshape(3, 2) - 2
+    for dense in ([[2, 0, -1], [0, 0, 0], [1, 1, 1], [0, 3, 0]], [[0, 0, 0]], [[1, -1, 4]]):
+        product = sp.csr_array(np.array(dense)) @ public_key.encrypt(x)
+        assert keypair[1].decrypt(product).tolist() == (np.array(dense) @ x).tolist()
 
 
 @pytest.mark.parametrize("product", [np.matmul, np.dot, np.inner])

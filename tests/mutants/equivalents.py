@@ -674,6 +674,7 @@ _BITS = "elif self.width < 64:"
 _MISSING = "missing = -(-bits // 64) - integers.shape[1]"
 _SIGN_OF = "sign = (integers[:, -1:].view(np.int64) >> 63).view(np.uint64)"
 _FULL = "words = np.full(rows * self.slots, _SIGN, dtype=np.uint64)"
+_FIRST = "first = np.flatnonzero(np.diff(word, prepend=-1))"
 _NOT_FINITE = "if np.isfinite(scaled).all():"
 _SLOTS = "vecphe.plaintext.packing.SlotLayout."
 _PATHS = "all ways to pack give the same words, and differ in time alone"
@@ -789,6 +790,18 @@ EQUIVALENTS += [
         "there is one column, the first and the last",
     ),
     Equivalent(
+        _SLOTS + "_unpack_one",
+        "return np.array(values, dtype=np.int64).view(np.uint64).reshape(-1, 1)",
+        "return np.array(values).view(np.uint64).reshape(-1, 1)",
+        "integers that fit become int64 by themselves, and of none there is nothing to convert",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.packing._places", _FIRST, _FIRST.replace("-1", other), "it is no 0, the first word"
+        )
+        for other in ("-2", "(1)")
+    ),
+    Equivalent(
         _SLOTS + "_pack_one",
         "for value in reversed(integers[:, 0].view(np.int64).tolist()):",
         "for value in reversed(integers[:, (-1)].view(np.int64).tolist()):",
@@ -827,6 +840,9 @@ EQUIVALENTS += [
     ),
 ]
 
+_LONGEST = "bits = max((exponent.bit_length() for exponent in exponents), default=0)"
+_LONGEST_ENTRY = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
+_NONE_AT_ALL = "of no exponents nothing is handed out"
 _PARTS = (
     "return parts[0] if len(parts) == 1 else ring.product(ring.concatenate(parts), 1, len(parts), ring.size(parts[0]))"
 )

@@ -333,6 +333,39 @@ def test_h21_differences_and_reshaped_sums_count_too(keypair: Keypair, monkeypat
             operation()
 
 
+def test_h21_sums_of_different_scale_are_checked_as_a_whole(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each of the two would fit at the finer scale by itself, before either is brought there."""
+    public_key, private_key = keypair
+    limit = public_key.n // 3 - 1
+    operations: list[Callable[[Any, Any], Any]] = [operator.add, operator.sub]
+
+    def computed(*_: object) -> None:
+        raise AssertionError("computed in spite of the overflow")
+
+    def refused(left: Any, right: Any) -> None:
+        with monkeypatch.context() as patched:
+            for name in ("multiply", "power_vartime", "invert"):
+                patched.setattr(type(public_key._context.ring), name, computed)
+            for operation in operations:
+                for one, other in ((left, right), (right, left)):
+                    with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
+                        operation(one, other)
+
+    for part, fits in ((32, True), (16, False)):
+        coarse, fine = (public_key.encrypt([3.0], encoding=FixedPoint(bits, limit // part)) for bits in (0, 4))
+        if fits:
+            assert private_key.decrypt(coarse + fine).tolist() == private_key.decrypt(fine + coarse).tolist() == [6.0]
+            assert private_key.decrypt(coarse - fine).tolist() == private_key.decrypt(fine - coarse).tolist() == [0.0]
+        else:
+            refused(coarse, fine)
+    for terms, fits in ((7, True), (6, False)):
+        c = public_key.encrypt([3.0], packed=True, encoding=FixedPoint(4, 10, terms))
+        if fits:
+            assert private_key.decrypt(c * 2 + c / 3).tolist() == private_key.decrypt(c / 3 + c * 2).tolist() == [7.0]
+        else:
+            refused(c * 2, c / 3)
+
+
 def test_a_product_of_ten_full_floats_fits_2048_bits(secure_keypair: Keypair) -> None:
     public_key, private_key = secure_keypair
     factor = 1 / 3
@@ -630,6 +663,29 @@ def test_h39_what_is_not_fresh_leaves_re_randomised(keypair: Keypair) -> None:
             assert 1 not in out
             assert out != bare.ciphertexts()
             assert private_key.decrypt(bare).tolist() == [0.0, 0.0]
+
+
+def test_h39_sums_of_values_that_enter_once_are_fresh(public_key: PublicKey) -> None:
+    for shape, axes in (((4,), (None, 0, ())), ((2, 3), (None, 0, 1, -1, (0, 1), ())), ((2, 2, 2), ((0, 2), (1, 0)))):
+        c = public_key.encrypt(np.ones(shape))
+        for axis in axes:
+            assert c.sum(axis).is_fresh
+            assert c.sum(axis, keepdims=True).is_fresh
+        assert not c.mean().is_fresh
+        c.to_bytes()
+        assert not c.sum().is_fresh
+
+
+def test_what_is_joined_has_the_key_and_the_encoding_of_the_first(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    same = PublicKey(public_key.n, insecure=True, engine=ENGINES[-1])
+    encodings = FixedPoint(4, 10), FixedPoint(8, 99)
+    parts = [key.encrypt([1.5], encoding=encoding) for key, encoding in zip((public_key, same), encodings, strict=True)]
+    for first, second in (parts, parts[::-1]):
+        joined = vecphe.concatenate([first, second])
+        assert (joined.encoding, joined.public_key) == (first.encoding, first.public_key)
+        assert joined._ring is first._ring
+        assert private_key.decrypt(joined).tolist() == [1.5, 1.5]
 
 
 @pytest.mark.parametrize("way", ["ciphertexts", "to_bytes", "iter_bytes", "to_json", "save"])

@@ -146,6 +146,8 @@ TWO: list[Callable[[Any, Any], Any]] = [
     lambda a, b: np.stack((a, b, a), axis=-1),
     lambda a, b: np.concatenate([a, b], axis=1),
     lambda a, b: np.concatenate((a, b)),
+    lambda a, b: np.concatenate((a, b), 1),
+    lambda a, b: np.stack([a, b], 2),
     lambda a, b: np.concatenate([a, b], axis=None),
     lambda a, b: np.vstack([a, b]),
     lambda a, b: np.hstack([a, b]),
@@ -365,7 +367,7 @@ def test_what_functions_refuse(keypair: Keypair, other_keypair: Keypair) -> None
         with pytest.raises(TypeError) as caught:
             call()
         assert str(caught.value) == "numpy.where needs a plain condition and two choices: numpy.where(mask, c, x)"
-    assert keypair[1].decrypt(packed.T + packed.transpose((0,))).tolist() == [2.0, 4.0]
+    assert keypair[1].decrypt(packed.T + packed.transpose((0,)) + packed.transpose([0])).tolist() == [3.0, 6.0]
     for refused in (
         lambda: np.where(c, 1, 2), lambda: np.where(c), lambda: np.where([True, False], c), lambda: np.einsum("i->", c),
         lambda: np.concatenate([c, c], dtype=float), lambda: np.stack([c, c], out=np.zeros((2, 2))),

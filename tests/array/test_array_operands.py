@@ -634,6 +634,9 @@ def test_h74_integers_in_0d_arrays_of_a_list_are_exact_or_refused(keypair: Keypa
     public_key, private_key = keypair
     wide = np.array(2**63 + 1, dtype=np.uint64)
     assert private_key.decrypt(public_key.encrypt([wide, -1])).tolist() == [2**63 + 1, -1]
+    for kind in (list, tuple, deque):
+        for nested in (kind([kind([wide, -1])]), [kind([wide, -1])], kind([[wide, -1]])):
+            assert as_plain_array(nested).tolist() == [[2**63 + 1, -1]]
     with pytest.raises(TypeError, match="mixes fractions with integers beyond"):
         public_key.encrypt([np.array(2**60 + 1), 0.5])
 

@@ -840,6 +840,7 @@ EQUIVALENTS += [
     ),
 ]
 
+_SPAN = "array, start, stop = self, min(axes, default=0), max(axes, default=-1) + 1"
 _LONGEST = "bits = max((exponent.bit_length() for exponent in exponents), default=0)"
 _LONGEST_ENTRY = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
 _NONE_AT_ALL = "of no exponents nothing is handed out"

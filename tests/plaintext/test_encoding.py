@@ -272,6 +272,7 @@ def test_h20_edges_of_words(unit: int) -> None:
     for negative in (False, True):
         words = encoding.encode(values, negative=negative)
         assert words.shape == (3, unit.bit_length() // 64 + 1)
+        assert words.flags.writeable
         sign = -1 if negative else 1
         assert integers_from_words(words, signed=True) == [sign * unit, -sign * unit, 0]
 
@@ -368,6 +369,34 @@ def test_h18_errors_say_what_to_write(bad: object, told: str) -> None:
     with pytest.raises(TypeError, match=re.escape(told)) as caught:
         as_plain_array(bad, "the operand y")
     assert str(caught.value).startswith("the operand y ")
+
+
+@pytest.mark.parametrize(
+    ("bad", "helps"),
+    [
+        *(
+            (Decimal(1), True),
+            (Fraction(1, 3), True),
+            (np.longdouble(1), True),
+            ("1", True),
+            (1j, False),
+            (b"1", False),
+        ),
+        *((np.complex64(1), False), (np.clongdouble(1), False), (None, False), (object(), False), ({}, False)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_h18_what_is_told_of_an_object(bad: object, helps: bool) -> None:
+    for shape in ((), (3,), (2, 2)):
+        objects = np.zeros(shape, dtype=object)
+        objects[(-1,) * len(shape)] = bad
+        with pytest.raises(TypeError) as caught:
+            as_plain_array(objects, "the operand y")
+        place = f" at index {tuple(length - 1 for length in shape)}" if shape else ""
+        assert str(caught.value) == (
+            f"the operand y holds an object of type {type(bad).__name__}{place}; only integers, and floats of up to 64 "
+            f"bits, can be encrypted{' (convert with numpy.asarray(y, dtype=float))' if helps else ''}"
+        )
 
 
 @pytest.mark.parametrize("bad", [[1j, None], [None], [object()]], ids=["complex", "none", "object"])

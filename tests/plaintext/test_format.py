@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vecphe import CorruptedAggregateError, FixedPoint
+from vecphe import CorruptedAggregateError, FixedPoint, PlaintextOverflowError
 from vecphe.arithmetic import integers_from_words, words_from_integers
 from vecphe.plaintext.encoding import PACKED, UNPACKED
 from vecphe.plaintext.format import Format, format_for, is_sprawling, slots_for
@@ -95,6 +95,21 @@ def test_a_format_is_of_one_encryption_and_not_divided() -> None:
     format = Format(UNPACKED, 112, UNPACKED.unit, None, False)
     assert (format.terms, format.divisor) == (1, 1)
     assert format == format_for(N, UNPACKED, False, False, 1)
+
+
+def test_h25_as_many_terms_as_the_encoding_has_slots_for() -> None:
+    """Unpacked, as many as the range of plaintexts has room for."""
+    narrow = FixedPoint(0, 10, 3)
+    for terms in (1, 3):
+        assert format_for(N, narrow, True, False, terms).bound == 10 * terms
+    with pytest.raises(PlaintextOverflowError) as caught:
+        format_for(N, narrow, True, False, 4)
+    assert str(caught.value) == "4 terms are more than max_terms = 3 of the encoding"
+    assert format_for(N, narrow, False, False, 4).bound == 40
+    for terms, encoding in ((1, FixedPoint(0, N // 3 - 1)), (7, FixedPoint(0, (N // 3 - 1) // 7))):
+        assert format_for(N, encoding, False, True, terms).limit(N) >= terms * encoding.unit
+        with pytest.raises(PlaintextOverflowError, match="does not fit a 512-bit key"):
+            format_for(N, FixedPoint(0, encoding.unit + 1), False, True, terms)
 
 
 def test_h21_how_much_formats_hold() -> None:

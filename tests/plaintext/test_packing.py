@@ -62,6 +62,21 @@ def test_h26_the_extremes_of_slots_at_every_place_in_a_word(width: int, rows: in
     assert integers_from_words(layout.unpack(packed, len(values)), signed=True) == values
 
 
+@pytest.mark.parametrize(
+    ("width", "slots"), [(2, 32), (4, 16), (12, 16), (20, 16), (60, 16), (62, 32), (63, 64), (66, 32)]
+)
+def test_h26_slots_that_end_with_a_word(width: int, slots: int) -> None:
+    """The last of a plaintext goes on in no word."""
+    greatest = (1 << (width - 1)) - 1
+    values = [(-1) ** i * (greatest - i % 3 * (greatest > 3)) for i in range(3 * slots - 1)]
+    layout = SlotLayout(width, slots, greatest)
+    packed = layout.pack(words_from_integers(values, -(-width // 64), signed=True))
+    assert packed.shape == (3, width * slots // 64)
+    expected = [sum(v << (width * i) for i, v in enumerate(values[slots * r : slots * r + slots])) for r in range(3)]
+    assert [value - layout.offset for value in integers_from_words(packed)] == expected
+    assert integers_from_words(layout.unpack(packed, len(values)), signed=True) == values
+
+
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("width", [7, 8, 20, 63, 64, 65, 72, 127, 128, 129, 136, 191, 192, 200])
 def test_h26_integers_of_fewer_or_more_words_than_their_slots(width: int, rows: int) -> None:

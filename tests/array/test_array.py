@@ -676,6 +676,19 @@ def test_h39_sums_of_values_that_enter_once_are_fresh(public_key: PublicKey) -> 
         assert not c.sum().is_fresh
 
 
+def test_concatenate_is_numpys(keypair: Keypair) -> None:
+    x, y = np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3) + 10
+    c, d = keypair[0].encrypt(x), keypair[0].encrypt(y)
+    assert keypair[1].decrypt(vecphe.concatenate([c, d])).tolist() == np.concatenate([x, y]).tolist()
+    for axis in (0, 1, -1, -2):
+        expected = np.concatenate([x, y], axis=axis).tolist()
+        assert keypair[1].decrypt(vecphe.concatenate((c, d), axis)).tolist() == expected
+        assert keypair[1].decrypt(vecphe.concatenate(iter([c, d]), axis=axis)).tolist() == expected  # type: ignore[arg-type]
+    for axis in (2, -3):
+        with pytest.raises(np.exceptions.AxisError):
+            vecphe.concatenate([c, d], axis=axis)
+
+
 def test_what_is_joined_has_the_key_and_the_encoding_of_the_first(keypair: Keypair) -> None:
     public_key, private_key = keypair
     same = PublicKey(public_key.n, insecure=True, engine=ENGINES[-1])

@@ -834,6 +834,7 @@ FACTS: dict[str, tuple[Callable[[Any], Any], int, int, int, int]] = {
     "c * x": (lambda c: c * [2, -3], 3, 4, 1, 1),
     "c * fractions": (lambda c: c * [0.5, 0.25], 8, 8, 1, 1),
     "c / x": (lambda c: c / [2, -4], 8, 8, 1, 1),
+    "c / 4": (lambda c: c / 4, 4, 8, 1, 1),
     "X @ c": (lambda c: np.array([[1, -2], [4, 0]]) @ c, 4, 4, 1, 1),
     "fractions @ c": (lambda c: np.array([0.5, 0.25]) @ c, 12, 8, 1, 1),
     "c @ X": (lambda c: c @ np.array([[1, 5], [-2, 0]]), 5, 4, 1, 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from tests.engines import kinds_of_engines
 
-from vecphe import EncryptedArray, PrivateKey, PublicKey
+from vecphe import EncryptedArray, PrivateKey, PublicKey, SerializationError
 from vecphe.array import data
 from vecphe.array.data import ciphertexts_at_once
 from vecphe.array.functions import checked_count, normalized_axes, reciprocals
@@ -101,6 +102,20 @@ def test_h39_a_pickle_holds_what_may_leave_and_is_made_by_one_worker(
     asked.clear()
     bare.to_bytes()
     assert set(asked) == {None}
+
+
+def test_h39_what_cannot_be_written_spends_no_randomizers(public_key: PublicKey, tmp_path: Path) -> None:
+    sprawling = public_key.encrypt(np.zeros((0, (1 << 16) + 1)))
+    ways = (sprawling.to_bytes, sprawling.iter_bytes, sprawling.to_json, lambda: sprawling.save(tmp_path / "c.enc"))
+    for way in ways:
+        with pytest.raises(SerializationError, match="too large for an empty array"):
+            way()
+        assert sprawling.is_fresh
+    assert list(tmp_path.iterdir()) == []
+    copied = sprawling + np.zeros(1)
+    assert copied.is_fresh
+    sprawling.ciphertexts()
+    assert not copied.is_fresh
 
 
 @pytest.mark.parametrize("engine", kinds_of_engines())

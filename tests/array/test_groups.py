@@ -316,6 +316,10 @@ def test_h39_a_sum_of_fresh_rows_is_fresh_unless_a_group_is_empty(public_key: Pu
     assert not empty.is_fresh
     assert 1 not in empty.ciphertexts()
     assert empty.ciphertexts(rerandomize=False)[1] == 1  # a control: it is the bare 1 inside
+    for labels, groups in (([0, 1, 1], 3), ([1, 2, 2], 3), ([0, 0, 0], 2)):  # the last groups, or the first
+        empty = group_sum(public_key.encrypt([1.0, 2.0, 3.0]), labels, groups)
+        assert not empty.is_fresh
+        assert 1 not in empty.ciphertexts()
 
 
 def test_h39_one_that_shares_its_randomizers_with_what_has_left_is_not(public_key: PublicKey) -> None:

@@ -787,3 +787,269 @@ EQUIVALENTS += [
         ),
     )
 ]
+
+_HALF = "_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))"
+_AS_USUAL = 'if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):'
+_BETWEEN = "least, greatest = min(integers, default=0), max(integers, default=0)"
+_ROUNDED_UP = "bits = int(np.max(53 - exponents - trailing, initial=0))"
+_NEAR_53 = 'elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():'
+_OFFSET = "return ((1 << width * slots) - 1) // ((1 << width) - 1) << (width - 1)"
+_IN_WORDS = "in_words = self.width % 8 and self.width < 64"
+_WORD_EACH = "if self.width == 64 and integers.shape[1] == 1:"
+_ONE_ROW = "if rows == 1 and integers.shape[1] == 1:"
+_ONE_WORD = "if len(words) == 1 and self.width <= 64:"
+_BITS = "elif self.width < 64:"
+_MISSING = "missing = -(-bits // 64) - integers.shape[1]"
+_SIGN_OF = "sign = (integers[:, -1:].view(np.int64) >> 63).view(np.uint64)"
+_FULL = "words = np.full(rows * self.slots, _SIGN, dtype=np.uint64)"
+_FIRST = "first = np.flatnonzero(np.diff(word, prepend=-1))"
+_NOT_FINITE = "if np.isfinite(scaled).all():"
+_SLOTS = "vecphe.plaintext.packing.SlotLayout."
+_PATHS = "all ways to pack give the same words, and differ in time alone"
+_OF_NO_ROWS = "of no rows nothing comes besides"
+EQUIVALENTS += [
+    *(
+        Equivalent("vecphe.plaintext.encoding", _HALF, _HALF.replace(old, new), "what is tried rounds the same way")
+        for old, new in (("-53", "-54"), ("-54", "-55"), ("-1074", "-1073"), ("(0,", "(1,"), ("1.0", "2.0"))
+    ),
+    *(
+        Equivalent("vecphe.plaintext.encoding." + name, line, after, "the exact way gives the same, only slower")
+        for name, line, after in (
+            ("decode", "if _floats_as_usual():", "if False:"),
+            *(("decode", "if divisor > 1:", after) for after in ("if (divisor >= 1):", "if divisor > 0:", "if True:")),
+            ("integers_at_scale", "if _floats_as_usual():", "if False:"),
+            ("integers_at_scale", _NOT_FINITE, "if False:"),
+            ("FixedPoint._words", _AS_USUAL, "if False:"),
+            ("FixedPoint._words", _AS_USUAL, "if self.unit < _INT64_SAFE and ((flat.dtype.kind != 'f')):"),
+            ("FixedPoint._words", _AS_USUAL, "if self.unit < _INT64_SAFE and ((_floats_as_usual())):"),
+            (
+                "FixedPoint._words",
+                _AS_USUAL,
+                _AS_USUAL.replace('(flat.dtype.kind != "f" or', "((flat.dtype.kind != 'f' and").replace("())", "()))"),
+            ),
+            ("as_plain_array", _NEAR_53, "elif (array.dtype == np.float64 and (not hasattr(values, 'dtype'))):"),
+            ("as_plain_array", _NEAR_53, "elif (array.dtype == np.float64 and (np.abs(array) >= _FLOAT_SAFE).any()):"),
+        )
+    ),
+    Equivalent(
+        "vecphe.plaintext.encoding.as_plain_array",
+        'if kind == "f" and size <= 8:',
+        'if kind == "f" and size <= 9:',
+        "there is no float of 9 bytes",
+    ),
+    Equivalent(
+        "vecphe.plaintext.encoding.exact_fraction_bits",
+        _ROUNDED_UP,
+        _ROUNDED_UP.replace("initial=0", "initial=(-1)"),
+        "of 1 less than none the next multiple of 4 is none as well",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.encoding._from_objects", _BETWEEN, after, "of no integers the type is int64 anyway"
+        )
+        for after in (
+            *(_BETWEEN.replace("min(integers, default=0", f"min(integers, default={bound}") for bound in ("(-1)", "1")),
+            *(_BETWEEN.replace("max(integers, default=0", f"max(integers, default={bound}") for bound in ("(-1)", "1")),
+        )
+    ),
+    Equivalent(
+        "vecphe.plaintext.structure._as_floats",
+        'if array.dtype.kind == "f":',
+        "if False:",
+        "floats are the floats of a list of themselves",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.packing._offset", _OFFSET, after, "what is 1 or 2 more is left over by the quotient"
+        )
+        for after in (
+            _OFFSET.replace("slots) - 1", "slots) - 0"),
+            _OFFSET.replace("((1 << width * slots) - 1)", "(((1 << width * slots) + 1))"),
+        )
+    ),
+    *(
+        Equivalent(_SLOTS + name, line, after, _PATHS)
+        for name, line, after in (
+            *(
+                ("_unpack_rows", _IN_WORDS, "in_words = " + after)
+                for after in (
+                    "self.width % 7 and self.width < 64",
+                    "self.width % 9 and self.width < 64",
+                    "(self.width // 8) and self.width < 64",
+                    "(self.width < 64)",
+                    "self.width % 8 and (self.width <= 64)",
+                    "self.width % 8 and self.width < 63",
+                    "self.width % 8 and self.width < 65",
+                )
+            ),
+            ("unpack", _ONE_WORD, "if False:"),
+            ("unpack", _ONE_WORD, "if len(words) == 1 and self.width <= 63:"),
+            ("unpack", _ONE_WORD, "if len(words) == 1 and (self.width < 64):"),
+            *(
+                ("pack", _WORD_EACH, after)
+                for after in (
+                    "if False:",
+                    "if (self.width == 64):",
+                    "if self.width == 64 and (integers.shape[1] != 1):",
+                    "if self.width == 64 and integers.shape[1] == 0:",
+                    "if self.width == 64 and integers.shape[1] == 2:",
+                    "if self.width == 64 and integers.shape[0] == 1:",
+                )
+            ),
+            ("pack", _ONE_ROW, "if False:"),
+            ("pack", _ONE_ROW, "if rows == 1 and integers.shape[1] == 0:"),
+            ("_pack_rows", _BITS, "elif False:"),
+            ("_pack_rows", _BITS, "elif (self.width <= 64):"),
+            ("_pack_rows", _BITS, "elif self.width < 63:"),
+            ("_pack_rows", _BITS, "elif self.width < 65:"),
+        )
+    ),
+    Equivalent(
+        _SLOTS + "_unpack_rows",
+        "integers: npt.NDArray[Any] = self._unpack_words(words) if in_words else self._unpack_bytes(data)",
+        "integers: npt.NDArray[Any] = (self._unpack_words(words) if False else self._unpack_bytes(data))",
+        _PATHS,
+    ),
+    Equivalent(_SLOTS + "pack", _FULL, "words = np.full(rows * self.slots, _SIGN)", "the sign is of that type itself"),
+    Equivalent(
+        _SLOTS + "pack",
+        "words[:count] ^= integers[:, 0]",
+        "words[:count] ^= integers[:, (-1)]",
+        "there is one column, the first and the last",
+    ),
+    Equivalent(
+        _SLOTS + "_unpack_one",
+        "return np.array(values, dtype=np.int64).view(np.uint64).reshape(-1, 1)",
+        "return np.array(values).view(np.uint64).reshape(-1, 1)",
+        "integers that fit become int64 by themselves, and of none there is nothing to convert",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.packing._places", _FIRST, _FIRST.replace("-1", other), "it is no 0, the first word"
+        )
+        for other in ("-2", "(1)")
+    ),
+    Equivalent(
+        _SLOTS + "_pack_one",
+        "for value in reversed(integers[:, 0].view(np.int64).tolist()):",
+        "for value in reversed(integers[:, (-1)].view(np.int64).tolist()):",
+        "there is one column, the first and the last",
+    ),
+    Equivalent(
+        _SLOTS + "unpack",
+        "for row in range(0, max(len(words), 1), step)",
+        "for row in range(0, max(len(words), 2), step)",
+        _OF_NO_ROWS,
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.packing._sign_extended",
+            _MISSING,
+            after,
+            "what further words repeat of the sign is cut off again",
+        )
+        for after in (
+            _MISSING.replace("64", "63"),
+            "missing = (-(-bits // 64) + integers.shape[1])",
+            "missing = -((-bits * 64)) - integers.shape[1]",
+        )
+    ),
+    Equivalent(
+        _SLOTS + "_unpack_bytes",
+        "digits[negative, -1] |= np.uint8(0xFF << (self.width % 8) & 0xFF)",
+        "digits[negative, -1] |= np.uint8(0xFF << (self.width % 8) & 254)",
+        "these slots have a bit or more in their last byte, which the shift leaves alone",
+    ),
+    Equivalent(
+        "vecphe.plaintext.packing._sign_extended",
+        _SIGN_OF,
+        _SIGN_OF.replace(">> 63", ">> 64"),
+        "numpy shifts by all bits, and more, as by all but the sign",
+    ),
+]
+
+_SPAN = "array, start, stop = self, min(axes, default=0), max(axes, default=-1) + 1"
+_LONGEST = "bits = max((exponent.bit_length() for exponent in exponents), default=0)"
+_LONGEST_ENTRY = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
+_NONE_AT_ALL = "of no exponents nothing is handed out"
+_PARTS = (
+    "return parts[0] if len(parts) == 1 else ring.product(ring.concatenate(parts), 1, len(parts), ring.size(parts[0]))"
+)
+_SHAPE = "shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)"
+_PLACES = "places = keys if width == 1 else (keys[:, np.newaxis] * width + np.arange(width)).ravel()"
+_DIVIDED = "if divisor > 1: # the integers are those of the values times the divisor"
+_KEYS = "return context.ring.grouped_product(batch, keys[:, 0].astype(np.int64), groups)"
+_REDUCED = 'return inputs[0].sum(kwargs.get("axis", 0), kwargs.get("keepdims", False))'
+_OPPOSITE = "signed = -self if divisor < 0 else self.copy()"
+_TIMES_ONE = "of a divisor of 1 the integers are those of the values themselves"
+EQUIVALENTS += [
+    Equivalent("vecphe.array." + name, before, after, reason)
+    for name, before, after, reason in (
+        (
+            "encrypted_array.EncryptedArray._add_encrypted",
+            _SHAPE,
+            "shape = (self._shape if False else np.broadcast_shapes(self._shape, other._shape))",
+            "equal shapes broadcast to themselves",
+        ),
+        *(
+            ("encrypted_array.EncryptedArray._add_plain", _DIVIDED, _DIVIDED.replace("divisor > 1", after), _TIMES_ONE)
+            for after in ("(divisor >= 1)", "True", "divisor > 0")
+        ),
+        (
+            "encrypted_array.EncryptedArray._multiply",
+            "if len(exponents) != count:",
+            "if True:",
+            "as many exponents as there are residues are spread out to themselves",
+        ),
+        (
+            "encrypted_array.EncryptedArray._divided",
+            _OPPOSITE,
+            _OPPOSITE.replace("< 0", "< 1"),
+            "what is divided by is never 0",
+        ),
+        (
+            "functions.apply_ufunc",
+            _REDUCED,
+            _REDUCED.replace("inputs[0]", "inputs[(-1)]"),
+            "there is one array that is reduced",
+        ),
+        (
+            "groups.group_sum",
+            _PLACES,
+            "places = (keys if False else (keys[:, np.newaxis] * width + np.arange(width)).ravel())",
+            "of one ciphertext a row the places are the keys",
+        ),
+        ("powers._group_products", _KEYS, _KEYS.replace("[:, 0]", "[:, (-1)]"), "keys have one column of words"),
+        (
+            "powers._multiplied",
+            _PARTS,
+            _PARTS.replace("size(parts[0])", "size(parts[(-1)])"),
+            "all the parts have one size",
+        ),
+        (
+            "powers.signed_power",
+            "negative = [i for i, exponent in enumerate(exponents) if exponent < 0]",
+            "negative = [i for i, exponent in enumerate(exponents) if exponent < 1]",
+            "zeros have been taken out before",
+        ),
+        (
+            "powers.signed_power",
+            "return ring.take(ring.concatenate([powers, ring.ones(1)]), order)",
+            "return ring.take(ring.concatenate([powers, ring.ones(2)]), order)",
+            "a second one is not taken",
+        ),
+    )
+]
+_WITHIN_A_WORD = "if bound < 1 << 63:"
+_OF_ONE_WORD = "if integers.shape[1] == 1: # slots of up to 64 bits, whose bound is below 2^63"
+EQUIVALENTS += [
+    Equivalent("vecphe.plaintext.format." + name, before, after, "integers of any size are the same, only slower")
+    for name, before, after in (
+        *(
+            ("_debiased", _WITHIN_A_WORD, after)
+            for after in ("if False:", "if bound < 1 << 62:", "if bound < 0 << 63:", "if bound < (1 >> 63):")
+        ),
+        ("_bounded", _OF_ONE_WORD, _OF_ONE_WORD.replace("== 1", "== 0")),
+        ("_bounded", _OF_ONE_WORD, "if False: # slots of up to 64 bits, whose bound is below 2^63"),
+    )
+]

@@ -482,12 +482,6 @@ def number_of(private: Any, number: Any) -> int:
     return int(private.raw_decrypt(number.ciphertext(be_secure=False)))
 
 
-def test_lengths_without_any_key_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_generation, "_fits", lambda *_: False)
-    with pytest.raises(InvalidKeyError, match="no key has 9 bits; choose another n_length"):
-        key_generation.prime_pair(9)
-
-
 @pytest.mark.parametrize("bits", [5, 8, 9, 16, 33])
 def test_blum_primes_have_their_length_whatever_the_bits(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
     """Also where the random bits are all zeros, or few."""

@@ -66,7 +66,7 @@ def getprimeover(N: int) -> int:  # noqa: N803 - phe's name
     if N == 1:
         return 2
     while True:
-        candidate = secrets.randbits(N) | 1 << (N - 1) | (N > 2)
+        candidate = secrets.randbits(N) | 1 << (N - 1)
         if gmpy2.is_prime(candidate) and is_probable_prime(candidate, 5):
             return candidate
 

@@ -301,12 +301,6 @@ EQUIVALENTS += [
         "no measured time is the bound to the last bit",
     ),
     Equivalent(
-        "vecphe.phe.private.PaillierPrivateKey.from_totient",
-        "if not 0 < totient < n or square < 0:",
-        "if not 1 < totient < n or square < 0:",
-        "of a totient of 1 the discriminant n^2 - 4n is no square, which is refused next",
-    ),
-    Equivalent(
         "vecphe.phe.util.is_prime",
         "return n > 1 and is_probable_prime(n, mr_rounds)",
         "return n > 0 and is_probable_prime(n, mr_rounds)",
@@ -574,18 +568,6 @@ EQUIVALENTS += [
         "return (n >= 1) and is_probable_prime(n, mr_rounds)",
         "1 is no probable prime",
     ),
-    *(
-        Equivalent(
-            "vecphe.phe.public.EncryptedNumber." + name,
-            line,
-            line.replace(")[0]", ")[(-1)]"),
-            "the first of a batch of one is its last",
-        )
-        for name, line in (
-            ("__ciphertext", "self._integer = self._context.ring.store(self._residue)[0] # type: ignore[union-attr]"),
-            ("_raw_mul", "return key._ring.store(key._power(self._valid(), plaintext))[0]"),
-        )
-    ),
     Equivalent(
         "vecphe.data.faults.check_numbers",
         "if not part.faults(name).any():",
@@ -658,4 +640,61 @@ EQUIVALENTS += [
         "a federated model has an error, and one of 0 counts as the least",
     )
     for other in ("(figures[self.error])", "figures[self.error] or (-1.0)")
+]
+_SAME_WAY = "where both are alike, the general way gives the same"
+_ODD = "if not 8 < self.n < 1 << GREATEST_KEY_LENGTH or self.n % 2 == 0:"
+EQUIVALENTS += [
+    *(
+        Equivalent("vecphe.phe.public._Context.numbers", _ODD, after, "even numbers are refused anyway")
+        for after in (
+            _ODD.replace("8 <", "7 <"),
+            "if not (8 <= self.n < 1 << GREATEST_KEY_LENGTH) or self.n % 2 == 0:",
+            "if not (8 < self.n <= 1 << GREATEST_KEY_LENGTH) or self.n % 2 == 0:",
+        )
+    ),
+    Equivalent(
+        "vecphe.phe.public",
+        'Copied = TypeVar("Copied", bound="PaillierPublicKey | EncryptedNumber")',
+        "Copied = TypeVar('Copied')",
+        "the bound is for type checkers",
+    ),
+    Equivalent(
+        "vecphe.phe.public.PaillierPublicKey._exact",
+        "power = max(-least, greatest, int(UNPACKED.max_abs) - 1).bit_length()",
+        "power = max(-least, greatest, int(UNPACKED.max_abs) - 2).bit_length()",
+        "both have 64 bits",
+    ),
+    Equivalent(
+        "vecphe.phe.public.EncryptedNumber._plus",
+        "if base != encoded.BASE or self.exponent != encoded.exponent:",
+        "if True:",
+        _SAME_WAY,
+    ),
+    Equivalent(
+        "vecphe.phe.public.EncryptedNumber._plus", "if self.exponent != lower:", "if True:", "a power of 1 is the same"
+    ),
+    *(
+        Equivalent("vecphe.phe.public.EncryptedNumber._add_encrypted", before, after, reason)
+        for before, after, reason in (
+            ("if base != other._base or lower != other.exponent:", "if True:", _SAME_WAY),
+            ("if right._context is not key._context:", "if True:", "of the same context a number is taken as it is"),
+            (
+                "if other.public_key is not key and other.public_key != key:",
+                "if (other.public_key != key):",
+                "a key is equal to itself",
+            ),
+        )
+    ),
+    Equivalent(
+        "vecphe.phe.public.EncryptedNumber.__mul__",
+        "return EncryptedNumber._of(self.public_key, residue, exponent, self._base if base is None else base)",
+        "return EncryptedNumber._of(self.public_key, residue, exponent, (self._base if False else base))",
+        "it is None where none is known, or where the exponent is 0 and a base says nothing",
+    ),
+    Equivalent(
+        "vecphe.phe.command_line._write_private",
+        'with open(descriptor, "w", encoding="ascii") as file:',
+        "with open(descriptor, 'w') as file:",
+        "the JSON of a key is ASCII, which all encodings of a system hold",
+    ),
 ]

@@ -221,9 +221,11 @@ def pickled_by_phe(sides: Sides) -> bytes:
 def test_pickles_of_phe(sides: Sides, request: pytest.FixtureRequest) -> None:
     data = pickled_by_phe(sides)
     hostile = phe.EncryptedNumber(sides.phe_public, sides.phe_private.p)
+    marked = copy.copy(sides.phe_private)
+    marked.note = "theirs"
     broken = copy.copy(sides.phe_private)
     broken.p += 2
-    others = [pickle.dumps(hostile), pickle.dumps(broken)]
+    others = [pickle.dumps(hostile), pickle.dumps(broken), pickle.dumps(marked)]
     request.getfixturevalue("alias")
     public, private, number, encoded, ring = pickle.loads(data)
     assert type(public) is vecphe.phe.PaillierPublicKey
@@ -237,6 +239,7 @@ def test_pickles_of_phe(sides: Sides, request: pytest.FixtureRequest) -> None:
         _ = pickle.loads(others[0]) + 1
     with pytest.raises(InvalidKeyError):
         pickle.loads(others[1])
+    assert vars(pickle.loads(others[2])) == {"public_key": public, "note": "theirs"}
 
 
 def test_our_pickles_hold_what_phes_hold(sides: Sides) -> None:
@@ -342,6 +345,58 @@ def test_another_base(sides: Sides) -> None:
     received = vecphe.phe.EncryptedNumber(public, x.ciphertext(), x.exponent)
     assert private.decrypt_encoded(received, Ten).decode() == 2.17
     assert private.decrypt_encoded(received + Ten.encode(public, 1e-6), Ten).decode() == pytest.approx(2.17 + 1e-6)
+
+
+def test_bases_of_results(sides: Sides) -> None:
+    """At exponent 0 a base says nothing; where none is known, what is made of a lower exponent has that of phe."""
+    public = sides.public
+    encoded = {
+        base: [kind(public, 3, -2), kind(public, 3, 0)] for base, kind in ((10, Ten), (16, vecphe.phe.EncodedNumber))
+    }
+    numbers = {base: [public.encrypt(number) for number in of_base] for base, of_base in encoded.items()}
+    numbers[None] = [vecphe.phe.EncryptedNumber(public, x.ciphertext(), x.exponent) for x in numbers[10]]
+    for one in (10, 16, None):
+        for other in (10, 16, None):
+            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                bases = {base for base, exponent in ((one, i), (other, j)) if exponent == 0 and base}
+                uses = [lambda a=one, b=other, i=i, j=j: numbers[a][i] + numbers[b][j]]
+                if other:
+                    uses += [lambda a=one, b=other, i=i, j=j: numbers[a][i] + encoded[b][j]]
+                    uses += [lambda a=one, b=other, i=i, j=j: numbers[a][i] - encoded[b][j]]
+                for use in uses:
+                    if len(bases) == 2:
+                        with pytest.raises(InvalidPlaintextError, match=rf"^numbers of base {one} and base {other} ha"):
+                            use()
+                        continue
+                    wanted = bases.pop() if bases else None if i == j else 16
+                    bases = {wanted} - {None}
+                    total = use()
+                    assert total.exponent == (0 if i == j == 1 else -2)
+                    assert total._known_base() == (wanted if total.exponent else None)
+                    sign, high, low = (-1 if use is uses[-1] and other else 1), (wanted or 1) ** 2 * 3, 3
+                    mantissas = [low if k == 0 or i == j else high for k in (i, j)]
+                    raw = sides.private.raw_decrypt(total.ciphertext())
+                    assert raw == (mantissas[0] + sign * mantissas[1]) % public.n
+                if other and len(bases) < 2:
+                    product = numbers[one][i] * encoded[other][j]
+                    assert product.exponent == -2 * (2 - i - j)
+    five = public.encrypt(5)
+    assert sides.private.decrypt_encoded(five * Ten.encode(public, 0.5), Ten).decode() == 2.5
+    assert sides.private.decrypt(five * Ten.encode(public, 0.5) + Ten.encode(public, 0.25)) == 2.75
+    assert (numbers[None][0] * 3)._base is None
+    assert "_base" not in numbers[None][0].__getstate__()
+    assert [numbers[base][0].__getstate__()["_base"] for base in (10, 16)] == [10, 16]
+
+
+class Two(vecphe.phe.EncodedNumber):
+    BASE = 2
+    LOG2_BASE = 1.0
+
+
+def test_an_exponent_of_base_two_is_lowered_by_one(sides: Sides) -> None:
+    x = sides.public.encrypt(Two(sides.public, 3, -1))
+    assert sides.private.decrypt(x.decrease_exponent_to(-2)) == 1.5
+    assert sides.private.raw_decrypt(x.decrease_exponent_to(-2).ciphertext()) == 6
 
 
 MIDDLING = st.one_of(st.just(0.0), st.floats(1e-30, 1e9), st.floats(-1e9, -1e-30))  # a sum of them fits the key

@@ -662,7 +662,7 @@ EQUIVALENTS += [
         "vecphe.phe.public.PaillierPublicKey._exact",
         "power = max(-least, greatest, int(UNPACKED.max_abs) - 1).bit_length()",
         "power = max(-least, greatest, int(UNPACKED.max_abs) - 2).bit_length()",
-        "both have 64 bits",
+        "both numbers have 64 bits",
     ),
     Equivalent(
         "vecphe.phe.public.EncryptedNumber._plus",

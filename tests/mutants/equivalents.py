@@ -300,12 +300,6 @@ EQUIVALENTS += [
         "return (self.estimate <= _WARM_UP_SECONDS)",
         "no measured time is the bound to the last bit",
     ),
-    Equivalent(
-        "vecphe.phe.util.is_prime",
-        "return n > 1 and is_probable_prime(n, mr_rounds)",
-        "return n > 0 and is_probable_prime(n, mr_rounds)",
-        "1 is no probable prime",
-    ),
 ]
 _OF_ALL = "of a federated run all parties have one scaling"
 _OF_ONE = "who trains alone has one scaling"
@@ -563,12 +557,6 @@ EQUIVALENTS += [
         "batches are of one, or of eight and more",
     ),
     Equivalent(
-        "vecphe.phe.util.is_prime",
-        "return n > 1 and is_probable_prime(n, mr_rounds)",
-        "return (n >= 1) and is_probable_prime(n, mr_rounds)",
-        "1 is no probable prime",
-    ),
-    Equivalent(
         "vecphe.data.faults.check_numbers",
         "if not part.faults(name).any():",
         "if False:",
@@ -696,5 +684,32 @@ EQUIVALENTS += [
         'with open(descriptor, "w", encoding="ascii") as file:',
         "with open(descriptor, 'w') as file:",
         "the JSON of a key is ASCII, which all encodings of a system hold",
+    ),
+    Equivalent(
+        "vecphe.serialization.fields.Number.of",
+        "zeros = max((mantissa & -mantissa).bit_length() - 1, 0)",
+        "zeros = max(((mantissa | -mantissa)).bit_length() - 1, 0)",
+        "it is the lowest one with the other sign, which is as long",
+    ),
+    *(
+        Equivalent(
+            "vecphe.serialization.fields._format",
+            "format = Format(encoding, fields.scale, 0, layout, fields.integer, fields.terms, fields.divisor)",
+            f"format = Format(encoding, fields.scale, {bound}, layout, fields.integer, fields.terms, fields.divisor)",
+            "the bound is replaced by that of the fields",
+        )
+        for bound in ("(-1)", "1")
+    ),
+    Equivalent(
+        "vecphe.serialization.text._columns",
+        'return tuple(_data(value, "columns", sys.maxsize).decode().split("\\n"))',
+        "return (_data(value, 'columns', sys.maxsize).decode().split('\\n'))",
+        "names are written the same from a list",
+    ),
+    Equivalent(
+        "vecphe.serialization.stream.ArrayStream._read_header",
+        "wanted = 2 * len(held) # so that all tries together cost no more than the last",
+        "wanted = 3 * len(held) # so that all tries together cost no more than the last",
+        "how much more is waited for decides about time alone",
     ),
 ]

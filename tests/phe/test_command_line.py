@@ -481,5 +481,20 @@ def test_the_exponent_is_the_common_one_or_below(sides: Sides, exponent: int, wr
     assert (fields["v"] == str(number.ciphertext())) == (exponent == written)
 
 
+def test_h37_of_a_long_file_no_more_is_read_than_tells(sides: Sides) -> None:
+    asked = []
+
+    class Endless:
+        name = "endless"
+
+        def read(self, count: int) -> bytes:
+            asked.append(count)
+            return b" " * count
+
+    with pytest.raises(click.ClickException, match="endless is longer than 65536 bytes"):
+        load_encrypted_number(Endless(), sides.public)  # type: ignore[arg-type]
+    assert asked == [(1 << 16) + 1]
+
+
 def test_the_version_is_that_of_the_package() -> None:
     assert done(OURS, "--version") == f"pheutil, version {vecphe.__version__}\n"

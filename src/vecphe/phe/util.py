@@ -90,7 +90,7 @@ def miller_rabin(n: int, k: int) -> bool:
 
 def is_prime(n: int, mr_rounds: int = 25) -> bool:
     """Whether n is probably prime; False for all n below 2."""
-    return n > 1 and is_probable_prime(n, mr_rounds)
+    return is_probable_prime(n, mr_rounds)
 
 
 def base64url_encode(payload: str | bytes) -> str:

@@ -712,4 +712,25 @@ EQUIVALENTS += [
         "wanted = 3 * len(held) # so that all tries together cost no more than the last",
         "how much more is waited for decides about time alone",
     ),
+    Equivalent(
+        "vecphe.keys.chunks.EncryptedChunks.iter_bytes",
+        "self._next = max(self._end, 1)",
+        "self._next = max(self._end, 2)",
+        "what is behind the end is behind it by one or two",
+    ),
+    Equivalent(
+        "vecphe.keys.public_key.PublicKey.encrypt_many",
+        "taken.clear()",
+        "pass",
+        "the arrays are in the row; it decides about memory alone",
+    ),
+    *(
+        Equivalent(
+            "vecphe.keys.public_key.PublicKey.from_ciphertexts",
+            "slots = slots_for(packed, (1,) if shape is None else shape)",
+            f"slots = slots_for(packed, ({count},) if shape is None else shape)",
+            "how many rows there are says nothing of how long each is",
+        )
+        for count in (0, 2)
+    ),
 ]

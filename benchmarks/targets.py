@@ -8,8 +8,10 @@ them as JSON; ``make documents`` makes tables, one column an engine, of those in
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -44,9 +46,19 @@ def as_columns(contents: list[dict[str, Any]], keys: Sequence[str] = ()) -> list
     rows = [
         [names[key], *(run[key].cell() if key in run else "" for run in runs)] for key in keys or names if key in names
     ]
-    engines = [content["environment"]["engine"] for content in contents]
+    columns = _columns([content["environment"] for content in contents])
     notes = [] if keys else [f"- {provenance(content, 'make targets')}" for content in contents] + [""]
-    return [*notes, *table(["what", *engines], *rows)]
+    return [*notes, *table(["what", *columns], *rows)]
+
+
+def _columns(environments: list[dict[str, Any]]) -> list[str]:
+    """The engine of each run, and who made the CPU where one engine was measured on several."""
+    of_engine = Counter(e["engine"] for e in environments)
+    makers = [re.split(r"\W", e["cpu"])[0] for e in environments]
+    return [
+        f"{e['engine']}, {maker}" if of_engine[e["engine"]] > 1 else e["engine"]
+        for e, maker in zip(environments, makers, strict=True)
+    ]
 
 
 def main() -> int:

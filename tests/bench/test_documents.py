@@ -37,6 +37,11 @@ def test_a_saved_run_gives_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "| two workers | 1.8 x | 1.8 x |" in text
     assert content["machine"] in text
     assert content["environment"]["versions"]["vecphe"] in text
+    amd, intel = (
+        {**content, "environment": {**content["environment"], "engine": "ifma", "cpu": cpu}}
+        for cpu in ("AMD EPYC", "Intel(R) Xeon(R) Processor")
+    )
+    assert targets.as_columns([amd, intel, other], ("jobs",))[0] == "| what | ifma, AMD | ifma, Intel | other |"
     short = targets.as_columns([content, other], ("jobs", "not there"))
     assert short == ["| what |" + short[0][8:], "|---|---|---|", "| two workers | 1.8 x | 1.8 x |"]
 

@@ -161,6 +161,7 @@ def enter(copy: Path) -> None:
     """Make a forked process one that imports the package from the copy, and writes its output there."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the command's own raises, and a worker of a test may lose that
     os.chdir(ROOT)
     os.environ.update(environment(copy))
     sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != SOURCE)]

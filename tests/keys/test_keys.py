@@ -171,6 +171,7 @@ def test_h61_what_is_cut_into_parts_is_looked_at_without_its_values(
     public.encrypt_chunks(np.float64(2.0))
     assert sizes[5:] == [1, 1]
     wide = np.array([2**70, -1, 3], dtype=object)
+    assert not next(public.encrypt_chunks([1.0])).packed
     (part,) = public.encrypt_chunks(wide, encoding=FixedPoint(0, 2**80))
     assert private.decrypt(part).tolist() == wide.tolist()
 

@@ -629,6 +629,7 @@ EQUIVALENTS += [
     )
     for other in ("(figures[self.error])", "figures[self.error] or (-1.0)")
 ]
+_REGULAR = "_LEAST_REGULAR = 32 # the library's own primes: 3 mod 4 with two top bits set, of which short ones are few"
 _SAME_WAY = "where both are alike, the general way gives the same"
 _ODD = "if not 8 < self.n < 1 << GREATEST_KEY_LENGTH or self.n % 2 == 0:"
 EQUIVALENTS += [
@@ -732,5 +733,11 @@ EQUIVALENTS += [
             "how many rows there are says nothing of how long each is",
         )
         for count in (0, 2)
+    ),
+    Equivalent(
+        "vecphe.phe.key_generation",
+        _REGULAR,
+        _REGULAR.replace("32", "31"),
+        "31 is odd, and primes for odd lengths are searched for anyway",
     ),
 ]

@@ -262,6 +262,11 @@ def test_a_key_is_the_number_that_it_is_made_of(monkeypatch: pytest.MonkeyPatch)
     assert asked == [34, 34]
 
 
+@pytest.mark.parametrize(("bits", "scheme"), [(1022, "textbook"), (1023, "textbook"), (1024, "djn"), (1025, "djn")])
+def test_who_has_textbook_randomizers(bits: int, scheme: str) -> None:
+    assert PaillierPublicKey((1 << bits - 1) + 1)._key.randomizers == scheme
+
+
 def test_nothing_was_warned_of_before_the_first_key() -> None:
     specification = importlib.util.find_spec(public.__name__)
     assert specification is not None

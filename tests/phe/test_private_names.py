@@ -347,45 +347,47 @@ def test_another_base(sides: Sides) -> None:
     assert private.decrypt_encoded(received + Ten.encode(public, 1e-6), Ten).decode() == pytest.approx(2.17 + 1e-6)
 
 
-def test_bases_of_results(sides: Sides) -> None:
-    """At exponent 0 a base says nothing; where none is known, what is made of a lower exponent has that of phe."""
-    public = sides.public
-    encoded = {
-        base: [kind(public, 3, -2), kind(public, 3, 0)] for base, kind in ((10, Ten), (16, vecphe.phe.EncodedNumber))
-    }
-    numbers = {base: [public.encrypt(number) for number in of_base] for base, of_base in encoded.items()}
-    numbers[None] = [vecphe.phe.EncryptedNumber(public, x.ciphertext(), x.exponent) for x in numbers[10]]
-    for one in (10, 16, None):
-        for other in (10, 16, None):
-            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
-                bases = {base for base, exponent in ((one, i), (other, j)) if exponent == 0 and base}
-                uses = [lambda a=one, b=other, i=i, j=j: numbers[a][i] + numbers[b][j]]
-                if other:
-                    uses += [lambda a=one, b=other, i=i, j=j: numbers[a][i] + encoded[b][j]]
-                    uses += [lambda a=one, b=other, i=i, j=j: numbers[a][i] - encoded[b][j]]
-                for use in uses:
-                    if len(bases) == 2:
-                        with pytest.raises(InvalidPlaintextError, match=rf"^numbers of base {one} and base {other} ha"):
-                            use()
-                        continue
-                    wanted = bases.pop() if bases else None if i == j else 16
-                    bases = {wanted} - {None}
-                    total = use()
-                    assert total.exponent == (0 if i == j == 1 else -2)
-                    assert total._known_base() == (wanted if total.exponent else None)
-                    sign, high, low = (-1 if use is uses[-1] and other else 1), (wanted or 1) ** 2 * 3, 3
-                    mantissas = [low if k == 0 or i == j else high for k in (i, j)]
-                    raw = sides.private.raw_decrypt(total.ciphertext())
-                    assert raw == (mantissas[0] + sign * mantissas[1]) % public.n
-                if other and len(bases) < 2:
-                    product = numbers[one][i] * encoded[other][j]
-                    assert product.exponent == -2 * (2 - i - j)
-    five = public.encrypt(5)
-    assert sides.private.decrypt_encoded(five * Ten.encode(public, 0.5), Ten).decode() == 2.5
-    assert sides.private.decrypt(five * Ten.encode(public, 0.5) + Ten.encode(public, 0.25)) == 2.75
-    assert (numbers[None][0] * 3)._base is None
-    assert "_base" not in numbers[None][0].__getstate__()
-    assert [numbers[base][0].__getstate__()["_base"] for base in (10, 16)] == [10, 16]
+KINDS = {10: Ten, 16: vecphe.phe.EncodedNumber}
+SAID = [(base, exponent) for base in (10, 16, None) for exponent in (-2, 0)]  # None: it came from outside
+
+
+def said(sides: Sides, base: int | None, exponent: int) -> Any:
+    number = sides.public.encrypt(KINDS[base or 10](sides.public, 3, exponent))
+    return number if base else vecphe.phe.EncryptedNumber(sides.public, number.ciphertext(), exponent)
+
+
+@pytest.mark.parametrize("one", SAID)
+@pytest.mark.parametrize("other", SAID)
+def test_bases_of_sums(sides: Sides, one: tuple[int | None, int], other: tuple[int | None, int]) -> None:
+    """At exponent 0 a base says nothing; where none is known, what is lowered is lowered in that of phe."""
+    x, addends = said(sides, *one), [(said(sides, *other), 1)]
+    if other[0]:
+        encoded = KINDS[other[0]](sides.public, 3, other[1])
+        addends += [(encoded, 1), (encoded, -1)]
+    known = {base for base, exponent in (one, other) if base and exponent}
+    base = max(known, default=None if one[1] == other[1] else 16)
+    lower = min(one[1], other[1])
+    for addend, sign in addends:
+        if len(known) == 2:
+            with pytest.raises(InvalidPlaintextError, match=rf"^numbers of base {one[0]} and base {other[0]} have no"):
+                _ = x + addend if sign > 0 else x - addend
+            continue
+        total = x + addend if sign > 0 else x - addend
+        assert (total.exponent, total._known_base()) == (lower, base if lower else None)
+        mantissas = [3 * (base or 1) ** (exponent - lower) for _, exponent in (one, other)]
+        raw = sides.private.raw_decrypt(total.ciphertext())
+        assert raw == (mantissas[0] + sign * mantissas[1]) % sides.public.n
+
+
+def test_bases_of_products(sides: Sides) -> None:
+    public, private = sides.public, sides.private
+    five, outside = public.encrypt(5), said(sides, None, -2)
+    assert private.decrypt_encoded(five * Ten.encode(public, 0.5), Ten).decode() == 2.5
+    assert private.decrypt(five * Ten.encode(public, 0.5) + Ten.encode(public, 0.25)) == 2.75
+    assert (outside * 3)._base is None
+    assert (outside * Ten.encode(public, 0.5))._base == 10
+    assert "_base" not in outside.__getstate__()
+    assert [said(sides, base, -2).__getstate__()["_base"] for base in KINDS] == [10, 16]
 
 
 class Two(vecphe.phe.EncodedNumber):

@@ -224,6 +224,7 @@ def _bound(bound: Number, limit: int) -> int:
     """The bound; one that was rounded up beyond the limit is the limit."""
     if bound.exponent < 0 or bound.mantissa.bit_length() > BOUND_BITS:
         raise SerializationError(f"the bound must be an integer with a mantissa of at most {BOUND_BITS} bits")
+    # Neither form holds an exponent of more than 16 bits, so that the integer is of at most 4 KiB.
     if bound.integer > Number.at_least(limit).integer:
         raise PlaintextOverflowError("the array claims a bound beyond the range of its plaintexts")
     return min(bound.integer, limit)

@@ -297,18 +297,6 @@ EQUIVALENTS += [
         "return (self.estimate <= _WARM_UP_SECONDS)",
         "no measured time is the bound to the last bit",
     ),
-    Equivalent(
-        "vecphe.phe.private.PaillierPrivateKey.from_totient",
-        "if not 0 < totient < n or square < 0:",
-        "if not 1 < totient < n or square < 0:",
-        "of a totient of 1 the discriminant n^2 - 4n is no square, which is refused next",
-    ),
-    Equivalent(
-        "vecphe.phe.util.is_prime",
-        "return n > 1 and is_probable_prime(n, mr_rounds)",
-        "return n > 0 and is_probable_prime(n, mr_rounds)",
-        "1 is no probable prime",
-    ),
 ]
 EQUIVALENTS += [
     Equivalent(
@@ -567,24 +555,6 @@ EQUIVALENTS += [
         "if count > 1:",
         "if count > 2:",
         "batches are of one, or of eight and more",
-    ),
-    Equivalent(
-        "vecphe.phe.util.is_prime",
-        "return n > 1 and is_probable_prime(n, mr_rounds)",
-        "return (n >= 1) and is_probable_prime(n, mr_rounds)",
-        "1 is no probable prime",
-    ),
-    *(
-        Equivalent(
-            "vecphe.phe.public.EncryptedNumber." + name,
-            line,
-            line.replace(")[0]", ")[(-1)]"),
-            "the first of a batch of one is its last",
-        )
-        for name, line in (
-            ("__ciphertext", "self._integer = self._context.ring.store(self._residue)[0] # type: ignore[union-attr]"),
-            ("_raw_mul", "return key._ring.store(key._power(self._valid(), plaintext))[0]"),
-        )
     ),
     Equivalent(
         "vecphe.data.faults.check_numbers",
@@ -1052,4 +1022,116 @@ EQUIVALENTS += [
         ("_bounded", _OF_ONE_WORD, _OF_ONE_WORD.replace("== 1", "== 0")),
         ("_bounded", _OF_ONE_WORD, "if False: # slots of up to 64 bits, whose bound is below 2^63"),
     )
+]
+_REGULAR = "_LEAST_REGULAR = 32 # the library's own primes: 3 mod 4 with two top bits set, of which short ones are few"
+_SAME_WAY = "where both are alike, the general way gives the same"
+_ODD = "if not 8 < self.n < 1 << GREATEST_KEY_LENGTH or self.n % 2 == 0:"
+EQUIVALENTS += [
+    *(
+        Equivalent("vecphe.phe.public._Context.numbers", _ODD, after, "even numbers are refused anyway")
+        for after in (
+            _ODD.replace("8 <", "7 <"),
+            "if not (8 <= self.n < 1 << GREATEST_KEY_LENGTH) or self.n % 2 == 0:",
+            "if not (8 < self.n <= 1 << GREATEST_KEY_LENGTH) or self.n % 2 == 0:",
+        )
+    ),
+    Equivalent(
+        "vecphe.phe.public",
+        'Copied = TypeVar("Copied", bound="PaillierPublicKey | EncryptedNumber")',
+        "Copied = TypeVar('Copied')",
+        "the bound is for type checkers",
+    ),
+    Equivalent(
+        "vecphe.phe.public.PaillierPublicKey._exact",
+        "power = max(-least, greatest, int(UNPACKED.max_abs) - 1).bit_length()",
+        "power = max(-least, greatest, int(UNPACKED.max_abs) - 2).bit_length()",
+        "both numbers have 64 bits",
+    ),
+    Equivalent(
+        "vecphe.phe.public.EncryptedNumber._plus",
+        "if base != encoded.BASE or self.exponent != encoded.exponent:",
+        "if True:",
+        _SAME_WAY,
+    ),
+    Equivalent(
+        "vecphe.phe.public.EncryptedNumber._plus", "if self.exponent != lower:", "if True:", "a power of 1 is the same"
+    ),
+    *(
+        Equivalent("vecphe.phe.public.EncryptedNumber._add_encrypted", before, after, reason)
+        for before, after, reason in (
+            ("if base != other._base or lower != other.exponent:", "if True:", _SAME_WAY),
+            ("if right._context is not key._context:", "if True:", "of the same context a number is taken as it is"),
+            (
+                "if other.public_key is not key and other.public_key != key:",
+                "if (other.public_key != key):",
+                "a key is equal to itself",
+            ),
+        )
+    ),
+    Equivalent(
+        "vecphe.phe.public.EncryptedNumber.__mul__",
+        "return EncryptedNumber._of(self.public_key, residue, exponent, self._base if base is None else base)",
+        "return EncryptedNumber._of(self.public_key, residue, exponent, (self._base if False else base))",
+        "it is None where none is known, or where the exponent is 0 and a base says nothing",
+    ),
+    Equivalent(
+        "vecphe.phe.command_line._write_private",
+        'with open(descriptor, "w", encoding="ascii") as file:',
+        "with open(descriptor, 'w') as file:",
+        "the JSON of a key is ASCII, which all encodings of a system hold",
+    ),
+    Equivalent(
+        "vecphe.serialization.fields.Number.of",
+        "zeros = max((mantissa & -mantissa).bit_length() - 1, 0)",
+        "zeros = max(((mantissa | -mantissa)).bit_length() - 1, 0)",
+        "it is the lowest one with the other sign, which is as long",
+    ),
+    *(
+        Equivalent(
+            "vecphe.serialization.fields._format",
+            "format = Format(encoding, fields.scale, 0, layout, fields.integer, fields.terms, fields.divisor)",
+            f"format = Format(encoding, fields.scale, {bound}, layout, fields.integer, fields.terms, fields.divisor)",
+            "the bound is replaced by that of the fields",
+        )
+        for bound in ("(-1)", "1")
+    ),
+    Equivalent(
+        "vecphe.serialization.text._columns",
+        'return tuple(_data(value, "columns", sys.maxsize).decode().split("\\n"))',
+        "return (_data(value, 'columns', sys.maxsize).decode().split('\\n'))",
+        "names are written the same from a list",
+    ),
+    Equivalent(
+        "vecphe.serialization.stream.ArrayStream._read_header",
+        "wanted = 2 * len(held) # so that all tries together cost no more than the last",
+        "wanted = 3 * len(held) # so that all tries together cost no more than the last",
+        "how much more is waited for decides about time alone",
+    ),
+    Equivalent(
+        "vecphe.keys.chunks.EncryptedChunks.iter_bytes",
+        "self._next = max(self._end, 1)",
+        "self._next = max(self._end, 2)",
+        "what is behind the end is behind it by one or two",
+    ),
+    Equivalent(
+        "vecphe.keys.public_key.PublicKey.encrypt_many",
+        "taken.clear()",
+        "pass",
+        "the arrays are in the row; it decides about memory alone",
+    ),
+    *(
+        Equivalent(
+            "vecphe.keys.public_key.PublicKey.from_ciphertexts",
+            "slots = slots_for(packed, (1,) if shape is None else shape)",
+            f"slots = slots_for(packed, ({count},) if shape is None else shape)",
+            "how many rows there are says nothing of how long each is",
+        )
+        for count in (0, 2)
+    ),
+    Equivalent(
+        "vecphe.phe.key_generation",
+        _REGULAR,
+        _REGULAR.replace("32", "31"),
+        "31 is odd, and primes for odd lengths are searched for anyway",
+    ),
 ]

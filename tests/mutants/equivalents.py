@@ -488,6 +488,12 @@ EQUIVALENTS += [
         "return (dict.fromkeys((name.strip(SPACES) for name in apart)))",
         "such names are gone through and looked up, which a dictionary can be as well",
     ),
+    Equivalent(
+        "vecphe.data.tables._check_target",
+        "if name not in parts[0].labels:",
+        "if name not in parts[(-1)].labels:",
+        "the target is of labels in all files or in none",
+    ),
     Equivalent("vecphe.data.faults._way_of_marks", 'return ""', "return None", "both are no way, and neither is shown"),
     Equivalent(
         "vecphe.data.text.utf8_of",
@@ -1133,5 +1139,25 @@ EQUIVALENTS += [
         _REGULAR,
         _REGULAR.replace("32", "31"),
         "31 is odd, and primes for odd lengths are searched for anyway",
+
+_GREATEST = "greatest = float(np.max(np.abs(values), where=~np.isnan(values), initial=0.0))"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.federated.models.LogisticRegression._residuals",
+        "if self.n_classes == 2:",
+        "if True:",
+        "a matrix of ones and zeros is subtracted, which gives the same",
+    ),
+    Equivalent(
+        "vecphe.federated.scaling.check_columns",
+        _GREATEST,
+        _GREATEST.replace("0.0", "(-1.0)"),
+        "a column without a value is neither too large nor too small",
+    ),
+    Equivalent(
+        "vecphe.federated.backends._NaiveVector.to_bytes",
+        "def to_bytes(self, *, rerandomize: bool = True) -> bytes:",
+        "def to_bytes(self, *, rerandomize: bool = False) -> bytes:",
+        "the naive backend does not look at it",
     ),
 ]

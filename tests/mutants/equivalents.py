@@ -671,7 +671,7 @@ _TURN = "batch = ring.load(n * n // (3 * i + 2) for i in range(_PRODUCTS))"
 EQUIVALENTS += [
     Equivalent("vecphe.arithmetic." + name, before, after, reason)
     for name, before, after, reason in (
-        ("engine.Ring.grouped_product", _RUNS, _RUNS.replace("-1", "-2"), "no key is negative"),
+        ("engine.Ring.grouped_product", _RUNS, _RUNS.replace("-1", "-2"), "no key is negative, so none is equal to it"),
         ("engine.Ring.grouped_product", *_FOLDED, "the residues of one key come in any order"),
         ("engine.Ring.grouped_product", *_ORDER, "the residues of one key come in any order"),
         ("engine.Ring.grouped_product", _LAST, _LAST.replace("ones(1)", "ones(2)"), "the first 1 is the one taken"),
@@ -683,7 +683,7 @@ EQUIVALENTS += [
             "gmp._compact",
             "copies = [value >> 0 for value in values]",
             "copies = [(value << 0) for value in values]",
-            "a copy",
+            "both give a copy of each value",
         ),
         ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=(-1)"), "a power of nothing is 1"),
         ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=1"), "a power of nothing is 1"),
@@ -691,7 +691,12 @@ EQUIVALENTS += [
         ("cuda.CudaRing.invert", _INVERSE, _INVERSE.replace("[0]", "[(-1)]"), _ONE_LEFT),
         ("cuda.CudaRing.ones", _ONE, _ONE.replace("4 *", "5 *"), "what follows the 1 is not read"),
         ("cuda.CudaRing._straus", _PADDED, _PADDED.replace("((0, 0)", "((0, 1)"), "rows that follow are not read"),
-        ("cuda.CudaRing._straus", _FILLED, f"bases = ({_FILLED[8:].replace('if missing', 'if True')})", "a copy"),
+        (
+            "cuda.CudaRing._straus",
+            _FILLED,
+            f"bases = ({_FILLED[8:].replace('if missing', 'if True')})",
+            "of no rows of ones there is a copy, the same as the batch",
+        ),
         (
             "cuda.CudaRing.multiply_plain",
             "if 64 * words.shape[1] >= LIMB_BITS * self._width:",
@@ -703,7 +708,7 @@ EQUIVALENTS += [
             "cuda.CudaDecryptor.decrypt",
             "if device.download(wrong)[0]:",
             "if device.download(wrong)[(-1)]:",
-            "there is one word",
+            "the flag is a buffer of one word",
         ),
         (
             "cuda_kernels.Kernels.upload_constants",
@@ -744,14 +749,19 @@ EQUIVALENTS += [
             "result._set(1, (False, _WorkerDiedError()))",
             "joblib's results are of one task, whose number nobody reads",
         ),
-        ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task"),
+        ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task to be awaited"),
         (
             "system.clusters._collect",
             _LATE,
             _LATE.replace("time.monotonic() > end", "(time.monotonic() >= end)"),
             "no clock stands at the end to the last bit",
         ),
-        ("randomness.randomizers.RandomizerSource._random_base", _BASE, _BASE.replace("[0]", "[(-1)]"), "there is one"),
+        (
+            "randomness.randomizers.RandomizerSource._random_base",
+            _BASE,
+            _BASE.replace("[0]", "[(-1)]"),
+            "one value was drawn, the first and the last",
+        ),
         *(
             (
                 "randomness.randomizers.RandomizerSource.__init__",
@@ -1139,6 +1149,8 @@ EQUIVALENTS += [
         _REGULAR,
         _REGULAR.replace("32", "31"),
         "31 is odd, and primes for odd lengths are searched for anyway",
+    ),
+]
 
 _GREATEST = "greatest = float(np.max(np.abs(values), where=~np.isnan(values), initial=0.0))"
 EQUIVALENTS += [

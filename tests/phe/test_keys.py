@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import secrets
 import warnings
 from pathlib import Path
 
@@ -11,9 +13,17 @@ import pytest
 from tests.phe.conftest import Sides
 
 import vecphe.phe
-from vecphe import InsecureKeyWarning, KeyMismatchError
+from vecphe import InsecureKeyWarning, InvalidPlaintextError, KeyMismatchError, PublicKey
 from vecphe.errors import InvalidKeyError, PlaintextOverflowError
-from vecphe.phe import PaillierPrivateKey, PaillierPublicKey, generate_paillier_keypair, public
+from vecphe.numbers.key_numbers import PublicNumbers
+from vecphe.phe import (
+    EncodedNumber,
+    EncryptedNumber,
+    PaillierPrivateKey,
+    PaillierPublicKey,
+    generate_paillier_keypair,
+    public,
+)
 from vecphe.phe.foreign import name_of
 from vecphe.plaintext.encoding import UNPACKED, FixedPoint
 
@@ -103,6 +113,9 @@ def test_a_key_of_its_totient() -> None:
     other = generate_paillier_keypair(n_length=256)[1]
     assert other != private_key
     assert private_key.crt(7 % p, 7 % q) == 7
+    assert private_key._key is private_key._key
+    for x in (9, 10, 11, 1 + 7 * p, 2 + 7 * p):
+        assert [private_key.l_function(x, y) for y in (3, p)] == [(x - 1) // 3, (x - 1) // p]
     assert (private_key.crt(3, 5) % p, private_key.crt(3, 5) % q) == (3, 5)
     for wrong in (
         totient + 1,
@@ -115,9 +128,19 @@ def test_a_key_of_its_totient() -> None:
         public_key.n - 1,
         1,
         2,
+        (p + 1) * (q + 1),  # whose roots are -p and -q
     ):
         with pytest.raises(InvalidKeyError, match=r"^the totient does not belong to the public key$"):
             PaillierPrivateKey.from_totient(public_key, wrong)
+    # Their own, of keys that are refused for another reason.
+    for n, own, told in (
+        (22, 10, "n must be odd"),
+        (10007**2, 10006**2, "too close"),
+        (35, 24, "too close"),
+        (15, 8, "equal length"),
+    ):
+        with pytest.raises(InvalidKeyError, match=told):
+            PaillierPrivateKey.from_totient(PaillierPublicKey(n), own)
     for no_int in (True, float(totient), str(totient), None):
         with pytest.raises(TypeError, match=rf"^totient must be an int, not {type(no_int).__name__}$"):
             PaillierPrivateKey.from_totient(public_key, no_int)  # type: ignore[arg-type]
@@ -164,3 +187,101 @@ def test_arrays_get_the_narrowest_scale_that_rounds_nothing() -> None:
     for large in (2.0 ** (usual + 5), -(2.0 ** (usual + 5))):
         assert wider._exact(np.array([large, tiny])) == FixedPoint(200, 1 << usual + 6)
         assert wider._exact(np.array([tiny, large, 1.0])) == FixedPoint(200, 1 << usual + 6)
+
+
+def test_the_longest_way_that_an_exponent_can_be_lowered() -> None:
+    public_key, private_key = generate_paillier_keypair(n_length=256)
+    number = public_key.encrypt(1)
+    for greatest, is_refused in ((16**3, False), (16**3 + 1, False), (16**3 - 1, True)):
+        public_key.max_int = greatest
+        if is_refused:
+            with pytest.raises(InvalidPlaintextError, match=r"^exponents are too far apart for this key: nothing fits"):
+                number.decrease_exponent_to(-3)
+        else:
+            assert private_key.raw_decrypt(number.decrease_exponent_to(-3).ciphertext()) == 16**3
+        assert private_key.raw_decrypt(number.decrease_exponent_to(0).ciphertext()) == 1
+
+
+def test_numbers_that_do_not_fit_at_the_lower_exponent(sides: Sides) -> None:
+    number = sides.public.encrypt(1e-100)
+    for use in (lambda: number + 10**60, lambda: number - 10**60, lambda: number._add_scalar(-(10**60))):
+        with pytest.raises(InvalidPlaintextError, match=rf"does not fit: at exponent {number.exponent} it is beyond"):
+            use()
+
+
+def test_what_is_no_plain_number_divides_nothing(sides: Sides) -> None:
+    number = sides.public.encrypt(6)
+    for divisor in (number, EncodedNumber(sides.public, 2, 0), sides.public.encrypt(np.array([2.0]))):
+        told = f"^an encrypted number can be divided by a plain number, not by an {type(divisor).__name__}$"
+        with pytest.raises(TypeError, match=told):
+            _ = number / divisor
+    assert sides.private.decrypt(number / 4) == 1.5
+
+
+def test_ciphertexts_of_ours_are_never_read_again(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those from outside once, when they are first computed with."""
+    loaded = []
+    load = PaillierPublicKey._loaded
+    monkeypatch.setattr(PaillierPublicKey, "_loaded", lambda key, value: loaded.append(value) or load(key, value))
+    x = sides.public.encrypt(1.5)
+    y = ((x + x) * 3 - 1) / 2 + sides.public.encrypt(2, r_value=7)
+    y.obfuscate()
+    assert sides.private.decrypt(y) == 6
+    assert not loaded
+    monkeypatch.setattr(EncryptedNumber, "_EncryptedNumber__ciphertext", property(lambda _: pytest.fail("read")))
+    assert sides.private.decrypt(y + x) == 7.5
+    monkeypatch.undo()
+    monkeypatch.setattr(PaillierPublicKey, "_loaded", lambda key, value: loaded.append(value) or load(key, value))
+    outside = EncryptedNumber(sides.public, x.ciphertext(), x.exponent)
+    assert sides.private.decrypt(outside) == 1.5
+    assert not loaded
+    for _ in range(3):
+        assert sides.private.decrypt(outside * 2 + outside) == 4.5
+    assert loaded == [x.ciphertext()]
+
+
+def test_a_twin_of_a_key_may_compute_on_another_engine(sides: Sides) -> None:
+    twin = PaillierPublicKey(sides.public.n)
+    twin._context.key = PublicKey._from_numbers(PublicNumbers(twin.n), "textbook", "gmp")
+    assert twin._ring is not sides.public._ring
+    x, y = sides.public.encrypt(1.5), twin.encrypt(2)
+    assert [sides.private.decrypt(total) for total in (x + y, y + x, y - x, y)] == [3.5, 3.5, 0.5, 2]
+    assert (x + y).public_key is sides.public
+
+
+def test_a_key_is_the_number_that_it_is_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else a pickle says."""
+    key = PaillierPublicKey.__new__(PaillierPublicKey)
+    assert repr(key) == "<PaillierPublicKey without n>"
+    key.__setstate__({"n": 35, "g": 5, "nsquare": 7, "max_int": 3, "note": "kept"})
+    assert (key.n, key.g, key.nsquare, key.max_int, key.note) == (35, 36, 35**2, 3, "kept")
+    assert vars(key) == {"n": 35, "g": 36, "nsquare": 35**2, "max_int": 3, "note": "kept"}
+    assert repr(key) == f"<PaillierPublicKey {hash(35):x}>"
+    asked = []
+    for drawn in (0, 33):
+        monkeypatch.setattr(secrets, "randbelow", lambda most, drawn=drawn: asked.append(most) or drawn)
+        assert key.get_random_lt_n() == drawn + 1
+    assert asked == [34, 34]
+
+
+@pytest.mark.parametrize(("bits", "scheme"), [(1022, "textbook"), (1023, "textbook"), (1024, "djn"), (1025, "djn")])
+def test_who_has_textbook_randomizers(bits: int, scheme: str) -> None:
+    assert PaillierPublicKey((1 << bits - 1) + 1)._key.randomizers == scheme
+
+
+def test_nothing_was_warned_of_before_the_first_key() -> None:
+    specification = importlib.util.find_spec(public.__name__)
+    assert specification is not None
+    assert specification.loader is not None
+    anew = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(anew)
+    with pytest.warns(InsecureKeyWarning, match=r"^a 4-bit Paillier key is insecure: for tests only \(shown once\)$"):
+        anew.PaillierPublicKey(15)
+
+
+def test_integers_of_any_size_have_the_usual_scale(sides: Sides) -> None:
+    for values in (np.array([2**63 - 1, -(2**63)]), np.array([2**100], dtype=object), np.array([2**64 - 1], np.uint64)):
+        assert sides.public._exact(values) is None
+    assert sides.public._exact(np.array([2.0**-112, 2.0**63])) is None
+    assert sides.public._exact(np.array([2.0**-113, 1.0])) == FixedPoint(116, 2**64)
+    assert sides.public._exact(np.array([2.0**-112, 2.0**65])) == FixedPoint(112, 2**66)

@@ -221,9 +221,11 @@ def pickled_by_phe(sides: Sides) -> bytes:
 def test_pickles_of_phe(sides: Sides, request: pytest.FixtureRequest) -> None:
     data = pickled_by_phe(sides)
     hostile = phe.EncryptedNumber(sides.phe_public, sides.phe_private.p)
+    marked = copy.copy(sides.phe_private)
+    marked.note = "theirs"
     broken = copy.copy(sides.phe_private)
     broken.p += 2
-    others = [pickle.dumps(hostile), pickle.dumps(broken)]
+    others = [pickle.dumps(hostile), pickle.dumps(broken), pickle.dumps(marked)]
     request.getfixturevalue("alias")
     public, private, number, encoded, ring = pickle.loads(data)
     assert type(public) is vecphe.phe.PaillierPublicKey
@@ -237,6 +239,7 @@ def test_pickles_of_phe(sides: Sides, request: pytest.FixtureRequest) -> None:
         _ = pickle.loads(others[0]) + 1
     with pytest.raises(InvalidKeyError):
         pickle.loads(others[1])
+    assert vars(pickle.loads(others[2])) == {"public_key": public, "note": "theirs"}
 
 
 def test_our_pickles_hold_what_phes_hold(sides: Sides) -> None:
@@ -342,6 +345,60 @@ def test_another_base(sides: Sides) -> None:
     received = vecphe.phe.EncryptedNumber(public, x.ciphertext(), x.exponent)
     assert private.decrypt_encoded(received, Ten).decode() == 2.17
     assert private.decrypt_encoded(received + Ten.encode(public, 1e-6), Ten).decode() == pytest.approx(2.17 + 1e-6)
+
+
+KINDS = {10: Ten, 16: vecphe.phe.EncodedNumber}
+SAID = [(base, exponent) for base in (10, 16, None) for exponent in (-2, 0)]  # None: it came from outside
+
+
+def said(sides: Sides, base: int | None, exponent: int) -> Any:
+    number = sides.public.encrypt(KINDS[base or 10](sides.public, 3, exponent))
+    return number if base else vecphe.phe.EncryptedNumber(sides.public, number.ciphertext(), exponent)
+
+
+@pytest.mark.parametrize("one", SAID)
+@pytest.mark.parametrize("other", SAID)
+def test_bases_of_sums(sides: Sides, one: tuple[int | None, int], other: tuple[int | None, int]) -> None:
+    """At exponent 0 a base says nothing; where none is known, what is lowered is lowered in that of phe."""
+    x, addends = said(sides, *one), [(said(sides, *other), 1)]
+    if other[0]:
+        encoded = KINDS[other[0]](sides.public, 3, other[1])
+        addends += [(encoded, 1), (encoded, -1)]
+    known = {base for base, exponent in (one, other) if base and exponent}
+    base = max(known, default=None if one[1] == other[1] else 16)
+    lower = min(one[1], other[1])
+    for addend, sign in addends:
+        if len(known) == 2:
+            with pytest.raises(InvalidPlaintextError, match=rf"^numbers of base {one[0]} and base {other[0]} have no"):
+                _ = x + addend if sign > 0 else x - addend
+            continue
+        total = x + addend if sign > 0 else x - addend
+        assert (total.exponent, total._known_base()) == (lower, base if lower else None)
+        mantissas = [3 * (base or 1) ** (exponent - lower) for _, exponent in (one, other)]
+        raw = sides.private.raw_decrypt(total.ciphertext())
+        assert raw == (mantissas[0] + sign * mantissas[1]) % sides.public.n
+
+
+def test_bases_of_products(sides: Sides) -> None:
+    public, private = sides.public, sides.private
+    five, outside = public.encrypt(5), said(sides, None, -2)
+    assert private.decrypt_encoded(five * Ten.encode(public, 0.5), Ten).decode() == 2.5
+    assert private.decrypt(five * Ten.encode(public, 0.5) + Ten.encode(public, 0.25)) == 2.75
+    assert (outside * 3)._base is None
+    assert (outside * Ten.encode(public, 0.5))._base == 10
+    assert "_base" not in outside.__getstate__()
+    assert [said(sides, base, -2).__getstate__()["_base"] for base in KINDS] == [10, 16]
+
+
+class Two(vecphe.phe.EncodedNumber):
+    BASE = 2
+    LOG2_BASE = 1.0
+
+
+def test_an_exponent_of_base_two_is_lowered_by_one(sides: Sides) -> None:
+    x = sides.public.encrypt(Two(sides.public, 3, -1))
+    assert sides.private.decrypt(x.decrease_exponent_to(-2)) == 1.5
+    assert sides.private.raw_decrypt(x.decrease_exponent_to(-2).ciphertext()) == 6
 
 
 MIDDLING = st.one_of(st.just(0.0), st.floats(1e-30, 1e9), st.floats(-1e9, -1e-30))  # a sum of them fits the key

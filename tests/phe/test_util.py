@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import secrets
 from pathlib import Path
 
 import phe.util
@@ -29,9 +30,10 @@ def test_bytes_as_base64url(payload: bytes) -> None:
     assert util.base64url_decode(text) == payload == phe.util.base64url_decode(text)
 
 
-@pytest.mark.parametrize("text", ["", "!", "A", "ab cd", "AB+C"])
+@pytest.mark.parametrize("text", ["", "!", "A", "ab cd", "AB+C", "AB/C", "A+/C"])
 def test_what_is_no_base64url(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - base64's own texts
+    told = "base64url has - and _ where other base64 has" if {*text} & {*"+/"} else "." if text else "an empty string"
+    with pytest.raises(ValueError, match=told):
         util.base64_to_int(text)
 
 
@@ -43,7 +45,7 @@ def test_extended_euclid(a: int, b: int) -> None:
 def test_modular_arithmetic() -> None:
     for arguments in ((2, 3, 5), (2, -1, 5), (2**70000, 3, 101)):
         assert util.powmod(*arguments) == phe.util.powmod(*arguments)
-    assert util.mulmod(3, 4, 5) == 2
+    assert [util.mulmod(3, 5, 7), util.mulmod(-3, 5, 7)] == [1, 6]
     assert util.invert(3, 7) == 5
     with pytest.raises(ZeroDivisionError):
         util.invert(2, 4)
@@ -59,6 +61,24 @@ def test_primes_have_exactly_the_length_asked_for(bits: int) -> None:
         assert util.is_prime(prime)
     with pytest.raises(ValueError, match="at least 1"):
         util.getprimeover(0)
+
+
+def test_h10_candidates_are_tested_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those alone that gmpy2's test lets pass."""
+    tested: list[tuple[int, int]] = []
+    given = iter([0, 3, 5, 7])  # 64, 67, 69 and 71
+    monkeypatch.setattr(secrets, "randbits", lambda _: next(given))
+    monkeypatch.setattr(util, "is_probable_prime", lambda *asked: tested.append(asked) or asked[0] != 67)
+    assert util.getprimeover(7) == 71
+    assert tested == [(67, 5), (71, 5)]
+    tested.clear()
+    assert [util.is_prime(7), util.is_prime(7, 3), util.is_prime(67), util.miller_rabin(7, 4)] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    assert tested == [(7, 25), (7, 3), (67, 25), (7, 4)]
 
 
 def test_nothing_imports_it() -> None:

@@ -40,7 +40,9 @@ def test_names_travel_with_the_array(keypair: tuple[PublicKey, PrivateKey], pack
     ("shape", "names"),
     [
         ((2, 3), NAMES[:2]), ((2, 3), (*NAMES, "more")), ((2, 3), ("a", "b", "a")), ((2, 3), ("a", "", "b")),
-        ((2, 3), ("a", "b\x1b", "c")), ((2, 3), ("a", "b\nd", "c")), ((3,), NAMES), ((), ("a",)), ((1, 1, 1), ("a",)),
+        ((2, 3), ("a", "b\x1b", "c")), ((2, 0), ("a",)), ((3, 1), ("",)),
+        ((1, 1, 1), ("a", "b", "c")), ((2, 2), ("a", "a")), ((3, 2, 2), ("a", "b", "c", "d")),
+        ((2, 3), ("a", "b\nd", "c")), ((3,), NAMES), ((), ("a",)), ((1, 1, 1), ("a",)),
     ],
     ids=repr,
 )  # fmt: skip

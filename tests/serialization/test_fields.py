@@ -53,6 +53,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
             (kind, {"shape": (1,) * 32}, ""),
             (kind, {"shape": (1,) * 33}, "an array has at most 32 dimensions, not 33"),
             (kind, {"shape": ((1 << 60) - 1,)}, ""),
+            (kind, {"shape": ((1 << 59) - 1, 1, 1)}, ""),
             (kind, {"shape": (1 << 60,)}, SHAPE_TOO_LARGE),
             (kind, {"shape": (1 << 59, 2)}, SHAPE_TOO_LARGE),
             (kind, {"shape": (0, 1 << 60)}, SHAPE_TOO_LARGE),

@@ -14,7 +14,7 @@ from vecphe.errors import InvalidKeyError, SerializationError, VecpheError
 from vecphe.numbers.key_numbers import GREATEST_KEY_LENGTH
 from vecphe.serialization import frame_from_json
 from vecphe.serialization.jwk import GREATEST_TEXT, integer_from_base64url, parse_public_jwk
-from vecphe.serialization.strict_text import check_parts
+from vecphe.serialization.strict_text import bytes_from_base64url, bytes_to_base64url, check_parts
 
 # Of an array: where the number stands, how the error calls it, its least and its greatest value.
 LIMITS = (
@@ -120,6 +120,8 @@ def test_h37_texts_of_json_have_the_lengths_of_their_fields(
             shorter = told(with_text(kind, path, base64url(b"\x01" * size)))
             assert shorter == "the salt must have 16 bytes and the nonce 12"
     elif name != "ciphertext":
+        for text in ("AA", "AQA", "AQAA", "AQAB"):  # 0, and numbers with bytes of 0 that do not lead
+            assert told(with_text(kind, path, text)) == CHECKSUM
         for text in ("", "AAE"):
             no_number = f"{name} must have no leading zero byte and not be empty"
             assert told(with_text(kind, path, text)) == no_number
@@ -173,3 +175,72 @@ def test_h12_a_web_key_and_its_numbers_have_lengths() -> None:
         for form in (text, text.encode()):
             with pytest.raises((SerializationError, InvalidKeyError), match=f"^{message}$"):
                 parse_public_jwk(form)
+
+
+@pytest.mark.parametrize("name", ["log2_n", "r", "p"])
+def test_h35_costs_of_json_are_bytes(name: str) -> None:
+    for value, wanted in (
+        *((good, CHECKSUM) for good in (0, 1, 255)),
+        *((bad, f"{name} must be an integer from 0 to 255") for bad in (-1, 256, True, "8", None)),
+    ):
+        assert told(with_text("encrypted private key", ("scrypt", name), value)) == wanted
+
+
+@pytest.mark.parametrize(("name", "digits"), [("fingerprint", 32), ("checksum", 32)])
+def test_h36_hexadecimal_digits_have_one_spelling(name: str, digits: int) -> None:
+    wanted = f"{name} must be {digits} lower-case hexadecimal digits"
+    for bad in (*("0" * count for count in (0, digits - 2, digits - 1, digits + 1, digits + 2)),
+                "A" * digits, "g" * digits, " " * digits, "0" * (digits - 1) + "\n", "\u0660" * digits,
+                5, None, ["0"] * digits):  # fmt: skip
+        assert told(with_text("public key", (name,), bad)) == wanted
+    for good in ("f" * digits, "0123456789abcdef" * 2):
+        assert told(with_text("public key", (name,), good)) == CHECKSUM
+
+
+def test_h37_what_the_form_has_no_numbers_for(public_key: PublicKey) -> None:
+    text = public_key.to_json()
+    refused = "fractions, exponents, NaN and Infinity do not occur in the form"
+    long = "a JSON number is too long or -0; long integers are base64url strings"
+    for literal, wanted in (
+        *((literal, refused) for literal in ("NaN", "Infinity", "-Infinity", "1.0", "1e0", "1E400", "-0.0")),
+        *((literal, long) for literal in ("-0", "1" * 21, "-" + "1" * 20)),
+        *((literal, "unknown") for literal in ("2", "0", "-1", "1" * 20, "true", "null", '"1"', "[1]")),
+    ):
+        with pytest.raises(SerializationError) as caught:
+            frame_from_json(text.replace('"version": 1', f'"version": {literal}'))
+        message = f"the version of the format is {wanted}; this is vecphe for version 1"
+        assert str(caught.value) == (message if wanted == "unknown" else wanted)
+    assert text.count("\n ") == 6  # one field a line, each after one space
+    assert text.endswith('"\n}\n')
+
+
+@pytest.mark.parametrize(("kind", "path"), [("private key", ()), ("encrypted private key", ("aes_gcm",))])
+def test_h36_the_first_field_that_is_wrong_is_named(kind: str, path: tuple[str, ...]) -> None:
+    def where(content: dict[str, Any]) -> dict[str, Any]:
+        for place in path:
+            content = content[place]
+        return content
+
+    name = path[-1] if path else f"a {kind}"
+    content = with_text(kind, ("checksum",), "0" * 32)
+    where(content).update(z=1, b=2, **{"y" * 50: 3})
+    assert told(content) == f"{name} has an unknown field 'b'"
+    del where(content)["b"]
+    assert told(content) == f"{name} has an unknown field '{'y' * 40}'"
+    content = with_text(kind, ("checksum",), "0" * 32)
+    first = next(field for field in where(content) if field in ("p", "nonce"))
+    del where(content)[first]
+    assert told(content) == f"{name} lacks the field '{first}'"
+    if path:
+        assert told(with_text(kind, path, [1])) == f"{name} must be an object"
+
+
+@pytest.mark.parametrize("length", range(34))
+def test_base64url_of_every_length(length: int) -> None:
+    for data in (bytes(length), b"\xff" * length, bytes(range(200, 200 + length))):
+        text = bytes_to_base64url(data)
+        assert text == base64url(data)
+        assert bytes_from_base64url(text, "malformed", "stray") == data
+    for broken in (text + "A" * ((1 - len(text)) % 4 or 4), text + "=", text + "\n", text + "+"):
+        with pytest.raises(SerializationError, match=r"^malformed$"):
+            bytes_from_base64url(broken, "malformed", "stray")

@@ -104,6 +104,7 @@ PUBLIC_FAULTS: dict[str, tuple[Change, type[Exception], str]] = {
     "n zero": (lambda key: key.update(n="AA"), InvalidKeyError, "n must"),
     "kid a number": (lambda key: key.update(kid=7), SerializationError, "kid"),
     "key_ops a string": (lambda key: key.update(key_ops="encrypt"), SerializationError, "key_ops"),
+    "key_ops of strings and numbers": (lambda key: key.update(key_ops=["encrypt", 1]), SerializationError, "key_ops"),
     "key_ops of numbers": (lambda key: key.update(key_ops=[1]), SerializationError, "key_ops"),
     "h13 private": (lambda key: key.update(p="Cw"), InvalidKeyError, "private"),
 }
@@ -234,6 +235,7 @@ def test_what_is_not_shaped_like_phes_keys_is_refused(keypair: tuple[PublicKey, 
         ("kty key_ops p q pub", ""),
         ("kty key_ops p q pub n", ""),  # a field that is not known there
         ("kty alg key_ops n", "this is a public key; pass the private one"),
+        ("kty alg n", "this is a public key; pass the private one"),
         ("kty alg key_ops n p", "the private key has no field q"),
         ("kty alg key_ops n pub", "the private key has no field p"),
         ("kty alg n q", "the private key has no field key_ops"),
@@ -259,3 +261,10 @@ def test_what_a_key_is_is_told_by_its_fields(private_key: PrivateKey, names: str
     else:
         with pytest.raises(SerializationError, match="the public key has no field n"):
             PublicKey.from_jwk(jwk, insecure=True)
+
+
+def test_what_is_nothing_but_a_modulus_is_a_public_key(public_key: PublicKey) -> None:
+    fields = json.loads(public_key.to_jwk())
+    with pytest.raises(InvalidKeyError, match="this is a public key; pass the private one"):
+        PrivateKey.from_jwk({"n": fields["n"]})
+    assert PublicKey.from_jwk({**fields, "key_ops": []}, insecure=True) == public_key

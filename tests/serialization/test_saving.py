@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from vecphe import EncryptedArray, PrivateKey, PublicKey
-from vecphe.serialization import passphrase
+from vecphe.errors import SerializationError
+from vecphe.plaintext.encoding import FixedPoint
+from vecphe.serialization import check_storable, passphrase, save_frame
+from vecphe.serialization.frames import SealedFields
 
 Keypair = tuple[PublicKey, PrivateKey]
 Save = Callable[..., None]
@@ -82,3 +85,60 @@ def test_h67_a_passphrase_seals_what_is_saved(
     keypair[1].save(tmp_path / name, force=True)
     with pytest.raises(ValueError, match="the private key is not encrypted; load it without a passphrase if you trust"):
         PrivateKey.load(tmp_path / name, passphrase="open sesame", insecure=True)
+
+
+def test_h64_nothing_is_made_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    made = []
+    (tmp_path / "key").write_bytes(b"precious")
+    for path in (tmp_path / "key", tmp_path / "no" / "key"):
+        with pytest.raises(OSError, match=r"exists; pass force=True|create this directory first"):
+            save_frame(path, lambda: made.append(1) or b"", force=False)
+    assert not made
+    assert (tmp_path / "key").read_bytes() == b"precious"
+
+
+def test_what_has_no_room_is_told_before_anything_is_made(keypair: Keypair) -> None:
+    array = keypair[0].encrypt([1.0], encoding=FixedPoint(4, 2**200 + 1))
+    with pytest.raises(SerializationError, match=r"^max_abs has an odd part of more than 128 bits"):
+        check_storable(keypair[0]._numbers, array.shape, array.format)
+
+
+@pytest.mark.parametrize(
+    ("costs", "is_accepted"),
+    [
+        *(((log2_n, 8, 1), 10 <= log2_n <= 20) for log2_n in (0, 9, 10, 11, 17, 19, 20, 21, 255)),
+        *(((17, r, p), False) for r, p in ((7, 1), (9, 1), (8, 0), (8, 2), (0, 0))),
+    ],
+)
+def test_h35_what_a_file_may_ask_for(
+    monkeypatch: pytest.MonkeyPatch, costs: tuple[int, int, int], is_accepted: bool
+) -> None:
+    asked = []
+    monkeypatch.setattr(passphrase, "_derive_key", lambda *given: asked.append(given) or bytes(32))
+    fields = SealedFields(*costs, bytes(16), bytes(12), bytes(40))
+    with pytest.raises(SerializationError) as caught:
+        passphrase.unseal(fields, "open sesame", "0" * 32)
+    if is_accepted:
+        assert str(caught.value) == "wrong passphrase, or the file was altered"
+        assert asked == [("open sesame", fields)]
+    else:
+        n, r, p = costs
+        told = f"scrypt with n = 2^{n}, r = {r}, p = {p} is not accepted; n must be 2^10 to 2^20, r = 8, p = 1"
+        assert (str(caught.value), asked) == (told, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "told"),
+    [
+        (5, TypeError, "passphrase must be str or bytes, not int"),
+        (bytearray(b"x"), TypeError, "passphrase must be str or bytes, not bytearray"),
+        ("", ValueError, "the passphrase must not be empty; pass None to store the key without one"),
+        (b"", ValueError, "the passphrase must not be empty; pass None to store the key without one"),
+        ("open \ud800", ValueError, "the passphrase cannot be encoded as UTF-8"),
+    ],
+)
+def test_h67_what_is_no_passphrase_and_is_not_shown(given: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error) as caught:
+        passphrase.seal(b"the body", given, "0" * 32)
+    assert str(caught.value) == told
+    assert caught.value.__context__ is caught.value.__cause__ is None

@@ -65,8 +65,21 @@ def test_the_pieces_are_the_bytes(keypair: Keypair) -> None:
 
 def test_kinds_of_pieces_and_files(keypair: Keypair, frame: bytes) -> None:
     pieces: list[Any] = [frame[:50], bytearray(frame[50:90]), b"", memoryview(frame[90:])]
-    for source in (pieces, iter(pieces), io.BytesIO(frame)):
+    asked = []
+
+    class Reads:
+        """As a socket's file, or one in a remote store: it can be read and no more."""
+
+        def __init__(self) -> None:
+            self._file = io.BytesIO(frame)
+
+        def read(self, count: int) -> bytes:
+            asked.append(count)
+            return self._file.read(min(count, 100))
+
+    for source in (pieces, iter(pieces), io.BytesIO(frame), Reads()):
         assert EncryptedArray.from_chunks(keypair[0], source).shape == X.shape
+    assert min(asked) >= 1 << 10
 
 
 def test_through_a_socket(keypair: Keypair) -> None:

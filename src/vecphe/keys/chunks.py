@@ -51,17 +51,17 @@ class EncryptedChunks(Iterator[EncryptedArray]):
     ) -> None:
         self._values, self._rows, self._aligned = values, rows, aligned
         self._encrypted, self._ciphertexts, self._framed = encrypted, ciphertexts, framed
-        self._next = 0
+        self._next, self._end = 0, len(values) if values.ndim else 1
         self.shape = values.shape
 
     def __repr__(self) -> str:
         return f"EncryptedChunks(shape={self.shape})" if hasattr(self, "shape") else "EncryptedChunks(nothing yet)"
 
     def __next__(self) -> EncryptedArray:
-        start, end = self._next, len(self._values) if self._values.ndim else 1
-        if start >= end:
+        start = self._next
+        if start >= self._end:
             raise StopIteration
-        stop = min(start + self._rows, end)
+        stop = min(start + self._rows, self._end)
         part = self._values[start:stop] if self._values.ndim else self._values
         encrypted = self._encrypted(part, f"x[{start}:{stop}]")
         self._next = stop  # only now: what an error or interrupt kept from being encrypted is the next part still
@@ -80,7 +80,7 @@ class EncryptedChunks(Iterator[EncryptedArray]):
         if self._next:
             raise ValueError("some parts are encrypted already; take encrypt_chunks anew for the whole")
         pieces = self._framed(self._parts())
-        self._next = max(len(self._values) if self._values.ndim else 1, 1)
+        self._next = max(self._end, 1)
         return pieces
 
     def _parts(self) -> Iterator[bytes]:

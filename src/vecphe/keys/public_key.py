@@ -567,8 +567,7 @@ class PublicKey(ArrayKey):
             shape = (len(values) * (format.layout.slots if format.layout else 1),)
         if is_sprawling(shape):
             raise LayoutMismatchError("shape is too large for an empty array: its other lengths multiply to over 2^16")
-        count = int(np.prod(shape, dtype=object))
-        if len(values) != format.n_ciphertexts(count):
+        if len(values) != format.n_ciphertexts(math.prod(shape)):
             raise LayoutMismatchError(f"{counted(len(values), 'ciphertext')} cannot hold an array of shape {shape}")
         ring = self._context.ring
         check_room(ring, len(values))

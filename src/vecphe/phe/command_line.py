@@ -39,6 +39,7 @@ _GREATEST_DIGITS = int(2 * GREATEST_KEY_LENGTH * math.log10(2)) + 1
 
 Input = click.File("rb")
 Output = click.File("w")
+_output = click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
 
 
 class _InputError(click.ClickException):
@@ -55,15 +56,15 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:  # click's own to answer
             raise
-        except (VecpheError, UnicodeDecodeError) as error:
-            message = "the file is not text" if isinstance(error, UnicodeDecodeError) else str(error)
+        except VecpheError as error:
+            message = str(error)
         except OSError as error:
             message = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
         raise _InputError(message)
 
 
 @click.group(cls=_Group)
-@click.version_option(package_name="vecphe", prog_name="pheutil")
+@click.version_option(prog_name="pheutil")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
 @click.pass_context
 def cli(ctx: click.Context, verbose: bool) -> None:
@@ -130,7 +131,7 @@ def extract(input: IO[bytes], output: IO[str]) -> None:
 @cli.command()
 @click.argument("public", type=Input)
 @click.argument("plaintext")
-@click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
+@_output
 def encrypt(public: IO[bytes], plaintext: str, output: IO[str]) -> None:
     """Encrypt the number PLAINTEXT with the public key PUBLIC.
 
@@ -145,7 +146,7 @@ def encrypt(public: IO[bytes], plaintext: str, output: IO[str]) -> None:
 @cli.command()
 @click.argument("private", type=Input)
 @click.argument("ciphertext", type=Input)
-@click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
+@_output
 def decrypt(private: IO[bytes], ciphertext: IO[bytes], output: IO[str]) -> None:
     """Decrypt CIPHERTEXT with the private key PRIVATE."""
     n, p, q = parse_private_jwk(_read(private))
@@ -159,7 +160,7 @@ def decrypt(private: IO[bytes], ciphertext: IO[bytes], output: IO[str]) -> None:
 @click.argument("public", type=Input)
 @click.argument("encrypted_a", type=Input)
 @click.argument("encrypted_b", type=Input)
-@click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
+@_output
 def add_encrypted(public: IO[bytes], encrypted_a: IO[bytes], encrypted_b: IO[bytes], output: IO[str]) -> None:
     """Add the encrypted numbers ENCRYPTED_A and ENCRYPTED_B."""
     key = load_public_key(_read(public))
@@ -172,7 +173,7 @@ def add_encrypted(public: IO[bytes], encrypted_a: IO[bytes], encrypted_b: IO[byt
 @click.argument("public", type=Input)
 @click.argument("encrypted", type=Input)
 @click.argument("plaintext")
-@click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
+@_output
 def add_encrypted_to_plaintext(public: IO[bytes], encrypted: IO[bytes], plaintext: str, output: IO[str]) -> None:
     """Add the number PLAINTEXT to the number ENCRYPTED."""
     number = load_encrypted_number(encrypted, load_public_key(_read(public)))
@@ -184,7 +185,7 @@ def add_encrypted_to_plaintext(public: IO[bytes], encrypted: IO[bytes], plaintex
 @click.argument("public", type=Input)
 @click.argument("encrypted", type=Input)
 @click.argument("plaintext")
-@click.option("--output", type=Output, default="-", help="Save to a file instead of standard output.")
+@_output
 def multiply_encrypted_to_plaintext(public: IO[bytes], encrypted: IO[bytes], plaintext: str, output: IO[str]) -> None:
     """Multiply the number ENCRYPTED by the number PLAINTEXT."""
     number = load_encrypted_number(encrypted, load_public_key(_read(public)))

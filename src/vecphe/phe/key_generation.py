@@ -27,7 +27,7 @@ def prime_pair(n_length: Any) -> tuple[int, int]:
     TypeError
         If the length is no int.
     InvalidKeyError
-        If there are none, or it is too large.
+        If it is too small or too large.
     """
     if isinstance(n_length, bool) or not isinstance(n_length, int):
         raise TypeError(f"n_length must be an int, not {type(n_length).__name__}")
@@ -43,15 +43,8 @@ def prime_pair(n_length: Any) -> tuple[int, int]:
 def _listed_pair(n_length: int) -> tuple[int, int]:
     half = (n_length + 1) // 2
     primes = [value for value in range(1 << (half - 1), 1 << half) if is_prime(value)]
-    pairs = [(p, q) for p in primes for q in primes if p < q and _fits(p, q, n_length)]
-    if not pairs:
-        raise InvalidKeyError(f"no key has {n_length} bits; choose another n_length")
-    return secrets.choice(pairs)
-
-
-def _fits(p: int, q: int, n_length: int) -> bool:
-    n = p * q
-    return n.bit_length() == n_length and math.gcd(n, (p - 1) * (q - 1)) == 1
+    # gcd(n, (p-1)(q-1)) = 1 follows: q = 1 mod p would make q at least 2p + 1, a bit longer than p.
+    return secrets.choice([(p, q) for p in primes for q in primes if p < q and (p * q).bit_length() == n_length])
 
 
 def _searched_pair(n_length: int) -> tuple[int, int]:
@@ -59,7 +52,7 @@ def _searched_pair(n_length: int) -> tuple[int, int]:
     least_difference = 1 << max(half - 100, 2)
     while True:
         p, q = sorted((_blum_prime(half), _blum_prime(half)))
-        if q - p > least_difference and _fits(p, q, n_length) and math.gcd(p - 1, q - 1) == 2:
+        if q - p > least_difference and (p * q).bit_length() == n_length and math.gcd(p - 1, q - 1) == 2:
             return p, q
 
 

@@ -91,15 +91,12 @@ class PaillierPrivateKey:
             raise TypeError(f"public_key must be a PaillierPublicKey, not {name_of(public_key)}")
         if isinstance(totient, bool) or not isinstance(totient, int):
             raise TypeError(f"totient must be an int, not {type(totient).__name__}")
-        # p and q are the roots of x^2 - (n - totient + 1)*x + n.
+        # p and q are the roots of x^2 - (n - totient + 1)*x + n, if it has any.
         n = public_key.n
         total = n - totient + 1
-        square = total * total - 4 * n
-        if not 0 < totient < n or square < 0:
-            raise InvalidKeyError("the totient does not belong to the public key")
-        difference = math.isqrt(square)
+        difference = math.isqrt(abs(total * total - 4 * n))
         p, q = (total - difference) // 2, (total + difference) // 2
-        if p * q != n or p + q != total:
+        if p < 2 or p * q != n:
             raise InvalidKeyError("the totient does not belong to the public key")
         return PaillierPrivateKey(public_key, p, q)
 
@@ -236,7 +233,7 @@ class PaillierPrivateKey:
             raise TypeError(f"decrypt takes an EncryptedNumber, not {name_of(encrypted_number)}")
         if encrypted_number.public_key != self.public_key:
             raise KeyMismatchError("the number belongs to another key; decrypt it with the private key it was made for")
-        base = encrypted_number._base if encrypted_number.exponent else None
+        base = encrypted_number._known_base()
         if Encoding is None:
             Encoding = encoding_of_base(base)  # noqa: N806 - phe's name
         elif base not in (None, Encoding.BASE):
@@ -264,7 +261,8 @@ class PaillierPrivateKey:
 
     def _decrypted(self, residue: Any) -> int:
         words = self._key._decryptor.decrypt(self.public_key._ring, residue, 0)
-        return int(integers_from_words(words)[0])
+        (plaintext,) = integers_from_words(words)
+        return int(plaintext)
 
 
 class PaillierPrivateKeyring(Mapping[PaillierPublicKey, PaillierPrivateKey]):

@@ -299,7 +299,7 @@ class PaillierPublicKey:
         """
         if not isinstance(plaintext, int):
             raise TypeError(f"plaintext must be an int, not {type(plaintext).__name__}")
-        return self._ring.store(self._encrypted(plaintext, r_value))[0]
+        return self._stored(self._encrypted(plaintext, r_value))
 
     def _encrypted(self, plaintext: int, r_value: int | None) -> Any:
         if r_value is None:
@@ -319,6 +319,11 @@ class PaillierPublicKey:
     def _loaded(self, ciphertext: int) -> Any:
         """The batch of one ciphertext from outside, known to be in Z*_{n^2}."""
         return self._ring.checked(self._ring.load([ciphertext]))
+
+    def _stored(self, residue: Any) -> int:
+        """The ciphertext in a batch of one."""
+        (ciphertext,) = self._ring.store(residue)
+        return ciphertext
 
     def _power(self, residue: Any, plaintext: int) -> Any:
         """The residue to an integer mod n, those in the negative range by its inverse."""
@@ -401,7 +406,7 @@ class EncryptedNumber:
     def __ciphertext(self) -> int:
         """What phe keeps under this name: the integer as it is now."""
         if self._integer is None:
-            self._integer = self._context.ring.store(self._residue)[0]  # type: ignore[union-attr]
+            (self._integer,) = self._context.ring.store(self._residue)  # type: ignore[union-attr]
         return self._integer
 
     @__ciphertext.setter
@@ -473,15 +478,13 @@ class EncryptedNumber:
         ValueError
             If `new_exp` is above the exponent, or so far below that no number could fit the key.
         """
-        return self._lowered(new_exp, self._known_base())
+        return self._lowered(new_exp, self._known_base() or EncodedNumber.BASE)
 
-    def _lowered(self, new_exp: int, base: int | None) -> EncryptedNumber:
-        base = EncodedNumber.BASE if base is None else base
+    def _lowered(self, new_exp: int, base: int) -> EncryptedNumber:
         factor = exponent_factor(self.exponent, new_exp, base)
         if factor > self.public_key.max_int:
             raise InvalidPlaintextError("exponents are too far apart for this key: nothing fits at the lower one")
-        residue = self.public_key._power(self._valid(), factor) if factor > 1 else self._valid()
-        return EncryptedNumber._of(self.public_key, residue, new_exp, base)
+        return EncryptedNumber._of(self.public_key, self.public_key._power(self._valid(), factor), new_exp, base)
 
     def __add__(self, other: Any) -> EncryptedNumber:
         if isinstance(other, EncryptedNumber):
@@ -503,7 +506,7 @@ class EncryptedNumber:
             raise NotImplementedError("a product of two encrypted numbers cannot be computed: Paillier only adds")
         encoded = self._encoded(other)
         exponent = checked_exponent(checked_exponent(self.exponent) + encoded.exponent)
-        base = _common_base(self._known_base(), encoded.BASE if encoded.exponent else None)
+        base = _common_base(self._known_base(), _base_of(encoded))
         residue = self.public_key._power(self._valid(), encoded.encoding)
         return EncryptedNumber._of(self.public_key, residue, exponent, self._base if base is None else base)
 
@@ -542,11 +545,10 @@ class EncryptedNumber:
         key, number, mantissa, base = self.public_key, self, encoded.encoding, self._base
         if base != encoded.BASE or self.exponent != encoded.exponent:
             lower = min(self.exponent, encoded.exponent)
-            known = _common_base(self._known_base(), encoded.BASE if encoded.exponent else None)
+            base = _common_base(self._known_base(), _base_of(encoded)) or EncodedNumber.BASE
             if self.exponent != lower:
-                number = self._lowered(lower, known)
-            mantissa *= exponent_factor(encoded.exponent, lower, EncodedNumber.BASE if known is None else known)
-            base = number._base if known is None else known
+                number = self._lowered(lower, base)
+            mantissa *= exponent_factor(encoded.exponent, lower, base)
         residue = key._multiplied(number._valid(), mantissa)
         return EncryptedNumber._of(key, residue, number.exponent, base)
 
@@ -557,10 +559,9 @@ class EncryptedNumber:
             raise KeyMismatchError("numbers of different keys cannot be combined")
         left, right, base, lower = self, other, self._base, self.exponent
         if base != other._base or lower != other.exponent:
-            known = _common_base(self._known_base(), other._known_base())
+            base = _common_base(self._known_base(), other._known_base()) or EncodedNumber.BASE
             lower = min(lower, other.exponent)
-            left, right = (x if x.exponent == lower else x._lowered(lower, known) for x in (self, other))
-            base = left._base if known is None else known
+            left, right = (x if x.exponent == lower else x._lowered(lower, base) for x in (self, other))
         addend = right._valid()
         if right._context is not key._context:
             addend = key._taken(addend, right.public_key)
@@ -569,7 +570,7 @@ class EncryptedNumber:
     def _raw_add(self, e_a: int, e_b: int) -> int:
         """Ciphertext of the sum of two ciphertexts' plaintexts."""
         key = self.public_key
-        return key._ring.store(key._ring.multiply(key._loaded(e_a), key._loaded(e_b)))[0]
+        return key._stored(key._ring.multiply(key._loaded(e_a), key._loaded(e_b)))
 
     def _raw_mul(self, plaintext: int) -> int:
         """Ciphertext of the product with an integer mod n."""
@@ -578,16 +579,21 @@ class EncryptedNumber:
             raise TypeError(f"plaintext must be an int, not {type(plaintext).__name__}")
         if not 0 <= plaintext < key.n:
             raise InvalidPlaintextError("plaintext must be in [0, n)")
-        return key._ring.store(key._power(self._valid(), plaintext))[0]
+        return key._stored(key._power(self._valid(), plaintext))
 
 
 _CIPHERTEXT = "_EncryptedNumber__ciphertext"  # what phe and its pickles call it
 
 
+def _base_of(encoded: EncodedNumber) -> int | None:
+    """The base that its exponent is to be read with; None for any."""
+    return encoded.BASE if encoded.exponent else None
+
+
 def _common_base(one: int | None, other: int | None) -> int | None:
     """The base of a result; None where neither operand says."""
     if one is None or other is None or one == other:
-        return other if one is None else one
+        return one or other
     raise InvalidPlaintextError(
         f"numbers of base {one} and base {other} have no common exponent; encode both with one class of EncodedNumber"
     )

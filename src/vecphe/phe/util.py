@@ -66,7 +66,7 @@ def getprimeover(N: int) -> int:  # noqa: N803 - phe's name
     if N == 1:
         return 2
     while True:
-        candidate = secrets.randbits(N) | 1 << (N - 1) | (N > 2)
+        candidate = secrets.randbits(N) | 1 << (N - 1)
         if gmpy2.is_prime(candidate) and is_probable_prime(candidate, 5):
             return candidate
 
@@ -90,7 +90,7 @@ def miller_rabin(n: int, k: int) -> bool:
 
 def is_prime(n: int, mr_rounds: int = 25) -> bool:
     """Whether n is probably prime; False for all n below 2."""
-    return n > 1 and is_probable_prime(n, mr_rounds)
+    return is_probable_prime(n, mr_rounds)
 
 
 def base64url_encode(payload: str | bytes) -> str:

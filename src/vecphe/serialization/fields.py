@@ -168,8 +168,7 @@ def check_columns(columns: tuple[str, ...], shape: tuple[int, ...]) -> None:
 
     They are public, as the shape is; and as they are shown, nothing in them is more than a printable character.
     """
-    wanted = (shape[1:] or (1,))[0] if len(shape) in (1, 2) else 0
-    if len(columns) != wanted or len(set(columns)) < len(columns):
+    if len(shape) not in (1, 2) or not len(columns) == len(set(columns)) == math.prod(shape[1:]):
         raise SerializationError("an array has a name for each of its columns, no name twice, or none at all")
     if not all(name and name.isprintable() for name in columns):
         raise SerializationError("the name of a column must be printable, and not be empty")
@@ -225,8 +224,7 @@ def _bound(bound: Number, limit: int) -> int:
     """The bound; one that was rounded up beyond the limit is the limit."""
     if bound.exponent < 0 or bound.mantissa.bit_length() > BOUND_BITS:
         raise SerializationError(f"the bound must be an integer with a mantissa of at most {BOUND_BITS} bits")
-    # Lengths first: the exponent may be large.
-    too_long = bound.mantissa.bit_length() + bound.exponent > limit.bit_length() + 1
-    if too_long or bound.integer > Number.at_least(limit).integer:
+    # Neither form holds an exponent of more than 16 bits, so that the integer is of at most 4 KiB.
+    if bound.integer > Number.at_least(limit).integer:
         raise PlaintextOverflowError("the array claims a bound beyond the range of its plaintexts")
     return min(bound.integer, limit)

@@ -147,7 +147,7 @@ def open_frame(data: bytes, *wanted: Kind) -> Frame:
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"data must be bytes, not {type(data).__name__}")
-    view = memoryview(data if isinstance(data, bytes) else bytes(data))
+    view = memoryview(bytes(data))  # of bytes no copy
     kind, fingerprint = checked_head(view, *wanted)
     if _checksum(view[:-CHECKSUM_BYTES]) != view[-CHECKSUM_BYTES:]:
         raise SerializationError("the checksum is wrong: truncated or damaged")
@@ -196,8 +196,12 @@ class _Reader:
     def unpack(self, layout: struct.Struct, name: str) -> tuple[Any, ...]:
         return layout.unpack(self.take(layout.size, name))
 
+    def one(self, layout: struct.Struct, name: str) -> int:
+        (value,) = self.unpack(layout, name)
+        return int(value)
+
     def integer(self, name: str, most_bits: int) -> int:
-        (length,) = self.unpack(_LENGTH, f"the length of {name}")
+        length = self.one(_LENGTH, f"the length of {name}")
         if length > most_bits // 8:
             raise SerializationError(f"{name} is longer than {most_bits // 8} bytes")
         return _minimal(self.take(length, name), name)
@@ -210,7 +214,7 @@ class _Reader:
         return number
 
     def names(self, name: str) -> tuple[str, ...]:
-        (length,) = self.unpack(_LENGTH, f"the length of {name}")
+        length = self.one(_LENGTH, f"the length of {name}")
         try:
             return tuple(self.take(length, name).decode().split("\n"))
         except UnicodeDecodeError:
@@ -347,7 +351,7 @@ def array_header(fingerprint: str, body: memoryview) -> tuple[ArrayFields, memor
         key_length=key_length,
         integer=bool(flags & _INTEGER),
         packed=bool(flags & _PACKED),
-        shape=tuple(reader.unpack(_DIMENSION, "the shape")[0] for _ in range(dimensions)),
+        shape=tuple(reader.one(_DIMENSION, "the shape") for _ in range(dimensions)),
         fraction_bits=fraction_bits,
         max_terms=max_terms,
         max_abs=reader.number("max_abs"),
@@ -364,7 +368,7 @@ def array_header(fingerprint: str, body: memoryview) -> tuple[ArrayFields, memor
 
 
 def _divisor(reader: _Reader) -> int:
-    divisor = int(reader.unpack(_DIVISOR, "the divisor")[0])
+    divisor = reader.one(_DIVISOR, "the divisor")
     if divisor < 2:
         raise SerializationError("a divisor that is written must be 2 or more")
     return divisor

@@ -90,7 +90,7 @@ def bytes_from_base64url(text: str, malformed: str, stray: str) -> bytes:
     """
     if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         raise SerializationError(malformed)
-    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    data = base64.urlsafe_b64decode(text + "==")  # padding that is not needed is passed over
     if bytes_to_base64url(data) != text:
         raise SerializationError(stray)
     return data

@@ -109,7 +109,7 @@ def _refuse(literal: str) -> Any:
 def _take(content: Any, name: str, *fields: str) -> list[Any]:
     if not isinstance(content, dict):
         raise SerializationError(f"{name} must be an object")
-    if unknown := sorted(content.keys() - set(fields)):
+    if unknown := sorted(content.keys() - fields):
         raise SerializationError(f"{name} has an unknown field {unknown[0][:40]!r}")
     if missing := [field for field in fields if field not in content]:
         raise SerializationError(f"{name} lacks the field {missing[0]!r}")

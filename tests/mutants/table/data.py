@@ -273,8 +273,8 @@ MUTANTS = [
     Mutant(
         (36,),
         "serialization/fields.py",
-        "or len(set(columns)) < len(columns):",
-        "or False:",
+        "len(columns) == len(set(columns)) == math.prod(shape[1:])",
+        "len(columns) == math.prod(shape[1:])",
         (STORED, NONE_OF_IT),
     ),
 ]

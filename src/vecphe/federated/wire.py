@@ -48,7 +48,7 @@ def unpack(data: bytes, kind: str, fields: Sequence[str], n_parts: int) -> tuple
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"data must be bytes, not {type(data).__name__}")
-    view = memoryview(data if isinstance(data, bytes) else bytes(data))
+    view = memoryview(bytes(data))  # which copies no bytes
     if bytes(view[: len(MAGIC)]) != MAGIC:
         raise SerializationError(f"not a {kind} message of vecphe.federated: the magic bytes are missing")
     text, *parts = _pieces(view[len(MAGIC) :], n_parts + 1)

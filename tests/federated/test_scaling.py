@@ -522,7 +522,7 @@ def test_estimators_hand_the_options_on():
     assert FederatedLinearRegression(**options, l2=2.0).fit(X, y).score(X, y) < 0.9
 
 
-@pytest.mark.parametrize("n_clients", [1, 3, 4, 255])
+@pytest.mark.parametrize("n_clients", [1, 3, 4, 255, 511, 512])
 @pytest.mark.parametrize("missing", [False, True])
 def test_as_few_digits_are_sent_as_hold_the_totals(n_clients, missing):
     """Of 2^40 rows of numbers below 2^80, as multiples of 2^-100: sums have 220 bits, those of squares 400."""

@@ -667,6 +667,10 @@ _ONE = "one = self.constants[2 * self.kernels.k : 4 * self.kernels.k]"
 _WRONG = "shift, wrong = ring.kernels.limbs([offset % ring.n]), device.upload(np.zeros(1, np.uint32))"
 _LONGEST = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
 _NEGATIVE = "if min(integers, default=0) < 0:"
+_POWER = "return self._power(batch, words, max(bits, 1))"
+_ROWS = "part = self._straus(grid[:, start:stop], max(bits, 1), some)"
+_COPIED = 'self.kernels.run("repack", words, self.part(result, start), batch.buffer, max(words, 1), 32, words, 32)'
+_HIGH = "high = self.part(level, half) if rest else level.buffer"
 _TURN = "batch = ring.load(n * n // (3 * i + 2) for i in range(_PRODUCTS))"
 EQUIVALENTS += [
     Equivalent("vecphe.arithmetic." + name, before, after, reason)
@@ -710,6 +714,30 @@ EQUIVALENTS += [
             "for bias in rows[1 :: len(moduli[0])]:",
             "for bias in rows[1 :: len(moduli[(-1)])]:",
             "all moduli have as many constants",
+        ),
+        *(
+            ("cuda.CudaRing." + name, line, line.replace(old, new), reason)
+            for name, line, old, new, reason in (
+                ("power_vartime", _POWER, "max(bits, 1)", "max(bits, 2)", "one step takes four bits"),
+                ("matrix_power_vartime", _ROWS, "max(bits, 1)", "max(bits, 2)", "one step takes four bits"),
+                ("concatenate", _COPIED, "max(words, 1)", "max(words, 0)", "no kernel runs on no words"),
+                (
+                    "concatenate",
+                    _COPIED,
+                    "max(words, 1)",
+                    "max(words, 2)",
+                    "a residue has more words, and none no kernel",
+                ),
+                ("invert", _HIGH, _HIGH[7:], f"({_HIGH[7:].replace('if rest', 'if True')})", "a level has two or more"),
+            )
+        ),
+        *(
+            ("cuda_kernels.Kernels.pieces", "if count == 0:", after, "of none there is no piece in any case")
+            for after in ("if False:", "if count == (-1):")
+        ),
+        *(
+            ("cuda_kernels.words32", "if width > rows.shape[1]:", after, "nothing is put on")
+            for after in ("if (width >= rows.shape[1]):", "if True:")
         ),
         ("race.race", "if clock() >= end:", "if (clock() > end):", "no clock stands at the end to the last bit"),
         *(
@@ -1139,6 +1167,8 @@ EQUIVALENTS += [
         _REGULAR,
         _REGULAR.replace("32", "31"),
         "31 is odd, and primes for odd lengths are searched for anyway",
+    ),
+]
 
 _GREATEST = "greatest = float(np.max(np.abs(values), where=~np.isnan(values), initial=0.0))"
 EQUIVALENTS += [

@@ -245,17 +245,6 @@ EQUIVALENTS: list[Equivalent] = [
     Equivalent("vecphe.plaintext.encoding", _FLOAT_SAFE, _FLOAT_SAFE.replace(old, new), _SLOW_WAY)
     for old, new in (("2.0**53", "2.0**52"), ("2.0**53", "1.0**53"), ("2.0**53", "(2.0 * 53)"))
 ]
-_PRIVATE = "@dataclass(frozen=True, slots=True, repr=False)"
-EQUIVALENTS += [
-    Equivalent(
-        "vecphe.numbers.key_numbers.PrivateNumbers",
-        _PRIVATE,
-        after,
-        "the class defines __repr__, which a dataclass keeps",
-    )
-    for after in (_PRIVATE.replace(", repr=False", ""), _PRIVATE.replace("repr=False", "repr=True"))
-]
-
 EQUIVALENTS += [
     Equivalent(
         "vecphe.federated.rounds.Ledger._record",
@@ -625,15 +614,6 @@ EQUIVALENTS += [
         "data = file.read() if most is None else _read_up_to(file, most + 1)",
         "data = file.read() if most is None else _read_up_to(file, most + 2)",
         "what is longer by two bytes is longer by one",
-    ),
-    *(
-        Equivalent(
-            "vecphe.system.forks",
-            "_generation = 0",
-            f"_generation = {other}",
-            "that a child has another is what counts",
-        )
-        for other in (1, "(-1)")
     ),
 ]
 _ERROR_OF = "float(figures[self.error] or 0.0)"

@@ -1173,3 +1173,12 @@ EQUIVALENTS += [
         "the naive backend does not look at it",
     ),
 ]
+_FLAT = "flat = values.reshape(-1) if values.flags.c_contiguous else values.flat"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.cli.table.check_values",
+        _FLAT,
+        "flat = (values.reshape(-1) if False else values.flat)",
+        "an iterator over all numbers gives the same parts, more slowly",
+    ),
+]

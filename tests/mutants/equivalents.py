@@ -299,11 +299,14 @@ EQUIVALENTS += [
     ),
 ]
 EQUIVALENTS += [
-    Equivalent(
-        "vecphe.cli.comparison.Comparison.curves",
-        "name: (result.history[:, 0], result.scalings[0])",
-        "name: (result.history[:, 0], result.scalings[(-1)])",
-        "who trains alone has one scaling",
+    *(
+        Equivalent(
+            "vecphe.cli.comparison.Comparison.curves",
+            "name: (result.history[:, 0], result.scalings[0])",
+            f"name: (result.{after})",
+            "who trains alone is the only client",
+        )
+        for after in ("history[:, 0], result.scalings[(-1)]", "history[:, (-1)], result.scalings[0]")
     ),
     Equivalent(
         "vecphe.cli.learning",

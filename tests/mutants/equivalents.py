@@ -1183,5 +1183,12 @@ EQUIVALENTS += [
         _FLAT,
         "flat = (values.reshape(-1) if False else values.flat)",
         "an iterator over all numbers gives the same parts, more slowly",
+
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.intervals.median_bounds",
+        "j = next(j for j in range(1, n) if bdtr(j, n, 0.5) > (1 - _CONFIDENCE) / 2)",
+        "j = next(j for j in range(1, n) if (bdtr(j, n, 0.5) >= (1 - _CONFIDENCE) / 2))",
+        "a multiple of 2^-n is no half of a hundredth",
     ),
 ]

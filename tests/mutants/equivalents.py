@@ -1183,7 +1183,8 @@ EQUIVALENTS += [
         _FLAT,
         "flat = (values.reshape(-1) if False else values.flat)",
         "an iterator over all numbers gives the same parts, more slowly",
-
+    ),
+]
 EQUIVALENTS += [
     Equivalent(
         "vecphe.bench.intervals.median_bounds",

@@ -32,10 +32,19 @@ MODULES = ("vecphe", "vecphe.federated", "vecphe.phe", "vecphe.phe.util")
 
 
 NAMES = ("min", "max", "allow_dash", "exists", "is_eager", "hidden", "prompt", "envvar", "metavar")
+CALLED = ("callback", "parser")  # functions that an option has
+OF_GROUPS = ("name", "context_settings", "no_args_is_help")
 
 
 def commands(name: str, group: typer.Typer) -> Iterator[str]:
     """A group of commands and those below it, with the options and arguments of each."""
+    yield f"{name}: {_plain(group.info.help)}"
+    said = {key: value for key in OF_GROUPS if (value := _plain(getattr(group.info, key)))}
+    cls = _plain(group.info.cls)
+    yield f"  {said}, class {getattr(cls, '__name__', 'its own')}, pretty exceptions {group.pretty_exceptions_enable}"
+    if start := group.registered_callback:
+        yield f"  without a command {_plain(start.invoke_without_command)}"
+        yield from (f"  {line}" for line in options(start.callback))
     for command in sorted(group.registered_commands, key=lambda command: str(command.callback.__name__)):
         function: Any = command.callback
         text = " ".join((command.help or function.__doc__ or "").split())
@@ -44,9 +53,12 @@ def commands(name: str, group: typer.Typer) -> Iterator[str]:
         yield from (f"  {line}" for line in options(function))
     for below in group.registered_groups:
         assert below.typer_instance is not None
-        info = below.typer_instance.info
-        yield f"{name} {info.name}: {info.help}"
-        yield from commands(f"{name} {info.name}", below.typer_instance)
+        yield from commands(f"{name} {below.typer_instance.info.name}", below.typer_instance)
+
+
+def _plain(value: Any) -> Any:
+    """What was given, or what stands for nothing in typer."""
+    return getattr(value, "value", value)
 
 
 def options(function: Any) -> Iterator[str]:
@@ -58,6 +70,7 @@ def options(function: Any) -> Iterator[str]:
             said = {
                 key: value for key in NAMES if (value := getattr(info, key, None)) is not None and value is not False
             }
+            said |= {key: value.__name__ for key in CALLED if (value := getattr(info, key, None)) is not None}
             written = " ".join([name, *(info.param_decls or ())])
             yield f"{written}: {'required' if default is parameter.empty else repr(default)}, {said}, {info.help}"
 

@@ -124,7 +124,7 @@ def test_the_name_of_a_key_is_text(keypair: Keypair, kid: Any) -> None:
             call()
 
 
-@pytest.mark.parametrize(("factor", "is_small"), [(3, True), (2**20 - 3, True), (2**20 + 7, False)])
+@pytest.mark.parametrize(("factor", "is_small"), [(2, True), (3, True), (2**20 - 3, True), (2**20 + 7, False)])
 def test_h05_factors_below_a_million_are_found(factor: int, is_small: bool) -> None:
     """The last prime below 2^20, and the first above."""
     assert gmpy2.next_prime(2**20 - 4) == 2**20 - 3

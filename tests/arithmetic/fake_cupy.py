@@ -60,7 +60,7 @@ class Fake:
     """A GPU with switches: what a call raises, if it is to fail."""
 
     def __init__(self) -> None:
-        self.driver, self.devices, self.current = 13000, 1, 0
+        self.driver, self.runtime, self.devices, self.current, self.pool = 13000, 13020, 1, 0, 0
         self.compiler_missing = False
         self.at_start: Exception | None = None
         self.at_opening: Exception | None = None
@@ -71,8 +71,8 @@ class Fake:
     def module(self) -> ModuleType:
         runtime = SimpleNamespace(
             driverGetVersion=lambda: self.driver,
-            runtimeGetVersion=lambda: 13020,
-            getDeviceCount=self._count,
+            runtimeGetVersion=lambda: self.runtime,
+            getDeviceCount=lambda: self._count(),
             getDeviceProperties=lambda _: {"name": b"Fake GPU"},
             CUDARuntimeError=CUDARuntimeError,
         )
@@ -84,7 +84,7 @@ class Fake:
             Device=lambda: _Current(self),
             Stream=self._stream,
         )
-        cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0)
+        cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: self.pool)
         cupy.uint32, cupy.empty, cupy.asarray, cupy.RawModule = np.uint32, self._empty, self._asarray, self._compile
         return cupy  # type: ignore[no-any-return]
 
@@ -133,6 +133,7 @@ class Fake:
                 count, threads = int(arguments[0]), 1 if name in ("repack", "gather") else shape.lanes
                 assert grid[0] * block[0] >= count * threads > (grid[0] - 1) * block[0]
                 assert block[0] == int(defined["THREADS"])
+                assert block[0] % 32 == 0  # whole warps, and so whole groups
                 getattr(host_library(shape), name)(
                     *(a.ctypes.data_as(ctypes.c_void_p) if a.ndim else ctypes.c_longlong(int(a)) for a in arguments)
                 )

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ def host_library(shape: Shape) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
+# Words that a kernel writes for each of `count`; the others write a residue, or what is as long.
+WRITTEN: dict[str, Callable[[int], int]] = {
+    "repack": lambda k: 1,
+    "gather": lambda k: 1,
+    "powers": lambda k: 32 * k,
+    "logarithms": lambda k: k,
+    "finish": lambda k: k,
+}
+
+
 class HostDevice(Device):
     """Runs kernels on this CPU; `free` is the memory it says is left."""
 
@@ -74,6 +85,8 @@ class HostDevice(Device):
         assert count > 0
         self.launches.append((kernel, count))
         arrays = [a.memory if isinstance(a, Buffer) else a for a in arguments]
+        written = WRITTEN.get(kernel, lambda k: 2 * k)(shape.lanes * shape.limbs)
+        assert count * written <= len(arrays[0]), f"{kernel} writes beyond what was allocated"
         getattr(host_library(shape), kernel)(
             ctypes.c_longlong(count),
             *(ctypes.c_longlong(a) if isinstance(a, int) else ctypes.c_void_p(a.ctypes.data) for a in arrays),

@@ -7,18 +7,21 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from gmpy2 import next_prime
 from tests.arithmetic.fake_cupy import CompileException, CUDADriverError, CUDARuntimeError, Fake, OutOfMemoryError, fake
 from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice, folder
 
 import vecphe
 import vecphe.federated
 from vecphe.arithmetic import (
+    Cancellation,
     active_engine,
     available_engines,
     cuda,
@@ -27,9 +30,11 @@ from vecphe.arithmetic import (
     selection,
     words_from_integers,
 )
-from vecphe.arithmetic.cuda import SHAPES, CudaEngine
-from vecphe.arithmetic.cuda_device import CupyDevice, Shape, why_no_device
-from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
+from vecphe.arithmetic.cuda import SHAPES, CudaEngine, CudaRing
+from vecphe.arithmetic.cuda_device import Buffer, CupyDevice, Limbs, Shape, why_no_device
+from vecphe.arithmetic.cuda_kernels import Kernels, halved, shape_for, words32
+from vecphe.arithmetic.gmp import GmpRing
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError, ParallelError
 from vecphe.numbers.primes import random_prime_pair
 
 __all__ = ["fake"]
@@ -86,6 +91,52 @@ def test_the_next_longer_modulus_takes_the_next_length(engine: CudaEngine) -> No
         engine.ring((1 << 4165) - 1)
 
 
+@pytest.mark.parametrize(
+    ("key_length", "of_prime", "of_n"), [(1024, 20, 36), (2048, 36, 72), (3072, 56, 112), (4096, 72, 144)]
+)
+def test_keys_of_the_usual_lengths_have_as_many_limbs_as_they_need(key_length: int, of_prime: int, of_n: int) -> None:
+    for bits, slack, limbs in ((key_length // 2, 7, of_prime), (key_length, 12, of_n)):
+        lanes, own = shape_for(bits, slack)
+        assert lanes * own == limbs
+        assert lanes in (4, 8, 16)  # a warp has whole groups
+
+
+def test_the_next_longer_prime_takes_the_next_length(engine: CudaEngine) -> None:
+    """Seven bits longer than the longer of both has to be what they are counted in."""
+    for bits, shape in ((29 * 20 - 7, SHAPES[0]), (29 * 20 - 6, SHAPES[1])):
+        for p, q in ((2**bits - 1, MERSENNE[0]), (MERSENNE[0], 2**bits - 1)):
+            assert engine.decryptor(p, q)._kernels.shape == shape
+    p, q = (int(next_prime(2 ** (29 * 20 - 7) - 2**distance)) for distance in (12, 13))  # all of their limbs are full
+    ring, plaintexts = engine.ring(p * q), words_from_integers([0, 1, p * q - 1], 18)
+    encrypted = ring.multiply_plain(ring.power_vartime(ring.load([2, 3, 5]), [p * q] * 3), plaintexts, 0)
+    assert np.array_equal(engine.decryptor(p, q).decrypt(ring, encrypted, 0), plaintexts)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_plaintexts_have_fewer_words_than_a_residue(engine: CudaEngine, shape: Shape) -> None:
+    ring = engine.ring((1 << 29 * shape.lanes * shape.limbs - 12) - 1)
+    most = 2 * 29 * ring.kernels.k // 64
+    plaintext = [(1 << 64 * most) - 1]
+    multiplied = ring.multiply_plain(ring.ones(1), words_from_integers(plaintext, most), 0)
+    assert ring.store(multiplied) == [1 + plaintext[0] % ring.n * ring.n]
+    with pytest.raises(ValueError, match="plaintexts of too many words"):
+        ring.multiply_plain(ring.ones(1), words_from_integers(plaintext, most + 1), 0)
+
+
+def test_a_length_is_tested_once(device: HostDevice) -> None:
+    engine = CudaEngine(device)
+    ring = engine.ring(33)
+    device.launches.clear()
+    assert engine.ring(35).kernels is ring.kernels
+    assert not device.launches
+
+
+def test_residues_take_two_coordinates_of_whole_limbs(engine: CudaEngine) -> None:
+    for bits, limbs in ((500, 20), (1000, 36)):
+        ring = engine.ring((1 << bits) - 1)
+        assert [ring.resident_bytes(ring.ones(count)) for count in (0, 1, 3)] == [0, 8 * limbs, 24 * limbs]
+
+
 def test_decryption_at_4096_bits_and_of_primes_of_two_lengths(engine: CudaEngine) -> None:
     for p, q in (random_prime_pair(4096), MERSENNE, MERSENNE[::-1]):
         n = p * q
@@ -122,6 +173,207 @@ def test_h61_what_does_not_fit_the_device_is_cut(device: HostDevice) -> None:
         assert max(count for name, count in small.launches if name == kernel) < 80
 
 
+class _Counting(HostDevice):
+    """Counts the words that are asked for."""
+
+    words = 0
+    steps = 0  # that the last powers took
+    uploaded: tuple[int, ...] = ()  # shape of what was the last
+
+    def launch(self, shape: Shape, kernel: str, count: int, *arguments: Any) -> None:
+        super().launch(shape, kernel, count, *arguments)
+        if kernel == "power":
+            self.steps = arguments[-1]
+
+    def allocate(self, words: int) -> Buffer:
+        self.words += words
+        return super().allocate(words)
+
+    def upload(self, words: Limbs) -> Buffer:
+        self.words, self.uploaded = self.words + words.size, words.shape
+        return super().upload(words)
+
+
+def _five(count: int) -> Any:
+    return words_from_integers([5] * count, 3)
+
+
+CUT: dict[str, Callable[[CudaRing, Any], object]] = {
+    "load": lambda ring, batch: ring.load_bytes(ring.store_bytes(batch)),
+    "store": lambda ring, batch: ring.store_bytes(batch),
+    "multiply_plain": lambda ring, batch: ring.multiply_plain(batch, _five(3), 0),
+    "power": lambda ring, batch: ring.power_secret(batch, _five(3)),
+    "matrix": lambda ring, batch: ring.matrix_power_vartime([[2**130] * 3] * 7, batch),
+    "fixed_base": lambda ring, batch: ring.fixed_base(3, 192, 4).power_secret(_five(3)),
+}
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
+    """Of each piece that is over, the words an item that it was cut by, and those that it asked for."""
+    found, pieces = list[tuple[int, float]](), Kernels.pieces
+
+    def counted(self: Kernels, count: int, words: int, *most: int) -> Iterator[tuple[int, int]]:
+        for start, stop in pieces(self, count, words, *most):
+            before = self.device.words  # type: ignore[attr-defined]
+            yield start, stop
+            found.append((words, (self.device.words - before) / (stop - start)))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(Kernels, "pieces", counted)
+    return found
+
+
+@pytest.fixture(scope="module")
+def counting() -> CudaEngine:
+    return CudaEngine(_Counting())
+
+
+@pytest.mark.parametrize("operation", CUT)
+def test_h61_pieces_are_cut_by_what_they_take(
+    operation: str, counting: CudaEngine, taken: list[tuple[int, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring, device = counting.ring(math.prod(MERSENNE)), counting._device
+    batch = ring.load([2, 3, 5])
+    for free, pieces in ((1 << 30, 1), (0, 7 if operation == "matrix" else 3)):
+        monkeypatch.setattr(device, "free", free)
+        taken.clear()
+        CUT[operation](ring, batch)
+        _check_pieces(operation, taken, pieces)
+
+
+def _check_pieces(operation: str, taken: list[tuple[int, float]], pieces: int) -> None:
+    if operation == "matrix":
+        words, of_column = taken.pop()  # of a piece with all that is cut in it
+        assert words <= of_column
+    assert len(taken) >= pieces
+    assert all(words == of_piece for words, of_piece in taken if operation != "matrix" or words < 1000)
+
+
+@pytest.mark.parametrize("bits", [0, 1, 4, 5, 63, 64, 65])
+def test_powers_take_a_step_for_each_four_bits(counting: CudaEngine, bits: int) -> None:
+    ring, device, words = counting.ring(35), counting._device, -(-bits // 64)
+    assert isinstance(device, _Counting)
+    exponents = [(1 << bits) - 1, 0]
+    ring.power_vartime(ring.ones(2), exponents)
+    assert device.steps == -(-bits // 4)
+    ring.matrix_power_vartime([exponents] * 3, ring.ones(2))
+    assert device.steps == -(-bits // 4)
+    ring.power_secret(ring.ones(2), words_from_integers(exponents, max(words, 1)))
+    assert device.steps == 16 * max(words, 1)
+
+
+def test_a_decryption_takes_a_step_for_each_four_bits_of_the_longer_prime(counting: CudaEngine) -> None:
+    device = counting._device
+    assert isinstance(device, _Counting)
+    for p, q in (MERSENNE, MERSENNE[::-1], (3, 11)):
+        bits, ring = max(p, q).bit_length(), counting.ring(p * q)
+        decryptor = counting.decryptor(p, q)
+        assert device.uploaded == (2, 2 * -(-bits // 64))  # both exponents
+        decryptor.decrypt(ring, ring.ones(1), 0)
+        assert device.steps == -(-bits // 4)
+
+
+def test_h78_work_on_a_device_ends_between_two_pieces(counting: CudaEngine) -> None:
+    ring, work = counting.ring(35), Cancellation()
+    batch = ring.ones(2)
+    with work.observed():
+        work.cancel()
+        with pytest.raises(ParallelError, match="cancelled"):
+            ring.store(batch)
+    assert ring.store(batch) == [1, 1]
+
+
+@pytest.mark.parametrize("width", range(1, 10))
+def test_bytes_and_words_become_words_of_32_bits(width: int) -> None:
+    values = [0x0807060504030201 & ((1 << 8 * width) - 1), (1 << 8 * width) - 1]
+    rows = np.frombuffer(b"".join(value.to_bytes(width, "little") for value in values), np.uint8).reshape(2, width)
+    words = words32(rows)
+    assert (words.shape, words.dtype) == ((2, -(-width // 4)), np.uint32)
+    assert [sum(int(word) << 32 * i for i, word in enumerate(row)) for row in words] == values
+    whole = words_from_integers(values, 2)
+    for order in ("<u8", ">u8"):
+        assert halved(whole.astype(order)).tolist() == [
+            [value >> 32 * i & 0xFFFFFFFF for i in range(4)] for value in values
+        ]
+
+
+@pytest.mark.parametrize("bound", [1, 256, 0x1234, 0xFF00FF])
+def test_residues_below_a_bound_are_told_from_all_others(bound: int) -> None:
+    def below(*values: int) -> bool:
+        rows = np.frombuffer(b"".join(value.to_bytes(3, "little") for value in values), np.uint8).reshape(-1, 3)
+        return cuda._all_below(rows, bound)
+
+    assert below(0) is below(bound - 1) is below(0, bound - 1) is below() is True
+    assert below(bound) is below(bound - 1, bound) is below(bound + 1, 0) is below(0xFFFFFF, 0) is False
+
+
+@pytest.mark.parametrize("shape", SHAPES[:2], ids=str)
+def test_the_self_test_computes_with_all_limbs_of_its_length(
+    shape: Shape, device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, of_ring = [], CudaRing.__init__
+    monkeypatch.setattr(CudaRing, "__init__", lambda self, n, kernels: made.append(n) or of_ring(self, n, kernels))
+    kernels = Kernels(device, shape)
+    assert cuda._known_answer(kernels) is True
+    assert 29 * kernels.k - 12 - 4 < made[0].bit_length() <= 29 * kernels.k - 12
+    assert len(made) == 1
+
+
+def test_the_self_test_of_the_engine_compiles_the_least_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(cuda, "_known_answer", lambda kernels: asked.append(kernels.shape) or True)
+    assert CudaEngine(HostDevice()).known_answers() is True
+    assert asked == [SHAPES[0]]
+
+
+def test_h61_a_decryption_is_cut_by_what_it_takes(counting: CudaEngine, taken: list[tuple[int, float]]) -> None:
+    """Of a key whose n has just twice the limbs of its primes: none needs more."""
+    p, q = random_prime_pair(2048)
+    ring, decryptor = counting.ring(p * q), counting.decryptor(p, q)
+    assert (ring.kernels.k, decryptor._kernels.k) == (72, 36)
+    batch = ring.ones(2)
+    taken.clear()
+    decryptor.decrypt(ring, batch, 0)
+    [(words, of_piece)] = taken
+    assert 0.995 * words < of_piece <= words
+
+
+@pytest.mark.parametrize(
+    ("free", "words", "most", "steps"),
+    [
+        (16 * 100, 10, 50, 10),  # a sixteenth of what is free
+        (16 * 100, 11, 50, 9),
+        (16 * 100, 50, 50, 2),
+        (16 * 100, 53, 50, 1),
+        (16 * 100, 1, 50, 50),  # no more than these
+        (16 * 100, 101, 50, 1),  # at least one
+        (0, 1, 50, 1),
+        (1 << 40, 1 << 22, 1 << 16, 64),  # 1 GiB
+        (1 << 40, 1 << 10, 1 << 16, 1 << 16),
+    ],
+)
+def test_h61_how_work_is_cut_into_pieces(free: int, words: int, most: int, steps: int) -> None:
+    kernels = Kernels(HostDevice(free), SHAPES[0])
+    for count in (1, steps, steps + 1, 3 * steps):
+        pieces = list(kernels.pieces(count, words, most))
+        assert [start for start, _ in pieces] == list(range(0, count, steps))
+        assert [stop for _, stop in pieces] == [*(start for start, _ in pieces[1:]), count]
+    assert not list(kernels.pieces(0, words, most))
+
+
+@pytest.mark.parametrize("n", [33, 2**568 - 1, 2**567 + 1])
+def test_what_is_added_before_a_difference_is_a_multiple_with_large_digits(n: int) -> None:
+    """Of n, of at least 4R, and each digit but the topmost exceeds those of any number below 2R."""
+    kernels = Kernels(HostDevice(), SHAPES[0])
+    for moduli in ([n], [n, n]):
+        rows = kernels.device.download(kernels.upload_constants([kernels.constants(n) for n in moduli]))
+        for row in rows.reshape(len(moduli), -1, kernels.k)[:, 1]:
+            bias = sum(int(digit) << 29 * i for i, digit in enumerate(row))
+            assert bias % n == 0
+            assert 4 * kernels.r <= bias < 4 * kernels.r + n
+            assert all(2**30 - 2 <= digit < 2**30 + 2**29 for digit in row[:-1])
+
+
 @pytest.mark.parametrize("window", [2, 3, 4, 6])
 def test_h61_a_table_and_what_makes_it_take_a_quarter_of_what_is_free(window: int) -> None:
     """Of each entry three residues: its logarithm has two coordinates, and it is inverted."""
@@ -133,6 +385,25 @@ def test_h61_a_table_and_what_makes_it_take_a_quarter_of_what_is_free(window: in
     assert (table.window, table.table_bytes) == (window, 2 * entries * 4 * ring.kernels.k)
     device.free -= 1
     assert ring.fixed_base(3, 64, 7).window == (window - 1 if window > 2 else 1)
+
+
+def test_decrypted_words_are_overwritten(
+    engine: CudaEngine, device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those on their way, and those that were there when one was found to be wrong."""
+    ring, decryptor = engine.ring(math.prod(MERSENNE)), engine.decryptor(*MERSENNE)
+    batch = ring.multiply_plain(ring.ones(3), words_from_integers([77, 78, 79], 1), 0)
+    downloaded, made, download, empty = [], [], device.download, np.empty
+    monkeypatch.setattr(device, "download", lambda buffer: [downloaded.append(download(buffer)), downloaded[-1]][1])
+    monkeypatch.setattr(cuda.np, "empty", lambda *args, **kwargs: [made.append(empty(*args, **kwargs)), made[-1]][1])
+    assert decryptor.decrypt(ring, batch, 0)[:, 0].tolist() == [77, 78, 79]
+    assert len(downloaded) == 2  # the words, and whether something was wrong
+    assert not any(words.any() for words in downloaded)
+    made.clear()
+    with pytest.raises(InvalidCiphertextError):
+        decryptor.decrypt(ring, ring.concatenate([batch, ring.load([0])]), 0)
+    [plaintexts] = [words for words in made if words.shape == (4, 18)]
+    assert not plaintexts.any()
 
 
 def test_buffers_are_overwritten_when_they_go(engine: CudaEngine, device: HostDevice) -> None:
@@ -231,14 +502,19 @@ def test_batches_of_other_rings_and_sizes_are_refused(engine: CudaEngine) -> Non
         ring.store(other.ones(1))
     with pytest.raises(ValueError, match="different sizes"):
         ring.multiply(ring.ones(1), ring.ones(2))
+    decryptor, of_gmp = engine.decryptor(3, 11), GmpRing(33)
+    for its_ring, batch in ((other, other.ones(1)), (ring, other.ones(1)), (other, ring.ones(1))):
+        with pytest.raises(ValueError, match="another key"):
+            decryptor.decrypt(its_ring, batch, 0)
     with pytest.raises(ValueError, match="another key"):
-        engine.decryptor(3, 11).decrypt(other, other.ones(1), 0)
-    with pytest.raises(IndexError):
-        ring.take(ring.ones(2), np.array([2]))
+        decryptor.decrypt(of_gmp, ring.ones(1), 0)
+    for outside in ([2], [-1], [0, 2], [-1, 1]):
+        with pytest.raises(IndexError):
+            ring.take(ring.ones(2), np.array(outside))
+    assert ring.store(ring.take(ring.load([2, 4]), np.array([1, 0, 1]))) == [4, 2, 4]
+    assert ring.store(ring.take(ring.load([2, 4]), np.array([], np.intp))) == []
     with pytest.raises(ValueError, match="as many plaintexts"):
         ring.multiply_plain(ring.ones(2), words_from_integers([1], 1), 0)
-    with pytest.raises(ValueError, match="too many words"):
-        ring.multiply_plain(ring.ones(1), words_from_integers([1], 99), 0)
     for shape in ((1, 2, 3), (3, 2, 1), (5, 1, 2)):
         with pytest.raises(ValueError, match="not that of the batch"):
             ring.product(ring.ones(5), *shape)
@@ -266,6 +542,8 @@ def test_rows_of_a_matrix_are_cut_into_segments_that_fill_the_device(
         exact = [math.prod(pow(b, e, ring.n_squared) for b, e in zip(bases, row, strict=True)) for row in matrix]
         assert found == [value % ring.n_squared for value in exact]
         assert [count for name, count in device.launches if name == "power"] == [rows * segments]
+        filled = columns % segments > 0
+        assert [name for name, _ in device.launches].count("gather") == filled  # nothing else is copied
 
 
 def _let_cuda_be(engine: CudaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,8 +587,9 @@ def test_a_federated_run_gives_the_model_that_gmp_gives(
         assert used >= {"multiply_plain", "multiply", "combine"} if name == "cuda" else not used
     assert np.array_equal(runs["gmp"].weights, runs["cuda"].weights)
     assert np.array_equal(runs["gmp"].history, runs["cuda"].history)
-    with pytest.raises(EngineUnavailableError, match="keys of up to 4096 bits, not 4104"):
-        engine_for((1 << 4104) - 1, "cuda")
+    assert engine_for((1 << 4096) - 1, "cuda") is engine
+    with pytest.raises(EngineUnavailableError, match="keys of up to 4096 bits, not 4097"):
+        engine_for(1 << 4096, "cuda")
 
 
 def test_parties_estimators_and_keys_take_the_engine(
@@ -370,6 +649,39 @@ def test_h82_no_gpu_or_an_old_driver_is_told(fake: Fake) -> None:
         CupyDevice()
 
 
+@pytest.mark.parametrize(
+    ("driver", "runtime", "told"),
+    [
+        (13000, 13020, None),
+        (13000, 13990, None),
+        (12999, 13000, "CUDA 12.99, too old for CuPy for CUDA 13"),
+        (12080, 13000, "CUDA 12.8, too old for CuPy for CUDA 13"),
+        (11090, 12999, "CUDA 11.9, too old for CuPy for CUDA 12"),
+        (1, 13000, "CUDA 0.0, too old for CuPy for CUDA 13"),
+        (-1, 13000, None),
+    ],
+)
+def test_h82_a_driver_of_the_same_major_version_will_do(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, driver: int, runtime: int, told: str | None
+) -> None:
+    fake.driver, fake.runtime = driver, runtime
+    monkeypatch.setattr(fake, "_count", lambda: 1)
+    said = why_no_device()
+    assert said is None if told is None else f"the driver is for {told}: update it" in str(said)
+
+
+def test_h82_what_the_driver_says_is_one_line_that_is_not_long(fake: Fake) -> None:
+    fake.at_start = CUDARuntimeError("a\n  line " + 300 * "x")
+    assert why_no_device() == f"CuPy finds no GPU: CUDARuntimeError: a line {153 * 'x'}; see nvidia-smi"
+
+
+def test_a_device_tells_its_version_and_what_is_free(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.driver, fake.pool = 13020, 1 << 20
+    device = CupyDevice()
+    assert device.describe() == {"target": "Fake GPU", "version": "CUDA 13.2"}
+    assert device.free_bytes() == (1 << 30) + (1 << 20)  # of the device, and what CuPy keeps for later
+
+
 def test_h82_no_compiler_is_told_before_anything_is_computed(fake: Fake) -> None:
     fake.compiler_missing = True
     assert "no compiler for the kernels" in str(why_no_device())
@@ -427,6 +739,14 @@ def test_h82_a_device_that_fails_computes_nothing_more(fake: Fake, error: Except
         ring.multiply(batch, batch)
     with pytest.raises(EngineUnavailableError, match="start this program again"):
         ring.store(batch)
+
+
+def test_h82_buffers_of_a_gpu_are_overwritten_when_they_go(fake: Fake) -> None:
+    batch = CudaEngine().ring(33).ones(2)
+    memory = batch.buffer.memory
+    assert memory.any()
+    del batch
+    assert not memory.any()
 
 
 def test_h82_a_forked_child_is_told_to_spawn(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import secrets
+import sys
 from functools import cache, partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.arithmetic.host_device import COMPILER, NOT_TESTED, HostDevice
 from vecphe.arithmetic import (
     Engine,
     available_engines,
+    engine_for,
     engine_named,
     integers_from_words,
     random_words,
@@ -23,9 +25,9 @@ from vecphe.arithmetic import (
     words_from_integers,
 )
 from vecphe.arithmetic.cuda import CudaEngine
-from vecphe.arithmetic.engine import Ring
+from vecphe.arithmetic.engine import Ring, _terms_of_fold
 from vecphe.arithmetic.gmp import GmpFixedBase, GmpRing, _straus_window
-from vecphe.errors import InvalidCiphertextError
+from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 from vecphe.numbers.primes import random_prime_pair
 
 RUNNING = [name for name, reason in available_engines() if reason is None]
@@ -280,6 +282,105 @@ def test_resident_memory_is_at_most_one_and_a_half_times_canonical(engine: Engin
         assert canonical <= ring.resident_bytes(batch) <= 1.5 * canonical
 
 
+def test_words_and_indices_in_other_forms_are_the_same(engine: Engine, primes: tuple[int, int]) -> None:
+    """Those of another byte order, every second row of a longer array, and indices of 32 bits."""
+    p, q = primes
+    ring = engine.ring(p * q)
+    table, batch = ring.fixed_base(3, 128, 4), ring.load([5, 7, 11])
+    words = words_from_integers([1, 2**64 + 2, 2**127 + 3], 2)
+    expected = [ring.store(ring.power_secret(batch, words)), ring.store(table.power_secret(words))]
+    expected.append(ring.store(ring.multiply_plain(batch, words, 0)))
+    for form in (words.astype(">u8"), words.repeat(2, axis=0)[::2], np.asfortranarray(words)):
+        made = [ring.power_secret(batch, form), table.power_secret(form), ring.multiply_plain(batch, form, 0)]
+        assert [ring.store(one) for one in made] == expected
+    indices: Any = np.array([2, 0, 2], np.int32)
+    assert ring.store(ring.take(batch, indices)) == [11, 5, 11]
+    for way in (ring.grouped_product, partial(Ring.grouped_product, ring)):
+        assert ring.store(way(batch, indices, 3)) == [7, 1, 55]
+        many = ring.load([2, 3] * 12)
+        assert ring.store(way(many, np.array([0, 1] * 12, np.int32), 2)) == [2**12, 3**12]  # type: ignore[arg-type]
+
+
+def test_decryption_of_primes_of_two_lengths(engine: Engine) -> None:
+    for p, q in ((2**127 - 1, 2**521 - 1), (2**521 - 1, 2**127 - 1)):
+        ring = engine.ring(p * q)
+        plaintexts = words_from_integers([0, 1, p * q - 1], ring.plaintext_words)
+        encrypted = ring.multiply_plain(ring.power_vartime(ring.load([2, 3, 5]), [p * q] * 3), plaintexts, 0)
+        assert np.array_equal(engine.decryptor(p, q).decrypt(ring, encrypted, 0), plaintexts)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "terms"),
+    [
+        ([2], 2),
+        ([3], 2),
+        ([4], 4),
+        ([8], 8),
+        ([15], 4),
+        ([16], 16),
+        ([31], 8),
+        ([32], 16),
+        ([16, 5], 16),
+        ([16, 5, 1], 16),  # nothing is left to multiply of one
+        ([16, 2, 2, 2], 2),
+        ([7, 9], 4),  # just three quarters
+        ([16, 8], 8),
+    ],
+)
+def test_folds_take_in_three_quarters_of_what_is_left(sizes: list[int], terms: int) -> None:
+    assert _terms_of_fold(np.array(sizes), max(sizes)) == terms
+
+
+# Workers, least and greatest window, and of how many randomizers at once each becomes no cheaper.
+TUNED = {
+    "ifma": ("threads", 4, 8, 64),
+    "ifma256": ("threads", 4, 8, 64),
+    "fma512": ("threads", 4, 8, 64),
+    "fma256": ("threads", 4, 7, 64),
+    "neon": ("threads", 4, 7, 64),
+    "portable": ("threads", 4, 8, 64),
+    "gmp": ("processes", 1, 8, 1),
+    ON_HOST: ("threads", 8, 16, 4096),
+}
+
+
+def test_what_engines_are_tuned_for(engine: Engine, request: pytest.FixtureRequest) -> None:
+    """Windows are not only faster or slower, but take twice the memory a bit: a key's cap on it is that of others."""
+    name, tuning = request.node.callspec.params["engine"], engine.tuning
+    workers, least, greatest, full = TUNED[name]
+    assert (tuning.workers, tuning.min_window, tuning.max_window) == (workers, least, greatest)
+    assert full / 4 <= tuning.full_batch <= 4 * full
+    assert tuning.table_memory == (100 if name == ON_HOST else 1)
+    assert tuning.entry_cost > 0
+    assert min(tuning.encrypt_task, tuning.multiply_task) > tuning.decrypt_task > 1
+    assert tuning.carry_products > 1
+
+
+def test_gmp_takes_keys_of_a_million_bits() -> None:
+    assert engine_for((1 << (1 << 20)) - 1, "gmp").name == "gmp"
+    with pytest.raises(EngineUnavailableError, match="keys of up to 1048576 bits, not 1048577; leave the engine away"):
+        engine_for(1 << (1 << 20), "gmp")
+
+
+def test_the_memory_of_gmp_is_that_of_its_numbers_and_of_what_points_at_them() -> None:
+    """8 bytes a number."""
+    ring = GmpRing(2**521 - 1)
+    batch = ring.load([5, 2**900, 0])
+    assert ring.resident_bytes(batch) == sum(sys.getsizeof(x) for x in (*batch.x0, *batch.x1)) + 8 * 6
+    table = ring.fixed_base(3, 10, 4)
+    rows = [*table._y0, *table._logs]
+    assert [len(row) for row in rows] == [16] * 6
+    assert table.table_bytes == sum(sys.getsizeof(x) for row in rows for x in row) + 8 * 6 * 16
+
+
+def test_what_engines_say_of_themselves(engine: Engine, request: pytest.FixtureRequest) -> None:
+    lanes = {"ifma": 8, "ifma256": 4, "fma512": 8, "fma256": 4, "neon": 2, "portable": 1, "gmp": 1, ON_HOST: 1 << 14}
+    facts = engine.describe()
+    assert facts["lanes"] == lanes[request.node.callspec.params["engine"]]
+    assert facts["target"]
+    assert facts["version"]
+
+
 # What gmp's own algorithms cost: a choice that is off by one gives the same results, only later. --------------------
 
 
@@ -302,7 +403,11 @@ def products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("exponent", "window"), [(1, 1), (2**5 - 1, 1), (2**12 - 1, 2), (2**512 - 1, 5), (2**1024 - 1, 6), (2**4096 - 1, 7)]
+    ("exponent", "window"),
+    [
+        *((1, 1), (2**5 - 1, 1), (2**12 - 1, 2), (2**512 - 1, 5), (2**1024 - 1, 6), (2**4096 - 1, 7)),
+        (2**12000 - 1, 7),  # the greatest
+    ],
 )
 def test_sliding_windows_take_the_products_that_they_must(products: list[int], exponent: int, window: int) -> None:
     n = 1_000_003 * 1_000_033
@@ -327,6 +432,25 @@ def test_a_matrix_shares_the_powers_of_a_column_between_its_rows(products: list[
     assert ring.store(powers) == [pow(30, ones, n * n)] * 4
     window = _straus_window(60, 4)
     assert products == [3 * (2**window - 2) + 4 * 3 * -(-60 // window), 4 * -(-60 // window) * window]
+
+
+def test_digits_of_zero_cost_no_product(products: list[int]) -> None:
+    n = 1_000_003 * 1_000_033
+    ring, window = GmpRing(n), _straus_window(61, 2)
+    powers = ring.matrix_power_vartime([[2**60, 0], [0, 2**60]], ring.load([2, 3]))
+    assert ring.store(powers) == [pow(2, 2**60, n * n), pow(3, 2**60, n * n)]
+    assert products[0] == 2 * (2**window - 2) + 2
+
+
+@pytest.mark.parametrize(("bits", "own"), [(4096, 0), (4097, 2)])
+def test_powers_modulo_a_longer_n_are_made_of_products_that_signals_interrupt(
+    bits: int, own: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, power = [], GmpRing._power
+    monkeypatch.setattr(GmpRing, "_power", lambda self, *pair: made.append(pair) or power(self, *pair))
+    ring = GmpRing(2 ** (bits - 1) + 1)
+    assert ring.store(ring.power_vartime(ring.load([3, 5]), [7, 2])) == [3**7, 25]
+    assert len(made) == own
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9])

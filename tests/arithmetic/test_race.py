@@ -35,7 +35,8 @@ class Clock:
         class _Ring(GmpRing):
             def multiply(self, left: Pairs, right: Pairs) -> Pairs:
                 if self.n.bit_length() == RACE_KEY_LENGTH:  # not in self-tests
-                    assert self.size(left) == 64
+                    assert self.size(left) == len(set(self.store(left))) == 64
+                    assert min(self.store(left)).bit_length() > 4080  # of full length, on which its time depends
                     clock.now += (times.pop(0) if len(times) > 1 else times[0]) / 1000
                     clock.turns.append(name)
                 return super().multiply(left, self.ones(self.size(left)) if wrong else right)
@@ -149,6 +150,20 @@ def test_h46_an_engine_that_fails_its_self_test_does_not_race(clock: Clock, play
     with pytest.raises(EngineUnavailableError, match="'gmp' failed its self-test"):
         selection.engine_named("gmp")
     assert clock.turns == []
+
+
+def test_h46_the_first_that_passes_its_self_test_races(
+    clock: Clock, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(clock.engine("neon", 0.1, wrong=True), clock.engine("gmp", 0.32))
+    second = selection._Candidate(lambda: None, lambda: clock.engine("sve", 0.64), races=True)
+    third = selection._Candidate(lambda: None, lambda: clock.engine("third", 0.16), races=True)
+    absent = selection._Candidate(lambda: "not here", lambda: clock.engine("absent", 0.01), races=True)
+    neon, gmp = (selection._engines()[name] for name in ("neon", "gmp"))
+    monkeypatch.setattr(
+        selection, "_ENGINES", {"absent": absent, "neon": neon, "sve": second, "third": third, "gmp": gmp}
+    )
+    assert race_result() == pytest.approx({"sve": 1e-5, "gmp": 5e-6})
 
 
 def test_a_key_too_long_for_the_winner_is_told(clock: Clock, play: Play) -> None:

@@ -21,7 +21,7 @@ from vecphe.arithmetic import (
     words_from_integers,
 )
 from vecphe.arithmetic.gmp import GmpEngine, GmpRing, Pairs
-from vecphe.errors import EngineFallbackWarning, EngineUnavailableError
+from vecphe.errors import EngineFallbackWarning, EngineUnavailableError, InvalidCiphertextError
 
 RUNNING = [name for name, why_not in available_engines() if why_not is None]
 WHY_NOT_IFMA = dict(available_engines())["ifma"]
@@ -203,8 +203,9 @@ def test_a_kernel_that_was_not_built_is_told_with_the_way_to_get_it(monkeypatch:
     assert reasons["gmp"] is None
     for name in (*KNOWN, "portable"):
         assert "install a C++ compiler" in str(reasons[name])
-    with pytest.warns(EngineFallbackWarning, match="install a C"):
+    with pytest.warns(EngineFallbackWarning, match="install a C") as told:
         assert active_engine().name == "gmp"
+    assert len(told) == 1
 
 
 @pytest.mark.usefixtures("fresh_selection")
@@ -219,6 +220,7 @@ def test_where_a_compiler_would_not_help_none_is_asked_for(monkeypatch: pytest.M
     ("machine", "cpuinfo", "fast"),
     [
         ("x86_64", "flags : sse2 fma avx avx2", True),
+        ("x86_64", "avx2 fma", True),
         ("x86_64", "flags : sse2 avx avx512ifma fma4", False),
         ("x86_64", "flags : sse2 avx2", False),
         ("x86_64", "flags : fma avx", False),
@@ -239,6 +241,14 @@ def test_cpus_on_which_a_kernel_is_faster(
     monkeypatch.setattr(selection.platform, "machine", lambda: machine)
     monkeypatch.setattr(selection.Path, "read_text", read_text)
     assert selection._has_fast_target() == fast
+
+
+def test_what_a_cpu_says_of_itself_may_be_no_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_bytes(b"model name : \xff\xfe\nflags : fma avx2\n")
+    monkeypatch.setattr(selection.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(selection, "Path", lambda _: told)
+    assert selection._has_fast_target() is True
 
 
 @pytest.mark.usefixtures("fresh_selection")
@@ -315,6 +325,22 @@ def test_the_self_test_takes_known_answers_and_decryption_into_account(monkeypat
             decryptor = SimpleNamespace(decrypt=lambda *_, wrong=wrong: words_from_integers(wrong, 1))
             patched.setattr(GmpEngine, "decryptor", lambda *_, decryptor=decryptor: decryptor)
             assert not selection.self_test(GmpEngine())
+
+
+def test_a_decryptor_that_finds_itself_wrong_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decrypt(*_: Any) -> None:
+        raise InvalidCiphertextError
+
+    monkeypatch.setattr(GmpEngine, "decryptor", lambda *_: SimpleNamespace(decrypt=decrypt))
+    assert selection.self_test(GmpEngine()) is False
+
+
+def test_an_engine_that_does_not_run_here_says_why_in_both_places() -> None:
+    reasons = selection.why_not_used()
+    assert reasons.keys() == dict(available_engines()).keys() - {active_engine().name}
+    for name, why_not in available_engines():
+        if why_not is not None:
+            assert reasons[name] == why_not
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2**64 - 1])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,55 @@ def test_powers_in_short_calls_are_powers(bits: int, monkeypatch: pytest.MonkeyP
     assert ring.store(ring.power_vartime(ring.load(xs), [0] * 5)) == [1] * 5
     words = words_from_integers(exponents, 5)
     assert ring.store(ring.power_secret(ring.load(xs), words)) == expected
+
+
+@pytest.mark.parametrize(
+    ("exponent", "work", "digits"),
+    [
+        (1, 0, [1]),
+        (2**128 - 1, 0, [128]),  # at least so long, however long the modulus is
+        (2**129 - 1, 0, [1, 128]),
+        (2**300 - 1, 0, [44, 128, 128]),
+        (2**300 - 1, 200 * 100**2, [100, 200]),
+        (2**300 - 1, 201 * 100**2 - 1, [100, 200]),
+        (2**300, 150 * 100**2, [1]),  # no call for digits of zero
+        (0, 0, []),
+    ],
+)
+def test_secret_exponents_are_cut_into_digits(
+    exponent: int, work: int, digits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, raised = list[int](), []
+    modulus, powmod, powmod_sec = gmpy2.mpz(2) ** 100 - 15, gmp.powmod, gmp.powmod_sec
+    monkeypatch.setattr(gmp, "powmod_sec", lambda x, e, n: calls.append(e.bit_length()) or powmod_sec(x, e, n))
+    monkeypatch.setattr(gmp, "powmod", lambda x, e, n: raised.append(e) or powmod(x, e, n))
+    monkeypatch.setattr(gmp, "_MOST_SECRET_WORK", work)
+    assert gmp._power_secret(gmpy2.mpz(3), gmpy2.mpz(exponent), modulus) == pow(3, exponent, modulus)
+    assert calls == digits
+    length = max(work // 100**2, 128)
+    assert raised == [1 << length] * max(-(-exponent.bit_length() // length) - 1, 0)
+
+
+GMP_WORK: dict[str, Callable[[gmp.GmpRing], object]] = {
+    "power": lambda ring: ring.power_vartime(ring.ones(1), [3]),
+    "secret power": lambda ring: ring.power_secret(ring.ones(1), words_from_integers([3], 1)),
+    "matrix": lambda ring: ring.matrix_power_vartime([[3]], ring.ones(1)),
+    "table": lambda ring: ring.fixed_base(2, 4, 2),
+    "decryption": lambda ring: gmp.GmpDecryptor(3, 11).decrypt(ring, ring.ones(1), 0),
+}
+
+
+@pytest.mark.parametrize("work", GMP_WORK)
+def test_h78_each_work_of_gmp_looks_whether_it_was_cancelled(work: str) -> None:
+    ring, mine = gmp.GmpRing(33), Cancellation()
+    table = ring.fixed_base(2, 4, 2)
+    with mine.observed():
+        mine.cancel()
+        with pytest.raises(ParallelError, match="cancelled"):
+            GMP_WORK[work](ring)
+        with pytest.raises(ParallelError, match="cancelled"):
+            table.power_secret(words_from_integers(range(8), 1))
+    GMP_WORK[work](ring)
 
 
 @pytest.mark.parametrize("name", RUNNING)

@@ -28,6 +28,13 @@ def test_a_ciphertext_has_twice_the_whole_bytes_of_n(length: int, size: int) -> 
     assert ciphertext_bytes(length) == size
 
 
+@pytest.mark.parametrize(
+    ("length", "words"), [(4, 1), (63, 1), (64, 1), (65, 2), (128, 2), (129, 3), (2048, 32), (3072, 48)]
+)
+def test_a_plaintext_has_the_whole_words_of_n(length: int, words: int) -> None:
+    assert engine_named("gmp").ring((1 << length) - 1).plaintext_words == words
+
+
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_integers_become_words_and_come_back(width: int) -> None:
     most = 1 << 64 * width

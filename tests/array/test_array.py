@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import operator
+import pickle
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,7 @@ def test_every_operation_against_exact_integers(keypair: Keypair, a: list[int], 
     assert decrypt(-x).tolist() == [-i for i in a]
     assert decrypt(x + k).tolist() == [i + k for i in a]
     assert decrypt(k - x).tolist() == [k - i for i in a]
+    assert decrypt(-1 - x).tolist() == [-1 - i for i in a]
     assert decrypt(x * k).tolist() == [i * k for i in a]
     assert decrypt(x * np.array(b)).tolist() == [i * j for i, j in zip(a, b, strict=True)]
     assert decrypt(x.sum()).tolist() == sum(a)
@@ -199,12 +202,16 @@ def test_h22_empty_arrays(keypair: Keypair, shape: tuple[int, ...], packed: bool
         assert result.n_ciphertexts == 0
         assert private_key.decrypt(result).shape == shape
     if not packed:
+        assert (c * np.ones(shape)).bound == (np.zeros((0, shape[0])) @ c).bound == (c * 0).bound == 0
         assert private_key.decrypt(c.sum()).tolist() == 0.0
         assert private_key.decrypt(c.sum(axis=0)).shape == shape[1:]
         assert private_key.decrypt(np.zeros((2, shape[0])) @ c).tolist() == np.zeros((2, *shape[1:])).tolist()
         assert private_key.decrypt(np.zeros((0, shape[0])) @ c).shape == (0, *shape[1:])
         assert private_key.decrypt(vecphe.concatenate([c, c])).shape == (2 * shape[0], *shape[1:])
         assert private_key.decrypt(c.reshape(-1)).shape == (0,)
+    for back in (vecphe.EncryptedArray.from_chunks(public_key, c.iter_bytes()), pickle.loads(pickle.dumps(c))):
+        assert (back.shape, back.n_ciphertexts, back.packed) == (shape, 0, packed)
+        assert private_key.decrypt(back + c).shape == shape
     for dtype in (np.float64, np.int64):
         back = public_key.from_ciphertexts([], shape=shape, packed=packed, integer=dtype is np.int64)
         decrypted = private_key.decrypt(back)
@@ -326,6 +333,39 @@ def test_h21_differences_and_reshaped_sums_count_too(keypair: Keypair, monkeypat
             operation()
 
 
+def test_h21_sums_of_different_scale_are_checked_as_a_whole(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each of the two would fit at the finer scale by itself, before either is brought there."""
+    public_key, private_key = keypair
+    limit = public_key.n // 3 - 1
+    operations: list[Callable[[Any, Any], Any]] = [operator.add, operator.sub]
+
+    def computed(*_: object) -> None:
+        raise AssertionError("computed in spite of the overflow")
+
+    def refused(left: Any, right: Any) -> None:
+        with monkeypatch.context() as patched:
+            for name in ("multiply", "power_vartime", "invert"):
+                patched.setattr(type(public_key._context.ring), name, computed)
+            for operation in operations:
+                for one, other in ((left, right), (right, left)):
+                    with pytest.raises(PlaintextOverflowError, match="plaintext's range"):
+                        operation(one, other)
+
+    for part, fits in ((32, True), (16, False)):
+        coarse, fine = (public_key.encrypt([3.0], encoding=FixedPoint(bits, limit // part)) for bits in (0, 4))
+        if fits:
+            assert private_key.decrypt(coarse + fine).tolist() == private_key.decrypt(fine + coarse).tolist() == [6.0]
+            assert private_key.decrypt(coarse - fine).tolist() == private_key.decrypt(fine - coarse).tolist() == [0.0]
+        else:
+            refused(coarse, fine)
+    for terms, fits in ((7, True), (6, False)):
+        c = public_key.encrypt([3.0], packed=True, encoding=FixedPoint(4, 10, terms))
+        if fits:
+            assert private_key.decrypt(c * 2 + c / 3).tolist() == private_key.decrypt(c / 3 + c * 2).tolist() == [7.0]
+        else:
+            refused(c * 2, c / 3)
+
+
 def test_a_product_of_ten_full_floats_fits_2048_bits(secure_keypair: Keypair) -> None:
     public_key, private_key = secure_keypair
     factor = 1 / 3
@@ -333,6 +373,28 @@ def test_a_product_of_ten_full_floats_fits_2048_bits(secure_keypair: Keypair) ->
     for _ in range(10):
         c, expected = c * factor, expected * Fraction(factor)
     assert private_key.decrypt(c).tolist() == [float(expected)]
+
+
+def test_what_is_of_integers_alone_decrypts_to_integers(keypair: Keypair) -> None:
+    """Of the two operands of each operation, whichever comes first."""
+    public_key, private_key = keypair
+    for packed in (False, True):
+        whole, half = np.array([3, -4]), np.array([3.0, -4.0])
+        encoding = FixedPoint(0, 100)
+        a, b = (public_key.encrypt(x, packed=packed, encoding=encoding) for x in (whole, half))
+        for result, kind in (
+            *((a + a, "i"), (a + b, "f"), (b + a, "f"), (b + b, "f"), (a - a, "i"), (a - b, "f"), (b - a, "f")),
+            *((a + 1, "i"), (1 - a, "i"), (a + 1.0, "f"), (1.0 - a, "f"), (b + 1, "f"), (b - 1.0, "f")),
+            *((a * 2, "i"), (a * 2.0, "f"), (b * 2, "f"), (b * 2.0, "f"), (a / 1, "f"), (b / 1, "f"), (-a, "i")),
+        ):
+            assert private_key.decrypt(result).dtype.kind == result.dtype.kind == kind
+        if not packed:
+            for result, kind in (
+                *((a @ whole, "i"), (whole @ a, "i"), (a @ half, "f"), (half @ a, "f"), (b @ whole, "f")),
+                *((a.sum(), "i"), (a.mean(), "f"), (np.stack([a, a]), "i"), (np.stack([a, b]), "f")),
+                (np.stack([b, a]), "f"),
+            ):
+                assert private_key.decrypt(result).dtype.kind == result.dtype.kind == kind
 
 
 def test_the_bound_is_independent_of_the_data(public_key: PublicKey) -> None:
@@ -603,6 +665,70 @@ def test_h39_what_is_not_fresh_leaves_re_randomised(keypair: Keypair) -> None:
             assert private_key.decrypt(bare).tolist() == [0.0, 0.0]
 
 
+def test_h39_sums_of_values_that_enter_once_are_fresh(public_key: PublicKey) -> None:
+    for shape, axes in (((4,), (None, 0, ())), ((2, 3), (None, 0, 1, -1, (0, 1), ())), ((2, 2, 2), ((0, 2), (1, 0)))):
+        c = public_key.encrypt(np.ones(shape))
+        for axis in axes:
+            assert c.sum(axis).is_fresh
+            assert c.sum(axis, keepdims=True).is_fresh
+        assert not c.mean().is_fresh
+        c.to_bytes()
+        assert not c.sum().is_fresh
+
+
+def test_concatenate_is_numpys(keypair: Keypair) -> None:
+    x, y = np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3) + 10
+    c, d = keypair[0].encrypt(x), keypair[0].encrypt(y)
+    assert keypair[1].decrypt(vecphe.concatenate([c, d])).tolist() == np.concatenate([x, y]).tolist()
+    for axis in (0, 1, -1, -2):
+        expected = np.concatenate([x, y], axis=axis).tolist()
+        assert keypair[1].decrypt(vecphe.concatenate((c, d), axis)).tolist() == expected
+        assert keypair[1].decrypt(vecphe.concatenate(iter([c, d]), axis=axis)).tolist() == expected  # type: ignore[arg-type]
+    for axis in (2, -3):
+        with pytest.raises(np.exceptions.AxisError):
+            vecphe.concatenate([c, d], axis=axis)
+
+
+def test_what_is_joined_has_the_key_and_the_encoding_of_the_first(keypair: Keypair) -> None:
+    public_key, private_key = keypair
+    same = PublicKey(public_key.n, insecure=True, engine=ENGINES[-1])
+    encodings = FixedPoint(4, 10), FixedPoint(8, 99)
+    parts = [key.encrypt([1.5], encoding=encoding) for key, encoding in zip((public_key, same), encodings, strict=True)]
+    for first, second in (parts, parts[::-1]):
+        joined = vecphe.concatenate([first, second])
+        assert (joined.encoding, joined.public_key) == (first.encoding, first.public_key)
+        assert joined._ring is first._ring
+        assert private_key.decrypt(joined).tolist() == [1.5, 1.5]
+
+
+@pytest.mark.parametrize("way", ["ciphertexts", "to_bytes", "iter_bytes", "to_json", "save"])
+def test_h39_every_way_out_takes_the_wish_to_leave_as_it_is(public_key: PublicKey, tmp_path: Path, way: str) -> None:
+    def sent(array: vecphe.EncryptedArray, **wish: bool) -> list[int]:
+        if way == "save":
+            array.save(tmp_path / "c.enc", force=True, **wish)
+            return residues_of(vecphe.EncryptedArray.load(public_key, tmp_path / "c.enc"))
+        out = getattr(array, way)(**wish)
+        if way == "ciphertexts":
+            return list(out)
+        data = b"".join(out) if way == "iter_bytes" else out
+        read = vecphe.EncryptedArray.from_json if way == "to_json" else vecphe.EncryptedArray.from_bytes
+        return residues_of(read(public_key, data))
+
+    def residues_of(array: vecphe.EncryptedArray) -> list[int]:
+        stored: list[int] = public_key._context.ring.store(array.residues)
+        return stored
+
+    bare = public_key.encrypt([1.0, 2.0]) * 0
+    assert sent(bare, rerandomize=False) == [1, 1]
+    assert not bare.is_fresh
+    for wish in ({}, {"rerandomize": True}):
+        first, second = sent(bare, **wish), sent(bare, **wish)
+        assert len({1, *first, *second}) == 5
+    fresh = public_key.encrypt([1.0, 2.0])
+    assert sent(fresh) == sent(fresh, rerandomize=False) == sent(fresh, rerandomize=True) == residues_of(fresh)
+    assert fresh.is_fresh
+
+
 def test_h39_fresh_arrays_leave_as_they_are(public_key: PublicKey) -> None:
     c, d = public_key.encrypt([1.0, 2.0]), public_key.encrypt([3.0, 4.0])
     ring = public_key._context.ring
@@ -690,7 +816,65 @@ def test_terms_count_encryptions_and_the_bound_counts_everything(public_key: Pub
         assert ((c + 1.0).terms, (c + 1.0).bound) == (1, 2 * unit)
         assert ((c * 3).terms, (c * 3).bound) == (1, 3 * unit)
         assert ((0 + c).terms, (0 + c).bound) == (1, unit)
+        assert ((0 - c).terms, (0 - c).bound) == (1, unit)
+        for zero in (False, 0.0, np.int64(0), [0, 0], 1, -1):  # all but Python's own 0 are values
+            for result in (c + zero, zero + c, zero - c, c - zero):
+                assert (result.terms, result.bound) == (1, 2 * unit)
     assert public_key.encrypt(np.zeros((4, 2))).sum(axis=0).terms == 4
+
+
+FACTS: dict[str, tuple[Callable[[Any], Any], int, int, int, int]] = {
+    # What the bound is multiplied by, the fraction bits, the terms and the divisor.
+    "c": (lambda c: c, 1, 4, 1, 1),
+    "c + c": (lambda c: c + c, 2, 4, 2, 1),
+    "c - c - c": (lambda c: c - c - c, 3, 4, 3, 1),
+    "-c": (lambda c: -c, 1, 4, 1, 1),
+    "c + x": (lambda c: c + np.array([1, 2]), 2, 4, 1, 1),
+    "c + a finer x": (lambda c: c + 2.0**-9, 2 << 8, 12, 1, 1),
+    "c * x": (lambda c: c * [2, -3], 3, 4, 1, 1),
+    "c * fractions": (lambda c: c * [0.5, 0.25], 8, 8, 1, 1),
+    "c / x": (lambda c: c / [2, -4], 8, 8, 1, 1),
+    "c / 4": (lambda c: c / 4, 4, 8, 1, 1),
+    "X @ c": (lambda c: np.array([[1, -2], [4, 0]]) @ c, 4, 4, 1, 1),
+    "fractions @ c": (lambda c: np.array([0.5, 0.25]) @ c, 12, 8, 1, 1),
+    "c @ X": (lambda c: c @ np.array([[1, 5], [-2, 0]]), 5, 4, 1, 1),
+    "c.sum()": (lambda c: c.sum(), 2, 4, 2, 1),
+    "c.mean()": (lambda c: c.mean(), 16, 8, 2, 1),
+    "c[[0, 0]]": (lambda c: c[[0, 0]], 1, 4, 1, 1),
+    "joined": (lambda c: vecphe.concatenate([c, c * 0.5, c + c]), 32, 8, 2, 1),
+    "fine and coarse": (lambda c: c * 0.5 + c, 8 + 16, 8, 2, 1),
+    "coarse and fine": (lambda c: c - c * 0.5, 8 + 16, 8, 2, 1),
+    "c.T": (lambda c: c.reshape(1, 2).T, 1, 4, 1, 1),
+}
+PACKED_FACTS: dict[str, tuple[Callable[[Any], Any], int, int, int, int]] = {
+    **{name: FACTS[name] for name in ("c", "c + c", "c - c - c", "-c", "c + x", "fine and coarse", "coarse and fine")},
+    "c / 3": (lambda c: c / 3, 1, 4, 1, 3),
+    "c / -3 / 2": (lambda c: c / -3 / 2, 1, 4, 1, 6),
+    "c / 3 + c / 2": (lambda c: c / 3 + c / 2, 5, 4, 2, 6),
+    "c + c / 3": (lambda c: c + c / 3, 4, 4, 2, 3),
+    "c / 3 - c": (lambda c: c / 3 - c, 4, 4, 2, 3),
+    "c / 3 + x": (lambda c: c / 3 + 1, 1 + 3, 4, 1, 3),
+    "c * 2": (lambda c: c * 2, 2, 4, 1, 1),
+    "c * 0.25 / 3": (lambda c: c * 0.25 / 3, 4, 8, 1, 3),
+    "c / 0.25": (lambda c: c / 0.25, 4, 4, 1, 1),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_h21_what_operations_make_of_the_facts_about_an_array(keypair: Keypair, packed: bool) -> None:
+    public_key, private_key = keypair
+    for name, (operation, bound, *facts) in (PACKED_FACTS if packed else FACTS).items():
+        x = np.array([1.5, -2.25])
+        c = public_key.encrypt(x, packed=packed, encoding=FixedPoint(4, 10, 500))
+        result = operation(c)
+        format = result.format
+        assert [format.bound, format.fraction_bits, format.terms, format.divisor] == [bound * 160, *facts], name
+        assert format.encoding == c.encoding
+        assert format.layout == c.layout
+        same = vecphe.EncryptedArray.from_bytes(public_key, result.to_bytes())
+        assert same.format == format
+        if name != "joined":
+            np.testing.assert_allclose(private_key.decrypt(result), operation(x), rtol=1e-15)
 
 
 def test_h25_the_builtin_sum_takes_exactly_max_terms(keypair: Keypair) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import vecphe
 from vecphe import (
     EncryptedArray,
     FixedPoint,
@@ -108,6 +109,8 @@ ONE: list[Callable[[Any], Any]] = [
     lambda a: np.where(np.array([[[True]], [[False]]]), a, Y),
     lambda a: np.where(MASK.tolist(), a, Y.tolist()),
     lambda a: np.where(True, a, Y),
+    lambda a: np.where([2, 0, -1, 0], a, Y),
+    lambda a: np.where([0.5, 0.0, np.nan, 0.0], 7, a),
     # Called by keywords, and with options that ask for what is so anyway.
     lambda a: np.sum(a=a, axis=0, dtype=None, out=None),
     lambda a: np.mean(a=a, keepdims=True),
@@ -121,17 +124,30 @@ ONE: list[Callable[[Any], Any]] = [
     lambda a: np.outer(b=a, a=Y),
     lambda a: np.add(a, 1, dtype=None),
     lambda a: np.add.reduce(a, axis=1, dtype=None),
+    lambda a: np.add.reduce(a),
     lambda a: np.where(np.isnan(MISSING), a, MISSING),  # what missing values are filled with
     lambda a: np.where(~np.isnan(MISSING), MISSING.tolist(), a),
     lambda a: +a,
     lambda a: 0 + a,
     lambda a: a.transpose((0, 1)),
+    lambda a: a.transpose((-1, 0)),
+    lambda a: a.reshape((4, 2)),
+    lambda a: a.reshape([2, 4]),
+    lambda a: a.reshape(4, 2),
+    lambda a: a.reshape(np.int64(8)),
+    lambda a: a.reshape(-1, 4, 1),
+    lambda a: a.reshape((-1,)),
+    lambda a: a[0, :1].reshape(()),
+    lambda a: np.sum(a, ()),
+    lambda a: np.add(a, 1, order=np.str_("A"), dtype=None),
 ]
 TWO: list[Callable[[Any, Any], Any]] = [
     lambda a, b: np.stack([a, b]),
     lambda a, b: np.stack((a, b, a), axis=-1),
     lambda a, b: np.concatenate([a, b], axis=1),
     lambda a, b: np.concatenate((a, b)),
+    lambda a, b: np.concatenate((a, b), 1),
+    lambda a, b: np.stack([a, b], 2),
     lambda a, b: np.concatenate([a, b], axis=None),
     lambda a, b: np.vstack([a, b]),
     lambda a, b: np.hstack([a, b]),
@@ -202,6 +218,105 @@ def test_options_that_arrays_do_not_have_are_named_as_in_numpy(
         call(keypair[0].encrypt([1.0, 2.0]))
 
 
+WORKS = "there are c + x, c - x, c * x, c / x, x @ c, c + c, c - c, c.sum(), c.mean(), and functions that move elements"
+NO_COMPARISON = "encrypted values cannot be compared: only the key holder sees them"
+NO_PRODUCT = "a product of two encrypted values cannot be computed: Paillier only adds"
+NO_DIVISOR = "division by an encrypted value cannot be computed: Paillier only adds"
+OUT = (
+    "numpy.add cannot store an encrypted result in an array that exists; where you wrote x += c (or x -= c, x *= c, "
+    "x @= c), write x = x + c"
+)
+NO_ARRAY = (
+    "an EncryptedArray does not turn into a plain array; with a DataFrame or tensor x on the left write "
+    "numpy.asarray(x) @ c, of a list of encrypted arrays numpy.mean(numpy.stack([c, d]), axis=0)"
+)
+OF_UFUNCS: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda c: np.add(c, 1, out=np.zeros(2)), OUT),
+    (lambda c: np.add(np.zeros(2), np.zeros(2), out=c), OUT),
+    (lambda c: np.add.reduce(c, initial=1), f"numpy.add.reduce does not work on encrypted arrays; {WORKS}"),
+    (lambda c: np.add.accumulate(c), f"numpy.add.accumulate does not work on encrypted arrays; {WORKS}"),
+    (lambda c: np.add.outer(c, [1]), f"numpy.add.outer does not work on encrypted arrays; {WORKS}"),
+    *(
+        (lambda c, u=ufunc: u.reduce(c), f"numpy.{ufunc.__name__}.reduce does not work on encrypted arrays; {WORKS}")
+        for ufunc in (np.multiply, np.subtract, np.maximum)
+    ),
+    (lambda c: np.maximum(c, c), f"numpy.maximum does not work on encrypted arrays; {WORKS}"),
+    (lambda c: np.exp(c), f"numpy.exp does not work on encrypted arrays; {WORKS}"),
+    (lambda c: np.add(c, 1, where=[True, False]), f"numpy.add takes no where on encrypted arrays; {WORKS}"),
+    (lambda c: np.add(c, 1, where=True), f"numpy.add takes no where on encrypted arrays; {WORKS}"),
+    (
+        lambda c: np.add(c, 1, subok=False, dtype=float, casting="no"),
+        f"numpy.add takes no casting and no dtype and no subok on encrypted arrays; {WORKS}",
+    ),
+    (lambda c: np.add(c, 1, order="F"), f"numpy.add takes no order on encrypted arrays; {WORKS}"),
+    (lambda c: np.multiply(None, c), f"numpy.multiply of an encrypted array does not work with NoneType; {WORKS}"),
+    (lambda c: np.subtract(c, "1"), f"numpy.subtract of an encrypted array does not work with str; {WORKS}"),
+    *((lambda c, u=ufunc: u(1.0, c), NO_COMPARISON) for ufunc in (np.equal, np.not_equal, np.less, np.less_equal)),
+    *((lambda c, u=ufunc: u(c, 1.0), NO_COMPARISON) for ufunc in (np.greater, np.greater_equal)),
+    (lambda c: np.equal.reduce(c), NO_COMPARISON),
+    (lambda c: c == 1, NO_COMPARISON),
+    (bool, "an encrypted value has no truth value: only the key holder sees it"),
+    (lambda c: np.multiply(c, c), NO_PRODUCT),
+    (lambda c: np.matmul(c, c), NO_PRODUCT),
+    (lambda c: c * c[0], NO_PRODUCT),
+    (lambda c: c @ c, NO_PRODUCT),
+    (lambda c: np.true_divide(c, c), NO_DIVISOR),
+    (lambda c: c / c, NO_DIVISOR),
+    (lambda c: 1 / c, NO_DIVISOR),
+    (lambda c: np.ones(2) / c, NO_DIVISOR),
+    (lambda c: np.asarray(c), NO_ARRAY),
+    (lambda c: np.array([c, c]), NO_ARRAY),
+    (lambda c: c * [c, c], NO_ARRAY),
+    (
+        lambda c: np.ma.masked_array([1.0, 2.0], [True, False]) + c,
+        "a masked array x and an encrypted one do not combine; fill it first: x.filled(value)",
+    ),
+]
+
+
+@pytest.mark.parametrize("number", range(len(OF_UFUNCS)))
+def test_what_operators_and_ufuncs_say(public_key: PublicKey, number: int) -> None:
+    call, told = OF_UFUNCS[number]
+    with pytest.raises(TypeError) as caught:
+        call(public_key.encrypt([1.0, 2.0]))
+    assert str(caught.value) == told
+
+
+ALLOWED: list[Callable[[Any], Any]] = [
+    *(lambda a, o=order: np.add(a, 1.0, order=o) for order in ("C", "K", "A")),
+    lambda a: np.negative(a),
+    lambda a: np.positive(a),
+    lambda a: np.subtract(1.0, a),
+    lambda a: np.subtract(a, [[1.0, 2.0, 3.0, 4.0]]),
+    lambda a: np.multiply(2.0, a),
+    lambda a: np.true_divide(a, 4.0),
+    lambda a: np.matmul(a, Y.T),
+    lambda a: np.matmul(Y.T, a),
+    lambda a: np.dot(2.0, a),
+    lambda a: np.dot(a, 2.0),
+    lambda a: np.inner(2.0, a),
+    lambda a: np.inner(a, 2.0),
+    lambda a: np.dot(a[0], Y[0]),
+    lambda a: np.dot(Y[1], a[1]),
+    lambda a: np.add.reduce(a, keepdims=True),
+    lambda a: np.add.reduce(a, axis=None),
+    lambda a: np.sum(a),
+    lambda a: np.sum(a, 1),
+    lambda a: np.mean(a),
+    lambda a: np.mean(a, 0),
+]
+
+
+@pytest.mark.parametrize("number", range(len(ALLOWED)))
+def test_ufuncs_are_the_operators(
+    private_key: PrivateKey, encrypted: tuple[EncryptedArray, EncryptedArray], number: int
+) -> None:
+    expected = np.asarray(ALLOWED[number](X))
+    result = ALLOWED[number](encrypted[0])
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(private_key.decrypt(result), expected, rtol=1e-14)
+
+
 def test_choices_carry_scale_bound_and_kind(keypair: Keypair) -> None:
     public_key, private_key = keypair
     small, large = public_key.encrypt([1, 2]), public_key.encrypt([3, 4]) * 2**40
@@ -239,6 +354,20 @@ def test_what_functions_refuse(keypair: Keypair, other_keypair: Keypair) -> None
     with pytest.raises(PackedOperationError, match="packed=False"):
         np.where([True, False], packed, packed)
     assert keypair[1].decrypt(np.copy(packed)).tolist() == [1.0, 2.0]
+    for nothing in ([], (), [np.zeros(2)], [c, 1.0], [1.0, c]):
+        with pytest.raises(TypeError) as caught:
+            vecphe.concatenate(nothing)
+        assert str(caught.value) == "concatenation needs one or more EncryptedArrays; encrypt plain ones first"
+    for call in (
+        lambda: np.where(c, 1, 2),
+        lambda: np.where(c),
+        lambda: np.where([True], c),
+        lambda: np.where(c, c, c),
+    ):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert str(caught.value) == "numpy.where needs a plain condition and two choices: numpy.where(mask, c, x)"
+    assert keypair[1].decrypt(packed.T + packed.transpose((0,)) + packed.transpose([0])).tolist() == [3.0, 6.0]
     for refused in (
         lambda: np.where(c, 1, 2), lambda: np.where(c), lambda: np.where([True, False], c), lambda: np.einsum("i->", c),
         lambda: np.concatenate([c, c], dtype=float), lambda: np.stack([c, c], out=np.zeros((2, 2))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array as buffers
 import operator
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -473,6 +474,8 @@ def test_operands_of_one_dimension(keypair: Keypair) -> None:
         for function in (operator.add, operator.sub, operator.mul, operator.matmul, operator.truediv):
             with pytest.raises(TypeError, match=r"unsupported operand|can't multiply sequence"):
                 function(c, foreign)
+            with pytest.raises(TypeError, match=r"unsupported|multiply sequence|concat|division by an encrypted"):
+                function(foreign, c)
 
 
 def test_pandas_on_the_left(keypair: Keypair) -> None:
@@ -508,6 +511,13 @@ def test_matrices_do_not_multiply_element_by_element(keypair: Keypair) -> None:
                 product(matrix)
     assert keypair[1].decrypt(matrices[0] @ c).tolist() == (x @ [[1.0, 2.0], [3.0, 4.0]]).tolist()
     assert keypair[1].decrypt(np.asarray(matrices[1]) @ c).tolist() == (x @ [[1.0, 2.0], [3.0, 4.0]]).tolist()
+
+
+def test_who_has_no_scipy_needs_none(keypair: Keypair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "scipy.sparse")
+    c = keypair[0].encrypt([[1.0, 2.0], [3.0, 4.0]])
+    for result in (c * 2, c * [[2, 2], [2, 2]], 2 * (np.eye(2) @ c), np.where(True, c, 0) * 2, c @ (2 * np.eye(2))):
+        assert keypair[1].decrypt(result).tolist() == [[2.0, 4.0], [6.0, 8.0]]
 
 
 # Sparse matrices ------------------------------------------------------------------------------------------------
@@ -624,8 +634,91 @@ def test_h74_integers_in_0d_arrays_of_a_list_are_exact_or_refused(keypair: Keypa
     public_key, private_key = keypair
     wide = np.array(2**63 + 1, dtype=np.uint64)
     assert private_key.decrypt(public_key.encrypt([wide, -1])).tolist() == [2**63 + 1, -1]
+    for kind in (list, tuple, deque):
+        for nested in (kind([kind([wide, -1])]), [kind([wide, -1])], kind([[wide, -1]])):
+            assert as_plain_array(nested).tolist() == [[2**63 + 1, -1]]
     with pytest.raises(TypeError, match="mixes fractions with integers beyond"):
         public_key.encrypt([np.array(2**60 + 1), 0.5])
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        *(
+            ("scipy.sparse._base", ""),
+            ("scipy.sparse.x", ""),
+            ("scipy.sparse", "plain"),
+            ("scipy.sparsetools", "plain"),
+        ),
+        *(("numpy.ma.core", "filled"), ("numpy.ma", "plain"), ("numpy.matlib", "plain"), ("mine", "plain")),
+        (None, "plain"),
+    ],
+)
+def test_who_may_have_an_array_of_the_one_object(public_key: PublicKey, module: str | None, told: str) -> None:
+    """The operators of scipy.sparse, which then leave the operation to the array."""
+    c = public_key.encrypt([1.0, 2.0])
+    names = {"c": c, "numpy": np} if module is None else {"__name__": module, "c": c, "numpy": np}
+    for call in ("numpy.asarray(c)", "numpy.asanyarray(c)", "numpy.array(c)"):
+        if told:
+            with pytest.raises(
+                TypeError, match=r"x\.filled\(value\)$" if told == "filled" else "turn into a plain array"
+            ):
+                eval(call, names)
+        else:
+            whole = eval(call, names)
+            assert (whole.shape, whole.dtype) == ((), object)
+            assert whole[()] is c
+
+
+class EncryptedNumber:
+    """As one of phe."""
+
+    public_key = "a key"
+
+
+class Alike:
+    public_key = "a key"
+
+
+NO_ARRAY = (
+    f"a {__name__}.EncryptedNumber is no array; to add it, write vecphe.from_phe(c.public_key, [x], max_abs=m) for x, "
+    "with m the largest magnitude that it may have"
+)
+OF_NUMBERS: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "c + x": (lambda c, x: c + x, NO_ARRAY),
+    "x + c": (lambda c, x: x + c, NO_ARRAY),
+    "c - x": (lambda c, x: c - x, NO_ARRAY),
+    "x - c": (lambda c, x: x - c, NO_ARRAY),
+    "c[0] = x": (lambda c, x: operator.setitem(c, 0, x), NO_ARRAY),
+    "c * x": (lambda c, x: c * x, "a product of two encrypted values cannot be computed: Paillier only adds"),
+    "x @ c": (lambda c, x: x @ c, "a product of two encrypted values cannot be computed: Paillier only adds"),
+    "c @ x": (lambda c, x: c @ x, "a product of two encrypted values cannot be computed: Paillier only adds"),
+    "c / x": (lambda c, x: c / x, "division by an encrypted value cannot be computed: Paillier only adds"),
+    "x / c": (lambda c, x: x / c, "division by an encrypted value cannot be computed: Paillier only adds"),
+    "c + [x]": (
+        lambda c, x: c + [1.0, x],  # noqa: RUF005
+        "the plain operand x holds an object of type EncryptedNumber at index (1,); only integers, and floats of up to "
+        "64 bits, can be encrypted (vecphe.from_phe(public_key, x, max_abs=m) makes an array of encrypted numbers)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OF_NUMBERS)
+def test_numbers_of_phe_are_told_apart_by_name_and_key(public_key: PublicKey, case: str) -> None:
+    operation, told = OF_NUMBERS[case]
+    c = public_key.encrypt([1.0, 2.0])
+    with pytest.raises(TypeError) as caught:
+        operation(c, EncryptedNumber())
+    assert str(caught.value) == told
+    if case == "x / c":
+        return
+    nameless = type("EncryptedNumber", (), {})()
+    for other in (Alike(), nameless):
+        with pytest.raises(TypeError) as wrong:
+            operation(c, other)
+        assert str(wrong.value) != told
+        assert "from_phe" not in str(wrong.value)
+        assert "Paillier" not in str(wrong.value)
 
 
 class OwnProduct:
@@ -644,3 +737,41 @@ class OwnProduct:
 def test_products_of_numpy_convert_a_frame_on_the_left(keypair: Keypair, product: Callable[..., Any]) -> None:
     public_key, private_key = keypair
     assert private_key.decrypt(product(OwnProduct(), public_key.encrypt([1.0, 10.0]))).tolist() == [21.0, 43.0]
+
+
+class ForeignProduct:
+    """Of no numbers that numpy knows."""
+
+    ndim = 2
+
+    def __matmul__(self, other: Any) -> Any:
+        return type(other)
+
+
+@pytest.mark.parametrize("product", [np.dot, np.inner])
+def test_products_of_numpy_leave_what_is_no_array_to_itself(public_key: PublicKey, product: Callable[..., Any]) -> None:
+    assert product(ForeignProduct(), public_key.encrypt([1.0, 10.0])) is EncryptedArray
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        *(((), (2,), "takes 1-d and 2-d"), ((2,), (), "takes 1-d and 2-d"), ((1, 2, 2), (2,), "takes 1-d and 2-d")),
+        *(((2,), (1, 2, 2), "takes 1-d and 2-d"), ((2, 2, 2), (2, 2, 2), "takes 1-d and 2-d")),
+        *(((3,), (2,), "do not fit"), ((2, 3), (2,), "do not fit"), ((2,), (3, 2), "do not fit")),
+        *(((2, 3), (2, 3), "do not fit"), ((0,), (1,), "do not fit"), ((1, 1), (0, 2), "do not fit")),
+    ],
+)
+def test_shapes_that_do_not_multiply(
+    public_key: PublicKey, left: tuple[int, ...], right: tuple[int, ...], told: str
+) -> None:
+    x, c = np.ones(left), public_key.encrypt(np.ones(right))
+    y, d = np.ones(right), public_key.encrypt(np.ones(left))
+    for product, shapes in ((lambda: x @ c, f"{left} and {right}"), (lambda: d @ y, f"{right[::-1]} and {left[::-1]}")):
+        with pytest.raises(ValueError, match="matmul") as caught:
+            product()
+        assert str(caught.value) == (
+            f"matmul takes 1-d and 2-d operands, not shapes {shapes}"
+            if told.startswith("takes")
+            else f"matmul: shapes {shapes} do not fit"
+        )

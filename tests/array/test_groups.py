@@ -173,6 +173,25 @@ def test_h21_the_bound_is_that_of_the_largest_group(keypair: Keypair) -> None:
     assert keypair[1].decrypt(scaled).tolist() == [2.5, 1.25]
 
 
+@pytest.mark.parametrize(
+    ("shape", "packed", "groups", "count"),
+    [
+        *(((3,), False, 5, 5), ((3,), False, 0, 0), ((3, 2), False, 5, 10), ((3, 0), False, 5, 5)),
+        *(((3, 2), "rows", 5, 5), ((3, 0), "rows", 5, 5), ((3, 14), True, 5, 10)),
+    ],
+)
+def test_h61_room_for_all_groups_is_asked_for_first(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], packed: Any, groups: int, count: int
+) -> None:
+    """One ciphertext each at least: as many sizes of groups stand in memory."""
+    c = public_key.encrypt(np.ones(shape), packed=packed)
+    asked: list[int] = []
+    monkeypatch.setattr("vecphe.array.groups.check_room", lambda ring, count: asked.append(count))
+    with pytest.raises((TypeError, ValueError)):
+        group_sum(c, "no labels", groups)  # type: ignore[arg-type]
+    assert asked == [count]
+
+
 def test_h25_exactly_max_terms_rows_a_group(keypair: Keypair) -> None:
     """At the largest magnitudes; with one more nothing is computed, and the encoding that the error names is right."""
     public_key, private_key = keypair
@@ -222,6 +241,8 @@ def test_packed_rows_that_share_a_ciphertext_are_refused(public_key: PublicKey, 
         (127, 2, [(2, 2)]),  # ranges of the groups
         (60, 30, [(30, 50)]),
         (240, 30, [(30, 13)]),
+        (1, 30, [(30, 3000)]),
+        (0, 30, [(30, 3000)]),
     ],
 )
 def test_what_grouped_sums_are_cut_into(
@@ -295,6 +316,10 @@ def test_h39_a_sum_of_fresh_rows_is_fresh_unless_a_group_is_empty(public_key: Pu
     assert not empty.is_fresh
     assert 1 not in empty.ciphertexts()
     assert empty.ciphertexts(rerandomize=False)[1] == 1  # a control: it is the bare 1 inside
+    for labels, groups in (([0, 1, 1], 3), ([1, 2, 2], 3), ([0, 0, 0], 2)):  # the last groups, or the first
+        empty = group_sum(public_key.encrypt([1.0, 2.0, 3.0]), labels, groups)
+        assert not empty.is_fresh
+        assert 1 not in empty.ciphertexts()
 
 
 def test_h39_one_that_shares_its_randomizers_with_what_has_left_is_not(public_key: PublicKey) -> None:

@@ -116,7 +116,9 @@ def test_a_weighted_mean_of_three_models(keypair: Keypair) -> None:
     for name, array in private_key.decrypt_many(mean).items():
         np.testing.assert_allclose(array, plain[name], rtol=1e-12)
     assert isinstance(np.float64(2.0) * encrypted[0], EncryptedArrays)
-    assert_same(private_key.decrypt_many(sum([encrypted[0]])), private_key.decrypt_many(encrypted[0]))
+    alone = sum([encrypted[0]])
+    assert (alone.array.bound, alone.array.terms) == (encrypted[0].array.bound, 1)
+    assert_same(private_key.decrypt_many(alone), private_key.decrypt_many(encrypted[0]))
 
 
 def test_h17_tensors_lists_and_numbers(keypair: Keypair) -> None:
@@ -226,6 +228,7 @@ def test_h42_operands_that_are_none(public_key: PublicKey) -> None:
     c = public_key.encrypt_many([[1.0]])
     calls: list[Callable[[], Any]] = [
         *(lambda: operator.add(c, [[1.0]]), lambda: operator.add([[1.0]], c), lambda: c + 1, lambda: c - 0),
+        *(lambda zero=zero: c + zero for zero in (False, 0.0, np.int64(0), np.zeros(1), "", None)),
         *(lambda: c + c.array, lambda: c * c, lambda: c / c, lambda: 1 / c, lambda: np.ones(1) + c),
         *(lambda: c == c, lambda: c != c, lambda: c == 3, lambda: EncryptedArrays()),  # type: ignore[call-arg]
     ]

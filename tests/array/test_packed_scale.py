@@ -35,7 +35,7 @@ def test_weighted_means_are_correctly_rounded(keypair, n1, n2):
 def test_an_integer_divisor_costs_nothing(keypair):
     public_key, private_key = keypair
     c = packed(public_key, A)
-    for divisor in (1, 3, -3, np.int8(7), np.array(10), 4.0, 2**63, -(2**63)):
+    for divisor in (1, -1, 3, -3, np.int8(7), np.array(10), 4.0, 2**63, -(2**63)):
         quotient = c / divisor
         assert quotient.bound == c.bound
         assert private_key.decrypt(quotient).tolist() == [float(Fraction(a) / int(divisor)) for a in A]
@@ -46,8 +46,9 @@ def test_an_integer_divisor_costs_nothing(keypair):
         c / 2**63 / 2
     with pytest.raises(ZeroDivisionError):
         c / 0
-    with pytest.raises(PackedOperationError):
-        c / np.array([2, 2, 2, 2, 2])
+    for divisors in (np.array([2, 2, 2, 2, 2]), [2], np.array([[4]]), [0.5], [3.0]):
+        with pytest.raises(PackedOperationError, match="a product with anything but one number"):
+            c / divisors
 
 
 def test_float_factors_take_the_room_that_there_is(keypair):
@@ -86,6 +87,32 @@ def test_h28_arrays_of_other_scale_add_where_they_were_encrypted_the_same_way(ke
         c1 / 3 + packed(public_key, A / 64, encoding=FixedPoint(44, 2**11))
 
 
+_LAYOUTS = "arrays of different slot layouts cannot be added; encrypt both the same way"
+_SCALES = "packed arrays of different scale cannot be added; encrypt both the same way"
+_AS_FLOATS = ": the integers as floats, x.astype(float)"
+_NARROW, _COARSE = FixedPoint(8, 2), FixedPoint(36, 2**19)  # the other layout, and the same one
+DIFFERENT = {
+    "unpacked floats": ((False, None, 1.0), (True, None, 1.0), _LAYOUTS),
+    "unpacked integers": ((False, None, 1), (True, None, 1.0), _LAYOUTS),
+    "packed integers beside unpacked floats": ((True, None, 1), (False, None, 1.0), _LAYOUTS),
+    "integers and floats": ((True, None, 1), (True, None, 1.0), _SCALES + _AS_FLOATS),
+    "integers and floats in other slots": ((True, None, 1), (True, _NARROW, 1.0), _LAYOUTS + _AS_FLOATS),
+    "floats in other slots": ((True, None, 1.0), (True, _NARROW, 1.0), _LAYOUTS),
+    "floats of another scale": ((True, None, 1.0), (True, _COARSE, 1.0), _SCALES),
+    "integers in other slots": ((True, None, 1), (True, FixedPoint(0, 2), 1), _LAYOUTS),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_h28_what_is_told_of_arrays_that_do_not_add(public_key, case):
+    *operands, told = DIFFERENT[case]
+    c, d = (public_key.encrypt([value], packed=form, encoding=encoding) for form, encoding, value in operands)
+    for operation in (lambda: c + d, lambda: d + c, lambda: c - d, lambda: d - c):
+        with pytest.raises(LayoutMismatchError) as caught:
+            operation()
+        assert str(caught.value) == told
+
+
 def test_plain_values_are_added_to_quotients(keypair):
     public_key, private_key = keypair
     c = packed(public_key, A)
@@ -109,6 +136,18 @@ def test_quotients_of_integers_are_floats(keypair):
         c / 4 + 0.3
     with pytest.raises(LayoutMismatchError, match="encrypt it as floats"):
         c * 0.5 + 0.01
+
+
+def test_floats_of_an_encoding_without_fractions_are_rounded_like_others(keypair):
+    """Until they are divided: nothing then tells them from integers, of which fractions must not vanish."""
+    public_key, private_key = keypair
+    c = packed(public_key, [7.0, -8.0], encoding=FixedPoint(0, 100, 50))
+    for array in (c, c + c, -c):
+        assert private_key.decrypt(array + 0.25).tolist() == private_key.decrypt(array).tolist()
+    for divisor in (2, 3):
+        with pytest.raises(LayoutMismatchError, match="encrypt it as floats"):
+            c / divisor + 0.3
+    assert private_key.decrypt(c / 2 + 0.0).tolist() == [3.5, -4.0]
 
 
 @settings(deadline=None, max_examples=40)
@@ -158,3 +197,33 @@ def test_h51_vectors_of_a_protocol_have_the_scale_of_their_key():
     for array in (vector.array / 3, vector.array * 0.0625):
         with pytest.raises(LayoutMismatchError, match="encrypted in another way"):
             EncryptedVector.from_bytes(server.pubkey, array.to_bytes())
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 5, 255])
+@pytest.mark.parametrize("room", range(11))
+def test_the_encoding_that_is_told_leaves_as_much_room_as_the_key_has(keypair, room, factor):
+    """Of the factor itself, and of 8, 4, 2 or 1 bits more: as many as fit, or nothing but the terms."""
+    public_key, private_key = keypair
+    terms = 1 << (factor - 1).bit_length()
+    encoding = FixedPoint(0, 2 ** (public_key.key_length - 2 - (terms << room).bit_length()), 1)
+    c = packed(public_key, [3], encoding=encoding)
+    spare = max((bits for bits in (8, 4, 2, 1) if bits <= room), default=None)
+    enough = factor if spare is None else terms << spare
+    with pytest.raises(PlaintextOverflowError) as caught:
+        c * factor
+    assert str(caught.value).endswith(
+        "the slots hold max_terms = 1 times the largest value; encrypt with a larger max_terms: "
+        f"encoding=FixedPoint(0, max_abs={encoding.max_abs!r}, max_terms={enough})"
+    )
+    wider = FixedPoint(0, encoding.max_abs, enough)
+    assert private_key.decrypt(packed(public_key, [3], encoding=wider) * factor).tolist() == [3 * factor]
+
+
+def test_no_encoding_is_told_where_none_fits(keypair):
+    encoding = FixedPoint(0, 2 ** (keypair[0].key_length - 5), 4)
+    c = packed(keypair[0], [3], encoding=encoding)
+    assert keypair[1].decrypt(c * 4).tolist() == [12]
+    for factor in (7, 8, 9):
+        told = r"max_terms=7\)" if factor == 7 else "no max_terms is enough for this key"
+        with pytest.raises(PlaintextOverflowError, match=told):
+            c * factor

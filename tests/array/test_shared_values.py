@@ -24,6 +24,7 @@ def _slotted(keypair: tuple[PublicKey, PrivateKey]) -> Iterator[Any]:
     yield from (c.format, c.encoding, c.layout, c._freshness, public_key._context, private_key._numbers)
     yield public_key._context.numbers
     yield from (array_fields(public_key._context.numbers, c.shape, c.format), Number.of(1.5))
+    yield public_key.encrypt_many([[1.0]])._structure
     yield SealedFields(14, 8, 1, b"salt", b"nonce", b"")
 
 

@@ -310,6 +310,11 @@ def test_how_long_a_visit_took_is_remembered(monkeypatch: pytest.MonkeyPatch) ->
     assert runner._seconds_of == {CASE: 3.0}
     assert firsts == [True, False, False]
     assert runner._taken(CASE) == 3
+    naive, vectorized, packed = runner.results.records
+    runner.results = runner.results.with_more([naive, packed])  # an interrupt left one behind
+    assert runner._taken(CASE) == 3
+    runner.results = runner.results.with_more([vectorized])
+    assert runner._taken(CASE) == 6
 
 
 def taken(runner: Runner, *counts: int) -> Results:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from vecphe.bench.findings import Finding, Report
 from vecphe.bench.judge import TOLERANCE
 from vecphe.bench.matrix import Matrix
 from vecphe.cli import data_options
 from vecphe.data import ReadOptions, TableOptions
+from vecphe.errors import EngineUnavailableError, InsecureKeyWarning, InvalidKeyError, ProtocolError
 from vecphe.plaintext.encoding import FixedPoint
 
 Here = Callable[..., Any]
@@ -285,3 +290,232 @@ def test_options_of_a_comparison_arrive(main_here: Here, arrived: Any, typed: st
     noted = arrived("vecphe.cli.bench_run.compare_files")
     main_here("bench", "compare", "a.json", "b.json", *typed.split())
     assert noted == [("compare_files", [Path("a.json"), Path("b.json"), as_json], {})]
+
+
+# What a command does once it has what it is for -----------------------------------------------------------------------
+
+
+class Ran:
+    """A comparison that has run."""
+
+    trained = SimpleNamespace(to_json=lambda: '{"model": 1}\n')
+
+    def __init__(self, agree: bool = True, error: Exception | None = None) -> None:
+        self.models_agree, self.error, self.watched = agree, error, Any
+
+    def run(self, watching: Any) -> None:
+        self.watched = watching
+        if self.error is not None:
+            raise self.error
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"a": 1}
+
+
+@pytest.fixture
+def shows(monkeypatch: pytest.MonkeyPatch, arrived: Any) -> Callable[[Ran], list[Any]]:
+    """Have a run give a comparison; what is noted of showing it."""
+
+    def show(ran: Ran) -> list[Any]:
+        noted: list[Any] = []
+
+        class Shown:
+            def __init__(self, to_stderr: bool) -> None:
+                noted.append(to_stderr)
+
+            watching = "watching"
+
+            def print_start(self, comparison: Any) -> None:
+                noted.append(("start", comparison))
+
+            def print_results(self, comparison: Any) -> None:
+                noted.append(("results", comparison))
+
+        monkeypatch.setattr("vecphe.cli.report.Reporter", Shown)
+        arrived("vecphe.cli.comparison.load_shards", SHARDS)
+        arrived("vecphe.cli.comparison.Comparison", ran)
+        arrived("vecphe.cli.learning.LearningFiles.write", None)
+        return noted
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("typed", "to_stderr", "out"),
+    [
+        ("", False, ""),
+        ("--json r.json --model m.json", False, ""),
+        ("--json -", True, '{\n  "a": 1\n}\n'),
+        ("--model - --json r.json", True, '{"model": 1}\n'),
+    ],
+)
+@pytest.mark.parametrize("agree", [True, False])
+def test_results_are_shown_and_then_written(
+    main_here: Here, shows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, to_stderr: bool, out: str,
+    agree: bool,
+) -> None:  # fmt: skip
+    """A model and pictures only where backends agree."""
+    monkeypatch.chdir(tmp_path)
+    drawn: list[Any] = []
+    ran = Ran(agree)
+    noted = shows(ran)
+    monkeypatch.setattr("vecphe.cli.learning.LearningFiles.write", lambda self, comparison: drawn.append(comparison))
+    done = main_here("run", *typed.split())
+    assert done.returncode == (0 if agree else 1)
+    assert noted == [to_stderr, ("start", ran), ("results", ran)]
+    assert ran.watched == "watching"
+    assert done.stdout == (out if agree or "model" not in out else "")
+    assert done.stderr == ""
+    files = {"r.json": '{\n  "a": 1\n}\n'} if "r.json" in typed else {}
+    if "m.json" in typed and agree:
+        files["m.json"] = '{"model": 1}\n'
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == files
+    assert drawn == ([ran] if agree else [])
+
+
+@pytest.mark.parametrize("name", ["r.json", "m.json"])
+@pytest.mark.parametrize("force", [True, False])
+def test_h64_what_appeared_while_it_ran_is_replaced_where_that_is_asked_for(
+    main_here: Here, shows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, force: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = Ran()
+    shows(ran)
+    monkeypatch.setattr(ran, "run", lambda watching: Path(name).write_text("precious"))
+    done = main_here("run", "--json", "r.json", "--model", "m.json", *(["--force"] if force else []))
+    assert (done.returncode, done.stderr) == (
+        (0, "") if force else (2, f"error: {name} exists; use --force to replace it\n")
+    )
+    assert (Path(name).read_text() == "precious") is not force
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ProtocolError("A: it grows; lower eta"), "A: it grows; lower --eta"),
+        (ValueError("n_iter must be less"), "--iterations must be less"),
+        (InvalidKeyError("pass insecure=True"), "give --insecure"),
+    ],
+)
+def test_what_stops_a_run_is_told_in_its_options(
+    main_here: Here, shows: Any, arrived: Any, error: Exception, told: str
+) -> None:
+    noted = shows(Ran(error=error))
+    done = main_here("run")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {told}\n")
+    assert len(noted) == 2
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    for place in ("load_shards", "Comparison"):
+        shows(Ran())
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(f"vecphe.cli.comparison.{place}", failing)
+            assert main_here("run").stderr == f"error: {told}\n"
+
+
+def test_a_short_key_that_was_asked_for_is_no_warning(main_here: Here, shows: Any, monkeypatch: Any) -> None:
+    def warning(*_: object, **__: object) -> Any:
+        warnings.warn("short", InsecureKeyWarning, stacklevel=1)
+        return ran
+
+    ran = Ran()
+    shows(ran)
+    monkeypatch.setattr(ran, "run", warning)
+    monkeypatch.setattr("vecphe.cli.comparison.Comparison", warning)
+    warnings.simplefilter("always")
+    assert main_here("run", "--key-length", "256", "--insecure").stderr == ""
+    monkeypatch.setattr(ran, "run", lambda watching: warnings.warn("a\n b", UserWarning, stacklevel=1))
+    assert main_here("run").stderr == "warning: a b\n"
+
+
+FOUND = [Finding("a", "ok", "as before"), Finding("b", "failed", "3 and not 2"), Finding("c", "failed", "too slow")]
+
+
+@pytest.mark.parametrize(
+    ("report", "status", "told"),
+    [
+        (Report(FOUND[:1], ["n"], ["w"]), 0, ""),
+        (Report(FOUND[:2]), 1, "error: 1 of 2 rows failed: b\n"),
+        (Report(FOUND, ["n"], ["w"]), 1, "error: 2 of 3 rows failed: b; c\n"),
+        (Report(FOUND[1:2]), 1, "error: 1 of 1 row failed: b\n"),
+        (Report([], [], ["w"]), 1, "error: nothing was judged: the baseline has no rows that could be compared here\n"),
+    ],
+)
+def test_a_report_of_the_gate_is_shown(main_here: Here, arrived: Any, report: Report, status: int, told: str) -> None:
+    arrived("vecphe.bench.gate.check_baseline", report)
+    done = main_here("bench", "check", "b.json")
+    text = "".join(f"{line}\n" for line in [*report.lines(), report.summary])
+    assert (done.returncode, done.stdout, done.stderr) == (status, text, told)
+    done = main_here("bench", "check", "b.json", "--json")
+    content = {
+        "ok": status == 0,
+        "notes": report.notes,
+        "warnings": report.warnings,
+        "findings": [{"row": f.row, "status": f.status, "text": f.text} for f in report.findings],
+    }
+    assert (done.returncode, done.stdout, done.stderr) == (status, json.dumps(content, indent=2) + "\n", told)
+
+
+@pytest.mark.parametrize(("changed", "told"), [([], "{}: nothing changed"), (["a: 1 -> 2", "b"], "a: 1 -> 2\nb")])
+def test_what_changes_in_a_baseline_is_printed_once_it_is_saved(
+    main_here: Here, arrived: Any, tmp_path: Path, changed: list[str], told: str
+) -> None:
+    file = tmp_path / "b.json"
+    file.write_text("old")
+    noted = arrived("vecphe.bench.baseline.save_baseline", None)
+    arrived("vecphe.bench.gate.updated_baseline", ("new", changed))
+    done = main_here("bench", "baseline", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, told.format(file) + "\n", "")
+    assert noted[-1] == ("save_baseline", [file, "new"], {})
+
+
+@pytest.mark.parametrize(("command", "place"), [("check", "check_baseline"), ("baseline", "updated_baseline")])
+def test_progress_of_the_gate_goes_to_stderr_and_a_missing_engine_names_the_option(
+    main_here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, place: str
+) -> None:
+    def failing(*_: object, say: Callable[[str], None], **__: object) -> None:
+        say("it goes on")
+        print("of a row")
+        raise EngineUnavailableError("it is not there")
+
+    monkeypatch.setattr(f"vecphe.bench.gate.{place}", failing)
+    for engine, told in (([], "it is not there"), (["--engine", "gmp"], "--engine: it is not there")):
+        done = main_here("bench", command, str(tmp_path / "b.json"), *engine)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"it goes on\nof a row\nerror: {told}\n"
+
+
+@pytest.mark.parametrize(("finished", "status", "told"), [(True, 0, ""), (False, 130, "interrupted\n")])
+def test_a_benchmark_that_was_interrupted_has_a_status_of_its_own(
+    main_here: Here, arrived: Any, monkeypatch: pytest.MonkeyPatch, finished: bool, status: int, told: str
+) -> None:
+    monkeypatch.setattr("vecphe.cli.signals._State.told", False)
+    arrived("vecphe.cli.bench_run.run_matrix", finished)
+    done = main_here("bench", "run")
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", told)
+
+
+def test_an_estimate_and_a_layout_are_printed_for_people_and_programs(
+    main_here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass
+    class Found:
+        a: int = 1
+        encoding: str = "E"
+
+    monkeypatch.setattr("vecphe.bench.estimate.calibrate", lambda plan, say: say("it is timed"))
+    monkeypatch.setattr("vecphe.bench.estimate.estimate", lambda plan, costs: Found())
+    monkeypatch.setattr("vecphe.cli.layout.plan_layout", lambda *_: Found())
+    monkeypatch.setattr("vecphe.cli.estimate.print_plan", lambda found: print("estimate of", found.a))
+    monkeypatch.setattr("vecphe.cli.layout.print_layout", lambda found: print("layout of", found.a))
+    for command, said in (
+        ("estimate --clients 5 --values 9", "it is timed\n"),
+        ("layout --max-abs 8 --precision 1e-6", ""),
+    ):
+        done = main_here(*command.split())
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{command.split()[0]} of 1\n", said)
+        done = main_here(*command.split(), "--json")
+        text = json.dumps({"a": 1, "encoding": "E"}, indent=2) + "\n"
+        assert (done.returncode, done.stdout, done.stderr) == (0, text, said)

@@ -123,6 +123,10 @@ def test_h65_bad_options_are_one_line(
         ("--check=a.json --counts-only --engine active", "check a.json --counts-only"),
         ("--engine gmp --check a.json --tolerance 0.2", "check a.json --tolerance 0.2 --engine gmp"),
         ("--check a.json --update-baseline --engine gmp", "baseline a.json --engine gmp"),
+        ("--update-baseline", "baseline FILE"),
+        ("--engine --quick", "run --quick"),
+        ("--comp a.json", "run --comp a.json"),
+        ("--values 4 -h", "run --values 4 -h"),
     ],
 )
 def test_the_old_spelling_is_answered_with_the_new_one(main_here: Any, old: str, new: str) -> None:
@@ -130,6 +134,14 @@ def test_the_old_spelling_is_answered_with_the_new_one(main_here: Any, old: str,
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: `vecphe bench` has commands now: write `vecphe bench {new}`\n"
     assert new_spelling(old.split()) == new.split()
+
+
+def test_help_is_shown_whatever_else_is_typed(main_here: Any) -> None:
+    for typed in (["--help"], ["--quick", "--help"]):
+        done = main_here("bench", *typed)
+        assert "say what to do" not in done.stderr
+        assert "commands now" not in done.stderr
+    assert "baseline" in main_here("bench", "--help").stdout
 
 
 def test_a_short_option_is_no_old_spelling(main_here: Any) -> None:

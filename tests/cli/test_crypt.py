@@ -377,6 +377,7 @@ def test_h64_an_output_that_exists_stops_before_anything_is_read(main_here, tmp_
     out.write_text("precious")
     for call in (["encrypt", nothing], ["add", nothing, nothing], ["decrypt", nothing]):
         fails(main_here(*call, "-k", nothing, "-o", str(out)), "out.csv exists")
+    fails(main_here("pubkey", nothing, "-o", str(out)), "out.csv exists")
 
 
 def test_h64_a_public_key_that_exists_stops_keygen_before_it_writes(main_here, tmp_path):

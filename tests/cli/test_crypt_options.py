@@ -8,6 +8,8 @@ import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ import pytest
 import vecphe
 from vecphe import EncryptedArray, PrivateKey, PublicKey
 from vecphe.cli import crypt, streams
-from vecphe.serialization import passphrase
+from vecphe.data.problems import told_indices
+from vecphe.plaintext.encoding import FixedPoint
+from vecphe.serialization import frame_with_columns, passphrase
 
 Here = Callable[..., Any]
 CSV, NAMED, NPY = "1.5\n-2.0\n", "a,b\n1,2\n", "x.npy"
@@ -277,3 +281,245 @@ def test_packing_is_recommended_from_500_values_and_4_a_ciphertext(
     hint = crypt._packing_hint(public_key.n, values, max_abs)
     assert (hint or "").startswith(told)
     assert bool(hint) == bool(told)
+
+
+# What is said to the letter -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(place: Path, keypair: tuple[PublicKey, PrivateKey], other_keypair: tuple[PublicKey, PrivateKey]) -> Path:
+    """More files: packed ones, of other bounds, shapes and keys."""
+    key = keypair[0]
+    named = key.encrypt([[1, 2]]).to_bytes()
+    for name, columns in (("ab", ("a", "b")), ("ba", ("b", "a"))):
+        (place / name).write_bytes(frame_with_columns(named, columns))
+    (place / "unnamed").write_bytes(named)
+    floats, integers = FixedPoint(max_abs=1 << 15), FixedPoint(0, 1 << 55)
+    for name, array in {
+        "packed": key.encrypt([1.5, 2.0], packed=True, encoding=floats),
+        "whole": key.encrypt([1, 2], packed=True, encoding=integers),
+        "whole2": key.encrypt([1, 2], packed=True, encoding=replace(integers, max_abs=9)),
+        "wide": key.encrypt([1.5, 2.0], packed=True, encoding=replace(floats, max_abs=9)),
+        "full": key.encrypt([1.5, 2.0], packed=True, encoding=replace(floats, max_terms=1)),
+        "row": key.encrypt([[1.5, -2.0]]),
+        "other": other_keypair[0].encrypt([1.5, -2.0]),
+    }.items():
+        array.save(place / name)
+    return place
+
+
+DECIMAL = (
+    "packed integers and packed floats do not add; encrypt the integers as floats, one of them with a decimal point "
+    "(1.0 for 1), or all with --unpacked"
+)
+MIXED = "one is packed and the other is not; encrypt all with --packed, or all with --unpacked"
+OTHER_BOUND = "it was encrypted with another --max-abs; encrypt all with the same"
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("a", "give two or more encrypted files to add"),
+        ("a row", "row has shape (1, 2), those before it (2,)"),
+        ("ab unnamed ba", "ba: its columns have other names, or another order, than before"),
+        ("unnamed ab ba", "ba: its columns have other names, or another order, than before"),
+        ("a packed", f"packed: {MIXED}"),
+        ("packed a", f"a: {MIXED}"),
+        ("packed whole", f"whole: {DECIMAL}"),
+        ("whole packed", f"packed: {DECIMAL}"),
+        ("packed wide", f"wide: {OTHER_BOUND}"),
+        ("whole whole2", f"whole2: {OTHER_BOUND}"),
+        (
+            "full full",
+            "full: it would be one too many: packed files hold sums of 1; encrypt with --unpacked what is to be added "
+            "more often",
+        ),
+    ],
+)
+def test_why_files_do_not_add(main_here: Here, files: Path, added: str, told: str) -> None:
+    done = main_here("add", *added.split(), "-k", "key.pub", "-o", "out", "--insecure")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"error: {told}"
+    assert not (files / "out").exists()
+
+
+def test_files_of_another_key_do_not_add(main_here: Here, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "another key" in main_here("add", "a", "other", "-k", "key.pub", "-o", "out", "--insecure").stderr
+    feed(monkeypatch, "row")
+    done = main_here("add", "a", "-", "-k", "key.pub", "-o", "out", "--insecure")
+    assert done.stderr.endswith("error: standard input has shape (1, 2), those before it (2,)\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("keygen", "-o", "-"), "the private key goes to a pipe: give --public FILE for the public one"),
+        (("keygen", "-o", "-", "--public", "-"), "the public key needs a file of its own: give --public FILE"),
+        (("keygen", "-o", "k", "--public", "-"), "the public key needs a file of its own: give --public FILE"),
+        (("keygen", "-o", "k", "--public", "./k"), "the public key needs a file of its own: give --public FILE"),
+        (("keygen", "-o", "key"), "key exists; use --force to replace it"),
+        (("keygen", "-o", "k", "--public", "a"), "a exists; use --force to replace it"),
+        (
+            ("keygen", "-o", "k", "--form", "jwk", "--passphrase-file", "words"),
+            "a JSON Web Key is never encrypted; leave out the passphrase, or take another --form",
+        ),
+        (
+            ("keygen", "-o", "k", "--form", "jwk", "--passphrase"),
+            "a JSON Web Key is never encrypted; leave out the passphrase, or take another --form",
+        ),
+        (
+            ("keygen", "-o", "k", "--passphrase", "--passphrase-file", "words"),
+            "--passphrase asks for it, --passphrase-file reads it: give one of them",
+        ),
+        (("decrypt", "a", "-k", "key", "-o", "x"), "x: name it .csv or .npy, or choose with --form"),
+        (("decrypt", "a", "-k", "key", "-o", "x.txt"), "x.txt: name it .csv or .npy, or choose with --form"),
+        *(
+            (
+                ("encrypt", "plain.csv", "-k", "key.pub", "-o", "x", "--max-abs", bound),
+                f"--max-abs must be positive and finite, and at least 1 for integers, not {shown}",
+            )
+            for bound, shown in (("0", "0.0"), ("-1", "-1.0"), ("inf", "inf"), ("nan", "nan"))
+        ),
+        (
+            ("encrypt", "named.csv", "-k", "key.pub", "-o", "x", "--max-abs", "0.5"),
+            "--max-abs must be positive and finite, and at least 1 for integers, not 0.5",
+        ),
+        (
+            ("encrypt", "plain.csv", "-k", "key.pub", "-o", "x", "--packed", "--max-abs", "1e200"),
+            "magnitudes up to 1e+200 do not fit this key of 512 bits; give less with --max-abs, or take a longer key",
+        ),
+        (
+            ("encrypt", "plain.csv", "-k", "key.pub", "-o", "x", "--max-abs", "1.75"),
+            "plain.csv, line 2, column 1: a magnitude beyond 1.75; give the largest one with --max-abs",
+        ),
+    ],
+)
+def test_what_is_refused_is_told_to_the_letter(
+    main_here: Here, files: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], told: str
+) -> None:
+    """Before a key is made, and before anything is written."""
+    (files / "words").write_text("word")
+    (files / "words").chmod(0o600)
+    monkeypatch.setattr(streams, "_ask", lambda prompt: "word")
+    monkeypatch.setattr("vecphe.keys.generate_keypair", lambda *_: pytest.fail("a key was made"))
+    monkeypatch.delenv("VECPHE_PASSPHRASE_FILE", raising=False)
+    before = sorted(path.name for path in files.iterdir())
+    done = main_here(*arguments, "--insecure")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"error: {told}"
+    assert sorted(path.name for path in files.iterdir()) == before
+
+
+def test_a_web_key_and_the_variable_of_a_passphrase(
+    main_here: Here, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "words").write_text("word")
+    (place / "words").chmod(0o600)
+    monkeypatch.setenv("VECPHE_PASSPHRASE_FILE", "words")
+    done = main_here("keygen", "-o", "k", "--form", "jwk", "--insecure")
+    told = "a JSON Web Key is never encrypted; unset VECPHE_PASSPHRASE_FILE, or take another --form"
+    assert (done.returncode, done.stderr) == (2, f"error: {told}\n")
+
+
+def test_a_terminal_is_seen_before_a_passphrase_is_asked_for(
+    main_here: Here, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_ask", lambda prompt: pytest.fail("asked"))
+    monkeypatch.setattr(sys, "stdout", Screen(True))
+    done = main_here("keygen", "-o", "-", "--public", "p", "--passphrase", "--insecure")
+    assert (done.returncode, done.stderr) == (2, f"error: {PRIVATE}\n")
+
+
+def test_what_was_done_with_a_table_is_told(main_here: Here, place: Path) -> None:
+    for text, notes in (
+        ("a,b\n1,2\n", ["x.csv, line 1 is taken as a header"]),
+        ("1,2\n", []),
+        (
+            "a,a\n1,2\n",
+            [
+                "x.csv, line 1 is taken as a header",
+                "x.csv: its names are not kept, for one stands twice or is not printable",
+            ],
+        ),
+        (
+            "a,b\x7f\n1,2\n",
+            [
+                "x.csv, line 1 is taken as a header",
+                "x.csv: its names are not kept, for one stands twice or is not printable",
+            ],
+        ),
+        (",a\n0,5\n1,6\n", [f"x.csv: {told_indices(range(1, 2))}", "x.csv, line 1 is taken as a header"]),
+    ):
+        (place / "x.csv").write_text(text)
+        done = main_here("encrypt", "x.csv", "-k", "key.pub", "-o", "x", "--insecure", "--force")
+        assert done.returncode == 0, done.stderr
+        told = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+        assert told == [f"note: {note}" for note in notes]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "bars"),
+    [
+        ("encrypt plain.csv -k key.pub -o out", [("encrypting", 2)]),
+        ("encrypt plain.csv -k key.pub -o out --packed", [("encrypting", 1)]),
+        ("encrypt named.csv -k key.pub -o out", [("encrypting", 2)]),
+        ("encrypt named.csv -k key.pub -o out --packed", [("encrypting", 1)]),
+        ("add a a.json -k key.pub -o out", [("adding", 2, [1, 1]), ("re-randomising", 2)]),
+        ("add packed packed packed -k key.pub -o out", [("adding", 3, [1, 1, 1]), ("re-randomising", 1)]),
+        ("decrypt a -k key -o out.csv", [("decrypting", 2)]),
+        ("decrypt packed -k key -o out.npy", [("decrypting", 1)]),
+        ("decrypt a.json -k key -o out.csv", [("decrypting", 2)]),
+    ],
+)
+def test_bars_are_as_long_as_the_work(
+    main_here: Here, files: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, bars: list[Any]
+) -> None:
+    seen: list[Any] = []
+
+    @contextmanager
+    def bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
+        moved: list[int] = []
+        yield moved.append
+        seen.append((name, total, moved))
+
+    @contextmanager
+    def ciphertexts_bar(name: str, total: int) -> Iterator[None]:
+        yield
+        seen.append((name, total))
+
+    monkeypatch.setattr("vecphe.cli.progress.bar", bar)
+    monkeypatch.setattr("vecphe.cli.progress.ciphertexts_bar", ciphertexts_bar)
+    done = main_here(*arguments.split(), "--insecure")
+    assert done.returncode == 0, done.stderr
+    assert seen == bars
+
+
+STREAMED = {
+    "encrypt": ("encrypt", "-", "-k", "key.pub", "-o", "out"),
+    "add": ("add", "a", "-", "-k", "key.pub", "-o", "out"),
+    "decrypt": ("decrypt", "-", "-k", "key", "-o", "out.csv"),
+    "inspect": ("inspect", "-"),
+}
+
+
+@pytest.mark.parametrize("command", STREAMED)
+def test_a_stream_that_is_none_and_one_of_something_else(
+    main_here: Here, place: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    more = [] if command == "inspect" else ["--insecure"]
+    (place / "garbage").write_bytes(b"\x00\xff\xfe\x9c")
+    monkeypatch.setattr(sys, "stdin", None)
+    done = main_here(*STREAMED[command], *more)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "error: the standard input is closed")
+    feed(monkeypatch, "garbage")
+    done = main_here(*STREAMED[command], *more)
+    wanted = {"encrypt": "neither UTF-8 text nor a .npy file", "inspect": "not a key or an encrypted file"}
+    told = f"error: standard input: {wanted.get(command, 'not an encrypted file')}"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(told)
+    if command == "encrypt":
+        (place / "wide").write_text(CSV, encoding="utf-16-le")
+        feed(monkeypatch, "wide")
+        done = main_here(*STREAMED[command], "--encoding", "utf-16-le", *more)
+        assert done.returncode == 0, done.stderr
+        arrived("encrypt", place, "out")

@@ -28,6 +28,7 @@ COMMANDS = dict(commands(get_command(app)))
 
 def test_every_command_has_an_example_and_no_other() -> None:
     assert EXAMPLES.keys() == COMMANDS.keys() - {"pheutil"}  # which has a help of its own
+    assert COMMANDS["pheutil"].epilog is None
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

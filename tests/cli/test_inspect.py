@@ -5,6 +5,7 @@ import json
 import pytest
 
 import vecphe
+from vecphe.serialization import frame_with_columns, passphrase
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,39 @@ def test_keys(main_here, tmp_path, keypair, form):
         assert facts["fingerprint"] == keypair[0].fingerprint
         assert facts.keys() <= {"kind", "fingerprint", "key_length"}
         assert facts.get("key_length", 512) == 512
+
+
+@pytest.mark.parametrize("form", ["binary", "json", "jwk"])
+def test_what_each_key_tells(main_here, tmp_path, keypair, form):
+    path = tmp_path / "key"
+    for key, kind in zip(keypair, ("public key", "private key"), strict=True):
+        path.write_bytes({"binary": key.to_bytes, "json": key.to_json().encode, "jwk": key.to_jwk().encode}[form]())
+        has_length = form == "jwk" or kind == "public key"
+        assert json.loads(main_here("inspect", str(path)).stdout) == {
+            "kind": f"{kind} (JSON Web Key)" if form == "jwk" else kind,
+            "fingerprint": keypair[0].fingerprint,
+            **({"key_length": 512} if has_length else {}),
+        }
+
+
+def test_what_each_array_tells(main_here, tmp_path, keypair):
+    path = tmp_path / "x"
+    for array, facts in (
+        (keypair[0].encrypt([[0.5], [1.5]]), {"fraction_bits": 112, "ciphertext_bytes": 256}),
+        (keypair[0].encrypt([[7], [8]]), {"integer": True, "fraction_bits": 0, "ciphertext_bytes": 256}),
+    ):
+        path.write_bytes(frame_with_columns(array.to_bytes(), ("a",)))
+        assert json.loads(main_here("inspect", str(path)).stdout) == {
+            "kind": "array", "fingerprint": keypair[0].fingerprint, "key_length": 512, "shape": [2, 1], "values": 2,
+            "packed": False, "slots": 1, "integer": False, "terms": 1, "columns": ["a"], **facts,
+        }  # fmt: skip
+
+
+def test_a_sealed_key_tells_no_more(main_here, tmp_path, keypair, monkeypatch):
+    monkeypatch.setattr(passphrase, "LOG2_N", 10)
+    (tmp_path / "key").write_bytes(keypair[1].to_bytes(passphrase="words"))
+    facts = json.loads(main_here("inspect", str(tmp_path / "key")).stdout)
+    assert facts == {"kind": "sealed private key", "fingerprint": keypair[0].fingerprint}
 
 
 def test_h07_a_fingerprint_that_is_not_that_of_the_primes_is_not_shown(main_here, tmp_path, keypair):

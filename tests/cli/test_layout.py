@@ -81,3 +81,36 @@ def test_options_that_make_no_sense_are_named(options: str, message: str) -> Non
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            "--max-abs 10.5 --precision 1e-6 --terms 3",
+            "encoding=FixedPoint(fraction_bits=20, max_abs=10.5, max_terms=3)\n"
+            "values up to 10.5, each rounded by at most 4.77e-07; sums of 3\n"
+            "78 slots of 26 bits in a plaintext of a 2048-bit key\n"
+            "6.56 B a value; unpacked it would be 512 B\n",
+        ),
+        (
+            "--max-abs 8 --precision 1 --terms 9223372036854775807",
+            "encoding=FixedPoint(fraction_bits=0, max_abs=8.0, max_terms=9223372036854775807)\n"
+            "values up to 8, each rounded by at most 0.5; sums of 9223372036854775807\n"
+            "30 slots of 67 bits in a plaintext of a 2048-bit key\n"
+            "17.1 B a value; unpacked it would be 512 B\n",
+        ),
+    ],
+)
+def test_a_plan_is_printed(options: str, text: str) -> None:
+    assert command(*options.split(), "--key-length", "2048").stdout == text
+
+
+@pytest.mark.parametrize(
+    ("precision", "fraction_bits"),
+    [(1e3, 0), (0.5, 0), (0.4999999999999999, 4), (2.0**-5, 4), (2.0**-5 - 2.0**-58, 8), (2.0**-6, 8), (2.0**-9, 8)],
+)
+def test_an_encoding_is_just_precise_enough(precision: float, fraction_bits: int) -> None:
+    plan = plan_layout(1e6, precision, 1, 2048)
+    assert (plan.fraction_bits, plan.max_terms) == (fraction_bits, 1)
+    assert plan.rounding_error == 0.5 / 2**fraction_bits

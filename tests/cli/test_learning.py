@@ -599,7 +599,7 @@ def test_errors_that_differ_by_far_have_a_log_axis(monkeypatch, tmp_path, curves
 def test_lines_of_one_point_have_a_marker_and_pooled_ones_have_some(monkeypatch, tmp_path):
     axis, figure = drawn_of(monkeypatch, tmp_path, curves_of(3, rounds=1))
     assert [line.get_marker() for line in axis.lines] == [".", ".", ".", ".", "o", "None"]
-    for rounds, every in ((2, (0, 1)), (11, (0, 1)), (24, (1, 2)), (36, (2, 3)), (120, (9, 10))):
+    for rounds, every in ((2, (0, 1)), (11, (0, 1)), (23, (0, 1)), (24, (1, 2)), (36, (2, 3)), (120, (9, 10))):
         axis, _ = drawn_of(monkeypatch, tmp_path, curves_of(3, rounds=rounds))
         assert [line.get_marker() for line in axis.lines] == ["None"] * 4 + ["o", "None"]
         assert axis.lines[4].get_markevery() == every

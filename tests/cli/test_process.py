@@ -1,6 +1,7 @@
 """The command as a process: signals, pipes, full disks, imports."""
 
 import contextlib
+import io
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ import time
 
 import pytest
 
+import vecphe
 from vecphe import cli
 from vecphe.arithmetic import active_engine
 
@@ -235,6 +237,15 @@ def test_help_and_version(main_here):
     assert main_here("--no-such-option").returncode == 2
 
 
+def test_the_version_is_all_that_is_shown_of_it(main_here):
+    done = main_here("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"vecphe {vecphe.__version__}\n", "")
+    alone = main_here()
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert "Usage: " in alone.stdout
+    assert "Usage: " not in main_here("layout", "--max-abs", "8", "--precision", "1").stdout
+
+
 def test_the_library_does_not_import_the_command_line():
     code = (
         "import sys, vecphe.federated; from vecphe import *; "
@@ -296,3 +307,75 @@ def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, words):
     told = capsys.readouterr().err
     assert words in told
     assert told.count("\n") == 1
+
+
+def test_closed_streams_are_those_that_nobody_reads(monkeypatch):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    cli._repair_streams()
+    opened = sys.stdout, sys.stderr
+    for stream in opened:
+        assert (stream.name, stream.encoding.lower(), stream.mode) == (os.devnull, "utf-8", "w")
+        print("Größe", file=stream, flush=True)
+        stream.close()
+
+
+def test_open_streams_stay_and_show_what_their_encoding_lacks_as_a_question_mark(monkeypatch):
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="ascii") for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    cli._repair_streams()
+    assert (sys.stdout, sys.stderr) == (out, err)
+    assert (out.errors, err.errors) == ("replace", "strict")
+    print("é", end="", flush=True)
+    assert out.buffer.getvalue() == b"?"
+    other = io.StringIO()  # as a notebook's, which takes everything
+    monkeypatch.setattr(sys, "stdout", other)
+    cli._repair_streams()
+    assert sys.stdout is other
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "told", "is_dropped"),
+    [
+        (0, 0, "", False),
+        (7, 7, "", False),
+        (KeyboardInterrupt(), 130, "interrupted\n", False),
+        (BrokenPipeError(), 1, "", True),
+        (OSError(5, "bad disk", "f"), 2, "error: f: bad disk\n", True),
+        (MemoryError(), 2, "error: not enough memory for this input\n", False),
+    ],
+)
+def test_each_end_has_its_status(monkeypatch, capsys, ends, status, told, is_dropped):
+    calls = []
+
+    def run_app():
+        if isinstance(ends, BaseException):
+            raise ends
+        return ends
+
+    monkeypatch.setattr("vecphe.cli.app.run_app", run_app)
+    monkeypatch.setattr("vecphe.cli.signals._State.told", False)
+    monkeypatch.setattr(cli, "_drop_stdout", lambda: calls.append("drop"))
+    monkeypatch.setattr(cli, "_flush_or_drop_stdout", lambda: calls.append("flush"))
+    assert cli.run() == status
+    assert capsys.readouterr() == ("", told)
+    assert calls == (["drop"] if is_dropped else ["flush"] if isinstance(ends, KeyboardInterrupt) else [])
+
+
+def test_what_stdout_does_not_take_at_the_end_is_an_error_too(monkeypatch, capsys):
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(28, "full")
+
+    dropped = []
+    monkeypatch.setattr("vecphe.cli.app.run_app", lambda: 0)
+    monkeypatch.setattr(cli, "_drop_stdout", lambda: dropped.append(True))
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert cli.run() == 2
+    assert capsys.readouterr().err == "error: full\n"
+    cli._flush_or_drop_stdout()
+    assert dropped == [True, True]
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    cli._flush_or_drop_stdout()
+    assert len(dropped) == 2

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from typing import Any, ClassVar
 
 import joblib
 import numpy as np
@@ -17,6 +17,7 @@ import pytest
 
 import vecphe
 from vecphe import EncryptedArray, PublicKey
+from vecphe.cli import progress
 from vecphe.system.parallel import watched
 
 Run = Callable[..., CompletedProcess[str]]
@@ -124,3 +125,47 @@ def test_the_choice_is_explained(main_here: Run) -> None:
     assert "--packed" in text
     assert "--unpacked" in text
     assert "only be added" in text
+
+
+class Bars:
+    """In place of rich's progress: what was made and told."""
+
+    made: ClassVar[list[Any]] = []
+
+    def __init__(self, *columns: Any, console: Any, transient: bool) -> None:
+        self.told: list[Any] = [[type(column).__name__ for column in columns], console.stderr, transient]
+        Bars.made.append(self)
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.told.append("done")
+
+    def add_task(self, name: str, *, total: int) -> str:
+        self.told.append((name, total))
+        return "task"
+
+    def advance(self, task: str, more: int) -> None:
+        self.told.append((task, more))
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_bar_moves_by_what_it_is_told(monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> None:
+    monkeypatch.setattr(Bars, "made", [])
+    monkeypatch.setattr("rich.progress.Progress", Bars)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal, raising=False)
+    public_key, _ = vecphe.generate_keypair(256, insecure=True)
+    with progress.bar("adding", 3) as advance:
+        advance(1)
+        advance(2)
+    with progress.ciphertexts_bar("encrypting", 1000):
+        public_key.encrypt(np.arange(1000), n_jobs=1)
+    if not is_terminal:
+        assert Bars.made == []
+        return
+    adding, encrypting = (made.told for made in Bars.made)
+    columns = ["TextColumn", "BarColumn", "MofNCompleteColumn", "TimeRemainingColumn"]
+    assert adding == [columns, True, True, ("adding", 3), ("task", 1), ("task", 2), "done"]
+    assert encrypting[:4] == [columns, True, True, ("encrypting", 1000)]
+    assert sum(more for _, more in encrypting[4:-1]) == 1000

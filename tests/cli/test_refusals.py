@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,11 +22,12 @@ from tests.bench.made import CASE, matrix_results, record, results
 import vecphe
 import vecphe.cli
 from vecphe.bench.compare import Change
+from vecphe.bench.matrix import Matrix
 from vecphe.bench.records import PHASES, Case
 from vecphe.bench.results_file import results_as_dict
 from vecphe.cli import app as app_module
 from vecphe.cli import bench_run, comparison, info, streams
-from vecphe.cli.bench_output import BenchReporter
+from vecphe.cli.bench_output import BenchReporter, _table
 
 SHORT = ("--key-length", "512", "--insecure")
 
@@ -181,6 +183,40 @@ def test_the_status_of_pheutil_is_that_of_the_command(
     assert main_here("pheutil", "genpkey").returncode == expected
 
 
+@pytest.mark.parametrize(("ends", "status"), [(None, 0), ("text", 0), (0, 0), (1, 1), (129, 129), (131, 131)])
+def test_the_status_is_what_the_command_line_gives(monkeypatch: pytest.MonkeyPatch, ends: Any, status: int) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(app_module, "app", lambda **options: asked.append(options) or ends)
+    assert app_module.run_app() == status
+    assert asked == [{"standalone_mode": False}]
+    monkeypatch.setattr(app_module, "app", lambda **_: 130)  # as newer versions of typer answer Ctrl-C
+    with pytest.raises(KeyboardInterrupt):
+        app_module.run_app()
+
+
+def test_a_usage_error_is_one_line_and_a_bug_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(app_module, "app", raising(click.UsageError("no\nsuch thing")))
+    assert app_module.run_app() == 2
+    assert capsys.readouterr() == ("", "error: no such thing\n")
+    monkeypatch.setattr("vecphe.phe.command_line.cli.main", raising(click.UsageError("no such file")))
+    context: Any = SimpleNamespace(args=["extract"])
+    with pytest.raises(typer.Exit) as caught:
+        app_module.pheutil(context)
+    assert caught.value.exit_code == 2
+    assert capsys.readouterr() == ("", "error: no such file\n")
+
+
+@pytest.mark.parametrize(("typed", "given"), [([], ["--help"]), (["add", "-h"], ["add", "-h"])])
+def test_pheutil_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, typed: list[str], given: list[str]) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("vecphe.phe.command_line.cli.main", lambda *args, **options: asked.append((*args, options)))
+    context: Any = SimpleNamespace(args=typed)
+    app_module.pheutil(context)
+    assert asked == [(given, {"prog_name": "vecphe pheutil", "standalone_mode": False})]
+
+
 def test_an_error_that_is_not_of_usage_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_module, "app", raising(ZeroDivisionError("a bug")))
     with pytest.raises(ZeroDivisionError, match="a bug"):
@@ -212,6 +248,36 @@ def shown(width: int, show: Any) -> str:
     reporter._console = Console(file=file, width=width)
     show(reporter)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def test_what_will_run_and_how_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecphe.cli.bench_output.machine_line", lambda engine: f"here, {engine}")
+    matrix = Matrix((1024, 2048), (3, 5), (1,), ("naive", "packed"), "gmp", budget=90.0)
+    found = results(record(), warnings=("it is slow",))
+    assert shown(200, lambda r: r.print_start(matrix, found)).splitlines() == [
+        "vecphe bench: here, gmp",
+        "WARNING: it is slow",
+        f"cases: {len(matrix.cases)}; keys of 1024, 2048 bits; 3, 5 clients; 1 value; backends naive (phe), packed",
+        "going on with 1 row that --save holds",
+    ]
+    more = shown(200, lambda r: r.print_start(matrix, results(record(), record())))
+    assert more.splitlines()[-1] == "going on with 2 rows that --save holds"
+    assert "going on" not in shown(200, lambda r: r.print_start(matrix, results().__class__()))
+    of_naive = (
+        f"naive encrypts as many values, of as many clients, as fit in {matrix.naive_seconds:g} s a sample; "
+        "where that is not all, its times are extrapolated and start with ~"
+    )
+    for changes, limit in (
+        ({"budget": None}, ""),
+        ({}, ", 90 s with the keys at most"),
+        ({"peers": ("lightphe",)}, ", 90 s with the keys, other libraries' apart, at most"),
+    ):
+        for backends, lines in ((("naive", "packed"), [of_naive]), (("vectorized", "packed"), [])):
+            planned = replace(matrix, backends=backends, **changes)
+            assert shown(200, lambda r, planned=planned: r.print_estimate(planned, 61.5)).splitlines() == [
+                f"this takes about 62 s{limit}; Ctrl-C ends it and keeps what was measured",
+                *lines,
+            ]
 
 
 def test_nothing_measured_is_said() -> None:
@@ -252,6 +318,16 @@ def test_a_narrow_terminal_has_a_table_a_case() -> None:
     wide, narrow = (shown(width, lambda r: r.print_results(found)) for width in (200, 70))
     assert wide == WIDE_TABLE
     assert narrow == NARROW_TABLES
+
+
+def test_no_more_than_three_stand_side_by_side_and_no_cell_is_broken() -> None:
+    four = results(record("naive"), record("vectorized"), record("packed"), record("packed", jobs=2))
+    lines = shown(90, lambda r: r.print_results(four)).splitlines()
+    heads = [line for line in lines if not line.startswith(" " * 40) and line.startswith("    ")]
+    assert [head.split() for head in heads] == [["naive", "(phe)", "vectorized", "packed"], ["packed"]]
+    assert sum(line.startswith("encrypt ") for line in lines) == 2
+    made = _table("title", ("", "naive (phe)"), [(("a b", "1 ms (2-3)"), CASE)])
+    assert all(column.no_wrap for column in made.columns)
 
 
 WIDE_TABLE = """\

@@ -1,17 +1,22 @@
 """Ctrl-C, SIGTERM and SIGHUP at every moment: one line, 128 + the number of the signal, nothing half-written."""
 
 import contextlib
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import vecphe
+import vecphe.cli
+from vecphe.cli import signals
 
 WORDS = {signal.SIGINT: "interrupted\n", signal.SIGTERM: "terminated\n", signal.SIGHUP: "hung up\n"}
 # Lines that are not about the signal, though it may have ended one of them.
@@ -220,3 +225,197 @@ def test_h60_helpers_of_workers_leave_the_mask_that_these_inherit(start):
     )
     process = start("-c", script)
     assert [process.stdout.readline() for _ in range(2)] == ["['SIGHUP', 'SIGINT']\n"] * 2
+
+
+# One step at a time, in this process ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def state(monkeypatch):
+    """What the module knows, as when nothing has come, and as it was once the test is over."""
+    monkeypatch.setattr(signals._State, "pid", os.getpid(), raising=False)
+    for name, value in (("received", None), ("told", False), ("leaving", False), ("masked", frozenset())):
+        monkeypatch.setattr(signals._State, name, value)
+    return signals._State
+
+
+class Left(BaseException):
+    """In place of the end of this process."""
+
+
+def frames(*files):
+    """The innermost first."""
+    frame = None
+    for file in reversed(files):
+        frame = SimpleNamespace(f_code=SimpleNamespace(co_filename=file), f_back=frame)
+    return frame
+
+
+@pytest.mark.parametrize("number", [None, *WORDS])
+def test_what_ended_a_command_is_told_once(state, capsys, number):
+    state.received = number
+    for word in (WORDS[number or signal.SIGINT], ""):
+        assert signals.tell() == 128 + (number or signal.SIGINT)
+        assert capsys.readouterr() == ("", word)
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError, None])
+def test_what_ended_a_command_is_told_at_once_if_anyone_can_hear_it(state, monkeypatch, error):
+    class Stream(io.StringIO):
+        flushed = 0
+
+        def flush(self):
+            Stream.flushed += 1
+            if error:
+                raise error
+
+    monkeypatch.setattr(sys, "stderr", Stream())
+    assert signals.tell() == 130
+    assert Stream.flushed
+
+
+@every_signal
+def test_a_signal_interrupts_and_the_first_one_counts(state, monkeypatch, number):
+    monkeypatch.setattr(os, "_exit", lambda status: pytest.fail("left at once"))
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("no worker"))
+    for later in (number, *WORDS):
+        with pytest.raises(KeyboardInterrupt):
+            signals._answer(later, frames("a.py", "b.py"))
+        assert state.received == number
+    with pytest.raises(KeyboardInterrupt):
+        signals._answer(number, None)
+    assert not state.told
+
+
+@pytest.mark.parametrize("is_terminal", [True, False, None])
+@pytest.mark.parametrize(
+    ("leaving", "files"),
+    [
+        (True, ["a.py"]),
+        (False, ["<frozen importlib._bootstrap>"]),
+        (False, ["a.py", "<frozen importlib._bootstrap_external>", "b.py"]),
+    ],
+)
+def test_a_process_that_imports_or_ends_is_left_at_once(state, monkeypatch, capsys, is_terminal, leaving, files):
+    """With the cursor that a bar has hidden shown again, where there is a terminal."""
+    written = []
+
+    def is_a_terminal(descriptor):
+        if is_terminal is None:
+            raise OSError
+        return is_terminal and descriptor == 2
+
+    def leave(status):
+        raise Left(status)
+
+    monkeypatch.setattr(os, "isatty", is_a_terminal)
+    monkeypatch.setattr(os, "write", lambda *args: written.append(args))
+    monkeypatch.setattr(os, "_exit", leave)
+    if leaving:
+        signals.leave_at_once_from_now_on()
+    with pytest.raises(Left, match="143"):
+        signals._answer(signal.SIGTERM, frames(*files))
+    assert written == ([(2, b"\x1b[?25h")] if is_terminal else [])
+    assert capsys.readouterr().err == "terminated\n"
+
+
+def test_a_forked_worker_ends_as_if_nobody_answered(state, monkeypatch):
+    calls = []
+    state.pid = os.getpid() + 1
+    monkeypatch.setattr(signal, "signal", lambda *args: calls.append(args))
+    monkeypatch.setattr(os, "kill", lambda *args: calls.append(args))
+    with pytest.raises(KeyboardInterrupt):  # not reached where the signal ends it
+        signals._answer(signal.SIGTERM, None)
+    assert calls == [(signal.SIGTERM, signal.SIG_DFL), (os.getpid(), signal.SIGTERM)]
+
+
+@pytest.mark.parametrize(
+    ("masked", "jobs", "is_done"),
+    [(True, None, False), (True, 1, False), (True, 2, True), (True, -1, True), (True, 0, True), (False, 2, False)],
+)
+def test_helpers_of_workers_start_before_these(state, monkeypatch, masked, jobs, is_done):
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as of_joblib
+
+    calls, numbers = [], frozenset([signal.SIGINT]) if masked else frozenset()
+    state.masked = numbers
+    for tracker in (resource_tracker, of_joblib):
+        monkeypatch.setattr(tracker, "ensure_running", lambda name=tracker.__name__: calls.append(name))
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *args: calls.append(args))
+    assert signals.before_workers(jobs) == jobs
+    helpers = ["multiprocessing.resource_tracker", "joblib.externals.loky.backend.resource_tracker"]
+    assert calls == ([*helpers, (signal.SIG_BLOCK, numbers)] if is_done else [])
+
+
+@pytest.mark.parametrize("ignored", [(), ("SIGHUP",), ("SIGINT", "SIGHUP"), ("SIGTERM",)])
+@pytest.mark.parametrize("has_masks", [True, False])
+def test_what_is_not_ignored_is_answered_and_kept_from_workers(state, monkeypatch, ignored, has_masks):
+    handlers = {getattr(signal, name): signal.SIG_IGN if name in ignored else "other" for name in signals._WORDS}
+    masks, threads = [], []
+    state.pid = 0
+    monkeypatch.setattr(signal, "getsignal", handlers.get)
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(signals.threading, "Thread", lambda **options: threads.append(options) or Started())
+    if has_masks:
+        monkeypatch.setattr(signal, "pthread_sigmask", lambda *args: masks.append(args))
+    else:  # as on Windows, which has no such signal either
+        monkeypatch.delattr(signal, "pthread_sigmask")
+        monkeypatch.delattr(signal, "SIGHUP")
+    signals.answer_signals()
+    assert state.pid == os.getpid()
+    names = {number: signal.Signals(number).name for number in handlers}
+    answered = {names[number] for number, handler in handlers.items() if handler == signals._answer}
+    assert answered == signals._WORDS.keys() - set(ignored) - (set() if has_masks else {"SIGHUP"})
+    masked = frozenset(n for n in handlers if names[n] in answered & {"SIGINT", "SIGHUP"} and has_masks)
+    assert state.masked == masked
+    thread = {"target": signals._forward, "args": (threading.get_ident(),), "daemon": True}
+    assert masks == ([(signal.SIG_BLOCK, masked)] if masked else [])
+    assert threads == ([thread] if masked else [])
+    assert Started.count == len(threads)
+
+
+class Started:
+    count = 0
+
+    def start(self):
+        Started.count += 1
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_started():
+    Started.count = 0
+
+
+def test_a_thread_hears_for_the_main_one(state, monkeypatch):
+    numbers, sent = iter([signal.SIGHUP, signal.SIGINT]), []
+    state.masked = frozenset(WORDS)
+
+    def wait(masked):
+        assert masked == state.masked
+        return next(numbers)
+
+    monkeypatch.setattr(signal, "sigwait", wait)
+    monkeypatch.setattr(signal, "pthread_kill", lambda *args: sent.append(args))
+    with pytest.raises(StopIteration):
+        signals._forward(42)
+    assert sent == [(42, signal.SIGTERM)] * 2
+    assert state.received == signal.SIGHUP
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError])
+def test_signals_are_answered_first_and_need_not_wait_at_the_end(state, monkeypatch, error):
+    calls = []
+
+    def run():
+        calls.append(("run", state.leaving))
+        if error:
+            raise error
+        return 7
+
+    monkeypatch.setattr(signals, "answer_signals", lambda: calls.append("answer"))
+    monkeypatch.setattr(vecphe.cli, "run", run)
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        assert vecphe.cli.main() == 7
+    assert calls == ["answer", ("run", False)]
+    assert state.leaving

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import io
 import json
+import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,138 @@ from vecphe.serialization import KEY_FILE_BYTES
 from vecphe.serialization.frames import MAGIC
 
 Keypair = tuple[PublicKey, PrivateKey]
+
+
+def test_the_standard_input_is_read_once_and_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for inputs in ([], ["a"], ["-"], ["a", "-", "b"]):
+        streams.check_streams(inputs)
+    for inputs in (["-", "-"], ["-", "a", "-", "-"]):
+        with pytest.raises(ValueError, match="only one input can be -, the standard input"):
+            streams.check_streams(inputs)
+    monkeypatch.setattr(sys, "stdin", None)
+    streams.check_streams(["a", "b"])
+    with pytest.raises(ValueError, match="the standard input is closed"):
+        streams.check_streams(["a", "-"])
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (MAGIC, ""), (MAGIC + b"x", ""), (MAGIC[:3], ""), (b"{", ""), (b" \n{\"a\"", ""), (b"  ", ""),
+        (b"", "n: not an encrypted file; it is empty"), (b"a,b", "n: not an encrypted file"),
+        (b"[1]", "n: not an encrypted file"), (MAGIC[:-1] + b"x", "n: not an encrypted file"),
+    ],
+)  # fmt: skip
+def test_h63_first_bytes_that_no_file_of_ours_has(start: bytes, told: str) -> None:
+    for wanted in ("an encrypted file", "a key"):
+        if told:
+            with pytest.raises(ValueError, match="n: ") as caught:
+                streams.check_frame_start(start, "n", *([] if wanted.startswith("an") else [wanted]))
+            assert str(caught.value) == told.replace("an encrypted file", wanted)
+        else:
+            streams.check_frame_start(start, "n", wanted)
+
+
+class Stdout(io.TextIOWrapper):
+    """A standard output over a file, that says to be a terminal or not."""
+
+    is_terminal = False
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[Stdout]:
+    with Stdout((tmp_path / "out").open("wb"), encoding="utf-8") as screen:
+        yield screen
+
+
+@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, True), (0o604, True), (0o700, False),
+                                               (0o610, True), (0o602, True)])  # fmt: skip
+def test_h67_a_private_key_goes_where_its_owner_alone_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: Stdout, mode: int, is_open: bool
+) -> None:
+    file = tmp_path / "out"
+    file.chmod(mode)
+    monkeypatch.setattr(sys, "stdout", screen)
+    streams.check_private_place(str(file))
+    if is_open:
+        for place in (streams.check_private_place, lambda path: streams.write_private(path, b"key", False)):
+            with pytest.raises(ValueError, match="file") as caught:
+                place("-")
+            assert str(caught.value) == (
+                "the standard output is a file that others can read; name a file with --out instead"
+            )
+        assert file.read_bytes() == b""
+    else:
+        print("before", end=" ")
+        streams.write_private("-", b"key", False)
+        assert file.read_bytes() == b"before key"
+    screen.is_terminal = True
+    with pytest.raises(ValueError, match="terminal") as caught:
+        streams.check_private_place("-")
+    assert str(caught.value) == "a private key is not shown on a terminal; name a file with --out"
+
+
+def test_a_pipe_takes_a_private_key(monkeypatch: pytest.MonkeyPatch, screen: Stdout) -> None:
+    reader, writer = os.pipe()
+    monkeypatch.setattr(screen, "fileno", lambda: writer)
+    monkeypatch.setattr(sys, "stdout", screen)
+    os.fchmod(writer, 0o666)
+    streams.check_private_place("-")
+    os.close(reader)
+    os.close(writer)
+
+
+def test_what_is_written_names_the_standard_output(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, screen: Stdout
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Full()))
+    with pytest.raises(OSError, match="standard output"):
+        streams.write_output("-", b"data", False)
+    monkeypatch.setattr(sys, "stdout", screen)
+    screen.is_terminal = True
+    streams.write_output("-", b"text", False, binary=False)
+    with pytest.raises(ValueError, match="terminal") as caught:
+        streams.write_output("-", b"data", False)
+    assert str(caught.value) == "the standard output is a terminal; redirect it, or name a file with --out"
+    assert (tmp_path / "out").read_bytes() == b"text"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o000, 0o077])
+def test_h67_new_files_have_the_permissions_that_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+    old = os.umask(umask)
+    try:
+        streams.write_output(str(tmp_path / "a"), b"1", False)
+        streams.write_output(str(tmp_path / "b"), b"1", False, mode=0o600)
+        streams.write_private(str(tmp_path / "c"), b"1", False)
+    finally:
+        os.umask(old)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in "abc"]
+    assert modes == [0o666 & ~umask, 0o600 & ~umask, 0o600]
+
+
+def test_h67_what_others_can_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], keypair: Keypair
+) -> None:
+    monkeypatch.setattr(streams, "is_open_to_others", lambda path: True)
+    words, key = tmp_path / "words", tmp_path / "key"
+    words.write_text("word")
+    streams.new_passphrase(False, words)
+    streams.write_private(str(key), keypair[1].to_bytes(), False)
+    streams.load_private_key(key, None, True)
+    assert capsys.readouterr().err == "".join(
+        f"warning: others can read the {what} in {path}; chmod 600 {path}\n"
+        for what, path in (("passphrase", words), ("private key", key), ("private key", key))
+    )
+    monkeypatch.setattr(streams, "is_open_to_others", lambda path: False)
+    streams.load_private_key(key, None, True)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

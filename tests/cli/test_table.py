@@ -1,6 +1,7 @@
 """Plain numbers in CSV and .npy files: read exactly, or refused with line and column."""
 
 import io
+import os
 import re
 import struct
 import zipfile
@@ -9,8 +10,12 @@ import numpy as np
 import pytest
 from tests.archives import damaged
 
+from vecphe.cli import table
 from vecphe.cli.table import csv_of_values, csv_pieces, npy_of_values, parse_values
 from vecphe.data import ReadOptions
+from vecphe.errors import BatchTooLargeError
+from vecphe.plaintext.encoding import FixedPoint
+from vecphe.serialization.fields import MAX_DIMENSIONS
 from vecphe.system.plurals import counted
 
 
@@ -430,3 +435,145 @@ def test_h61_csv_of_parts_is_that_of_the_whole(shape, size):
     head = 'a,"b,c",d\n'[: {1: 1, 3: 9}.get(len(names), 0)].strip() + "\n"
     if len(names) in (1, 3) and lines:
         assert b"".join(csv_pieces(parts, shape, names)).decode() == head + lines
+
+
+# What is wrong, to the letter -----------------------------------------------------------------------------------------
+
+LONG_DTYPE = [("a_field_of_a_long_name", "<f8"), ("another_field_of_a_long_name", "<f8")]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (npy(np.array([1j])), "an array of dtype complex128; only real numbers of up to 64 bits can be encrypted"),
+        (npy(np.array([1], np.longdouble)),
+         f"an array of dtype {np.dtype(np.longdouble)}; only real numbers of up to 64 bits can be encrypted"),
+        (npy(np.zeros(1, LONG_DTYPE)),
+         f"an array of dtype {str(np.dtype(LONG_DTYPE))[:40]}; only real numbers of up to 64 bits can be encrypted"),
+        (header("{"), "not a whole .npy file, its header is damaged"),
+        (header(shaped("(1,)"))[:6] + b"\x03\x00" + header(shaped("(1,)"))[8:],
+         "not a whole .npy file, its header is damaged"),
+        (header(shaped("(" + "1," * (MAX_DIMENSIONS + 1) + ")")),
+         f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
+        (header(shaped(f"({1 << 60},)")), f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
+        (header(shaped("(-1,)")), f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
+        (header(shaped("(True,)")), f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
+        (header(shaped(f"({(1 << 60) - 1},)")), f"8 bytes of numbers where the header tells {((1 << 60) - 1) * 8}"),
+        (header(shaped("(2, 3)")), "8 bytes of numbers where the header tells 48"),
+        (header(shaped("(0,)")), "8 bytes of numbers where the header tells 0"),
+        (header(shaped("(0, 65537)"), b""), "a shape too large for an empty array"),
+    ],
+)  # fmt: skip
+def test_h18_h63_what_is_no_npy_to_the_letter(data, told):
+    with pytest.raises(ValueError, match="x: ") as caught:
+        parse(data)
+    assert str(caught.value) == f"x: {told}"
+    assert caught.value.__suppress_context__ == ("damaged" in told)
+
+
+def test_the_largest_shapes_are_read():
+    assert parse(header(shaped("(" + "1," * MAX_DIMENSIONS + ")"))).shape == (1,) * MAX_DIMENSIONS
+    assert parse(header(shaped("(0,)"), b"")).shape == (0,)
+    assert parse(header(shaped("()"))).shape == ()
+
+
+def archive_of(count):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(count):
+            archive.writestr(f"{number}.npy", npy(np.arange(3)))
+    return file.getvalue()
+
+
+def test_an_archive_has_one_array_for_which_there_is_memory(monkeypatch):
+    assert parse(archive_of(1)).tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="archive") as caught:
+        parse(archive_of(2))
+    assert str(caught.value) == "x: an archive of 2 files (.npz?); give one array"
+    with pytest.raises(ValueError, match="archive") as caught:
+        parse(b"PK\x03\x04" + archive_of(1)[4:30])
+    assert str(caught.value) == "x: an archive (.npz?) that is damaged; give one array, or CSV"
+    assert caught.value.__suppress_context__
+    asked = []
+
+    def check_memory(*args):
+        asked.append(args)
+        raise BatchTooLargeError("too large")
+
+    monkeypatch.setattr(table, "check_memory", check_memory)
+    with pytest.raises(BatchTooLargeError, match=r"^too large$"):
+        parse(archive_of(1))
+    assert asked == [(len(npy(np.arange(3))), "what x holds", "give less of it")]
+
+
+def test_files_of_which_nothing_is_mapped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("-", [1.0])
+    os.rename("-.npy", "-")
+    np.save("a.npy", [1.5, 2.5])
+    np.save("empty.npy", [])
+    (tmp_path / "x.csv").write_text("1\n")
+    (tmp_path / "short").write_bytes(b"\x93NUM")
+    for path in ("-", "missing", ".", "x.csv", "short", "empty.npy"):
+        assert table.mapped_values(path, "n") is None
+    mapped = table.mapped_values("a.npy", "n")
+    assert isinstance(mapped.values, np.memmap)
+    assert (mapped.values.tolist(), mapped.values.mode) == ([1.5, 2.5], "r")
+    (tmp_path / "b.npy").write_bytes(npy(np.arange(3))[:-1])
+    with pytest.raises(ValueError, match=r"^n: 23 bytes of numbers where the header tells 24$"):
+        table.mapped_values("b.npy", "n")
+
+    def failing(*_, **options):
+        assert options == {"mmap_mode": "r", "allow_pickle": False}
+        raise OSError("no mapping")
+
+    monkeypatch.setattr(np, "load", failing)
+    assert table.mapped_values("a.npy", "n") is None
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 2), (3, 2)])
+def test_h16_h20_the_first_number_that_cannot_be_encrypted_is_named(monkeypatch, order, place):
+    monkeypatch.setattr(table, "_AT_ONCE", 5)
+    nan = "NaN or infinity, which cannot be encrypted"
+    beyond = "a magnitude beyond 8; give the largest one with --max-abs"
+    form = FixedPoint(max_abs=8)
+    for value, why in ((np.nan, nan), (np.inf, nan), (-np.inf, nan), (8.5, beyond), (-9.0, beyond)):
+        values = np.full((4, 3), 8.0, order=order)
+        table.check_values(table.Numbers(values), form, "x")
+        values[place] = value
+        values[3, 2] = values[place] if place == (3, 2) else np.nan
+        with pytest.raises(ValueError, match="x, ") as caught:
+            table.check_values(table.Numbers(values), form, "x")
+        assert str(caught.value) == f"x, index {place}: {why}"
+    halves = np.array([[1.0, np.inf]], np.float16)
+    with pytest.raises(ValueError, match=r"^x, index \(0, 1\): NaN"):
+        table.check_values(table.Numbers(halves), form, "x")
+    table.check_values(table.Numbers(np.array([True, False])), FixedPoint(0, 1), "x")
+    with pytest.raises(ValueError, match=r"^x, index \(1,\): a magnitude beyond 1;"):
+        table.check_values(table.Numbers(np.array([1, 2])), FixedPoint(0, 1), "x")
+
+
+def test_what_is_not_written_is_told_to_the_letter():
+    asked = iter(lambda: pytest.fail("a part was asked for"), None)
+    with pytest.raises(ValueError, match="CSV") as caught:
+        csv_pieces(asked, (2, 2, 2))
+    assert str(caught.value) == "CSV has two dimensions, the array 3; write it as .npy"
+    with pytest.raises(ValueError, match="npy") as caught:
+        npy_of_values(np.array([2**70], dtype=object))
+    assert str(caught.value) == "some integers are beyond 64 bits, which .npy does not have; write them as CSV"
+    for shape in ((0,), (0, 2), (2, 0)):
+        assert csv_of_values(np.zeros(shape), ["a", "b"]) == b""
+
+
+@pytest.mark.parametrize(
+    ("start", "encoding", "is_good"),
+    [(b"\x93NUMPY\0", None, True), (b"PK\x03\x04\0", None, True), (b"1,2\n", None, True), (b"1\0", None, False),
+     (b"\x93NUMP\0", None, False), (b"PK\x03\x05\0", None, False), (b"1\0", "utf-16-le", True)],
+)  # fmt: skip
+def test_h63_first_bytes_that_no_table_has(start, encoding, is_good):
+    if is_good:
+        table.check_start(start, "x", encoding)
+    else:
+        with pytest.raises(ValueError, match=r"^x: neither UTF-8 text nor a \.npy file"):
+            table.check_start(start, "x", encoding)

@@ -57,6 +57,7 @@ def test_what_a_server_is_told_is_handed_on():
 
 
 def test_backends_without_arguments():
+    assert Server(256, True).pubkey._encoding.max_terms == PackedBackend().encoding.max_terms == 255
     assert (PackedBackend().encoding, PackedBackend(5).encoding) == (FixedPoint(), FixedPoint(max_terms=5))
     assert PackedBackend(5, encoding=FixedPoint(max_terms=9)).encoding.max_terms == 9
     assert VectorizedBackend().encoding == UNPACKED
@@ -204,5 +205,6 @@ def test_what_only_the_key_holder_sees_is_sent_as_it_is(name):
     sent = EncryptedVector.from_message(key, plain).array
     assert sent.ciphertexts(rerandomize=False) == total.array.ciphertexts(rerandomize=False)
     assert plain == total.to_message(rerandomize=False)
-    assert from_outside.to_message() != from_outside.to_message(rerandomize=False)
-    assert from_outside.to_bytes() != from_outside.to_bytes(rerandomize=False)
+    for write in (from_outside.to_message, from_outside.to_bytes):
+        assert write(rerandomize=False) == write(rerandomize=False)
+        assert len({write(), write(rerandomize=True), write(rerandomize=False)}) == 3

@@ -11,12 +11,14 @@ from sklearn.datasets import load_diabetes, load_iris, make_regression
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from vecphe import federated
 from vecphe.errors import ProtocolError
 from vecphe.federated import (
     FederatedLinearRegression,
     FederatedLogisticRegression,
     NaiveBackend,
     PackedBackend,
+    ProtocolConfig,
     federated_learning,
 )
 
@@ -83,10 +85,36 @@ def test_errors_name_the_group(data):
         short_key_regression().fit(X, y * 1e9, groups=groups)
 
 
+def test_the_package_has_estimators_and_nothing_else_of_their_module():
+    assert {*federated.__all__} <= {*dir(federated)}
+    assert federated.FederatedLinearRegression is FederatedLinearRegression
+    with pytest.raises(AttributeError, match=r"^module 'vecphe\.federated' has no attribute 'check_is_fitted'$"):
+        federated.check_is_fitted  # noqa: B018
+
+
 def test_parameters_survive_cloning():
     model = FederatedLinearRegression(n_clients=7, eta=0.3)
     assert clone(model).get_params() == model.get_params()
     assert model.get_params()["key_length"] == 3072
+
+
+@pytest.mark.parametrize("estimator", [FederatedLinearRegression, FederatedLogisticRegression])
+def test_defaults_are_those_of_a_run(estimator):
+    config = ProtocolConfig()
+    assert estimator().get_params() == {name: getattr(config, name) for name in estimator().get_params()}
+
+
+@pytest.mark.parametrize("estimator", [short_key_regression, short_key_classification])
+def test_rows_of_any_real_type_are_taken_as_floats(estimator):
+    X, y = np.arange(24.0).reshape(12, 2) % 7, np.arange(12) % 2
+    model = estimator(n_iter=2, n_clients=3).fit(X, y)
+    for dtype in (np.longdouble, np.int8, object):
+        rows = X.astype(dtype)
+        again = estimator(n_iter=2, n_clients=3).fit(rows, y.astype(object) if estimator is short_key_regression else y)
+        assert again.coef_.tolist() == model.coef_.tolist()
+        for name in {"predict", "decision_function", "predict_proba"} & set(dir(model)):
+            ours, theirs = getattr(model, name)(rows), getattr(model, name)(X)
+            assert (ours.dtype, ours.tolist()) == (theirs.dtype, theirs.tolist())
 
 
 def test_every_backend_serves(data):

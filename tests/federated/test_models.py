@@ -72,6 +72,14 @@ def test_the_gradient_is_the_slope_of_the_loss_that_is_told_with_it(classes):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
+def test_a_class_without_any_probability_costs_sixty_bits(classes):
+    model = LogisticRegression(Rows.checked("A", [[1.0]] * 2, [0, 1]), n_classes=classes)
+    model.weights = np.resize([0.0, 1e3, -1e3][-classes:] if classes == 3 else 1e3, model.weights.shape)
+    assert model.predict(model.X)[0].tolist() == ([0, 1, 0] if classes == 3 else 1)
+    assert model.gradient_and_loss()[1] == pytest.approx(60 * np.log(2) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
 def test_probabilities_overflow_nowhere(classes):
     rows = Rows.checked("A", [[1e200, 0.0], [-1e200, 1.0]], [0, 1])
     model = LogisticRegression(rows, n_classes=classes)
@@ -109,6 +117,7 @@ def test_h50_a_step_that_leaves_the_floats_is_refused_without_a_warning(gradient
 def test_errors_that_leave_the_floats_are_no_warnings():
     assert mean_square_error([1e200], [0.0]) == np.inf
     assert np.isnan(mean_square_error([np.inf], [np.inf]))
+    assert mean_square_error([10**200], [0.0]) == mean_square_error([0.0], [10**200]) == np.inf
 
 
 def test_errors_are_those_of_floats():

@@ -129,14 +129,14 @@ def test_what_a_client_learned_is_repeated_where_others_go_on():
 
 
 def test_h50_errors_that_are_no_numbers_are_told_as_infinite_ones():
-    rng = np.random.default_rng(1)
-    X = [rng.normal(size=(20, 2)) for _ in range(2)]
-    y = [10 * (rows[:, 0] - rows[:, 1]) for rows in X]
-    config = {"n_clients": 2, "n_iter": 50, "eta": 0.5}
+    rng, signs = np.random.default_rng(1), np.array([1, -1] * 4)
+    X = [rng.normal(size=(40, 8)) for _ in range(2)]
+    y = [10 * rows @ signs for rows in X]
+    config = {"n_clients": 2, "n_iter": 100, "eta": 0.4}
     assert local_learning(X, y, X[0], y[0], config).mse[0] < 1e-3
-    for far in ([[1e308, 1e308]], [[1e308, -1e308]]):
+    for far in ([[1e308] * 8] * 2, [1e308 * signs]):
         with pytest.raises(ProtocolError, match=r"^Hospital 1: its error on the test rows is not finite, the run div"):
-            local_learning(X, y, far, [0.0], config)
+            local_learning(X, y, far, [0.0] * len(far), config)
 
 
 def test_test_rows_are_scaled_for_each_by_what_it_has_learned_with():

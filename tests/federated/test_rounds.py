@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections import Counter
 from typing import ClassVar
 
 import numpy as np
@@ -18,11 +19,13 @@ from vecphe.errors import ClientLostError, CorruptedAggregateError, ProtocolErro
 from vecphe.federated import (
     Client,
     NaiveBackend,
+    Party,
     Server,
     decrypt_vector,
     encrypt_vector,
     federated_learning,
     local_learning,
+    run_rounds,
     sum_encrypted_vectors,
 )
 from vecphe.federated.protocol import ring_pass
@@ -559,6 +562,23 @@ def test_h55_with_consent_it_goes_on_while_three_are_left(monkeypatch):
     np.testing.assert_allclose(result.weights[2], expected, rtol=1e-9)
     with pytest.raises(ProtocolError, match="2 clients are too few"):
         learn(monkeypatch, {"C": {2, 3}, "A": {4, 5, 6, 7}}, unsafe_drop_clients=True)
+
+
+@pytest.mark.parametrize("max_restarts", [0, 1, 2])
+def test_h55_each_client_that_is_lost_has_all_the_tries(max_restarts):
+    calls = Counter()
+
+    class Dead(Party):
+        def encrypted_gradient(self, sum_to=None):
+            calls[self.name] += 1
+            raise TimeoutError
+
+    server = Server(256, insecure=True)
+    kinds = {"A": Party, "B": Dead, "C": Party, "D": Dead, "E": Party}
+    parties = [kind(name, lambda: [np.ones(2)], server.pubkey) for name, kind in kinds.items()]
+    (done,) = run_rounds(server, parties, 1, max_restarts=max_restarts, unsafe_drop_clients=True)
+    assert [party.name for party in done.parties] == ["A", "C", "E"]
+    assert calls == {"B": max_restarts + 1, "D": max_restarts + 1}
 
 
 def test_a_lost_client_is_no_reason_for_other_errors_to_pass(monkeypatch):

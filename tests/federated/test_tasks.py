@@ -13,6 +13,7 @@ from vecphe.federated.tasks import task_of
         ([0.0, 1.0, 1.0, 0.0], [0, 1]),
         ([1.0, 2.0, 2.0, 1.0], [1, 2]),
         ([-0.5, 3.25, 3.25], [-0.5, 3.25]),
+        ([0.0, 0.5, 0.5], [0.0, 0.5]),  # of which one is no integer
         (["yes", "no", "no"], ["no", "yes"]),
         ([True, False, True], [False, True]),
         ([0.0, 1.0, 2.0, 1.0], [0, 1, 2]),
@@ -50,6 +51,9 @@ def test_these_are_numbers(values):
 def test_what_is_wanted_counts():
     numbers = np.array([0.0, 1.0, 1.0, 0.0])
     assert task_of([numbers], "y", "regression").name == "regression"
+    assert not task_of([numbers], "y", "regression").chosen
+    assert not task_of([numbers], "y", "classification").chosen
+    assert not task_of([np.array(["a", "b"])], "y", "classification").chosen
     levels = np.array([2.0, 5.0, 9.0] * 4)
     assert task_of([levels], "y").name == "regression"
     assert task_of([levels], "y", "classification").classes.tolist() == [2, 5, 9]

@@ -99,6 +99,8 @@ def test_h64_files_are_not_replaced_unless_asked_for(tmp_path):
     with pytest.raises(FileExistsError):
         model.save(path)
     assert path.read_text() == "precious"
+    with pytest.raises(FileExistsError):
+        model._trained().save(path)
     model.save(path, force=True)
     assert TrainedModel.load(path).rows == 60
 
@@ -441,6 +443,14 @@ def test_h37_models_of_too_many_parts_are_refused(good, monkeypatch):
     monkeypatch.setattr("vecphe.federated.trained._MOST_PARTS", 10)
     with pytest.raises(SerializationError, match=r"too many lists, objects and fields for a model"):
         TrainedModel.from_json(json.dumps(good))
+
+
+def test_h35_h37_how_long_a_model_may_be_and_of_how_many_parts(good, monkeypatch):
+    asked = []
+    monkeypatch.setattr("vecphe.system.files.read_file", lambda *given: asked.append(given) or json.dumps(good))
+    monkeypatch.setattr("vecphe.federated.trained.check_parts", lambda _, *given: asked.append(given))
+    TrainedModel.load("m.json")
+    assert asked == [("m.json", 1 << 27), (1 << 21, "too many lists, objects and fields for a model")]
 
 
 def test_a_model_that_was_not_scaled_has_no_means():

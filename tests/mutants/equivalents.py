@@ -200,6 +200,13 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     ),
     Sample("vecphe.arithmetic.cuda._known_answer"),
     Sample("vecphe.arithmetic.native._known_answer"),
+    *(
+        Within(f"vecphe.arithmetic.{module}._known_answer", lines, Sample.reason)
+        for module, lines in (
+            ("cuda", r"values = \[.*"),
+            ("native", r"x, y = .*|batch = ring\.load\(.*"),
+        )
+    ),
     Sample("vecphe.arithmetic.selection._small_key_answers"),
     Kind(
         r"@lru_cache\(maxsize=(\d+)\)",
@@ -270,16 +277,6 @@ def is_equivalent(change: Change) -> bool:
     return any(known.key == change.key for known in EQUIVALENTS) or any(kind.has(change) for kind in KINDS)
 
 
-_LOGS = "logs, sums = kernels.device.allocate(count * 2 * k), kernels.device.allocate(count * 2 * k)"
-EQUIVALENTS += [
-    Equivalent(
-        "vecphe.arithmetic.cuda.CudaDecryptor._decrypted",
-        _LOGS,
-        after,
-        "more room than is used, and overwritten likewise",
-    )
-    for after in (_LOGS.replace("2 * k", "3 * k", 1), "3 * k".join(_LOGS.rsplit("2 * k", 1)))
-]
 EQUIVALENTS += [
     *(
         Equivalent("vecphe.plaintext.packing._sign_extended", "if missing > 0:", after, "of no words nothing is put on")
@@ -301,17 +298,20 @@ EQUIVALENTS += [
         "no measured time is the bound to the last bit",
     ),
 ]
-_OF_ALL = "of a federated run all parties have one scaling"
-_OF_ONE = "who trains alone has one scaling"
 EQUIVALENTS += [
-    *(
-        Equivalent(
-            "vecphe.cli.comparison.Comparison.curves", before, before.replace("scalings[0]", "scalings[(-1)]"), reason
-        )
-        for before, reason in (
-            ('lines["federated"] = self.longest.history, self.longest.scalings[0]', _OF_ALL),
-            ("name: (result.history[:, 0], result.scalings[0])", _OF_ONE),
-        )
+    Equivalent(
+        "vecphe.cli.comparison.Comparison.curves",
+        "name: (result.history[:, 0], result.scalings[0])",
+        "name: (result.history[:, 0], result.scalings[(-1)])",
+        "who trains alone has one scaling",
+    ),
+    Equivalent(
+        "vecphe.cli.learning",
+        '_POOLED: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "o", "markerfacecolor": "none", '
+        '"zorder": 4}',
+        '_POOLED: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "o", "markerfacecolor": "none", '
+        '"zorder": 5}',
+        "it is above all other lines by one or by two",
     ),
 ]
 
@@ -488,6 +488,12 @@ EQUIVALENTS += [
         "return (dict.fromkeys((name.strip(SPACES) for name in apart)))",
         "such names are gone through and looked up, which a dictionary can be as well",
     ),
+    Equivalent(
+        "vecphe.data.tables._check_target",
+        "if name not in parts[0].labels:",
+        "if name not in parts[(-1)].labels:",
+        "the target is of labels in all files or in none",
+    ),
     Equivalent("vecphe.data.faults._way_of_marks", 'return ""', "return None", "both are no way, and neither is shown"),
     Equivalent(
         "vecphe.data.text.utf8_of",
@@ -598,9 +604,21 @@ EQUIVALENTS += [
     ),
     Equivalent(
         "vecphe.system.files",
-        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0)',
-        '_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 1)',
-        "where there is no such flag, files are opened with this one for writing alone",
+        (
+            '_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) '
+            "# Windows needs it for bytes as they are"
+        ),
+        (
+            '_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 1) '
+            "# Windows needs it for bytes as they are"
+        ),
+        "where there is no such flag, this one is that for writing alone, which is there already",
+    ),
+    Equivalent(
+        "vecphe.system.files.read_file",
+        "data = file.read() if most is None else _read_up_to(file, most + 1)",
+        "data = file.read() if most is None else _read_up_to(file, most + 2)",
+        "what is longer by two bytes is longer by one",
     ),
     *(
         Equivalent(
@@ -622,6 +640,388 @@ EQUIVALENTS += [
         "a federated model has an error, and one of 0 counts as the least",
     )
     for other in ("(figures[self.error])", "figures[self.error] or (-1.0)")
+]
+_RUNS = "starts = np.flatnonzero(np.diff(keys[order], prepend=-1))"
+_LAST = "return self.take(self.concatenate([batch, self.ones(1)]), where)"
+_FOLDED = (
+    'order = np.argsort(np.concatenate([np.repeat(runs, folds), np.repeat(runs, rest)]), kind="stable")',
+    "order = np.argsort(np.concatenate([np.repeat(runs, folds), np.repeat(runs, rest)]))",
+)
+_ORDER = (
+    'order = np.argsort(keys, kind="stable") # where the residues of the first run are, of the second, ...',
+    "order = np.argsort(keys) # where the residues of the first run are, of the second, ...",
+)
+_OF_64 = "one word holds it: it is the same from either way"
+_ONE_LEFT = "of one residue the first is the last"
+_UNITS = "return bool(gcd(self.store(self.product(batch, 1, batch.count, 1))[0], self.n) == 1)"
+_INVERSE = "inverse = self.load([int(invert(mpz(self.store(levels.pop())[0]), self.n_squared))])"
+_PADDED = "padded = np.pad(grid, ((0, 0), (0, missing), (0, 0)))"
+_FILLED = "bases = self.concatenate([batch, self.ones(missing)]) if missing else batch"
+_ONE = "one = self.constants[2 * self.kernels.k : 4 * self.kernels.k]"
+_WRONG = "shift, wrong = ring.kernels.limbs([offset % ring.n]), device.upload(np.zeros(1, np.uint32))"
+_LONGEST = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
+_NEGATIVE = "if min(integers, default=0) < 0:"
+_TURN = "batch = ring.load(n * n // (3 * i + 2) for i in range(_PRODUCTS))"
+EQUIVALENTS += [
+    Equivalent("vecphe.arithmetic." + name, before, after, reason)
+    for name, before, after, reason in (
+        ("engine.Ring.grouped_product", _RUNS, _RUNS.replace("-1", "-2"), "no key is negative"),
+        ("engine.Ring.grouped_product", *_FOLDED, "the residues of one key come in any order"),
+        ("engine.Ring.grouped_product", *_ORDER, "the residues of one key come in any order"),
+        ("engine.Ring.grouped_product", _LAST, _LAST.replace("ones(1)", "ones(2)"), "the first 1 is the one taken"),
+        ("words.exponent_words", "if bits <= 64:", "if (bits < 64):", _OF_64),
+        ("words.exponent_words", "if bits <= 64:", "if bits <= 63:", _OF_64),
+        ("words.exponent_words", _NEGATIVE, _NEGATIVE.replace("=0", "=1"), "none is no negative one"),
+        ("cancellation.Cancellation.cancel", "self._flag[0] = 1", "self._flag[(-1)] = 1", "the flag is of one byte"),
+        (
+            "gmp._compact",
+            "copies = [value >> 0 for value in values]",
+            "copies = [(value << 0) for value in values]",
+            "a copy",
+        ),
+        ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=(-1)"), "a power of nothing is 1"),
+        ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=1"), "a power of nothing is 1"),
+        ("cuda.CudaRing.all_units", _UNITS, _UNITS.replace("[0]", "[(-1)]"), _ONE_LEFT),
+        ("cuda.CudaRing.invert", _INVERSE, _INVERSE.replace("[0]", "[(-1)]"), _ONE_LEFT),
+        ("cuda.CudaRing.ones", _ONE, _ONE.replace("4 *", "5 *"), "what follows the 1 is not read"),
+        ("cuda.CudaRing._straus", _PADDED, _PADDED.replace("((0, 0)", "((0, 1)"), "rows that follow are not read"),
+        ("cuda.CudaRing._straus", _FILLED, f"bases = ({_FILLED[8:].replace('if missing', 'if True')})", "a copy"),
+        (
+            "cuda.CudaRing.multiply_plain",
+            "if 64 * words.shape[1] >= LIMB_BITS * self._width:",
+            "if (64 * words.shape[1] > LIMB_BITS * self._width):",
+            "no length is a number of both words and limbs",
+        ),
+        ("cuda.CudaDecryptor.decrypt", _WRONG, _WRONG.replace("zeros(1", "zeros(2"), "the first word is looked at"),
+        (
+            "cuda.CudaDecryptor.decrypt",
+            "if device.download(wrong)[0]:",
+            "if device.download(wrong)[(-1)]:",
+            "there is one word",
+        ),
+        (
+            "cuda_kernels.Kernels.upload_constants",
+            "for bias in rows[1 :: len(moduli[0])]:",
+            "for bias in rows[1 :: len(moduli[(-1)])]:",
+            "all moduli have as many constants",
+        ),
+        ("race.race", "if clock() >= end:", "if (clock() > end):", "no clock stands at the end to the last bit"),
+        *(
+            ("race._turn", _TURN, _TURN.replace("3 * i + 2", other), "it multiplies other numbers of as many bits")
+            for other in ("2 * i + 2", "4 * i + 2", "3 * i + 3")
+        ),
+    )
+]
+_ALONE = "chunks = max(min(_TASKS_A_JOB * jobs, count // least) if jobs > 1 else 1, -(-count // most))"
+_AWAITED = "run_on(cluster, int, [()], 1)"
+_LATE = "elif not given and time.monotonic() > end:"
+_BASE = "base: int = ring.store(ring.power_vartime(ring.load([h]), [n]))[0]"
+EQUIVALENTS += [
+    Equivalent("vecphe." + name, before, after, reason)
+    for name, before, after, reason in (
+        ("system.parallel.chunk_bounds", _ALONE, _ALONE.replace("else 1", "else 0"), "a chunk there is in any case"),
+        (
+            "system.parallel.map_chunks",
+            "jobs = 1 if stays else effective_jobs(n_jobs, count, least)",
+            "jobs = 0 if stays else effective_jobs(n_jobs, count, least)",
+            "with one or with none the work is done here",
+        ),
+        (
+            "system.parallel._guard",
+            "result._set(0, (False, _WorkerDiedError()))",
+            "result._set((-1), (False, _WorkerDiedError()))",
+            "joblib's results are of one task, whose number nobody reads",
+        ),
+        (
+            "system.parallel._guard",
+            "result._set(0, (False, _WorkerDiedError()))",
+            "result._set(1, (False, _WorkerDiedError()))",
+            "joblib's results are of one task, whose number nobody reads",
+        ),
+        ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task"),
+        (
+            "system.clusters._collect",
+            _LATE,
+            _LATE.replace("time.monotonic() > end", "(time.monotonic() >= end)"),
+            "no clock stands at the end to the last bit",
+        ),
+        ("randomness.randomizers.RandomizerSource._random_base", _BASE, _BASE.replace("[0]", "[(-1)]"), "there is one"),
+        *(
+            (
+                "randomness.randomizers.RandomizerSource.__init__",
+                "self._sized_for = 0",
+                f"self._sized_for = {other}",
+                "it is read once there is a table, for which it is set",
+            )
+            for other in ("1", "(-1)")
+        ),
+    )
+]
+
+_HALF = "_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))"
+_AS_USUAL = 'if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):'
+_BETWEEN = "least, greatest = min(integers, default=0), max(integers, default=0)"
+_ROUNDED_UP = "bits = int(np.max(53 - exponents - trailing, initial=0))"
+_NEAR_53 = 'elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():'
+_OFFSET = "return ((1 << width * slots) - 1) // ((1 << width) - 1) << (width - 1)"
+_IN_WORDS = "in_words = self.width % 8 and self.width < 64"
+_WORD_EACH = "if self.width == 64 and integers.shape[1] == 1:"
+_ONE_ROW = "if rows == 1 and integers.shape[1] == 1:"
+_ONE_WORD = "if len(words) == 1 and self.width <= 64:"
+_BITS = "elif self.width < 64:"
+_MISSING = "missing = -(-bits // 64) - integers.shape[1]"
+_SIGN_OF = "sign = (integers[:, -1:].view(np.int64) >> 63).view(np.uint64)"
+_FULL = "words = np.full(rows * self.slots, _SIGN, dtype=np.uint64)"
+_FIRST = "first = np.flatnonzero(np.diff(word, prepend=-1))"
+_NOT_FINITE = "if np.isfinite(scaled).all():"
+_SLOTS = "vecphe.plaintext.packing.SlotLayout."
+_PATHS = "all ways to pack give the same words, and differ in time alone"
+_OF_NO_ROWS = "of no rows nothing comes besides"
+EQUIVALENTS += [
+    *(
+        Equivalent("vecphe.plaintext.encoding", _HALF, _HALF.replace(old, new), "what is tried rounds the same way")
+        for old, new in (("-53", "-54"), ("-54", "-55"), ("-1074", "-1073"), ("(0,", "(1,"), ("1.0", "2.0"))
+    ),
+    *(
+        Equivalent("vecphe.plaintext.encoding." + name, line, after, "the exact way gives the same, only slower")
+        for name, line, after in (
+            ("decode", "if _floats_as_usual():", "if False:"),
+            *(("decode", "if divisor > 1:", after) for after in ("if (divisor >= 1):", "if divisor > 0:", "if True:")),
+            ("integers_at_scale", "if _floats_as_usual():", "if False:"),
+            ("integers_at_scale", _NOT_FINITE, "if False:"),
+            ("FixedPoint._words", _AS_USUAL, "if False:"),
+            ("FixedPoint._words", _AS_USUAL, "if self.unit < _INT64_SAFE and ((flat.dtype.kind != 'f')):"),
+            ("FixedPoint._words", _AS_USUAL, "if self.unit < _INT64_SAFE and ((_floats_as_usual())):"),
+            (
+                "FixedPoint._words",
+                _AS_USUAL,
+                _AS_USUAL.replace('(flat.dtype.kind != "f" or', "((flat.dtype.kind != 'f' and").replace("())", "()))"),
+            ),
+            ("as_plain_array", _NEAR_53, "elif (array.dtype == np.float64 and (not hasattr(values, 'dtype'))):"),
+            ("as_plain_array", _NEAR_53, "elif (array.dtype == np.float64 and (np.abs(array) >= _FLOAT_SAFE).any()):"),
+        )
+    ),
+    Equivalent(
+        "vecphe.plaintext.encoding.as_plain_array",
+        'if kind == "f" and size <= 8:',
+        'if kind == "f" and size <= 9:',
+        "there is no float of 9 bytes",
+    ),
+    Equivalent(
+        "vecphe.plaintext.encoding.exact_fraction_bits",
+        _ROUNDED_UP,
+        _ROUNDED_UP.replace("initial=0", "initial=(-1)"),
+        "of 1 less than none the next multiple of 4 is none as well",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.encoding._from_objects", _BETWEEN, after, "of no integers the type is int64 anyway"
+        )
+        for after in (
+            *(_BETWEEN.replace("min(integers, default=0", f"min(integers, default={bound}") for bound in ("(-1)", "1")),
+            *(_BETWEEN.replace("max(integers, default=0", f"max(integers, default={bound}") for bound in ("(-1)", "1")),
+        )
+    ),
+    Equivalent(
+        "vecphe.plaintext.structure._as_floats",
+        'if array.dtype.kind == "f":',
+        "if False:",
+        "floats are the floats of a list of themselves",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.packing._offset", _OFFSET, after, "what is 1 or 2 more is left over by the quotient"
+        )
+        for after in (
+            _OFFSET.replace("slots) - 1", "slots) - 0"),
+            _OFFSET.replace("((1 << width * slots) - 1)", "(((1 << width * slots) + 1))"),
+        )
+    ),
+    *(
+        Equivalent(_SLOTS + name, line, after, _PATHS)
+        for name, line, after in (
+            *(
+                ("_unpack_rows", _IN_WORDS, "in_words = " + after)
+                for after in (
+                    "self.width % 7 and self.width < 64",
+                    "self.width % 9 and self.width < 64",
+                    "(self.width // 8) and self.width < 64",
+                    "(self.width < 64)",
+                    "self.width % 8 and (self.width <= 64)",
+                    "self.width % 8 and self.width < 63",
+                    "self.width % 8 and self.width < 65",
+                )
+            ),
+            ("unpack", _ONE_WORD, "if False:"),
+            ("unpack", _ONE_WORD, "if len(words) == 1 and self.width <= 63:"),
+            ("unpack", _ONE_WORD, "if len(words) == 1 and (self.width < 64):"),
+            *(
+                ("pack", _WORD_EACH, after)
+                for after in (
+                    "if False:",
+                    "if (self.width == 64):",
+                    "if self.width == 64 and (integers.shape[1] != 1):",
+                    "if self.width == 64 and integers.shape[1] == 0:",
+                    "if self.width == 64 and integers.shape[1] == 2:",
+                    "if self.width == 64 and integers.shape[0] == 1:",
+                )
+            ),
+            ("pack", _ONE_ROW, "if False:"),
+            ("pack", _ONE_ROW, "if rows == 1 and integers.shape[1] == 0:"),
+            ("_pack_rows", _BITS, "elif False:"),
+            ("_pack_rows", _BITS, "elif (self.width <= 64):"),
+            ("_pack_rows", _BITS, "elif self.width < 63:"),
+            ("_pack_rows", _BITS, "elif self.width < 65:"),
+        )
+    ),
+    Equivalent(
+        _SLOTS + "_unpack_rows",
+        "integers: npt.NDArray[Any] = self._unpack_words(words) if in_words else self._unpack_bytes(data)",
+        "integers: npt.NDArray[Any] = (self._unpack_words(words) if False else self._unpack_bytes(data))",
+        _PATHS,
+    ),
+    Equivalent(_SLOTS + "pack", _FULL, "words = np.full(rows * self.slots, _SIGN)", "the sign is of that type itself"),
+    Equivalent(
+        _SLOTS + "pack",
+        "words[:count] ^= integers[:, 0]",
+        "words[:count] ^= integers[:, (-1)]",
+        "there is one column, the first and the last",
+    ),
+    Equivalent(
+        _SLOTS + "_unpack_one",
+        "return np.array(values, dtype=np.int64).view(np.uint64).reshape(-1, 1)",
+        "return np.array(values).view(np.uint64).reshape(-1, 1)",
+        "integers that fit become int64 by themselves, and of none there is nothing to convert",
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.packing._places", _FIRST, _FIRST.replace("-1", other), "it is no 0, the first word"
+        )
+        for other in ("-2", "(1)")
+    ),
+    Equivalent(
+        _SLOTS + "_pack_one",
+        "for value in reversed(integers[:, 0].view(np.int64).tolist()):",
+        "for value in reversed(integers[:, (-1)].view(np.int64).tolist()):",
+        "there is one column, the first and the last",
+    ),
+    Equivalent(
+        _SLOTS + "unpack",
+        "for row in range(0, max(len(words), 1), step)",
+        "for row in range(0, max(len(words), 2), step)",
+        _OF_NO_ROWS,
+    ),
+    *(
+        Equivalent(
+            "vecphe.plaintext.packing._sign_extended",
+            _MISSING,
+            after,
+            "what further words repeat of the sign is cut off again",
+        )
+        for after in (
+            _MISSING.replace("64", "63"),
+            "missing = (-(-bits // 64) + integers.shape[1])",
+            "missing = -((-bits * 64)) - integers.shape[1]",
+        )
+    ),
+    Equivalent(
+        _SLOTS + "_unpack_bytes",
+        "digits[negative, -1] |= np.uint8(0xFF << (self.width % 8) & 0xFF)",
+        "digits[negative, -1] |= np.uint8(0xFF << (self.width % 8) & 254)",
+        "these slots have a bit or more in their last byte, which the shift leaves alone",
+    ),
+    Equivalent(
+        "vecphe.plaintext.packing._sign_extended",
+        _SIGN_OF,
+        _SIGN_OF.replace(">> 63", ">> 64"),
+        "numpy shifts by all bits, and more, as by all but the sign",
+    ),
+]
+
+_SPAN = "array, start, stop = self, min(axes, default=0), max(axes, default=-1) + 1"
+_LONGEST = "bits = max((exponent.bit_length() for exponent in exponents), default=0)"
+_LONGEST_ENTRY = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
+_NONE_AT_ALL = "of no exponents nothing is handed out"
+_PARTS = (
+    "return parts[0] if len(parts) == 1 else ring.product(ring.concatenate(parts), 1, len(parts), ring.size(parts[0]))"
+)
+_SHAPE = "shape = self._shape if self._shape == other._shape else np.broadcast_shapes(self._shape, other._shape)"
+_PLACES = "places = keys if width == 1 else (keys[:, np.newaxis] * width + np.arange(width)).ravel()"
+_DIVIDED = "if divisor > 1: # the integers are those of the values times the divisor"
+_KEYS = "return context.ring.grouped_product(batch, keys[:, 0].astype(np.int64), groups)"
+_REDUCED = 'return inputs[0].sum(kwargs.get("axis", 0), kwargs.get("keepdims", False))'
+_OPPOSITE = "signed = -self if divisor < 0 else self.copy()"
+_TIMES_ONE = "of a divisor of 1 the integers are those of the values themselves"
+EQUIVALENTS += [
+    Equivalent("vecphe.array." + name, before, after, reason)
+    for name, before, after, reason in (
+        (
+            "encrypted_array.EncryptedArray._add_encrypted",
+            _SHAPE,
+            "shape = (self._shape if False else np.broadcast_shapes(self._shape, other._shape))",
+            "equal shapes broadcast to themselves",
+        ),
+        *(
+            ("encrypted_array.EncryptedArray._add_plain", _DIVIDED, _DIVIDED.replace("divisor > 1", after), _TIMES_ONE)
+            for after in ("(divisor >= 1)", "True", "divisor > 0")
+        ),
+        (
+            "encrypted_array.EncryptedArray._multiply",
+            "if len(exponents) != count:",
+            "if True:",
+            "as many exponents as there are residues are spread out to themselves",
+        ),
+        (
+            "encrypted_array.EncryptedArray._divided",
+            _OPPOSITE,
+            _OPPOSITE.replace("< 0", "< 1"),
+            "what is divided by is never 0",
+        ),
+        (
+            "functions.apply_ufunc",
+            _REDUCED,
+            _REDUCED.replace("inputs[0]", "inputs[(-1)]"),
+            "there is one array that is reduced",
+        ),
+        (
+            "groups.group_sum",
+            _PLACES,
+            "places = (keys if False else (keys[:, np.newaxis] * width + np.arange(width)).ravel())",
+            "of one ciphertext a row the places are the keys",
+        ),
+        ("powers._group_products", _KEYS, _KEYS.replace("[:, 0]", "[:, (-1)]"), "keys have one column of words"),
+        (
+            "powers._multiplied",
+            _PARTS,
+            _PARTS.replace("size(parts[0])", "size(parts[(-1)])"),
+            "all the parts have one size",
+        ),
+        (
+            "powers.signed_power",
+            "negative = [i for i, exponent in enumerate(exponents) if exponent < 0]",
+            "negative = [i for i, exponent in enumerate(exponents) if exponent < 1]",
+            "zeros have been taken out before",
+        ),
+        (
+            "powers.signed_power",
+            "return ring.take(ring.concatenate([powers, ring.ones(1)]), order)",
+            "return ring.take(ring.concatenate([powers, ring.ones(2)]), order)",
+            "a second one is not taken",
+        ),
+    )
+]
+_WITHIN_A_WORD = "if bound < 1 << 63:"
+_OF_ONE_WORD = "if integers.shape[1] == 1: # slots of up to 64 bits, whose bound is below 2^63"
+EQUIVALENTS += [
+    Equivalent("vecphe.plaintext.format." + name, before, after, "integers of any size are the same, only slower")
+    for name, before, after in (
+        *(
+            ("_debiased", _WITHIN_A_WORD, after)
+            for after in ("if False:", "if bound < 1 << 62:", "if bound < 0 << 63:", "if bound < (1 >> 63):")
+        ),
+        ("_bounded", _OF_ONE_WORD, _OF_ONE_WORD.replace("== 1", "== 0")),
+        ("_bounded", _OF_ONE_WORD, "if False: # slots of up to 64 bits, whose bound is below 2^63"),
+    )
 ]
 _REGULAR = "_LEAST_REGULAR = 32 # the library's own primes: 3 mod 4 with two top bits set, of which short ones are few"
 _SAME_WAY = "where both are alike, the general way gives the same"
@@ -733,5 +1133,25 @@ EQUIVALENTS += [
         _REGULAR,
         _REGULAR.replace("32", "31"),
         "31 is odd, and primes for odd lengths are searched for anyway",
+
+_GREATEST = "greatest = float(np.max(np.abs(values), where=~np.isnan(values), initial=0.0))"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.federated.models.LogisticRegression._residuals",
+        "if self.n_classes == 2:",
+        "if True:",
+        "a matrix of ones and zeros is subtracted, which gives the same",
+    ),
+    Equivalent(
+        "vecphe.federated.scaling.check_columns",
+        _GREATEST,
+        _GREATEST.replace("0.0", "(-1.0)"),
+        "a column without a value is neither too large nor too small",
+    ),
+    Equivalent(
+        "vecphe.federated.backends._NaiveVector.to_bytes",
+        "def to_bytes(self, *, rerandomize: bool = True) -> bytes:",
+        "def to_bytes(self, *, rerandomize: bool = False) -> bytes:",
+        "the naive backend does not look at it",
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -263,3 +264,10 @@ def test_h79_objects_that_were_never_made(ring: _native.Ring) -> None:
         ring.__init__("portable", CONSTANTS)  # type: ignore[misc]
     with pytest.raises(TypeError, match="takes batches"):
         ring.concatenate([ring.ones(1), None])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("bits", [0, 1, 7, 8, 9, 15, 16, 17, 255, 256])
+def test_numbers_cross_in_as_many_bytes_as_they_have(bits: int) -> None:
+    value = (1 << bits) - 1
+    assert len(native._bytes(value)) == math.ceil(bits / 8)
+    assert int.from_bytes(native._bytes(value), "little") == value

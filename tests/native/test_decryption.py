@@ -8,6 +8,7 @@ from typing import Any
 import gmpy2
 import pytest
 
+from vecphe.arithmetic.gmp import GmpRing
 from vecphe.arithmetic.words import integers_from_words
 from vecphe.errors import InvalidCiphertextError
 
@@ -69,3 +70,6 @@ def test_the_ring_of_another_key_is_refused(engine: Any, numbers: random.Random,
     ring = engine.ring(n)
     with pytest.raises(ValueError, match="another key"):
         engine.decryptor(p, q).decrypt(ring, ring.load([3, 5]), 0)
+    own, of_gmp = engine.ring(p * q), GmpRing(p * q)
+    with pytest.raises(ValueError, match="another key"):
+        engine.decryptor(p, q).decrypt(of_gmp, own.load([3, 5]), 0)

@@ -9,6 +9,7 @@ import gmpy2
 import numpy as np
 import pytest
 
+from vecphe.arithmetic.engine import Ring
 from vecphe.arithmetic.words import words_from_integers
 from vecphe.errors import EngineUnavailableError, InvalidCiphertextError
 
@@ -197,3 +198,16 @@ def test_only_batches_are_concatenated(engine: Any) -> None:
     for bad in ([None], [ring.load([1]), 5], (ring.load([1]),)):
         with pytest.raises((TypeError, RuntimeError)):
             ring.native.concatenate(bad)
+
+
+@pytest.mark.parametrize(("count", "groups", "sorts"), [(23, 3, True), (24, 3, False), (7, 1, True), (8, 1, False)])
+def test_from_eight_residues_a_group_on_nothing_is_sorted(
+    count: int, groups: int, sorts: bool, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorted_, by_sorting = [], Ring.grouped_product
+    monkeypatch.setattr(Ring, "grouped_product", lambda *arguments: sorted_.append(1) or by_sorting(*arguments))
+    ring = engine.ring(2**255 - 19)
+    keys = np.arange(count) % groups
+    products = ring.grouped_product(ring.load([2] * count), keys, groups)
+    assert ring.store(products) == [2 ** int((keys == group).sum()) for group in range(groups)]
+    assert bool(sorted_) == sorts

@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 import pytest
-from gmpy2 import next_prime
+from gmpy2 import is_prime, next_prime
 from tests.toys import composite_after, toy_keypair
 
 import vecphe
@@ -384,3 +384,19 @@ def test_h10_primes_differ_by_more_than_the_least_and_share_no_factor_but_2(
     left = iter(drawn)
     monkeypatch.setattr("vecphe.numbers.primes._random_prime", lambda _: next(left))
     assert random_prime_pair(key_length) == pair
+
+
+def test_small_numbers_are_told_from_primes() -> None:
+    small = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47}
+    for candidate in range(-5, 50):
+        assert is_probable_prime(candidate, 5) is (candidate in small)
+
+
+def test_what_the_library_takes_for_a_prime_has_five_more_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        primes, "is_probable_prime", lambda candidate, rounds: asked.append((candidate, rounds)) or True
+    )
+    assert primes._random_prime(64) == asked[0][0]
+    assert is_prime(asked[0][0])
+    assert [rounds for _, rounds in asked] == [5]

@@ -178,7 +178,9 @@ def test_arrays_get_the_narrowest_scale_that_rounds_nothing() -> None:
     key = PaillierPublicKey(3 * ((1 << usual + 200) + 1))  # n // 3 - 1 is 2^(usual + 200)
     tiny = 2.0**-200
     assert key._exact(np.array([1.0, tiny])) == FixedPoint(200, 1 << usual)
-    assert key._exact(np.array([1.0, 0.5])) is None
+    for usual_scale in ([1.0, 0.5], [1.0, 2.0**-UNPACKED.fraction_bits], [1, 2]):
+        assert key._exact(np.array(usual_scale)) is None
+    assert key._exact(np.array([1.0, 2.0 ** -(UNPACKED.fraction_bits + 1)])) is not None
     with pytest.raises(PlaintextOverflowError, match=r"too different for one scale of a .*use a longer key"):
         PaillierPublicKey(key.n - 2)._exact(np.array([1.0, tiny]))
     wider = PaillierPublicKey(key.n << 20 | 1)

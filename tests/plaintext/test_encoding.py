@@ -210,6 +210,39 @@ def test_bad_encodings(arguments: tuple[object, ...], error: type[Exception]) ->
         FixedPoint(*arguments)  # type: ignore[arg-type]
 
 
+_OF_INTS, _OF_REALS = " must be an int, not ", "max_abs must be a real number, not "
+_BITS, _TERMS = (
+    "fraction_bits must be a multiple of 4 from 0 to 16384, not ",
+    "max_terms must be at least 1 and below 2^63",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "told"),
+    [
+        *(((bad,), TypeError, f"fraction_bits{_OF_INTS}{type(bad).__name__}") for bad in (True, 40.0, "40", None)),
+        *(((40, 8, bad), TypeError, f"max_terms{_OF_INTS}{type(bad).__name__}") for bad in (False, 2.5, "2", None)),
+        *(((bad,), ValueError, f"{_BITS}{bad}") for bad in (-4, -1, 1, 2, 3, 41, 16385, 16388)),
+        *(((40, 8, bad), ValueError, f"{_TERMS}, not {bad}") for bad in (0, -1, 2**63)),
+        *(((40, bad), TypeError, f"{_OF_REALS}{type(bad).__name__}") for bad in (True, "8", None, 1j, Decimal(1))),
+        *(
+            ((40, bad), ValueError, f"max_abs must be positive and finite, not {bad}")
+            for bad in (0, -1, 0.0, -1e-9, math.nan, math.inf, -math.inf, -(1 << 13999))
+        ),
+        *(((0, bad), ValueError, "max_abs must be below 2^14000") for bad in (1 << 14000, -(1 << 14000))),
+        *(
+            ((bits, bad), ValueError, f"max_abs = {bad} is 0 at {bits} fraction_bits; use more of them")
+            for bits, bad in ((0, 0.5), (0, 0.1), (0, Fraction(1, 3)), (40, 2.0**-41))
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_errors_of_encodings_say(arguments: tuple[Any, ...], error: type[Exception], told: str) -> None:
+    with pytest.raises(error) as caught:
+        FixedPoint(*arguments)
+    assert str(caught.value) == told
+
+
 @pytest.mark.parametrize(
     "arguments",
     [(16384, 1), (0, (1 << 14000) - 1), (0, 1), (4, 1 / 16), (40, 8, 1), (40, 8, (1 << 63) - 1), (np.int64(40), 8)],
@@ -239,6 +272,7 @@ def test_h20_edges_of_words(unit: int) -> None:
     for negative in (False, True):
         words = encoding.encode(values, negative=negative)
         assert words.shape == (3, unit.bit_length() // 64 + 1)
+        assert words.flags.writeable
         sign = -1 if negative else 1
         assert integers_from_words(words, signed=True) == [sign * unit, -sign * unit, 0]
 
@@ -337,6 +371,34 @@ def test_h18_errors_say_what_to_write(bad: object, told: str) -> None:
     assert str(caught.value).startswith("the operand y ")
 
 
+@pytest.mark.parametrize(
+    ("bad", "helps"),
+    [
+        *(
+            (Decimal(1), True),
+            (Fraction(1, 3), True),
+            (np.longdouble(1), True),
+            ("1", True),
+            (1j, False),
+            (b"1", False),
+        ),
+        *((np.complex64(1), False), (np.clongdouble(1), False), (None, False), (object(), False), ({}, False)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_h18_what_is_told_of_an_object(bad: object, helps: bool) -> None:
+    for shape in ((), (3,), (2, 2)):
+        objects = np.zeros(shape, dtype=object)
+        objects[(-1,) * len(shape)] = bad
+        with pytest.raises(TypeError) as caught:
+            as_plain_array(objects, "the operand y")
+        place = f" at index {tuple(length - 1 for length in shape)}" if shape else ""
+        assert str(caught.value) == (
+            f"the operand y holds an object of type {type(bad).__name__}{place}; only integers, and floats of up to 64 "
+            f"bits, can be encrypted{' (convert with numpy.asarray(y, dtype=float))' if helps else ''}"
+        )
+
+
 @pytest.mark.parametrize("bad", [[1j, None], [None], [object()]], ids=["complex", "none", "object"])
 def test_h18_what_no_conversion_helps(bad: list[object]) -> None:
     with pytest.raises(TypeError, match=r"can be encrypted$"):
@@ -381,6 +443,17 @@ def test_h16_parts_of_different_shapes() -> None:
             as_plain_array(bad, "the operand y")
 
 
+def test_errors_of_what_is_no_list_are_its_own() -> None:
+    class Failing:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            raise ValueError("a reason of its own")
+
+    for bad in (Failing(), [Failing()]):
+        with pytest.raises(ValueError, match=r"^a reason of its own$|different shapes") as caught:
+            as_plain_array(bad)
+        assert isinstance(caught.value, InvalidPlaintextError) is isinstance(bad, list)
+
+
 @pytest.mark.parametrize(
     ("values", "bits"),
     [([], 0), ([0.0], 0), ([3.0, 2.0**60], 0), ([0.5], 4), ([2.0**-4, 0.0], 4), ([2.0**-5], 8), ([5e-324], 1076)],
@@ -398,7 +471,7 @@ def test_h45_plain_arrays_are_copies(dtype: str) -> None:
 
 VALUES = [0.1, -1 / 3, 32767.99, -32767.99, 1e-12, 2.0**-41, -(3 * 2.0**-41), 5e-324, 0.0, -0.0, -1.5]
 BIG = FixedPoint(1100, 1e9)  # at which a denormal number is an integer
-DENORMAL = [5e-324, -3e-310]
+DENORMAL = [5e-324, -3e-310, 2.0**-1022, -1.5 * 2.0**-1022, 2.0**-1021, 1.0, -(2.0**-1022 - 2.0**-1074)]  # and near
 BOUNDARY = [2**53 + 1, 2**53 + 3, -(2**53) - 1, 2**62 + 2**9 - 1, -(2**63), 2**63 - 1, 3, 0, -1]
 
 

@@ -62,6 +62,38 @@ def test_h26_the_extremes_of_slots_at_every_place_in_a_word(width: int, rows: in
     assert integers_from_words(layout.unpack(packed, len(values)), signed=True) == values
 
 
+@pytest.mark.parametrize(
+    ("width", "slots"), [(2, 32), (4, 16), (12, 16), (20, 16), (60, 16), (62, 32), (63, 64), (66, 32)]
+)
+def test_h26_slots_that_end_with_a_word(width: int, slots: int) -> None:
+    """The last of a plaintext goes on in no word."""
+    greatest = (1 << (width - 1)) - 1
+    values = [(-1) ** i * (greatest - i % 3 * (greatest > 3)) for i in range(3 * slots - 1)]
+    layout = SlotLayout(width, slots, greatest)
+    packed = layout.pack(words_from_integers(values, -(-width // 64), signed=True))
+    assert packed.shape == (3, width * slots // 64)
+    expected = [sum(v << (width * i) for i, v in enumerate(values[slots * r : slots * r + slots])) for r in range(3)]
+    assert [value - layout.offset for value in integers_from_words(packed)] == expected
+    assert integers_from_words(layout.unpack(packed, len(values)), signed=True) == values
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("width", [7, 8, 20, 63, 64, 65, 72, 127, 128, 129, 136, 191, 192, 200])
+def test_h26_integers_of_fewer_or_more_words_than_their_slots(width: int, rows: int) -> None:
+    """Each is extended by its sign, whatever the bits below."""
+    for words in range(1, -(-width // 64) + 2):
+        greatest = (1 << min(64 * words, width) - 1) - 1
+        layout = SlotLayout(width, 3, greatest)
+        values = ([greatest, -greatest, greatest >> 1, -greatest >> 1, (greatest >> 1) + 1, -1] * rows)[: 3 * rows]
+        packed = layout.pack(words_from_integers(values, words, signed=True))
+        assert packed.shape == (rows, -(-3 * width // 64))
+        expected = [sum(v << (width * i) for i, v in enumerate(values[3 * r : 3 * r + 3])) for r in range(rows)]
+        assert [value - layout.offset for value in integers_from_words(packed)] == expected
+        unpacked = layout.unpack(packed, len(values))
+        assert unpacked.shape == (3 * rows, -(-width // 64))
+        assert integers_from_words(unpacked, signed=True) == values
+
+
 def test_h24_an_encoding_too_wide_for_the_key() -> None:
     with pytest.raises(LayoutMismatchError, match="too wide for a 256-bit key"):
         SlotLayout.for_key(FixedPoint(112, 2**100, 2**60), 256)
@@ -281,6 +313,23 @@ def test_h30_the_last_layouts_that_are_good(width: int, slots: int, capacity: in
     for beyond in ((width, slots, capacity + 1), (4097, slots, capacity), (width, 32769, capacity), (1, slots, 1)):
         with pytest.raises(LayoutMismatchError):
             SlotLayout(*beyond)
+
+
+_WIDTHS, _SLOTS = "a slot must be 2 to 4096 bits wide, not ", "a plaintext must have 1 to 32768 slots, not "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        *(((width, 1, 1), f"{_WIDTHS}{width}") for width in (-64, 0, 1, 4097, 2**64)),
+        *(((64, slots, 1), f"{_SLOTS}{slots}") for slots in (-1, 0, 32769, 2**64)),
+        *(((8, 2, capacity), "the capacity does not fit a slot of 8 bits") for capacity in (-1, 0, 128, 2**64)),
+    ],
+)
+def test_h30_what_errors_of_layouts_say(arguments: tuple[int, int, int], told: str) -> None:
+    with pytest.raises(LayoutMismatchError) as caught:
+        SlotLayout(*arguments)
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize("name", ["width", "slots", "capacity"])

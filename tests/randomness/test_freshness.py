@@ -12,7 +12,7 @@ import pytest
 
 import vecphe
 from vecphe import PrivateKey, PublicKey
-from vecphe.randomness.freshness import _EXACT, Freshness, Nonce
+from vecphe.randomness.freshness import _EXACT, Freshness, Nonce, _merged
 
 
 def fresh(count: int) -> list[Freshness]:
@@ -243,3 +243,18 @@ def test_h39_h76_long_sums_of_arrays(keypair: tuple[PublicKey, PrivateKey]) -> N
     rest = total - sum(arrays[1:])
     assert not rest.is_fresh
     np.testing.assert_array_equal(private_key.decrypt(rest), [0, 0])
+
+
+@pytest.mark.parametrize("sizes", [(5, 20, 9), (20, 9, 5), (9, 5, 20)])
+def test_h76_the_largest_family_takes_the_others_in(sizes: tuple[int, ...]) -> None:
+    """So that the way to the one that a nonce belongs to stays short."""
+    families = [Nonce(is_family=True) for _ in sizes]
+    for family, size in zip(families, sizes, strict=True):
+        family.size = size
+    merged = _merged(dict.fromkeys([*families, *(Nonce() for _ in range(14))], 1))
+    largest = families[sizes.index(20)]
+    assert [family.root for family in families] == [largest] * 3
+    assert largest._family is None
+    assert largest.size == sum(sizes) + 6
+    assert merged[largest] == 9
+    assert len(merged) == 9

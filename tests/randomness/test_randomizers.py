@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import multiprocessing
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -106,6 +109,41 @@ def test_h62_the_source_of_a_key_keeps_to_the_cap(monkeypatch: pytest.MonkeyPatc
     assert capped._table is not None
     assert capped._table.window == min(source._table.window, 5)
     assert len(set(capped.context.ring.store(capped.draw(20)))) == 20
+
+
+def tuned(**changed: Any) -> Any:
+    """An engine of which only the tuning is asked for."""
+    return SimpleNamespace(tuning=replace(engine_named("gmp").tuning, **changed))
+
+
+@pytest.mark.parametrize("cost", [0.5, 1.0, 1.7])
+@pytest.mark.parametrize(("least", "greatest"), [(1, 8), (4, 7), (3, 3), (8, 16)])
+def test_no_other_window_is_cheaper(cost: float, least: int, greatest: int) -> None:
+    """All entries are made, and twice as many powers taken as are known to come."""
+    engine = tuned(min_window=least, max_window=greatest, entry_cost=cost)
+    for bits, count in itertools.product((1, 128, 256, 1024, 1536), (1, 3, 20, 100, 1000, 10**6)):
+        costs = {w: math.ceil(bits / w) * (2**w * cost + 2 * count) for w in range(least, greatest + 1)}
+        assert costs[choose_window(engine, bits, count)] == min(costs.values())
+
+
+def test_h62_an_engine_may_have_room_for_more_and_takes_its_least_window_whatever_that_is() -> None:
+    for room, window in ((1, 7), (2, 8), (100, 8)):
+        assert choose_window(tuned(table_memory=room), 2048, 10**9, 6554) == window
+    for least in (6, 8):
+        assert choose_window(tuned(min_window=least, max_window=12), 2048, 10**9, 10**7) == least
+
+
+def test_roots_may_come_one_by_one() -> None:
+    ring = engine_named("gmp").ring(35)
+    residues = textbook_randomizers(ring, iter([1, 2, 34]))
+    assert ring.store(residues) == [1, pow(2, 35, 35**2), pow(34, 35, 35**2)]
+
+
+def test_textbook_randomizers_need_no_table(public_key: PublicKey) -> None:
+    source = RandomizerSource(public_key._context, "textbook")
+    source.prepare(1000)
+    source.draw(5)
+    assert (source._table, source._base, source.table_bytes) == (None, None, 0)
 
 
 def test_exponent_lengths() -> None:

@@ -58,6 +58,7 @@ class FakeCluster:
 
     def first(self, tasks: list[Any], seconds: float) -> list[Any]:
         self.asked("wait")
+        assert isinstance(tasks, list)
         return list(wait(tasks, seconds, FIRST_COMPLETED).done) if self.threads else []
 
     def result(self, task: Future[Any], late: type[Exception]) -> Any:
@@ -109,6 +110,8 @@ class FakeDaskClient:
 
     def cancel(self, futures: list[FakeDaskFuture], force: bool = False) -> None:
         assert force
+        assert isinstance(futures, list)
+        assert futures, "nobody asks a cluster to cancel nothing"
         self.cluster.cancel([future.task for future in futures])
 
 
@@ -117,6 +120,7 @@ def _fake_dask(cluster: FakeCluster) -> dict[str, ModuleType]:
 
     def wait_for(futures: list[FakeDaskFuture], timeout: float, return_when: str) -> None:
         assert return_when == "FIRST_COMPLETED"
+        assert isinstance(futures, list)
         if not cluster.first([future.task for future in futures], timeout):
             raise NoneEndedError
 
@@ -172,6 +176,7 @@ def _fake_ray(cluster: FakeCluster) -> dict[str, ModuleType]:
 
     def wait_for(tasks: list[Any], num_returns: int, timeout: float, fetch_local: bool) -> tuple[list[Any], list[Any]]:
         assert num_returns == 1
+        assert not fetch_local
         done = cluster.first(tasks, timeout)[:1]
         return done, [task for task in tasks if task not in done]
 

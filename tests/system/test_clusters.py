@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import joblib
@@ -173,6 +173,49 @@ def test_h43_n_jobs_counts_workers(cluster: FakeCluster, n_jobs: int, workers: i
     with joblib.parallel_config(backend=cluster.backend, n_jobs=n_jobs):
         assert effective_jobs(None) == jobs
         assert effective_jobs(1) == 1
+    with joblib.parallel_config(backend=cluster.backend, n_jobs=0):  # which only joblib lets pass
+        assert effective_jobs(None) == 1
+    cluster.trouble["workers"] = RuntimeError("gone")
+    with joblib.parallel_config(backend=cluster.backend, n_jobs=1):
+        assert effective_jobs(None) == 1  # nobody is asked
+
+
+def test_a_cluster_without_cpus_has_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_cluster("ray", monkeypatch) as cluster:
+        ray = cluster_of(cluster.backend)
+        assert ray is not None
+        assert ray.workers() == 2
+        monkeypatch.setattr(sys.modules["ray"], "cluster_resources", lambda: {"memory": 1e9})
+        assert ray.workers() == 0
+
+
+def test_how_long_a_worker_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_cluster("dask", monkeypatch) as cluster:
+        for given, seconds in ((0.05, 0.05), (3, 3.0), (None, clusters._SECONDS_WITHOUT_WORKERS)):
+            cluster.backend.wait_for_workers_timeout = given
+            dask = cluster_of(cluster.backend)
+            assert dask is not None
+            assert dask.patience == seconds
+
+
+@pytest.mark.parametrize(
+    ("module", "is_worker"),
+    [
+        ({}, False),
+        ({"is_initialized": False}, False),
+        ({"is_initialized": True, "mode": 0}, False),
+        ({"is_initialized": True}, False),
+        ({"is_initialized": True, "mode": 1}, True),
+    ],
+)
+def test_h43_a_worker_of_ray_is_known_by_its_mode(module: dict[str, Any], is_worker: bool) -> None:
+    ray = ModuleType("ray")
+    if "is_initialized" in module:
+        mode = {"mode": module["mode"]} if "mode" in module else {}
+        context = SimpleNamespace(worker=SimpleNamespace(**mode))
+        vars(ray).update(WORKER_MODE=1, is_initialized=lambda: module["is_initialized"])
+        vars(ray).update(get_runtime_context=lambda: context)
+    assert clusters._is_ray_worker(ray) is is_worker
 
 
 def test_h43_without_n_jobs_it_is_what_the_backend_says(cluster: FakeCluster) -> None:
@@ -187,6 +230,45 @@ def test_h43_no_more_tasks_at_once_than_jobs(cluster: FakeCluster, jobs: int, mo
     assert run(cluster, late, [(number,) for number in range(40)], jobs) == [-number for number in range(40)]
     assert 1 <= cluster.most_at_once <= most
     assert cluster.most_at_once > jobs or jobs < 4
+
+
+class InTurn:
+    """A cluster whose tasks end one after the other, each when it is looked for."""
+
+    name, patience = "one", 1.0
+
+    def __init__(self) -> None:
+        self.running, self.most, self.cancelled = list[Parcel](), 0, list[Any]()
+
+    def workers(self) -> int:
+        return 4
+
+    def start(self, parcel: Parcel) -> Parcel:
+        self.running.append(parcel)
+        self.most = max(self.most, len(self.running))
+        return parcel
+
+    def ended(self, tasks: list[Parcel], seconds: float) -> list[Parcel]:
+        assert tasks == self.running
+        return tasks[:1]
+
+    def result(self, task: Parcel) -> Parcel:
+        self.running.remove(task)
+        return clusters._work(task)
+
+    def cancel(self, tasks: list[Parcel]) -> None:
+        self.cancelled.append(tasks)
+
+
+@pytest.mark.parametrize(("jobs", "most"), [(1, 1), (2, 2), (3, 3), (4, 12)])
+def test_h43_just_so_many_tasks_wait_at_the_cluster(jobs: int, most: int) -> None:
+    """Those that its workers compute, and where all of them serve two more for each."""
+    one = InTurn()
+    assert clusters.run_on(one, abs, [(-number,) for number in range(40)], jobs) == list(range(40))
+    assert (one.most, one.cancelled) == (most, [])
+    with pytest.raises(KeyError, match="own error"):
+        clusters.run_on(one, fail, [(number,) for number in range(40)], jobs)
+    assert one.cancelled == ([one.running] if one.running else [])
 
 
 def jobs_in_a_task(backend: Any) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import random
 import signal
@@ -164,6 +165,29 @@ def test_a_failure_names_the_file_that_was_wanted(tmp_path: Path, monkeypatch: p
     assert caught.value.filename == str(tmp_path / "data")
 
 
+def open_files() -> int:
+    """How many this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_no_file_is_left_open_and_none_is_left_over(tmp_path: Path) -> None:
+    before = open_files()
+    for force in (False, True):
+        replace_file(tmp_path / "data", [b"1", b"23"], force=force)
+    files.check_directory(tmp_path)
+    assert open_files() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / "data"]
+    assert read_file(tmp_path / "data") == b"123"
+
+
+@pytest.mark.parametrize("most", [0, 1, 5, 6, 7])
+def test_no_more_is_read_than_asked_for(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PART_BYTES", 2)
+    file = io.BytesIO(b"123456")
+    assert files._read_up_to(file, most) == b"123456"[:most]
+    assert file.tell() == min(most, 6)
+
+
 FAILURES = {"write": errno.ENOSPC, "fsync": errno.EIO, "close": errno.EDQUOT, "replace": errno.EIO}
 
 
@@ -189,10 +213,12 @@ def test_h58_a_failure_leaves_the_old_file(
             raise error
         return original(*arguments)
 
+    open_before = open_files()
     with monkeypatch.context() as patch:
         patch.setattr(os, step, fail)
         with pytest.raises(type(error)):
             replace_file(path, b"x" * 1000, force=True)
+    assert open_files() == open_before
     assert calls
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]

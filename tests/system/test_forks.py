@@ -98,3 +98,16 @@ def test_the_lock_locks() -> None:
         raise RuntimeError
     assert lock._lock.acquire(blocking=False)
     assert forks.generation() == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_h57_a_child_is_one_fork_away_and_its_child_two() -> None:
+    before = forks.generation()
+    child = os.fork()
+    if child == 0:
+        own = forks.generation() - before
+        if (grandchild := os.fork()) == 0:
+            os._exit(forks.generation() - before)
+        os._exit(own * 10 + os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 12
+    assert forks.generation() == before

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
@@ -287,3 +288,92 @@ def test_h70_looking_takes_next_to_no_time(monkeypatch: pytest.MonkeyPatch) -> N
     lifetime._wait_by_looking(1)
     assert len(waits) == 2
     assert all(0.1 <= seconds <= 1 for seconds in waits)
+
+
+@pytest.mark.parametrize(
+    ("error", "looks"),
+    [
+        (None, False),
+        (ProcessLookupError(), False),
+        (AttributeError(), True),
+        (PermissionError(), True),
+        (OSError(), True),
+    ],
+    ids=repr,
+)
+def test_h70_who_looks_is_who_cannot_be_told(
+    error: Exception | None, looks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = subprocess.Popen(["true"])
+    looked, descriptor = list[int](), os.pidfd_open(gone.pid)
+    gone.wait()
+
+    def pidfd_open(owner: int) -> int:
+        if error is not None:
+            raise error
+        return descriptor
+
+    monkeypatch.setattr(os, "pidfd_open", pidfd_open)
+    monkeypatch.setattr(lifetime, "_wait_by_looking", looked.append)
+    lifetime._wait_for_end(gone.pid)
+    assert looked == [gone.pid] * looks
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("parents", "exists", "waits"),
+    [
+        ([5], [False], 0),
+        ([5, 5], [True, False], 1),
+        ([5, 5, 9], [True, True, True], 2),  # a server is gone, and somebody else is the parent
+        ([9], [True], 0),
+    ],
+)
+def test_h70_a_worker_looks_at_its_owner_and_at_its_parent(
+    parents: list[int], exists: list[bool], waits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, found, waited = iter([5, *parents]), iter(exists), list[float]()
+    monkeypatch.setattr(os, "getppid", lambda: next(asked))
+    monkeypatch.setattr(lifetime, "_exists", lambda owner: next(found) if owner == 7 else pytest.fail("another"))
+    monkeypatch.setattr(time, "sleep", waited.append)
+    lifetime._wait_by_looking(7)
+    assert len(waited) == waits
+
+
+@pytest.mark.parametrize(
+    ("system", "error", "exists"),
+    [
+        ("posix", None, True),
+        ("posix", ProcessLookupError(), False),
+        ("posix", PermissionError(), True),
+        ("nt", ProcessLookupError(), True),  # there it is not asked: the signal would be Ctrl-C
+    ],
+)
+def test_h70_whether_a_process_exists(
+    system: str, error: Exception | None, exists: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def kill(process: int, number: int) -> None:
+        sent.append((process, number))
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(lifetime, "os", SimpleNamespace(name=system, kill=kill))
+    assert lifetime._exists(7) is exists
+    assert sent == [(7, 0)] * (system == "posix")
+
+
+def test_h70_the_descendants_of_a_process_are_those_in_other_sessions_too() -> None:
+    code = "import os, time; os.fork() and os.fork(); os.setsid() if os.getpgrp() != os.getpid() else 0; time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    try:
+        assert wait_until(lambda: len(lifetime.descendants(process.pid)) == 2, 10)
+        children = lifetime.descendants(process.pid)
+        assert set(children) == set(_children(process.pid))
+        assert process.pid in lifetime.descendants(os.getpid())
+        lifetime.kill([*children, process.pid, 2**22 + 1])  # the last of which is none
+        assert wait_until(lambda: not any(map(_runs, children)), 10)
+    finally:
+        process.kill()
+        process.wait()

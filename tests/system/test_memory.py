@@ -147,7 +147,7 @@ def test_h61_arrays_that_would_not_fit_are_refused(
 ) -> None:
     """Of few ciphertexts, or of those of others, any number can be made."""
     public_key, private_key = keypair
-    c = public_key.encrypt([[1.0, 2.0]])
+    c, tall = public_key.encrypt([[1.0, 2.0]]), public_key.encrypt([[1.0], [2.0]])
     asked: list[int] = []
     monkeypatch.setattr("vecphe.system.memory.fits_in_memory", lambda needed: asked.append(needed))
     ciphertexts = c.ciphertexts()
@@ -159,13 +159,14 @@ def test_h61_arrays_that_would_not_fit_are_refused(
         (lambda: np.tile(c, 3), 6),
         (lambda: np.ones((6, 1)) @ c, 12),
         (lambda: sp.csr_array(np.ones((6, 1))) @ c, 12),
+        (lambda: np.ones((6, 2)) @ tall, 6),
+        (lambda: np.ones(2) @ tall, 1),
         (lambda: np.concatenate([c, c]), 8),
         (lambda: public_key.from_ciphertexts(ciphertexts), 2),
     ):
         with pytest.raises(BatchTooLargeError, match=f"an array of {count} ciphertexts takes about .*work on parts"):
             make()
-        least = count * c.nbytes_canonical // 2
-        assert least < asked.pop() < 2 * least
+        assert asked.pop() == count * (c.nbytes_canonical // 2) * 5 // 4
     monkeypatch.undo()
     assert private_key.decrypt(np.ones((6, 1)) @ c).tolist() == [[1.0, 2.0]] * 6
 
@@ -192,13 +193,19 @@ def test_h61_what_fits_is_not_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "meminfo").write_text(f"MemAvailable: {1 << 18} kB\n")
     assert memory.fits_in_memory(1 << 28)
     assert memory.fits_in_memory((1 << 28) + 1) is False
-    (tmp_path / "meminfo").write_text("MemAvailable: 1 kB\n")
+    for unknown in ("MemFree: 1 kB\n", "MemAvailable: some kB\n", "of no such form\n"):
+        (tmp_path / "meminfo").write_text(unknown)
+        assert memory.fits_in_memory(1 << 28)
+    (tmp_path / "meminfo").write_text("MemAvailable: 1 kB\nOther: of: two\n")
     assert memory.fits_in_memory((1 << 26) - 1)  # not worth a look
     assert memory.fits_in_memory(1 << 26) is False
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    (tmp_path / "meminfo").unlink()
     resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 27), hard))
     try:
         assert memory.fits_in_memory(1 << 28) is False
+        resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 29), hard))
+        assert memory.fits_in_memory(1 << 28)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

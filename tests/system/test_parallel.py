@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import multiprocessing
@@ -23,12 +24,14 @@ import numpy as np
 import pytest
 import scipy.sparse
 from joblib.executor import MemmappingExecutor
+from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.pool import MemmappingPool, PicklingPool
 from tests.engines import kinds_of_engines
 
 import vecphe
 from vecphe import InvalidCiphertextError, ParallelError, PrivateKey, PublicKey
 from vecphe.arithmetic import active_engine, engine_named
+from vecphe.arithmetic.cancellation import checkpoint
 from vecphe.errors import EngineUnavailableError
 from vecphe.system import parallel
 from vecphe.system.parallel import chunk_bounds, effective_jobs, map_chunks, place_of, run_tasks
@@ -218,6 +221,8 @@ def test_chunks_cover_everything_once(count: int, jobs: int) -> None:
         (1000, 3, [100] * 10),
         (3000, 2, [250] * 12),
         (110, 1, [110]),
+        (250, 1, [250]),  # for one, no more tasks than bound their memory
+        (251, 1, [125, 126]),
     ],
 )
 def test_how_work_is_cut(count: int, jobs: int, sizes: list[int]) -> None:
@@ -250,6 +255,129 @@ def test_h71_no_more_workers_than_tasks(
     with joblib.parallel_config(backend="threading"):
         public_key.encrypt(np.zeros(size), n_jobs=24)
     assert asked == ([workers] if workers else [])
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_h71_one_worker_is_this_one(public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, n_jobs: int | None) -> None:
+    """However many chunks there are."""
+    monkeypatch.setattr(joblib, "Parallel", lambda *_, **__: pytest.fail("a worker was asked for"))
+    sizes = map_chunks(
+        public_key._context, lambda _, *edges: edges[1] - edges[0], lambda *edges: edges, 100, n_jobs, least=1
+    )
+    assert sum(sizes) == 100
+    assert len(sizes) > 1
+
+
+def test_few_items_ask_joblib_for_nothing(public_key: PublicKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is imported when it is first asked, which takes longer than they do."""
+    monkeypatch.setattr(parallel, "_active_backend", lambda _: pytest.fail("joblib was asked"))
+    for private in (False, True):
+        for count in (0, 1, 5):
+            parts = map_chunks(
+                public_key._context, lambda _, *edges: edges, lambda *edges: edges, count, least=5, private=private
+            )
+            assert parts == [(0, count)]
+
+
+@pytest.mark.parametrize(("count", "jobs", "share"), [(12, 2, 6), (13, 2, 7), (13, 3, 5), (13, 5, 3), (4, 9, 1)])
+def test_h62_a_worker_knows_how_much_is_its_share(
+    public_key: PublicKey, monkeypatch: pytest.MonkeyPatch, count: int, jobs: int, share: int
+) -> None:
+    """And who watches is told once all of them are back."""
+    context, told, asked = public_key._context, list[int](), list[int]()
+
+    def here(function: Any, tasks: Iterator[Any], backend: Any, place: str, jobs: int) -> list[Any]:
+        asked.append(jobs)
+        done = [function(*task) for task in tasks]
+        assert told == []
+        return done
+
+    def of_worker(away: parallel.AwayContext, start: int, stop: int) -> np.ndarray[Any, Any]:
+        return np.array([[away.share, stop - start]], np.uint64)
+
+    monkeypatch.setattr(parallel, "run_tasks", here)
+    with joblib.parallel_config(backend="loky"), parallel.watched(told.append):
+        monkeypatch.setattr(context.engine, "tuning", replace(context.engine.tuning, workers="processes"))
+        parts = map_chunks(
+            context, lambda *_: pytest.fail("here"), lambda *edges: edges, count, jobs, least=1, away=of_worker
+        )
+    assert {int(part[0, 0]) for part in parts} == {share}
+    assert sum(int(part[0, 1]) for part in parts) == count
+    assert told == [count]
+    assert asked == [min(jobs, count)]
+
+
+def test_parts_of_a_batch_are_those_between_their_edges(public_key: PublicKey) -> None:
+    ring = public_key._context.ring
+    batch = ring.load(range(6))
+    assert parallel.part_of(ring, batch, 0, 6) is batch
+    for start, stop in ((2, 4), (0, 3), (3, 6), (1, 5), (2, 2)):
+        assert ring.store(parallel.part_of(ring, batch, start, stop)) == list(range(start, stop))
+
+
+@pytest.mark.parametrize(
+    ("count", "n_jobs", "backend", "called"),
+    [
+        (3, 2, None, 3), (2, 2, None, 2), (2, 3, None, 2), (1, 2, None, 0), (0, 2, None, 0),
+        (3, 1, None, 0), (3, None, None, 0), (3, 2, "threading", 3), (3, 2, "loky", 0),
+    ],
+)  # fmt: skip
+def test_tasks_go_to_threads_where_there_are_some(
+    count: int, n_jobs: int | None, backend: str | None, called: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, asked = list[int](), list[int]()
+    run_them = parallel.run_tasks
+    monkeypatch.setattr(parallel, "run_tasks", lambda *given: asked.append(given[-1]) or run_them(*given))
+    with joblib.parallel_config(backend=backend) if backend else contextlib.nullcontext():
+        parallel.run_in_threads(done.append, [(number,) for number in range(count)], n_jobs)
+    assert sorted(done) == list(range(called))
+    assert asked == ([min(n_jobs or 1, count)] if called else [])
+
+
+@pytest.mark.parametrize("error", [EOFError, parallel._WorkerDiedError, BrokenProcessPool])
+def test_h56_whatever_a_dead_worker_shows_as_is_told_alike(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: joblib.Parallel, tasks: Iterator[Any]) -> list[Any]:
+        raise error("of the arguments")
+
+    monkeypatch.setattr(joblib.Parallel, "__call__", failing)
+    with pytest.raises(ParallelError) as caught:
+        run(_answer, [(), ()], 2)
+    assert str(caught.value) == (
+        f"a worker process died ({error.__name__}): out of memory or killed; retry with a lower n_jobs"
+    )
+    assert caught.value.__suppress_context__
+
+
+def test_h60_calls_in_threads_are_ended_and_waited_for() -> None:
+    started, ended = threading.Event(), list[type[BaseException]]()
+
+    def works(seconds: float) -> None:
+        started.set()
+        try:
+            while True:
+                checkpoint()
+                time.sleep(0.001)
+        finally:
+            time.sleep(seconds)
+            ended.append(ParallelError)
+
+    def calls(seconds: float) -> None:
+        with contextlib.suppress(ParallelError):
+            call(seconds)
+
+    call = parallel._ThreadCall(works)
+    threads = [threading.Thread(target=calls, args=(seconds,), daemon=True) for seconds in (0.1, 0.3)]
+    for thread in threads:
+        thread.start()
+    started.wait(10)
+    time.sleep(0.05)
+    call.stop()
+    assert len(ended) == 2
+    with pytest.raises(ParallelError, match="the batch was interrupted"):
+        call(0.0)
+    assert len(ended) == 2
 
 
 PROCESSES_STARTED = """

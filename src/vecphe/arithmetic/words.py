@@ -68,8 +68,7 @@ def digits_from_words(words: Words, bits: int, window: int) -> list[list[int]]:
     rows = -(-bits // window)
     data = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
     binary = np.zeros((len(words), rows * window), dtype=np.uint8)
-    known = np.unpackbits(data, axis=1, count=min(bits, 8 * data.shape[1]), bitorder="little")
-    binary[:, : known.shape[1]] = known
+    binary[:, :bits] = np.unpackbits(data, axis=1, count=bits, bitorder="little")
     digits = np.packbits(binary.reshape(-1, window), axis=1, bitorder="little")
     rows_of_digits: list[list[int]] = digits.reshape(len(words), rows).tolist()
     return rows_of_digits

@@ -388,8 +388,7 @@ class EncryptedArray(ArrayData):
 
     def reshape(self, *shape: Any) -> EncryptedArray:
         """The same values in another shape, C order; one length may be -1."""
-        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)) else shape
-        return self._derive(self._residues, np.empty(self._shape, np.bool_).reshape(wanted).shape)
+        return self._derive(self._residues, np.empty(self._shape, np.bool_).reshape(*shape).shape)
 
     def ravel(self) -> EncryptedArray:
         """The values in one dimension."""

@@ -130,7 +130,7 @@ def _that_matter(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         option: value
         for option, value in options.items()
-        if not any(value is asked or (isinstance(value, str) and value == asked) for asked in idle.get(option, ()))
+        if not (isinstance(value, (str, type(None))) and value in idle.get(option, ()))
     }
 
 
@@ -284,7 +284,7 @@ def reciprocals(divisors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     if divisors.dtype.kind == "f":
         with np.errstate(all="ignore"):
             return as_plain_array(1.0 / divisors, "the reciprocal of the divisor")
-    inverses = np.array([1 / divisor for divisor in divisors.ravel().tolist()], dtype=np.float64)
+    inverses = np.array([1 / divisor for divisor in divisors.ravel().tolist()])
     if not inverses.all():
         raise PlaintextOverflowError("a divisor is beyond the floats; divide in steps: c / 2**1000 / 2**1000")
     return inverses.reshape(divisors.shape)

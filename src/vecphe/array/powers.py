@@ -48,7 +48,7 @@ def signed_power(ring: AnyRing, batch: Any, exponents: Sequence[int]) -> Any:
 def elementwise_power(context: Context, batch: Any, exponents: list[int]) -> Any:
     """As `signed_power`, shared among workers where it is worth it."""
     ring = context.ring
-    bits = max((abs(exponent).bit_length() for exponent in exponents), default=0)
+    bits = max((exponent.bit_length() for exponent in exponents), default=0)
 
     def cut(start: int, stop: int) -> tuple[Any, list[int]]:
         return part_of(ring, batch, start, stop), exponents[start:stop]
@@ -121,7 +121,7 @@ def _group_products(context: Context, batch: Any, keys: npt.NDArray[np.uint64], 
 def matrix_power(context: Context, matrix: list[list[int]], batch: Any, shape: tuple[int, ...]) -> Any:
     """Products of powers for an integer matrix times an encrypted vector or matrix of that shape."""
     ring, width, depth = context.ring, shape[0], math.prod(shape[1:])
-    bits = max((abs(entry).bit_length() for row in matrix for entry in row), default=0)
+    bits = max((entry.bit_length() for row in matrix for entry in row), default=0)
     each = len(matrix) * -(-bits // _DIGIT_BITS)  # products that a residue enters, about
 
     def rows(start: int, stop: int) -> tuple[Any, list[list[int]], int]:

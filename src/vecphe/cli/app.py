@@ -294,7 +294,7 @@ def estimate(
 
     with errors_in_one_line(VecpheError, ValueError):
         plan = Plan(clients, values, key_length, cores, packed, bandwidth, engine)
-        result = estimated(plan, calibrate(plan, lambda text: print(text, file=sys.stderr, flush=True)))
+        result = estimated(plan, calibrate(plan, lambda text: print(text, file=sys.stderr)))
     if as_json:
         print(json.dumps(asdict(result), indent=2))
     else:

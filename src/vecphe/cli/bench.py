@@ -74,7 +74,7 @@ def _errors(engine: str | None = None) -> Iterator[None]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr)
 
 
 def _directory(name: str) -> Path:

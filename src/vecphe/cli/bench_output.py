@@ -98,14 +98,13 @@ class BenchReporter(Terminal):
             self._console.print(table)
             return
         self._say(title)
+        figures = slice(_CASE_COLUMNS + 1, None)
         for case in cases:
             columns = [cells(record) for record in results.records if record.case == case]
             for start in range(0, len(columns), _SIDE_BY_SIDE):
                 some = columns[start : start + _SIDE_BY_SIDE]
                 names = ["", *(column[_CASE_COLUMNS] for column in some)]
-                lines = zip(
-                    COLUMNS[_CASE_COLUMNS + 1 :], *(column[_CASE_COLUMNS + 1 :] for column in some), strict=True
-                )
+                lines = zip(COLUMNS[figures], *(column[figures] for column in some), strict=True)
                 self._console.print(_table(str(case), names, [(line, case) for line in lines]))
                 self._say("")
 
@@ -119,9 +118,7 @@ class BenchReporter(Terminal):
         """What else differs, then a row a phase of every case, and a count of the verdicts."""
         self._say(*(f"NOTE: {note}" for note in notes))
         alone = [
-            (_alone(record, which), record.case)
-            for which, rs in zip(("old", "new"), left, strict=True)
-            for record in rs
+            (_alone(record, which), record.case) for which, rs in (("old", left[0]), ("new", left[1])) for record in rs
         ]
         rows = [(_change_cells(change), change.case) for change in changes] + alone
         table = _table("Old and new medians, and new over old with its 99 % interval", _CHANGE_COLUMNS, rows)

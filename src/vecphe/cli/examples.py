@@ -36,11 +36,11 @@ EXAMPLES = {
 def show_examples(app: typer.Typer, path: tuple[str, ...] = ()) -> None:
     """Put an example below the help of every command of an application and of those inside it."""
     for command in app.registered_commands:
-        name = command.name or get_command_name(command.callback.__name__)  # type: ignore[union-attr]
+        name = get_command_name(command.callback.__name__)  # type: ignore[union-attr]
         example = EXAMPLES.get(" ".join((*path, name)))
         if example:
             command.epilog = f"Example: {example}"
     for group in app.registered_groups:
         inner = group.typer_instance
         if inner is not None:
-            show_examples(inner, (*path, str(group.name or inner.info.name)))
+            show_examples(inner, (*path, str(inner.info.name)))

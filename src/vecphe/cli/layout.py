@@ -73,7 +73,7 @@ def plan_layout(max_abs: float, precision: float, terms: int, key_length: int) -
 def _fraction_bits(precision: float) -> int:
     """The least f, a multiple of 4, with 2^-(f + 1) <= precision: rounding is to the nearest."""
     units = max(Fraction(1, 2) / Fraction(precision), Fraction(1))
-    bits = math.ceil(units - 1).bit_length() if units > 1 else 0  # the least f with 2^f >= units
+    bits = math.ceil(units - 1).bit_length()  # the least f with 2^f >= units
     return -(-bits // FRACTION_STEP) * FRACTION_STEP
 
 

@@ -23,7 +23,7 @@ _SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
 class _State:
     """What came, and what was said of it."""
 
-    pid = 0
+    pid: int  # of the process that answers
     received: int | None = None
     told = False
     leaving = False

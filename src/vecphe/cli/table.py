@@ -76,8 +76,9 @@ def _only_member(data: bytes, name: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             if len(members) == 1:
-                check_memory(members[0].file_size, f"what {name} holds", "give less of it")
-                return archive.read(members[0])
+                (member,) = members
+                check_memory(member.file_size, f"what {name} holds", "give less of it")
+                return archive.read(member)
     except BatchTooLargeError:
         raise
     except Exception:  # what zipfile and the decompressors raise has no common base
@@ -179,7 +180,7 @@ def csv_pieces(
     """
     if len(shape) > 2:
         raise ValueError(f"CSV has two dimensions, the array {len(shape)}; write it as .npy")
-    return _lines(parts, max([*shape[1:], 1]) if math.prod(shape) else 1, columns if math.prod(shape) else ())
+    return _lines(parts, max([*shape[1:], 1]), columns if math.prod(shape) else ())
 
 
 def _lines(parts: Iterable[npt.NDArray[Any]], width: int, columns: Sequence[str]) -> Iterator[bytes]:

@@ -69,7 +69,7 @@ def _reads(part: Part, name: str, marks: Marks) -> bool:
     """Whether other marks make numbers of what is one in a column, or is none for its marks."""
     now = part.faults(name)
     wanted = (now == Fault.NONE) | (now == Fault.MARKS)
-    return name in part.truths or bool((part.sheet.numbers([name], marks).faults[0, wanted] == Fault.NONE).all())
+    return name in part.truths or bool((part.sheet.numbers([name], marks).faults[:, wanted] == Fault.NONE).all())
 
 
 def _tell_faults(part: Part, name: str, marks: str, options: TableOptions, problems: Problems) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -126,7 +126,7 @@ class _FederatedEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn is un
             if _is_missing(label):
                 raise ValueError(f"groups has no label for row {row}; drop the row, or fill the label in")
             rows_of.setdefault(label, []).append(row)
-        return dict(zip(_client_names(list(rows_of)), rows_of.values(), strict=True))
+        return dict(zip(_client_names(rows_of), rows_of.values(), strict=True))
 
 
 class FederatedLinearRegression(RegressorMixin, _FederatedEstimator):  # type: ignore[misc]
@@ -359,7 +359,7 @@ def _is_missing(label: Any) -> bool:
         return True
 
 
-def _client_names(labels: list[Any]) -> list[str]:
+def _client_names(labels: Iterable[Any]) -> list[str]:
     """The labels as text, told apart where they look the same."""
     taken = {SERVER_NAME}
     names: list[str] = []

@@ -149,7 +149,7 @@ def _objects(values: Any) -> npt.NDArray[Any]:
     """The numbers as they are before numpy finds a common type for them."""
     if isinstance(values, _LISTS):
         values = [_objects(value) if isinstance(value, _LISTS) or _rows_of(value) else value for value in values]
-        values = [value[()] if isinstance(value, np.ndarray) and not value.ndim else value for value in values]
+        values = [value[()] if isinstance(value, np.ndarray) else value for value in values]  # of 0-d ones the number
     elif rows := _rows_of(values):
         values = list(rows())
     return np.asarray(values, dtype=object)

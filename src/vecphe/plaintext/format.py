@@ -114,7 +114,7 @@ class Format:
 
 def _bounded(integers: Words, bound: int) -> npt.NDArray[np.int64] | list[int]:
     """Signed integers from two's complement words, each checked against the bound."""
-    if integers.shape[1] == 1 and bound < 1 << 63:
+    if integers.shape[1] == 1:  # slots of up to 64 bits, whose bound is below 2^63
         values = integers[:, 0].view(np.int64)
         if ((values > bound) | (values < -bound)).any():
             raise CorruptedAggregateError

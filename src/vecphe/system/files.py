@@ -15,9 +15,7 @@ __all__ = ["PathLike", "check_directory", "check_writable", "is_open_to_others",
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 _PART_BYTES = 1 << 20
-# Windows has no such flags, needs one for bytes as they are, and cannot open a directory.
-_CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0)
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | _CLOSED_IN_CHILDREN
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # Windows needs it for bytes as they are
 
 
 def check_writable(path: PathLike, *, force: bool = False) -> None:
@@ -166,10 +164,10 @@ def _move(temporary: str, target: str, force: bool) -> None:
 
 def _sync_directory(directory: str) -> None:
     """Make the new name last; where a directory cannot be opened or synced, the file itself is still whole."""
-    if not hasattr(os, "O_DIRECTORY"):
+    if not hasattr(os, "O_DIRECTORY"):  # Windows cannot open one
         return
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | _CLOSED_IN_CHILDREN)
+        descriptor = os.open(directory, os.O_RDONLY)
     except PermissionError:
         return
     try:
@@ -184,7 +182,7 @@ def _sync_directory(directory: str) -> None:
 def _read_up_to(file: BinaryIO, most: int) -> bytes:
     """As ``file.read(most)``, which would take that much memory for any file."""
     parts = [b""]
-    while most and (part := file.read(min(most, _PART_BYTES))):
+    while part := file.read(min(most, _PART_BYTES)):
         parts.append(part)
         most -= len(part)
     return b"".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +43,11 @@ def _available() -> int:
         fields = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines())
         return int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        return 1 << 62
+        return sys.maxsize
 
 
 def _container_limit() -> int:
     try:
         return int(_CONTAINER_LIMIT.read_text())
     except (OSError, ValueError):  # no container, or "max"
-        return 1 << 62
+        return sys.maxsize

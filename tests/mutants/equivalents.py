@@ -1133,6 +1133,8 @@ EQUIVALENTS += [
         _REGULAR,
         _REGULAR.replace("32", "31"),
         "31 is odd, and primes for odd lengths are searched for anyway",
+    ),
+]
 
 _GREATEST = "greatest = float(np.max(np.abs(values), where=~np.isnan(values), initial=0.0))"
 EQUIVALENTS += [

@@ -255,9 +255,9 @@ def test_powers_take_a_step_for_each_four_bits(counting: CudaEngine, bits: int) 
     assert isinstance(device, _Counting)
     exponents = [(1 << bits) - 1, 0]
     ring.power_vartime(ring.ones(2), exponents)
-    assert device.steps == -(-bits // 4)
+    assert device.steps == max(-(-bits // 4), 1)
     ring.matrix_power_vartime([exponents] * 3, ring.ones(2))
-    assert device.steps == -(-bits // 4)
+    assert device.steps == max(-(-bits // 4), 1)
     ring.power_secret(ring.ones(2), words_from_integers(exponents, max(words, 1)))
     assert device.steps == 16 * max(words, 1)
 

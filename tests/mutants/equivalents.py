@@ -665,7 +665,7 @@ _TURN = "batch = ring.load(n * n // (3 * i + 2) for i in range(_PRODUCTS))"
 EQUIVALENTS += [
     Equivalent("vecphe.arithmetic." + name, before, after, reason)
     for name, before, after, reason in (
-        ("engine.Ring.grouped_product", _RUNS, _RUNS.replace("-1", "-2"), "no key is negative"),
+        ("engine.Ring.grouped_product", _RUNS, _RUNS.replace("-1", "-2"), "no key is negative, so none is equal to it"),
         ("engine.Ring.grouped_product", *_FOLDED, "the residues of one key come in any order"),
         ("engine.Ring.grouped_product", *_ORDER, "the residues of one key come in any order"),
         ("engine.Ring.grouped_product", _LAST, _LAST.replace("ones(1)", "ones(2)"), "the first 1 is the one taken"),
@@ -677,7 +677,7 @@ EQUIVALENTS += [
             "gmp._compact",
             "copies = [value >> 0 for value in values]",
             "copies = [(value << 0) for value in values]",
-            "a copy",
+            "both give a copy of each value",
         ),
         ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=(-1)"), "a power of nothing is 1"),
         ("gmp.GmpRing.matrix_power_vartime", _LONGEST, _LONGEST.replace("=0", "=1"), "a power of nothing is 1"),
@@ -685,7 +685,12 @@ EQUIVALENTS += [
         ("cuda.CudaRing.invert", _INVERSE, _INVERSE.replace("[0]", "[(-1)]"), _ONE_LEFT),
         ("cuda.CudaRing.ones", _ONE, _ONE.replace("4 *", "5 *"), "what follows the 1 is not read"),
         ("cuda.CudaRing._straus", _PADDED, _PADDED.replace("((0, 0)", "((0, 1)"), "rows that follow are not read"),
-        ("cuda.CudaRing._straus", _FILLED, f"bases = ({_FILLED[8:].replace('if missing', 'if True')})", "a copy"),
+        (
+            "cuda.CudaRing._straus",
+            _FILLED,
+            f"bases = ({_FILLED[8:].replace('if missing', 'if True')})",
+            "of no rows of ones there is a copy, the same as the batch",
+        ),
         (
             "cuda.CudaRing.multiply_plain",
             "if 64 * words.shape[1] >= LIMB_BITS * self._width:",
@@ -697,7 +702,7 @@ EQUIVALENTS += [
             "cuda.CudaDecryptor.decrypt",
             "if device.download(wrong)[0]:",
             "if device.download(wrong)[(-1)]:",
-            "there is one word",
+            "the flag is a buffer of one word",
         ),
         (
             "cuda_kernels.Kernels.upload_constants",
@@ -738,14 +743,19 @@ EQUIVALENTS += [
             "result._set(1, (False, _WorkerDiedError()))",
             "joblib's results are of one task, whose number nobody reads",
         ),
-        ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task"),
+        ("system.clusters._awaited_workers", _AWAITED, _AWAITED.replace("1)", "2)"), "there is one task to be awaited"),
         (
             "system.clusters._collect",
             _LATE,
             _LATE.replace("time.monotonic() > end", "(time.monotonic() >= end)"),
             "no clock stands at the end to the last bit",
         ),
-        ("randomness.randomizers.RandomizerSource._random_base", _BASE, _BASE.replace("[0]", "[(-1)]"), "there is one"),
+        (
+            "randomness.randomizers.RandomizerSource._random_base",
+            _BASE,
+            _BASE.replace("[0]", "[(-1)]"),
+            "one value was drawn, the first and the last",
+        ),
         *(
             (
                 "randomness.randomizers.RandomizerSource.__init__",
@@ -1155,5 +1165,14 @@ EQUIVALENTS += [
         "def to_bytes(self, *, rerandomize: bool = True) -> bytes:",
         "def to_bytes(self, *, rerandomize: bool = False) -> bytes:",
         "the naive backend does not look at it",
+    ),
+]
+
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.bench.intervals.median_bounds",
+        "j = next(j for j in range(1, n) if bdtr(j, n, 0.5) > (1 - _CONFIDENCE) / 2)",
+        "j = next(j for j in range(1, n) if (bdtr(j, n, 0.5) >= (1 - _CONFIDENCE) / 2))",
+        "a multiple of 2^-n is no half of a hundredth",
     ),
 ]

@@ -129,7 +129,7 @@ class CudaRing(Ring[Batch]):
         result, start = self._batch(sum(batch.count for batch in batches)), 0
         for batch in batches:
             words = len(batch.buffer)  # as one word of as many bits, copied whole
-            self.kernels.run("repack", words, self.part(result, start), batch.buffer, words, 32, words, 32)
+            self.kernels.run("repack", words, self.part(result, start), batch.buffer, max(words, 1), 32, words, 32)
             start += batch.count
         return result
 
@@ -190,14 +190,15 @@ class CudaRing(Ring[Batch]):
         for level in reversed(levels):
             half, result = inverse.count, self._batch(level.count)
             rest = level.count - half
-            self._multiply(result.buffer, half, inverse.buffer, self.part(level, half), half, rest, 0)
+            high = self.part(level, half) if rest else level.buffer
+            self._multiply(result.buffer, half, inverse.buffer, high, half, rest, 0)
             self._multiply(self.part(result, half), rest, inverse.buffer, level.buffer, half, half, 0)
             inverse = result
         return inverse
 
     def power_vartime(self, batch: Batch, exponents: Sequence[int]) -> Batch:
         words, bits = exponent_words(exponents)
-        return self._power(batch, words, bits)
+        return self._power(batch, words, max(bits, 1))
 
     def power_secret(self, batch: Batch, exponents: Words) -> Batch:
         return self._power(batch, exponents, 64 * exponents.shape[1])
@@ -226,7 +227,7 @@ class CudaRing(Ring[Batch]):
         result = None
         for start, stop in self.kernels.pieces(batch.count, ENTRIES * self._width):
             some = self.take(batch, np.arange(start, stop)) if stop - start < batch.count else batch
-            part = self._straus(grid[:, start:stop], bits, some)
+            part = self._straus(grid[:, start:stop], max(bits, 1), some)
             result = part if result is None else self.multiply(result, part)
         assert result is not None
         return result

@@ -92,6 +92,8 @@ class Kernels:
 
     def pieces(self, count: int, words: int, most: int = 1 << 16) -> Iterator[tuple[int, int]]:
         """Cut `count` items that need `words` words of scratch each, at most so many at once."""
+        if count == 0:
+            return
         room = min(_MOST_SCRATCH, self.device.free_bytes() // 16)
         step = max(min(room // words, most), 1)
         for start in range(0, count, step):
@@ -108,8 +110,10 @@ def powers_of(kernels: Kernels, bases: Any, count: int, constants: Buffer, modul
 
 def words32(rows: npt.NDArray[np.uint8]) -> Limbs:
     """Rows of little-endian bytes as words of 32 bits."""
-    whole = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
-    return np.ascontiguousarray(whole).view("<u4").astype(np.uint32, copy=False)
+    width = -(-rows.shape[1] // 4) * 4
+    if width > rows.shape[1]:
+        rows = np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
+    return np.ascontiguousarray(rows).view("<u4").astype(np.uint32, copy=False)
 
 
 def halved(words: Words) -> Limbs:

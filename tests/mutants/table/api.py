@@ -139,7 +139,7 @@ MUTANTS = [
     ),
     Mutant((47,), NATIVE, "np.arange(len(prefixes) - _native.LANES, len(prefixes))", "np.arange(8)", (ENGINES,)),
     Mutant((47,), "arithmetic/words.py", "    if bits <= 64:\n", "    if bits <= 65:\n", (EXPONENTS,)),
-    Mutant((47,), "arithmetic/words.py", "count=min(bits, 8 * data.shape[1]),", "count=min(bits, 64),", (EXPONENTS,)),
+    Mutant((47,), "arithmetic/words.py", "count=bits,", "count=min(bits, 64),", (EXPONENTS,)),
     Mutant((79,), NATIVE, "    if k > _native.MAX_LIMBS:\n", "    if k > 2 * _native.MAX_LIMBS:\n", (LENGTHS,)),
     Mutant((79,), NATIVE, "    if k > _native.MAX_LIMBS:\n", "    if k > _native.MAX_LIMBS - 1:\n", (LENGTHS,)),
     Mutant((78,), "system/parallel.py", "        self._cancellation.cancel()\n", "", (THREADS,)),

@@ -560,12 +560,6 @@ EQUIVALENTS += [
         )
     ),
     Equivalent(
-        "vecphe.phe.pool.RandomizerPool._fill",
-        "if count > 1:",
-        "if count > 2:",
-        "batches are of one, or of eight and more",
-    ),
-    Equivalent(
         "vecphe.data.faults.check_numbers",
         "if not part.faults(name).any():",
         "if False:",

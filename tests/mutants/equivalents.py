@@ -830,6 +830,29 @@ EQUIVALENTS += [
         "of 1 less than none the next multiple of 4 is none as well",
     ),
     *(
+        Equivalent("vecphe.plaintext.encoding." + name, before, after, reason)
+        for name, before, after, reason in (
+            (
+                "as_plain_array",
+                "if type(values) is not np.ndarray:",
+                "if True:",
+                "what is an array is found to be none of the others",
+            ),
+            (
+                "as_plain_array",
+                "if unused is not None:",
+                "if True:",
+                "numpy takes None for false, and all of the array",
+            ),
+            (
+                "_has_masked",
+                "return any(isinstance(value, (*_LISTS, np.ma.MaskedArray)) and _has_masked(value) for value in values)",
+                "return any((_has_masked(value)) for value in values)",
+                "of what is neither the same is found, with a call for each",
+            ),
+        )
+    ),
+    *(
         Equivalent(
             "vecphe.plaintext.encoding._from_objects", _BETWEEN, after, "of no integers the type is int64 anyway"
         )
@@ -1006,6 +1029,33 @@ EQUIVALENTS += [
             "of one ciphertext a row the places are the keys",
         ),
         ("powers._group_products", _KEYS, _KEYS.replace("[:, 0]", "[:, (-1)]"), "keys have one column of words"),
+        (
+            "encrypted_array.EncryptedArray._divided",
+            _OPPOSITE,
+            "signed = -self if (divisor <= 0) else self.copy()",
+            "what is divided by is never 0",
+        ),
+        (
+            "encrypted_array.EncryptedArray._derive",
+            "format = replace(self._format, **changes) if changes else self._format",
+            "format = (replace(self._format, **changes) if True else self._format)",
+            "a copy of a format is equal to it",
+        ),
+        *(
+            ("encrypted_array.EncryptedArray.sum", _SPAN, _SPAN.replace(*change), "over no axes all stays as it is")
+            for change in (("default=-1", "default=(1)"), ("default=-1", "default=-0"), ("default=0", "default=(-1)"))
+        ),
+        (
+            "many.EncryptedArrays.__eq__",
+            'return bool(self.array == getattr(other, "array", other)) # which says why not',
+            "return bool((self.array != getattr(other, 'array', other))) # which says why not",
+            "an array refuses both comparisons, with the same words",
+        ),
+        *(
+            ("powers.elementwise_power", _LONGEST, _LONGEST.replace("default=0", f"default={bits}"), _NONE_AT_ALL)
+            for bits in ("(-1)", "1")
+        ),
+        ("powers.matrix_power", _LONGEST_ENTRY, _LONGEST_ENTRY.replace("=0", "=(-1)"), _NONE_AT_ALL),
         (
             "powers._multiplied",
             _PARTS,

@@ -776,6 +776,7 @@ EQUIVALENTS += [
 
 _HALF = "_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))"
 _AS_USUAL = 'if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):'
+_MASKED = "return any(isinstance(value, (*_LISTS, np.ma.MaskedArray)) and _has_masked(value) for value in values)"
 _BETWEEN = "least, greatest = min(integers, default=0), max(integers, default=0)"
 _ROUNDED_UP = "bits = int(np.max(53 - exponents - trailing, initial=0))"
 _NEAR_53 = 'elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():'
@@ -846,7 +847,7 @@ EQUIVALENTS += [
             ),
             (
                 "_has_masked",
-                "return any(isinstance(value, (*_LISTS, np.ma.MaskedArray)) and _has_masked(value) for value in values)",
+                _MASKED,
                 "return any((_has_masked(value)) for value in values)",
                 "of what is neither the same is found, with a call for each",
             ),

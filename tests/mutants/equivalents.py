@@ -895,17 +895,7 @@ EQUIVALENTS += [
             ("unpack", _ONE_WORD, "if False:"),
             ("unpack", _ONE_WORD, "if len(words) == 1 and self.width <= 63:"),
             ("unpack", _ONE_WORD, "if len(words) == 1 and (self.width < 64):"),
-            *(
-                ("pack", _WORD_EACH, after)
-                for after in (
-                    "if False:",
-                    "if (self.width == 64):",
-                    "if self.width == 64 and (integers.shape[1] != 1):",
-                    "if self.width == 64 and integers.shape[1] == 0:",
-                    "if self.width == 64 and integers.shape[1] == 2:",
-                    "if self.width == 64 and integers.shape[0] == 1:",
-                )
-            ),
+            ("pack", _WORD_EACH, "if (self.width == 64):"),
             ("pack", _ONE_ROW, "if False:"),
             ("pack", _ONE_ROW, "if rows == 1 and integers.shape[1] == 0:"),
             ("_pack_rows", _BITS, "elif False:"),

@@ -318,6 +318,10 @@ def test_a_narrow_terminal_has_a_table_a_case() -> None:
     wide, narrow = (shown(width, lambda r: r.print_results(found)) for width in (200, 70))
     assert wide == WIDE_TABLE
     assert narrow == NARROW_TABLES
+    just = max(map(len, WIDE_TABLE.splitlines()[:3]))
+    for width, is_wide in ((just, True), (just - 1, False)):
+        lines = shown(width, lambda r: r.print_results(found)).splitlines()
+        assert (lines[1].split()[0] == "key") is is_wide
 
 
 def test_no_more_than_three_stand_side_by_side_and_no_cell_is_broken() -> None:

@@ -897,6 +897,11 @@ EQUIVALENTS += [
             ("unpack", _ONE_WORD, "if len(words) == 1 and (self.width < 64):"),
             ("pack", _WORD_EACH, "if (self.width == 64):"),
             ("pack", _ONE_ROW, "if False:"),
+            *(
+                (way, "if self.width % 8 == 0:", after)
+                for way in ("_pack_rows", "_unpack_bytes")
+                for after in ("if False:", "if self.width % 8 == (-1):")
+            ),
             ("pack", _ONE_ROW, "if rows == 1 and integers.shape[1] == 0:"),
             ("_pack_rows", _BITS, "elif False:"),
             ("_pack_rows", _BITS, "elif (self.width <= 64):"),
@@ -1047,11 +1052,14 @@ EQUIVALENTS += [
             for bits in ("(-1)", "1")
         ),
         ("powers.matrix_power", _LONGEST_ENTRY, _LONGEST_ENTRY.replace("=0", "=(-1)"), _NONE_AT_ALL),
-        (
-            "powers._multiplied",
-            _PARTS,
-            _PARTS.replace("size(parts[0])", "size(parts[(-1)])"),
-            "all the parts have one size",
+        *(
+            (
+                "powers._multiplied",
+                _PARTS,
+                _PARTS.replace("size(parts[0])", f"size(parts[{i}])"),
+                "parts are of one size",
+            )
+            for i in ("(-1)", "1")
         ),
         (
             "powers.signed_power",

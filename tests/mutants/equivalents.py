@@ -299,11 +299,14 @@ EQUIVALENTS += [
     ),
 ]
 EQUIVALENTS += [
-    Equivalent(
-        "vecphe.cli.comparison.Comparison.curves",
-        "name: (result.history[:, 0], result.scalings[0])",
-        "name: (result.history[:, 0], result.scalings[(-1)])",
-        "who trains alone has one scaling",
+    *(
+        Equivalent(
+            "vecphe.cli.comparison.Comparison.curves",
+            "name: (result.history[:, 0], result.scalings[0])",
+            f"name: (result.{after})",
+            "who trains alone is the only client",
+        )
+        for after in ("history[:, 0], result.scalings[(-1)]", "history[:, (-1)], result.scalings[0]")
     ),
     Equivalent(
         "vecphe.cli.learning",
@@ -555,12 +558,6 @@ EQUIVALENTS += [
             _REALS.replace("<= 8", "<= 7"),
             _REALS.replace("<= 8", "<= 9"),
         )
-    ),
-    Equivalent(
-        "vecphe.phe.pool.RandomizerPool._fill",
-        "if count > 1:",
-        "if count > 2:",
-        "batches are of one, or of eight and more",
     ),
     Equivalent(
         "vecphe.data.faults.check_numbers",
@@ -1222,7 +1219,15 @@ EQUIVALENTS += [
         "the naive backend does not look at it",
     ),
 ]
-
+_FLAT = "flat = values.reshape(-1) if values.flags.c_contiguous else values.flat"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.cli.table.check_values",
+        _FLAT,
+        "flat = (values.reshape(-1) if False else values.flat)",
+        "an iterator over all numbers gives the same parts, more slowly",
+    ),
+]
 EQUIVALENTS += [
     Equivalent(
         "vecphe.bench.intervals.median_bounds",

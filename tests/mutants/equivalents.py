@@ -894,11 +894,8 @@ EQUIVALENTS += [
             ("unpack", _ONE_WORD, "if len(words) == 1 and (self.width < 64):"),
             ("pack", _WORD_EACH, "if (self.width == 64):"),
             ("pack", _ONE_ROW, "if False:"),
-            *(
-                (way, "if self.width % 8 == 0:", after)
-                for way in ("_pack_rows", "_unpack_bytes")
-                for after in ("if False:", "if self.width % 8 == (-1):")
-            ),
+            ("_pack_rows", "if self.width % 8 == 0:", "if False:"),
+            ("_pack_rows", "if self.width % 8 == 0:", "if self.width % 8 == (-1):"),
             ("pack", _ONE_ROW, "if rows == 1 and integers.shape[1] == 0:"),
             ("_pack_rows", _BITS, "elif False:"),
             ("_pack_rows", _BITS, "elif (self.width <= 64):"),

@@ -781,6 +781,7 @@ EQUIVALENTS += [
 
 _HALF = "_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))"
 _AS_USUAL = 'if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):'
+_MASKED = "return any(isinstance(value, (*_LISTS, np.ma.MaskedArray)) and _has_masked(value) for value in values)"
 _BETWEEN = "least, greatest = min(integers, default=0), max(integers, default=0)"
 _ROUNDED_UP = "bits = int(np.max(53 - exponents - trailing, initial=0))"
 _NEAR_53 = 'elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():'
@@ -835,6 +836,29 @@ EQUIVALENTS += [
         "of 1 less than none the next multiple of 4 is none as well",
     ),
     *(
+        Equivalent("vecphe.plaintext.encoding." + name, before, after, reason)
+        for name, before, after, reason in (
+            (
+                "as_plain_array",
+                "if type(values) is not np.ndarray:",
+                "if True:",
+                "what is an array is found to be none of the others",
+            ),
+            (
+                "as_plain_array",
+                "if unused is not None:",
+                "if True:",
+                "numpy takes None for false, and all of the array",
+            ),
+            (
+                "_has_masked",
+                _MASKED,
+                "return any((_has_masked(value)) for value in values)",
+                "of what is neither the same is found, with a call for each",
+            ),
+        )
+    ),
+    *(
         Equivalent(
             "vecphe.plaintext.encoding._from_objects", _BETWEEN, after, "of no integers the type is int64 anyway"
         )
@@ -876,18 +900,10 @@ EQUIVALENTS += [
             ("unpack", _ONE_WORD, "if False:"),
             ("unpack", _ONE_WORD, "if len(words) == 1 and self.width <= 63:"),
             ("unpack", _ONE_WORD, "if len(words) == 1 and (self.width < 64):"),
-            *(
-                ("pack", _WORD_EACH, after)
-                for after in (
-                    "if False:",
-                    "if (self.width == 64):",
-                    "if self.width == 64 and (integers.shape[1] != 1):",
-                    "if self.width == 64 and integers.shape[1] == 0:",
-                    "if self.width == 64 and integers.shape[1] == 2:",
-                    "if self.width == 64 and integers.shape[0] == 1:",
-                )
-            ),
+            ("pack", _WORD_EACH, "if (self.width == 64):"),
             ("pack", _ONE_ROW, "if False:"),
+            ("_pack_rows", "if self.width % 8 == 0:", "if False:"),
+            ("_pack_rows", "if self.width % 8 == 0:", "if self.width % 8 == (-1):"),
             ("pack", _ONE_ROW, "if rows == 1 and integers.shape[1] == 0:"),
             ("_pack_rows", _BITS, "elif False:"),
             ("_pack_rows", _BITS, "elif (self.width <= 64):"),
@@ -1012,10 +1028,40 @@ EQUIVALENTS += [
         ),
         ("powers._group_products", _KEYS, _KEYS.replace("[:, 0]", "[:, (-1)]"), "keys have one column of words"),
         (
-            "powers._multiplied",
-            _PARTS,
-            _PARTS.replace("size(parts[0])", "size(parts[(-1)])"),
-            "all the parts have one size",
+            "encrypted_array.EncryptedArray._divided",
+            _OPPOSITE,
+            "signed = -self if (divisor <= 0) else self.copy()",
+            "what is divided by is never 0",
+        ),
+        (
+            "encrypted_array.EncryptedArray._derive",
+            "format = replace(self._format, **changes) if changes else self._format",
+            "format = (replace(self._format, **changes) if True else self._format)",
+            "a copy of a format is equal to it",
+        ),
+        *(
+            ("encrypted_array.EncryptedArray.sum", _SPAN, _SPAN.replace(*change), "over no axes all stays as it is")
+            for change in (("default=-1", "default=(1)"), ("default=-1", "default=-0"), ("default=0", "default=(-1)"))
+        ),
+        (
+            "many.EncryptedArrays.__eq__",
+            'return bool(self.array == getattr(other, "array", other)) # which says why not',
+            "return bool((self.array != getattr(other, 'array', other))) # which says why not",
+            "an array refuses both comparisons, with the same words",
+        ),
+        *(
+            ("powers.elementwise_power", _LONGEST, _LONGEST.replace("default=0", f"default={bits}"), _NONE_AT_ALL)
+            for bits in ("(-1)", "1")
+        ),
+        ("powers.matrix_power", _LONGEST_ENTRY, _LONGEST_ENTRY.replace("=0", "=(-1)"), _NONE_AT_ALL),
+        *(
+            (
+                "powers._multiplied",
+                _PARTS,
+                _PARTS.replace("size(parts[0])", f"size(parts[{i}])"),
+                "parts are of one size",
+            )
+            for i in ("(-1)", "1")
         ),
         (
             "powers.signed_power",

@@ -494,6 +494,33 @@ def test_an_operand_out_of_bounds_stops_the_host_build() -> None:
         assert what in done.stderr
 
 
+TAKES_BATCHES: dict[str, Callable[[CudaRing, Any, Any], object]] = {
+    "store": lambda ring, own, other: ring.store(other),
+    "store_bytes": lambda ring, own, other: ring.store_bytes(other),
+    "take": lambda ring, own, other: ring.take(other, np.array([0])),
+    "concatenate": lambda ring, own, other: ring.concatenate([own, other]),
+    "all_units": lambda ring, own, other: ring.all_units(other),
+    "multiply, left": lambda ring, own, other: ring.multiply(other, own),
+    "multiply, right": lambda ring, own, other: ring.multiply(own, other),
+    "multiply_plain": lambda ring, own, other: ring.multiply_plain(other, words_from_integers([1] * 2, 1), 0),
+    "product": lambda ring, own, other: ring.product(other, 1, 2, 1),
+    "invert": lambda ring, own, other: ring.invert(other),
+    "grouped_product": lambda ring, own, other: ring.grouped_product(other, np.array([0, 0]), 1),
+    "power_vartime": lambda ring, own, other: ring.power_vartime(other, [1, 2]),
+    "power_secret": lambda ring, own, other: ring.power_secret(other, words_from_integers([1, 2], 1)),
+    "matrix": lambda ring, own, other: ring.matrix_power_vartime([[1, 2]], other),
+    "matrix without rows": lambda ring, own, other: ring.matrix_power_vartime([], other),
+}
+
+
+@pytest.mark.parametrize("operation", TAKES_BATCHES)
+def test_no_operation_takes_the_batch_of_another_ring(engine: CudaEngine, operation: str) -> None:
+    ring, other = engine.ring(33), engine.ring(35)
+    TAKES_BATCHES[operation](ring, ring.ones(2), ring.ones(2))
+    with pytest.raises(ValueError, match="the batch is that of another ring"):
+        TAKES_BATCHES[operation](ring, ring.ones(2), other.ones(2))
+
+
 def test_batches_of_other_rings_and_sizes_are_refused(engine: CudaEngine) -> None:
     ring, other = engine.ring(33), engine.ring(35)
     with pytest.raises(ValueError, match="another ring"):

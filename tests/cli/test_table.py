@@ -457,6 +457,7 @@ LONG_DTYPE = [("a_field_of_a_long_name", "<f8"), ("another_field_of_a_long_name"
          f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
         (header(shaped(f"({1 << 60},)")), f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
         (header(shaped("(-1,)")), f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
+        (header(shaped("(2, -1)")), f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
         (header(shaped("(True,)")), f"no shape of an array of at most {MAX_DIMENSIONS} dimensions"),
         (header(shaped(f"({(1 << 60) - 1},)")), f"8 bytes of numbers where the header tells {((1 << 60) - 1) * 8}"),
         (header(shaped("(2, 3)")), "8 bytes of numbers where the header tells 48"),

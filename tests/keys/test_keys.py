@@ -238,6 +238,7 @@ def test_shapes_of_ciphertexts_from_outside(keypair: Keypair) -> None:
     good = public.encrypt([1, 2]).ciphertexts()
     array = public.from_ciphertexts(good, shape=Size((2, 1)), integer=True, encoding=FixedPoint(112, 2**64).integral)
     assert (type(array.shape), private.decrypt(array).tolist()) == (tuple, [[1], [2]])
+    assert private.decrypt(public.from_ciphertexts(iter(good))).tolist() == [1 / 2**112, 2 / 2**112]
     for shape in ((1 << 40, 1 << 40), (1 << 32, 1 << 32), (1 << 62, 4)):
         with pytest.raises(LayoutMismatchError, match="0 ciphertexts cannot hold an array of shape"):
             public.from_ciphertexts([], shape=shape)

@@ -245,17 +245,6 @@ EQUIVALENTS: list[Equivalent] = [
     Equivalent("vecphe.plaintext.encoding", _FLOAT_SAFE, _FLOAT_SAFE.replace(old, new), _SLOW_WAY)
     for old, new in (("2.0**53", "2.0**52"), ("2.0**53", "1.0**53"), ("2.0**53", "(2.0 * 53)"))
 ]
-_PRIVATE = "@dataclass(frozen=True, slots=True, repr=False)"
-EQUIVALENTS += [
-    Equivalent(
-        "vecphe.numbers.key_numbers.PrivateNumbers",
-        _PRIVATE,
-        after,
-        "the class defines __repr__, which a dataclass keeps",
-    )
-    for after in (_PRIVATE.replace(", repr=False", ""), _PRIVATE.replace("repr=False", "repr=True"))
-]
-
 EQUIVALENTS += [
     Equivalent(
         "vecphe.federated.rounds.Ledger._record",
@@ -299,11 +288,14 @@ EQUIVALENTS += [
     ),
 ]
 EQUIVALENTS += [
-    Equivalent(
-        "vecphe.cli.comparison.Comparison.curves",
-        "name: (result.history[:, 0], result.scalings[0])",
-        "name: (result.history[:, 0], result.scalings[(-1)])",
-        "who trains alone has one scaling",
+    *(
+        Equivalent(
+            "vecphe.cli.comparison.Comparison.curves",
+            "name: (result.history[:, 0], result.scalings[0])",
+            f"name: (result.{after})",
+            "who trains alone is the only client",
+        )
+        for after in ("history[:, 0], result.scalings[(-1)]", "history[:, (-1)], result.scalings[0]")
     ),
     Equivalent(
         "vecphe.cli.learning",
@@ -560,12 +552,6 @@ EQUIVALENTS += [
         )
     ),
     Equivalent(
-        "vecphe.phe.pool.RandomizerPool._fill",
-        "if count > 1:",
-        "if count > 2:",
-        "batches are of one, or of eight and more",
-    ),
-    Equivalent(
         "vecphe.data.faults.check_numbers",
         "if not part.faults(name).any():",
         "if False:",
@@ -629,15 +615,6 @@ EQUIVALENTS += [
         "data = file.read() if most is None else _read_up_to(file, most + 2)",
         "what is longer by two bytes is longer by one",
     ),
-    *(
-        Equivalent(
-            "vecphe.system.forks",
-            "_generation = 0",
-            f"_generation = {other}",
-            "that a child has another is what counts",
-        )
-        for other in (1, "(-1)")
-    ),
 ]
 _ERROR_OF = "float(figures[self.error] or 0.0)"
 _CHANGE = f"error, other = (max({_ERROR_OF}, self.least) for figures in (self.federated, before))"
@@ -670,6 +647,10 @@ _ONE = "one = self.constants[2 * self.kernels.k : 4 * self.kernels.k]"
 _WRONG = "shift, wrong = ring.kernels.limbs([offset % ring.n]), device.upload(np.zeros(1, np.uint32))"
 _LONGEST = "bits = max((entry.bit_length() for row in matrix for entry in row), default=0)"
 _NEGATIVE = "if min(integers, default=0) < 0:"
+_POWER = "return self._power(batch, words, max(bits, 1))"
+_ROWS = "part = self._straus(grid[:, start:stop], max(bits, 1), some)"
+_COPIED = 'self.kernels.run("repack", words, self.part(result, start), batch.buffer, max(words, 1), 32, words, 32)'
+_HIGH = "high = self.part(level, half) if rest else level.buffer"
 _TURN = "batch = ring.load(n * n // (3 * i + 2) for i in range(_PRODUCTS))"
 EQUIVALENTS += [
     Equivalent("vecphe.arithmetic." + name, before, after, reason)
@@ -718,6 +699,30 @@ EQUIVALENTS += [
             "for bias in rows[1 :: len(moduli[0])]:",
             "for bias in rows[1 :: len(moduli[(-1)])]:",
             "all moduli have as many constants",
+        ),
+        *(
+            ("cuda.CudaRing." + name, line, line.replace(old, new), reason)
+            for name, line, old, new, reason in (
+                ("power_vartime", _POWER, "max(bits, 1)", "max(bits, 2)", "one step takes four bits"),
+                ("matrix_power_vartime", _ROWS, "max(bits, 1)", "max(bits, 2)", "one step takes four bits"),
+                ("concatenate", _COPIED, "max(words, 1)", "max(words, 0)", "no kernel runs on no words"),
+                (
+                    "concatenate",
+                    _COPIED,
+                    "max(words, 1)",
+                    "max(words, 2)",
+                    "a residue has more words, and none no kernel",
+                ),
+                ("invert", _HIGH, _HIGH[7:], f"({_HIGH[7:].replace('if rest', 'if True')})", "a level has two or more"),
+            )
+        ),
+        *(
+            ("cuda_kernels.Kernels.pieces", "if count == 0:", after, "of none there is no piece in any case")
+            for after in ("if False:", "if count == (-1):")
+        ),
+        *(
+            ("cuda_kernels.words32", "if width > rows.shape[1]:", after, "nothing is put on")
+            for after in ("if (width >= rows.shape[1]):", "if True:")
         ),
         ("race.race", "if clock() >= end:", "if (clock() > end):", "no clock stands at the end to the last bit"),
         *(
@@ -779,6 +784,7 @@ EQUIVALENTS += [
 
 _HALF = "_ONE, _HALF_ULP, _QUARTER_ULP, _DENORMAL = (math.ldexp(1.0, exponent) for exponent in (0, -53, -54, -1074))"
 _AS_USUAL = 'if self.unit < _INT64_SAFE and (flat.dtype.kind != "f" or _floats_as_usual()):'
+_MASKED = "return any(isinstance(value, (*_LISTS, np.ma.MaskedArray)) and _has_masked(value) for value in values)"
 _BETWEEN = "least, greatest = min(integers, default=0), max(integers, default=0)"
 _ROUNDED_UP = "bits = int(np.max(53 - exponents - trailing, initial=0))"
 _NEAR_53 = 'elif array.dtype == np.float64 and not hasattr(values, "dtype") and (np.abs(array) >= _FLOAT_SAFE).any():'
@@ -833,6 +839,29 @@ EQUIVALENTS += [
         "of 1 less than none the next multiple of 4 is none as well",
     ),
     *(
+        Equivalent("vecphe.plaintext.encoding." + name, before, after, reason)
+        for name, before, after, reason in (
+            (
+                "as_plain_array",
+                "if type(values) is not np.ndarray:",
+                "if True:",
+                "what is an array is found to be none of the others",
+            ),
+            (
+                "as_plain_array",
+                "if unused is not None:",
+                "if True:",
+                "numpy takes None for false, and all of the array",
+            ),
+            (
+                "_has_masked",
+                _MASKED,
+                "return any((_has_masked(value)) for value in values)",
+                "of what is neither the same is found, with a call for each",
+            ),
+        )
+    ),
+    *(
         Equivalent(
             "vecphe.plaintext.encoding._from_objects", _BETWEEN, after, "of no integers the type is int64 anyway"
         )
@@ -874,18 +903,10 @@ EQUIVALENTS += [
             ("unpack", _ONE_WORD, "if False:"),
             ("unpack", _ONE_WORD, "if len(words) == 1 and self.width <= 63:"),
             ("unpack", _ONE_WORD, "if len(words) == 1 and (self.width < 64):"),
-            *(
-                ("pack", _WORD_EACH, after)
-                for after in (
-                    "if False:",
-                    "if (self.width == 64):",
-                    "if self.width == 64 and (integers.shape[1] != 1):",
-                    "if self.width == 64 and integers.shape[1] == 0:",
-                    "if self.width == 64 and integers.shape[1] == 2:",
-                    "if self.width == 64 and integers.shape[0] == 1:",
-                )
-            ),
+            ("pack", _WORD_EACH, "if (self.width == 64):"),
             ("pack", _ONE_ROW, "if False:"),
+            ("_pack_rows", "if self.width % 8 == 0:", "if False:"),
+            ("_pack_rows", "if self.width % 8 == 0:", "if self.width % 8 == (-1):"),
             ("pack", _ONE_ROW, "if rows == 1 and integers.shape[1] == 0:"),
             ("_pack_rows", _BITS, "elif False:"),
             ("_pack_rows", _BITS, "elif (self.width <= 64):"),
@@ -1010,10 +1031,40 @@ EQUIVALENTS += [
         ),
         ("powers._group_products", _KEYS, _KEYS.replace("[:, 0]", "[:, (-1)]"), "keys have one column of words"),
         (
-            "powers._multiplied",
-            _PARTS,
-            _PARTS.replace("size(parts[0])", "size(parts[(-1)])"),
-            "all the parts have one size",
+            "encrypted_array.EncryptedArray._divided",
+            _OPPOSITE,
+            "signed = -self if (divisor <= 0) else self.copy()",
+            "what is divided by is never 0",
+        ),
+        (
+            "encrypted_array.EncryptedArray._derive",
+            "format = replace(self._format, **changes) if changes else self._format",
+            "format = (replace(self._format, **changes) if True else self._format)",
+            "a copy of a format is equal to it",
+        ),
+        *(
+            ("encrypted_array.EncryptedArray.sum", _SPAN, _SPAN.replace(*change), "over no axes all stays as it is")
+            for change in (("default=-1", "default=(1)"), ("default=-1", "default=-0"), ("default=0", "default=(-1)"))
+        ),
+        (
+            "many.EncryptedArrays.__eq__",
+            'return bool(self.array == getattr(other, "array", other)) # which says why not',
+            "return bool((self.array != getattr(other, 'array', other))) # which says why not",
+            "an array refuses both comparisons, with the same words",
+        ),
+        *(
+            ("powers.elementwise_power", _LONGEST, _LONGEST.replace("default=0", f"default={bits}"), _NONE_AT_ALL)
+            for bits in ("(-1)", "1")
+        ),
+        ("powers.matrix_power", _LONGEST_ENTRY, _LONGEST_ENTRY.replace("=0", "=(-1)"), _NONE_AT_ALL),
+        *(
+            (
+                "powers._multiplied",
+                _PARTS,
+                _PARTS.replace("size(parts[0])", f"size(parts[{i}])"),
+                "parts are of one size",
+            )
+            for i in ("(-1)", "1")
         ),
         (
             "powers.signed_power",
@@ -1182,7 +1233,15 @@ EQUIVALENTS += [
         "contributions to one round have its run and number, first and last",
     ),
 ]
-
+_FLAT = "flat = values.reshape(-1) if values.flags.c_contiguous else values.flat"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.cli.table.check_values",
+        _FLAT,
+        "flat = (values.reshape(-1) if False else values.flat)",
+        "an iterator over all numbers gives the same parts, more slowly",
+    ),
+]
 EQUIVALENTS += [
     Equivalent(
         "vecphe.bench.intervals.median_bounds",

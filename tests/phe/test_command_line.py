@@ -496,5 +496,14 @@ def test_h37_of_a_long_file_no_more_is_read_than_tells(sides: Sides) -> None:
     assert asked == [(1 << 16) + 1]
 
 
+def test_help_tells_what_is_taken_by_default() -> None:
+    text = " ".join(done(OURS, "genpkey", "--help").split())
+    assert "--keysize INTEGER Length of n in bits. [default: 2048]" in text
+    assert "--id TEXT A comment that names the key; by default the time." in text
+    assert "--output FILENAME Save to a file instead of standard output. --help" in " ".join(
+        done(OURS, "encrypt", "--help").split()
+    )
+
+
 def test_the_version_is_that_of_the_package() -> None:
     assert done(OURS, "--version") == f"pheutil, version {vecphe.__version__}\n"

@@ -103,6 +103,14 @@ def test_h18_a_ciphertext_is_an_int(sides: Sides, bad: object) -> None:
     assert sides.private.raw_decrypt(sides.public.raw_encrypt(7)) == 7
 
 
+@pytest.mark.parametrize("bad", [1.0, "15", None, b"1", 2.5 + 0j])
+def test_h18_a_plaintext_of_the_scheme_is_an_int(sides: Sides, bad: object) -> None:
+    number = sides.public.encrypt(1)
+    for use in (lambda: sides.public.raw_encrypt(bad), lambda: number._raw_mul(bad)):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=f"^plaintext must be an int, not {type(bad).__name__}$"):
+            use()
+
+
 def test_a_key_of_its_totient() -> None:
     public_key, private_key = generate_paillier_keypair(n_length=256)
     p, q = private_key.p, private_key.q

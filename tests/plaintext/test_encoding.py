@@ -535,6 +535,18 @@ def test_h80_there_and_back_in_another_environment(
     assert under(MODES[name], there_and_back)[0] == there_and_back()
 
 
+@pytest.mark.parametrize("encoding", [PACKED, UNPACKED, FixedPoint(20, 8), FixedPoint(0, 2**63)], ids=str)
+def test_h80_arrays_of_every_encoding_are_encrypted_in_other_environments(
+    public_key: PublicKey, private_key: PrivateKey, monkeypatch: pytest.MonkeyPatch, encoding: FixedPoint
+) -> None:
+    """By the exact way, which has to give words of its own as well."""
+    monkeypatch.setattr(module, "_floats_as_usual", lambda: False)
+    x = np.array([1.0, -2.0, 0.0])
+    assert encoding.encode(x).flags.writeable
+    assert private_key.decrypt(public_key.encrypt(x, encoding=encoding)).tolist() == x.tolist()
+    assert private_key.decrypt(public_key.encrypt(x, encoding=encoding) - x).tolist() == [0.0] * 3
+
+
 @needs_modes
 def test_h80_a_change_of_the_environment_is_noticed() -> None:
     assert {name: under(word, module._floats_as_usual)[0] for name, word in MODES.items()} == {

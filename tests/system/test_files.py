@@ -180,6 +180,20 @@ def test_no_file_is_left_open_and_none_is_left_over(tmp_path: Path) -> None:
     assert read_file(tmp_path / "data") == b"123"
 
 
+def test_h58_the_content_lasts_before_the_name_and_then_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync = list[tuple[bool, bool]](), os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), (tmp_path / "data").exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    replace_file(tmp_path / "data", b"x")
+    assert synced == [(False, False), (True, True)]
+
+
 @pytest.mark.parametrize("most", [0, 1, 5, 6, 7])
 def test_no_more_is_read_than_asked_for(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_PART_BYTES", 2)

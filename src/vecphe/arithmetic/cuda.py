@@ -176,6 +176,7 @@ class CudaRing(Ring[Batch]):
 
     def invert(self, batch: Batch) -> Batch:
         """By a tree of products: of the inverse of a product, times one factor, remains that of the other."""
+        self._own(batch)
         if batch.count == 0:
             return batch
         levels = [batch]

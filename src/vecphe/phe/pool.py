@@ -38,6 +38,5 @@ class RandomizerPool:
         self._drawn += count
         batch = self._source.draw(count)
         ring = self._source.context.ring
-        if count > 1:
-            self._ready.add(part_of(ring, batch, 1, count))
+        self._ready.add(part_of(ring, batch, 1, count))
         return part_of(ring, batch, 0, 1)

@@ -358,7 +358,7 @@ class FixedPoint:
         """
         self._check_range(values, name)
         flat = values.ravel()
-        if len(flat) <= _CHUNK and self.unit < _INT64_SAFE:
+        if len(flat) <= _CHUNK:
             return self._words(flat, negative)
         words = np.empty((len(flat), self.unit.bit_length() // 64 + 1), dtype=np.uint64)
         for start in range(0, len(flat), _CHUNK):
@@ -375,9 +375,10 @@ class FixedPoint:
             words: Words = (-integers if negative else integers).view(np.uint64).reshape(-1, 1)
             return words
         big = integers_at_scale(flat, self.fraction_bits)
-        return words_from_integers(
+        given = words_from_integers(
             [-i for i in big] if negative else big, self.unit.bit_length() // 64 + 1, signed=True
         )
+        return given.copy()  # which can be written to
 
     def first_outside(self, values: npt.NDArray[Any]) -> tuple[int, ...] | None:
         """Index of the first value whose magnitude exceeds `max_abs`, or None; `values` as in `encode`."""

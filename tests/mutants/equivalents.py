@@ -721,7 +721,7 @@ EQUIVALENTS += [
             for after in ("if False:", "if count == (-1):")
         ),
         *(
-            ("cuda_kernels.words32", "if width > rows.shape[1]:", after, "nothing is put on")
+            ("cuda_kernels.words32", "if width > rows.shape[1]:", after, "of no words nothing is put on")
             for after in ("if (width >= rows.shape[1]):", "if True:")
         ),
         ("race.race", "if clock() >= end:", "if (clock() > end):", "no clock stands at the end to the last bit"),
@@ -1248,5 +1248,13 @@ EQUIVALENTS += [
         "j = next(j for j in range(1, n) if bdtr(j, n, 0.5) > (1 - _CONFIDENCE) / 2)",
         "j = next(j for j in range(1, n) if (bdtr(j, n, 0.5) >= (1 - _CONFIDENCE) / 2))",
         "a multiple of 2^-n is no half of a hundredth",
+    ),
+]
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.arithmetic.gmp.GmpDecryptor.decrypt",
+        "ring.checked(batch)",
+        "pass",
+        "Fermat's check finds what is no unit too, after it was computed with",
     ),
 ]

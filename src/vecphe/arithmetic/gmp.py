@@ -390,6 +390,7 @@ class GmpDecryptor(Decryptor):
         self._p_inverse = invert(self._p, self._q)
 
     def decrypt(self, ring: AnyRing, batch: Any, offset: int) -> Words:
+        ring.checked(batch)
         n = ring.n
         plaintexts = [(self._decrypt(mpz(c)) + offset) % n for c in ring.store(batch)]
         return words_from_integers(plaintexts, ring.plaintext_words)

@@ -587,6 +587,7 @@ def test_all_that_learned_is_seen_in_the_picture(monkeypatch, tmp_path, count, n
         (curves_of(3, highest=30.1), "log"),
         (curves_of(3, highest=0.0), "linear"),
         ({**curves_of(3, highest=90.0), "federated": [90.0] * 23 + [0.0]}, "linear"),
+        ({"federated": [0.5, 1e-9]}, "log"),
     ],
 )
 def test_errors_that_differ_by_far_have_a_log_axis(monkeypatch, tmp_path, curves, scale):

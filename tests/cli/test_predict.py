@@ -33,7 +33,7 @@ def predicted(tmp_path: Path, text: str, model: Path, *, out: str = "out", **how
     (tmp_path / "rows.csv").write_text(text)
     options = {"missing": "error", "probabilities": False, "force": False, **how}
     predict_file(model, tmp_path / "rows.csv", tmp_path / out, ReadOptions(), **options)
-    return (tmp_path / out).read_text()
+    return (tmp_path / out).read_bytes().decode()  # with its ends of lines
 
 
 def test_a_line_a_row_below_the_name_of_the_target(tmp_path: Path) -> None:

@@ -481,6 +481,7 @@ def _encoded_and_decoded() -> list[Any]:
         PACKED.encode(values).view(np.int64).ravel().tolist(),
         PACKED.encode(values, negative=True).view(np.int64).ravel().tolist(),
         integers_at_scale(values, 112),
+        integers_at_scale(np.array(DENORMAL[:2]), 1100),  # the way of small ones
         integers_at_scale(np.array(DENORMAL), 1100),
         [BIG.encode(values).tobytes(), exact_fraction_bits(values[:5])],
         [decode(integers, bits, integer=False).view(np.int64).tolist() for bits in (0, 40, 64)],
@@ -496,7 +497,7 @@ def _exact_encoded_and_decoded() -> list[Any]:
         packed,
         [-integer for integer in packed],
         small,
-        [int(Fraction(value) * 2**1100) for value in DENORMAL],
+        *([int(Fraction(value) * 2**1100) for value in numbers] for numbers in (DENORMAL[:2], DENORMAL)),
         [words_from_integers(big, BIG.unit.bit_length() // 64 + 1, signed=True).tobytes(), 92],
         [bits_of([integer / 2**bits for integer in BOUNDARY]) for bits in (0, 40, 64)],
         bits_of([integer / 2**112 for integer in (*BOUNDARY, 2**70 + 1)]),

@@ -77,10 +77,7 @@ MUTANTS = [
         "cli/__init__.py",
         "    except KeyboardInterrupt:\n",
         "    except ZeroDivisionError:\n",
-        (
-            "cli/test_process.py::test_h60_ctrl_c_ends_a_run_with_130",
-            "cli/test_process.py::test_h60_ctrl_c_in_key_generation",
-        ),
+        ("cli/test_process.py::test_h60_ctrl_c_ends_a_run_with_130",),
     ),
     Mutant((60, 70), "cli/__init__.py", "    signals.answer_signals()", "    pass", (IMPORTED,)),
     Mutant(

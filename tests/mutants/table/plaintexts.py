@@ -123,7 +123,7 @@ MUTANTS = [
         (20,),
         ENCODING,
         "return round(Fraction(max_abs) * (1 << fraction_bits))",
-        "return max(int(max_abs * 2.0**fraction_bits), 1)",
+        "return max(int(Fraction(max_abs) * (1 << fraction_bits)), 1)",
         (EDGE,),
     ),
     Mutant(

@@ -87,9 +87,18 @@ def plant(changes: list[Change], copies: Copies) -> Iterator[tuple[Change, str, 
         yield change, *planted.verdict()
 
 
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "number from 1"  # as argparse calls it: a negative one would draw nearly all there are
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutants-random", description="Plant faults drawn at random.")
-    parser.add_argument("--count", type=int, default=60, help="how many")
+    parser.add_argument("--count", type=_positive, default=60, help="how many")
     parser.add_argument("--seed", type=int, help="the same faults again; a new one by default")
     parser.add_argument("--only", default="", help="only files with this in their path below src/vecphe")
     parser.add_argument("--list", action="store_true", help="print the faults and plant none")
@@ -101,6 +110,9 @@ def main() -> int:
     arguments = _arguments()
     seed = random.SystemRandom().randrange(10_000) if arguments.seed is None else arguments.seed
     everything = all_changes(arguments.only)
+    if not everything:
+        print(f"no file of src/vecphe with faults has {arguments.only!r} in its path", file=sys.stderr)
+        return 1
     changes = [change for change in everything if can_be_told(change)]
     if left_out := len(everything) - len(changes):
         print(f"{left_out} faults LEFT OUT: the kernel was not built, or Flower is missing", file=sys.stderr)
@@ -109,9 +121,11 @@ def main() -> int:
         f"{len(chosen)} of {len(changes)} faults, seed {seed}; {len(passed_over)} equivalent ones were drawn",
         flush=True,
     )
-    if arguments.list or not chosen:
+    if not chosen:
+        return 1
+    if arguments.list:
         print(*map(_told, chosen), sep="\n")
-        return 0 if chosen else 1
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started ends with it
     preload()
     with tempfile.TemporaryDirectory(prefix="vecphe-mutants-", ignore_cleanup_errors=True) as directory:

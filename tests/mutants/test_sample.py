@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -118,6 +119,40 @@ def test_what_runs_at_import_and_names_nothing_is_seen_by_the_folder_that_mirror
     assert Covering(seconds, {"cli/app.py": {1: {"tests/a.py::x"}}}).of(fault) == [["tests/a.py::x"]]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--count", "0"], "argument --count: invalid number from 1 value: '0'"),
+        (["--count", "-5"], "argument --count: invalid number from 1 value: '-5'"),
+        (["--count", "x"], "argument --count: invalid number from 1 value: 'x'"),
+        (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--only", "nothing"], "no file of src/vecphe with faults has 'nothing' in its path"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["sample", *arguments, "--list"])
+    with pytest.raises(SystemExit, match=r"[12]"):
+        sys.exit(sample.main())
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.strip().endswith(told)
+
+
+def test_all_there_are_are_drawn_where_more_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "sys.argv", ["sample", "--count", "100000", "--seed", "1", "--only", "system/forks.py", "--list"]
+    )
+    assert sample.main() == 0
+    count = len(changes_of(SOURCE, "system/forks.py"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{count} of {count} faults, seed 1; 0 equivalent ones were drawn"
+    assert len(lines) == 1 + 3 * count
+
+
 def test_equivalent_faults_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     faults = changes_of(SOURCE, "system/forks.py")
     one = faults[0]
@@ -226,6 +261,17 @@ def test_an_interrupted_measurement_goes_on_where_it_was(
     measured, covering = measured_now()
     assert measured == FILES[1:]
     assert set(covering.seconds) == set(ALL)
+
+
+@pytest.mark.parametrize(
+    "left", ["", "{", "null", "[1]", '{"tests/test_x.py": 1}', '{"tests/test_x.py": {"files": {}}}']
+)
+def test_a_damaged_cache_is_measured_anew(
+    tmp_path: Path, measured_now: Callable[[], tuple[list[str], Covering]], left: str
+) -> None:
+    covering = measured_now()[1]
+    (tmp_path / "build/cache.json").write_text(left, encoding="utf-8")
+    assert measured_now() == (FILES, covering)
 
 
 def test_tests_that_do_not_end_while_they_are_measured_are_told_and_left_out(

@@ -55,6 +55,7 @@ class Outcome:
     failed: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
     imported_from: str = ""
+    first: str = ""  # test, or file of tests, that failed or was broken first
 
 
 class Observer:
@@ -81,6 +82,7 @@ class Observer:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
+            self._note(report.nodeid)
             self.outcome.broken.append(f"collecting {report.nodeid}: {report.longreprtext.strip()[-300:]}")
 
     @pytest.hookimpl(tryfirst=True)
@@ -92,6 +94,8 @@ class Observer:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         report = yield
         name, error = function_of(item.nodeid), call.excinfo
+        if report.failed:
+            self._note(name)
         if call.when == "call" and report.passed:
             self.outcome.passed.add(name)
         elif report.failed and (call.when != "call" or (error and isinstance(error.value, _BROKEN))):
@@ -102,6 +106,9 @@ class Observer:
             self.is_done = True
             item.session.shouldstop = "enough has failed"
         return report
+
+    def _note(self, name: str) -> None:
+        self.outcome.first = self.outcome.first or name
 
     def pytest_sessionfinish(self) -> None:
         self.outcome.imported_from = getattr(sys.modules.get("vecphe"), "__file__", "") or ""
@@ -183,8 +190,11 @@ def _run_in_child(
 ) -> None:
     """Body of a forked process: pytest on the copy, its outcome to a file."""
     enter(copy)
-    observer = Observer(must_fail, limits, (copy / "overdue").open("w"))
+    overdue = (copy / "overdue").open("w")
+    observer = Observer(must_fail, limits, overdue)
     for node_ids in groups:
+        if limits:  # also for what is imported before the first test
+            faulthandler.dump_traceback_later(max(limits.values()), exit=True, file=overdue)
         pytest.main([*OPTIONS, "-m", marked, *node_ids], plugins=[observer])
         if observer.is_done:
             break
@@ -259,19 +269,20 @@ class Run(Forked):
 
     def outcome(self) -> Outcome | None:
         """Wait for the outcome; None if it takes too long."""
-        if not self.ends_in_time() or self._overdue():
+        if not self.ends_in_time() or self.has_overdue:
             return None
         path = self.copy / "outcome.json"
         if not path.exists():
             return Outcome(broken=[f"pytest died: {_tail(self.copy)}"])
         content = json.loads(path.read_text(encoding="utf-8"))
-        outcome = Outcome(set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"])
+        outcome = Outcome(**content | {key: set(content[key]) for key in ("passed", "failed")})
         source = outcome.imported_from
         if not Path(source).is_relative_to(self.copy) and not outcome.broken:
             outcome.broken.append(f"not the copy was tested, but {source or 'nothing'}: {_tail(self.copy)}")
         return outcome
 
-    def _overdue(self) -> bool:
+    @property
+    def has_overdue(self) -> bool:
         """Whether it has ended itself because of a test that took too long."""
         told = self.copy / "overdue"
         return told.exists() and bool(told.read_text(encoding="utf-8"))

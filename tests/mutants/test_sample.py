@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 from tests.mutants import covering as measuring
 from tests.mutants import equivalents, sample
 from tests.mutants.covering import Covering
-from tests.mutants.model import SOURCE
+from tests.mutants.model import ROOT, SOURCE
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.replay import _NATIVE, Copies, can_be_told
 
@@ -26,6 +27,10 @@ DOES_NOT = "tests/test_public_api.py::test_public_names"
 
 def verdict_on(fault: Change, covering: Covering, copies: Copies) -> tuple[str, str]:
     return sample.Planted(fault, covering, copies).verdict()
+
+
+def passes(directory: Path, test: str) -> bool:
+    return sample._pass_without(Copies(directory), (test,))
 
 
 def measured_part(copies: Copies, node_ids: list[str]) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def new_process() -> Iterator[ProcessPoolExecutor]:
 @pytest.mark.parametrize(
     ("tests", "verdict", "remark"),
     [
-        ((DOES_NOT, SEES_IT), "caught", ""),
+        ((DOES_NOT, SEES_IT), "caught", f"by {SEES_IT}"),
         ((DOES_NOT,), "SURVIVED", f"1 tests pass, of 1 files; first {DOES_NOT}"),
         ((), "SURVIVED", "no test runs it"),
     ],
@@ -66,13 +71,54 @@ def test_a_fault_is_caught_where_a_test_fails(
 def test_a_fault_is_caught_where_nothing_can_be_imported(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
     fault = change("system/forks.py", "os.register_at_fork(after_in_child=_in_child)", "os.register_at_fork()")
     covering = Covering({DOES_NOT: 1.0}, {"system/forks.py": {24: {DOES_NOT}}})
-    assert new_process.submit(verdict_on, fault, covering, Copies(tmp_path)).result() == ("caught", "")
+    verdict, remark = new_process.submit(verdict_on, fault, covering, Copies(tmp_path)).result()
+    assert verdict == "caught"
+    assert remark.endswith("TypeError: At least one argument is required.")
 
 
-def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_without_the_fault_has_not_seen_it(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
+    file = tmp_path / "test_wrong.py"
+    file.write_text("import vecphe.numbers\n\ndef test_it() -> None:\n    assert 0\n", encoding="utf-8")
+    wrong = f"{os.path.relpath(file, ROOT)}::test_it"
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
+    told = new_process.submit(verdict_on, fault, covering_of(fault, wrong), Copies(tmp_path))
+    assert told.result() == ("UNSURE", "without it they do not pass, either: test_wrong.py::test_it")
+    assert not new_process.submit(passes, tmp_path / "more", wrong).result()
+
+
+def test_tests_that_are_only_slow_have_not_seen_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_PATIENCE", (0.05, 0.0))
     fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
-    assert verdict_on(fault, covering_of(fault, DOES_NOT), Copies(tmp_path)) == ("TIMED OUT", "")
+    told = verdict_on(fault, covering_of(fault, DOES_NOT), Copies(tmp_path))
+    assert told == ("TOO SLOW", "no test failed or exceeded its limit")
+
+
+def test_what_waits_for_ever_while_it_is_imported_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "_LEAST_LIMIT", 0.05)
+    monkeypatch.setattr(sample, "_PATIENCE", (60.0, 0.0))
+    (tmp_path / "test_waits.py").write_text("import time\n\ntime.sleep(100)\n", encoding="utf-8")
+    waits = f"{os.path.relpath(tmp_path / 'test_waits.py', ROOT)}::test_it"
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
+    assert verdict_on(fault, covering_of(fault, waits), Copies(tmp_path)) == ("TIMED OUT", "")
+
+
+def test_only_what_was_seen_counts_as_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faults = changes_of(SOURCE, "system/forks.py")[:1] * 100
+
+    def result(verdicts: dict[str, int]) -> int:
+        told = [verdict for verdict, count in verdicts.items() for _ in range(count)]
+        monkeypatch.setattr(
+            sample, "plant", lambda changes, copies: [(c, v, "") for c, v in zip(changes, told, strict=True)]
+        )
+        return sample._plant_all(faults, Copies(tmp_path))
+
+    assert result({"caught": 90, "TIMED OUT": 7, "SURVIVED": 3}) == 0
+    assert "97.0% caught" in capsys.readouterr().out
+    for other in ("SURVIVED", "TOO SLOW", "UNSURE"):
+        assert result({"caught": 96, other: 4}) == 1
+        assert "96.0% caught" in capsys.readouterr().out
 
 
 def test_a_test_that_waits_for_ever_is_told_before_all_time_is_up(

@@ -162,11 +162,14 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
         Within(module, f"{constant} = .*", "how long is waited, and how often looked, decides about time alone")
         for module, constant in (
             ("vecphe.arithmetic.race", "_SECONDS"),
-            ("vecphe.randomness.ready", "_SECONDS_BETWEEN_LOOKS"),
             ("vecphe.system.clusters", r"_SECONDS_\w+"),
-            ("vecphe.system.lifetime", "_SECONDS_BETWEEN_LOOKS"),
             ("vecphe.system.parallel", "_SECONDS_BETWEEN_LOOKS"),
         )
+    ),
+    Kind(
+        r"_SECONDS_BETWEEN_LOOKS = 0\.05",
+        ("_SECONDS_BETWEEN_LOOKS = 1.05",),
+        "how long is slept between two looks decides about time alone",
     ),
     Tuned("vecphe.arithmetic.", "entry_cost|full_batch"),
     Tuned("vecphe.arithmetic.engine.Tuning", "full_batch: int|table_memory: int"),

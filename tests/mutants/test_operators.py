@@ -107,6 +107,13 @@ def test_equivalents_stand_in_the_sources_and_have_a_reason(everything: list[Cha
     assert all(len(known.reason) > 20 for known in EQUIVALENTS)
 
 
+@pytest.mark.parametrize("module", ["vecphe.randomness.ready", "vecphe.system.lifetime"])
+def test_a_negative_time_to_sleep_is_no_equivalent(everything: list[Change], module: str) -> None:
+    """`time.sleep` refuses it."""
+    looks = [c for c in everything if c.name == module and c.before.startswith("_SECONDS_BETWEEN_LOOKS")]
+    assert [("(-" in c.after, is_equivalent(c)) for c in looks] == [(True, False), (False, True)]
+
+
 def test_kinds_of_equivalents_are_found_and_nothing_else(everything: list[Change]) -> None:
     found = {kind: [change for change in everything if kind.has(change)] for kind in KINDS}
     for kind, changes in found.items():

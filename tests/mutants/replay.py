@@ -34,6 +34,7 @@ from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_tab
 
 _TIMEOUT = 120.0  # seconds for the tests of one mutant
 _AT_ONCE = min(os.cpu_count() or 1, 2)  # mutants; more would disturb tests that measure time
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _FORK = multiprocessing.get_context("fork")
 _BROKEN = (ImportError, NameError, SyntaxError)
 _NATIVE = "vecphe.arithmetic._native"
@@ -168,7 +169,8 @@ def enter(copy: Path) -> None:
     """Make a forked process one that imports the package from the copy, and writes its output there."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the command's own raises, and a worker of a test may lose that
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)  # the command's own raises, and a worker of a test may lose that
     os.chdir(ROOT)
     os.environ.update(environment(copy))
     sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != SOURCE)]
@@ -381,6 +383,17 @@ def preload() -> None:
         importlib.import_module(name)
 
 
+def as_command(main: Callable[[], int]) -> int:
+    """Status of a command: whatever ends it, also a terminal that is closed, ends what it has started."""
+    for number in _ENDING:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        return main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
 def main() -> int:
     """Replay; 0 if every mutant was caught."""
     arguments = _arguments()
@@ -419,4 +432,4 @@ def _replay_all(mutants: list[Mutant], copies: Copies) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from tests.mutants.covering import MARKED, Covering, measure
 from tests.mutants.equivalents import is_equivalent
 from tests.mutants.model import SOURCE
 from tests.mutants.operators import Change, changes_of
-from tests.mutants.replay import Copies, Run, can_be_told, check_processes, preload, side_by_side
+from tests.mutants.replay import Copies, Run, as_command, can_be_told, check_processes, preload, side_by_side
 
 _ENOUGH = 0.97  # of the faults planted
 _LEAST_LIMIT = 60.0  # seconds for one test, and `times` what it took
@@ -140,7 +139,6 @@ def main() -> int:
     if arguments.list:
         print(*map(_told, chosen), sep="\n")
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started ends with it
     preload()
     with tempfile.TemporaryDirectory(prefix="vecphe-mutants-", ignore_cleanup_errors=True) as directory:
         return _plant_all(chosen, Copies(Path(directory)))
@@ -164,4 +162,4 @@ def _plant_all(chosen: list[Change], copies: Copies) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -393,6 +395,36 @@ def test_a_line_has_the_test_that_runs_it(tmp_path: Path, new_process: ProcessPo
     locks = "tests/system/test_forks.py::test_the_lock_locks"
     assert measured["lines"][locks]["system/forks.py"][key] == [1]
     assert measured["seconds"][locks] > 0
+
+
+COMMAND = """
+import os, sys, time
+from tests.mutants.replay import Forked, as_command, side_by_side
+
+def wait():
+    os.setsid()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+sys.exit(as_command(lambda: len(list(side_by_side([1], lambda _: Forked(60, wait))))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(signal.SIGINT, "interrupted\n"), (signal.SIGTERM, ""), (signal.SIGHUP, "")]
+)
+def test_what_was_started_ends_with_the_command(number: signal.Signals, told: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == ("", told)
+    assert process.returncode == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 @pytest.mark.parametrize(("missing", "untold"), [("flwr", "flower/client.py"), (_NATIVE, "arithmetic/native.py")])

@@ -239,7 +239,7 @@ def _of_expression(node: ast.expr) -> Iterator[str]:
         yield from _of_comparison(node)
     elif isinstance(node, ast.BoolOp):
         yield from _of_and_or(node)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub, ast.Invert)):
         yield f"({ast.unparse(node.operand)})"
     elif isinstance(node, ast.BinOp):
         yield from _of_arithmetic(node)

@@ -35,6 +35,8 @@ def changes(tmp_path: Path, text: str) -> list[Change]:
         ("x = True", {"x = False"}),
         ("x = a and b", {"x = (a or b)", "x = (a)", "x = (b)"}),
         ("x = not a", {"x = (a)"}),
+        ("x = -a", {"x = (a)"}),
+        ("x = ~a", {"x = (a)"}),
         ("x = a + b", {"x = (a - b)"}),
         ("x += a", {"x -= a"}),
         ("x = a << b", {"x = (a >> b)"}),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.mutants.covering import MARKED, Covering, measure
 from tests.mutants.equivalents import is_equivalent
-from tests.mutants.model import SOURCE
+from tests.mutants.model import SOURCE, StaleMutantError
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.replay import Copies, Run, as_command, can_be_told, check_processes, preload, side_by_side
 
@@ -141,7 +141,11 @@ def main() -> int:
         return 0
     preload()
     with tempfile.TemporaryDirectory(prefix="vecphe-mutants-", ignore_cleanup_errors=True) as directory:
-        return _plant_all(chosen, Copies(Path(directory)))
+        try:
+            return _plant_all(chosen, Copies(Path(directory)))
+        except StaleMutantError as error:
+            print(error, file=sys.stderr)
+            return 1
 
 
 def _told(change: Change) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.mutants.equivalents import EQUIVALENTS, KINDS, Kind, Tuned, is_equivalent
-from tests.mutants.model import SOURCE
+from tests.mutants.model import SOURCE, StaleMutantError
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.sample import all_changes, draw
 
@@ -85,6 +85,19 @@ def test_a_fault_says_where_it_is_and_which_lines_run_then(tmp_path: Path) -> No
     assert found["b=False"] == ("vecphe.a.A", 3, range(0), "A")
     assert found["self, a=1"] == ("vecphe.a.A.f", 6, range(8, 12), "")
     assert found["(a >= b)"] == ("vecphe.a.A.f", 9, range(8, 11), "")
+
+
+def test_no_fault_is_planted_in_a_line_that_has_changed(tmp_path: Path) -> None:
+    """At the place of another text it would make no Python, which every test sees."""
+    text = "x = 1\ny = a < b\n"
+    *_, fault = changes(tmp_path, text)
+    file = tmp_path / "vecphe" / "a.py"
+    file.write_text(text + "z = 3\n", encoding="utf-8")
+    assert fault.mutated(tmp_path) == f"x = 1\n{fault.after}\nz = 3\n"
+    for changed in ("x = 1\n\ny = a < b\n", "x = 1\ny = a < c\n", "x = 1\n", ""):
+        file.write_text(changed, encoding="utf-8")
+        with pytest.raises(StaleMutantError, match=r"^src/vecphe/a.py was changed after .*; draw again$"):
+            fault.mutated(tmp_path)
 
 
 def test_every_fault_of_the_package_is_python(everything: list[Change]) -> None:

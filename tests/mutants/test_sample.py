@@ -17,7 +17,7 @@ import pytest
 from tests.mutants import covering as measuring
 from tests.mutants import equivalents, sample
 from tests.mutants.covering import Covering
-from tests.mutants.model import ROOT, SOURCE
+from tests.mutants.model import ROOT, SOURCE, StaleMutantError
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.replay import _NATIVE, Copies, can_be_told
 
@@ -199,6 +199,18 @@ def test_all_there_are_are_drawn_where_more_are_wanted(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{count} of {count} faults, seed 1; 0 equivalent ones were drawn"
     assert len(lines) == 1 + 3 * count
+
+
+def test_sources_that_were_changed_meanwhile_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(chosen: list[Change], copies: Copies) -> int:
+        raise StaleMutantError("draw again")
+
+    monkeypatch.setattr(sample, "_plant_all", fails)
+    monkeypatch.setattr("sys.argv", ["sample", "--count", "1", "--seed", "1", "--only", "system/forks.py"])
+    assert sample.main() == 1
+    assert capsys.readouterr().err == "draw again\n"
 
 
 def test_equivalent_faults_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,8 +178,6 @@ KINDS: list[Kind | Tuned | Sample | Within | Drawn] = [
     Tuned("vecphe.arithmetic.", "entry_cost|full_batch"),
     Tuned("vecphe.arithmetic.engine.Tuning", "full_batch: int|table_memory: int"),
     Tuned("vecphe.array.data", "_BYTES_AT_ONCE"),
-    Tuned("vecphe.cli.bench_run", "_REPORT_SECONDS"),
-    Tuned("vecphe.cli.over_flower", "_START_SECONDS"),
     Tuned("vecphe.cli.table", "_AT_ONCE"),
     Tuned("vecphe.keys.public_key", "_CIPHERTEXTS_AT_ONCE"),
     Tuned("vecphe.randomness.ready", "_LANES"),

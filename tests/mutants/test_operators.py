@@ -129,6 +129,12 @@ def test_a_negative_time_to_sleep_is_no_equivalent(everything: list[Change], mod
     assert [("(-" in c.after, is_equivalent(c)) for c in looks] == [(True, False), (False, True)]
 
 
+def test_what_an_estimate_tells_is_no_tuning(everything: list[Change]) -> None:
+    told = [c for c in everything if c.before.startswith(("_START_SECONDS =", "_REPORT_SECONDS ="))]
+    assert len(told) == 4
+    assert not any(map(is_equivalent, told))
+
+
 def test_kinds_of_equivalents_are_found_and_nothing_else(everything: list[Change]) -> None:
     found = {kind: [change for change in everything if kind.has(change)] for kind in KINDS}
     for kind, changes in found.items():

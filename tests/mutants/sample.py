@@ -78,17 +78,23 @@ class Planted(Run):
         if outcome is None:
             return ("TIMED OUT", "") if waits else ("TOO SLOW", "no test failed or exceeded its limit")
         if outcome.failed or outcome.broken:
-            seen_by = (outcome.first,) if outcome.first else tuple(self._groups[0])
-            if not _pass_without(self._copies, seen_by):
-                return "UNSURE", f"without it they do not pass, either: {', '.join(seen_by)}"
+            if not _passes_without(self._copies, test := _one_of(outcome.first, self._groups)):
+                return "UNSURE", f"without it this does not pass, either: {test}"
             return "caught", f"by {outcome.first}" if outcome.first else outcome.broken[0].strip().splitlines()[-1]
         return "SURVIVED", f"{len(outcome.passed)} tests pass, of {len(self._groups)} files; first {self._groups[0][0]}"
 
 
+def _one_of(first: str, groups: list[list[str]]) -> str:
+    """The test that has failed, or one of those that could not run: of that file if there is one."""
+    return (
+        first if "::" in first else next((group for group in groups if group[0].startswith(f"{first}::")), groups[0])[0]
+    )
+
+
 @cache
-def _pass_without(copies: Copies, tests: tuple[str, ...]) -> bool:
-    """Whether tests that have failed on a fault pass on an unchanged copy."""
-    outcome = Run(copies.make(), [tests], None, 900.0, MARKED).outcome()
+def _passes_without(copies: Copies, test: str) -> bool:
+    """Whether a test that has failed on a fault passes on an unchanged copy."""
+    outcome = Run(copies.make(), [[test]], None, 900.0, MARKED).outcome()
     return outcome is not None and bool(outcome.passed) and not outcome.failed and not outcome.broken
 
 

@@ -32,7 +32,7 @@ def verdict_on(fault: Change, covering: Covering, copies: Copies) -> tuple[str, 
 
 
 def passes(directory: Path, test: str) -> bool:
-    return sample._pass_without(Copies(directory), (test,))
+    return sample._passes_without(Copies(directory), test)
 
 
 def measured_part(copies: Copies, node_ids: list[str]) -> dict[str, Any]:
@@ -84,8 +84,19 @@ def test_what_fails_without_the_fault_has_not_seen_it(tmp_path: Path, new_proces
     wrong = f"{os.path.relpath(file, ROOT)}::test_it"
     fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
     told = new_process.submit(verdict_on, fault, covering_of(fault, wrong), Copies(tmp_path))
-    assert told.result() == ("UNSURE", "without it they do not pass, either: test_wrong.py::test_it")
+    assert told.result() == ("UNSURE", "without it this does not pass, either: test_wrong.py::test_it")
     assert not new_process.submit(passes, tmp_path / "more", wrong).result()
+
+
+def test_one_test_is_tried_without_the_fault_and_no_file() -> None:
+    groups = [["tests/a.py::x", "tests/a.py::y"], ["tests/b.py::x", "tests/b.py::y"]]
+    tried = {first: sample._one_of(first, groups) for first in ("tests/b.py::y", "tests/b.py", "tests", "")}
+    assert tried == {
+        "tests/b.py::y": "tests/b.py::y",
+        "tests/b.py": "tests/b.py::x",
+        "tests": "tests/a.py::x",
+        "": "tests/a.py::x",
+    }
 
 
 def test_tests_that_are_only_slow_have_not_seen_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

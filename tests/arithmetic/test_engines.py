@@ -51,6 +51,28 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return engine_on_host()
 
 
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("at_once", [4096, 8])
+def test_operands_of_another_length_are_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, count: int, at_once: int
+) -> None:
+    """Not cut off at the shorter of both."""
+    monkeypatch.setattr("vecphe.arithmetic.gmp._MOST_BITS_AT_ONCE", at_once)
+    ring = engine.ring(1000003)
+    batch, numbers = ring.load([3, 5, 7]), [1, 2, 3, 4][:count]
+    for compute in (
+        lambda: ring.multiply(batch, ring.load(numbers)),
+        lambda: ring.multiply(ring.load(numbers), batch),
+        lambda: ring.multiply_plain(batch, words_from_integers(numbers, 1), 1),
+        lambda: ring.power_vartime(batch, numbers),
+        lambda: ring.power_secret(batch, words_from_integers(numbers, 1)),
+    ):
+        with pytest.raises(
+            ValueError, match=r"zip|of different size|one row of words a residue|as many .* as residues"
+        ):
+            ring.store(compute())
+
+
 @pytest.fixture(scope="module")
 def primes() -> tuple[int, int]:
     return random_prime_pair(512)

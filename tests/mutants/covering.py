@@ -27,6 +27,7 @@ __all__ = ["MARKED", "Covering", "measure"]
 MARKED = "not slow"  # the tests of `make test`
 _CACHE = ROOT / "build" / "covering.json"
 _OF_HEADS = "tests/test_surface.py"  # its tests read what stands in the heads of functions, and run none of their lines
+_PART = {"files", "seconds", "lines", "rests"}  # what is kept of each file of tests
 _TIMEOUT = 900.0  # seconds for the tests of one file
 # A process that a test starts says which test it was: pytest keeps its name in the environment.
 _SETTINGS = """\
@@ -200,10 +201,13 @@ def _outermost(tree: ast.AST, name: str) -> Iterator[tuple[str, ast.FunctionDef 
 
 
 def _read() -> dict[str, Any]:
+    """What is kept, without what something else than `_write` has left there."""
     try:
-        return json.loads(_CACHE.read_text(encoding="utf-8"))
+        cache = json.loads(_CACHE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    parts = cache.items() if isinstance(cache, dict) else ()
+    return {file: part for file, part in parts if isinstance(part, dict) and part.keys() >= _PART}
 
 
 def _write(cache: dict[str, Any]) -> None:

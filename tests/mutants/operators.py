@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutants.model import StaleMutantError
+
 __all__ = ["FUNCTION", "Change", "body_of", "changes_of"]
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -85,8 +87,10 @@ class Change:
         return self.name, self.before, self.after
 
     def mutated(self, source: Path) -> str:
-        """Text of the file with the fault."""
+        """Text of the file with the fault; raise StaleMutantError if another line stands there by now."""
         data = (source / "vecphe" / self.file).read_bytes()
+        if _before_and_after(data, self.start, self.end, self.new) != (self.before, self.after):
+            raise StaleMutantError(f"src/vecphe/{self.file} was changed after the faults were drawn; draw again")
         return (data[: self.start] + self.new + data[self.end :]).decode()
 
 
@@ -131,14 +135,19 @@ class _Walk:
 
     def _change(self, old: ast.AST, new: str, name: str, runs_in: range, target: str) -> Change:
         start, end = self._place(old.lineno, old.col_offset), self._place(old.end_lineno, old.end_col_offset)
-        first, last = self._data.rfind(b"\n", 0, start) + 1, (self._data + b"\n").find(b"\n", end)
-        before = self._data[first:last].decode()
-        after = (self._data[first:start] + new.encode() + self._data[end:last]).decode()
-        flat = (" ".join(text.split()) for text in (before, after))
-        return Change(self._file, name, start, end, new.encode(), old.lineno, runs_in, target, *flat)
+        before, after = _before_and_after(self._data, start, end, new.encode())
+        return Change(self._file, name, start, end, new.encode(), old.lineno, runs_in, target, before, after)
 
     def _place(self, line: int, column: int) -> int:
         return self._starts[line - 1] + column
+
+
+def _before_and_after(data: bytes, start: int, end: int, new: bytes) -> tuple[str, str]:
+    """The lines that change, each as one line of text."""
+    first, last = data.rfind(b"\n", 0, start) + 1, (data + b"\n").find(b"\n", end)
+    texts = data[first:last], data[first:start] + new + data[end:last]
+    before, after = (" ".join(text.decode(errors="replace").split()) for text in texts)
+    return before, after
 
 
 def body_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> range:
@@ -239,7 +248,7 @@ def _of_expression(node: ast.expr) -> Iterator[str]:
         yield from _of_comparison(node)
     elif isinstance(node, ast.BoolOp):
         yield from _of_and_or(node)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub, ast.Invert)):
         yield f"({ast.unparse(node.operand)})"
     elif isinstance(node, ast.BinOp):
         yield from _of_arithmetic(node)

@@ -34,6 +34,7 @@ from tests.mutants.model import ROOT, SOURCE, Mutant, StaleMutantError, load_tab
 
 _TIMEOUT = 120.0  # seconds for the tests of one mutant
 _AT_ONCE = min(os.cpu_count() or 1, 2)  # mutants; more would disturb tests that measure time
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _FORK = multiprocessing.get_context("fork")
 _BROKEN = (ImportError, NameError, SyntaxError)
 _NATIVE = "vecphe.arithmetic._native"
@@ -55,6 +56,7 @@ class Outcome:
     failed: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
     imported_from: str = ""
+    first: str = ""  # test, or file of tests, that failed or was broken first
 
 
 class Observer:
@@ -81,6 +83,7 @@ class Observer:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
+            self._note(report.nodeid)
             self.outcome.broken.append(f"collecting {report.nodeid}: {report.longreprtext.strip()[-300:]}")
 
     @pytest.hookimpl(tryfirst=True)
@@ -92,6 +95,8 @@ class Observer:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         report = yield
         name, error = function_of(item.nodeid), call.excinfo
+        if report.failed:
+            self._note(name)
         if call.when == "call" and report.passed:
             self.outcome.passed.add(name)
         elif report.failed and (call.when != "call" or (error and isinstance(error.value, _BROKEN))):
@@ -102,6 +107,9 @@ class Observer:
             self.is_done = True
             item.session.shouldstop = "enough has failed"
         return report
+
+    def _note(self, name: str) -> None:
+        self.outcome.first = self.outcome.first or name
 
     def pytest_sessionfinish(self) -> None:
         self.outcome.imported_from = getattr(sys.modules.get("vecphe"), "__file__", "") or ""
@@ -161,7 +169,8 @@ def enter(copy: Path) -> None:
     """Make a forked process one that imports the package from the copy, and writes its output there."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the command's own raises, and a worker of a test may lose that
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)  # the command's own raises, and a worker of a test may lose that
     os.chdir(ROOT)
     os.environ.update(environment(copy))
     sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != SOURCE)]
@@ -183,8 +192,11 @@ def _run_in_child(
 ) -> None:
     """Body of a forked process: pytest on the copy, its outcome to a file."""
     enter(copy)
-    observer = Observer(must_fail, limits, (copy / "overdue").open("w"))
+    overdue = (copy / "overdue").open("w")
+    observer = Observer(must_fail, limits, overdue)
     for node_ids in groups:
+        if limits:  # also for what is imported before the first test
+            faulthandler.dump_traceback_later(max(limits.values()), exit=True, file=overdue)
         pytest.main([*OPTIONS, "-m", marked, *node_ids], plugins=[observer])
         if observer.is_done:
             break
@@ -259,19 +271,20 @@ class Run(Forked):
 
     def outcome(self) -> Outcome | None:
         """Wait for the outcome; None if it takes too long."""
-        if not self.ends_in_time() or self._overdue():
+        if not self.ends_in_time() or self.has_overdue:
             return None
         path = self.copy / "outcome.json"
         if not path.exists():
             return Outcome(broken=[f"pytest died: {_tail(self.copy)}"])
         content = json.loads(path.read_text(encoding="utf-8"))
-        outcome = Outcome(set(content["passed"]), set(content["failed"]), content["broken"], content["imported_from"])
+        outcome = Outcome(**content | {key: set(content[key]) for key in ("passed", "failed")})
         source = outcome.imported_from
         if not Path(source).is_relative_to(self.copy) and not outcome.broken:
             outcome.broken.append(f"not the copy was tested, but {source or 'nothing'}: {_tail(self.copy)}")
         return outcome
 
-    def _overdue(self) -> bool:
+    @property
+    def has_overdue(self) -> bool:
         """Whether it has ended itself because of a test that took too long."""
         told = self.copy / "overdue"
         return told.exists() and bool(told.read_text(encoding="utf-8"))
@@ -370,6 +383,17 @@ def preload() -> None:
         importlib.import_module(name)
 
 
+def as_command(main: Callable[[], int]) -> int:
+    """Status of a command: whatever ends it, also a terminal that is closed, ends what it has started."""
+    for number in _ENDING:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        return main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
 def main() -> int:
     """Replay; 0 if every mutant was caught."""
     arguments = _arguments()
@@ -408,4 +432,4 @@ def _replay_all(mutants: list[Mutant], copies: Copies) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.mutants.equivalents import EQUIVALENTS, KINDS, Kind, Tuned, is_equivalent
-from tests.mutants.model import SOURCE
+from tests.mutants.model import SOURCE, StaleMutantError
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.sample import all_changes, draw
 
@@ -35,6 +35,8 @@ def changes(tmp_path: Path, text: str) -> list[Change]:
         ("x = True", {"x = False"}),
         ("x = a and b", {"x = (a or b)", "x = (a)", "x = (b)"}),
         ("x = not a", {"x = (a)"}),
+        ("x = -a", {"x = (a)"}),
+        ("x = ~a", {"x = (a)"}),
         ("x = a + b", {"x = (a - b)"}),
         ("x += a", {"x -= a"}),
         ("x = a << b", {"x = (a >> b)"}),
@@ -85,6 +87,19 @@ def test_a_fault_says_where_it_is_and_which_lines_run_then(tmp_path: Path) -> No
     assert found["(a >= b)"] == ("vecphe.a.A.f", 9, range(8, 11), "")
 
 
+def test_no_fault_is_planted_in_a_line_that_has_changed(tmp_path: Path) -> None:
+    """At the place of another text it would make no Python, which every test sees."""
+    text = "x = 1\ny = a < b\n"
+    *_, fault = changes(tmp_path, text)
+    file = tmp_path / "vecphe" / "a.py"
+    file.write_text(text + "z = 3\n", encoding="utf-8")
+    assert fault.mutated(tmp_path) == f"x = 1\n{fault.after}\nz = 3\n"
+    for changed in ("x = 1\n\ny = a < b\n", "x = 1\ny = a < c\n", "x = 1\n", ""):
+        file.write_text(changed, encoding="utf-8")
+        with pytest.raises(StaleMutantError, match=r"^src/vecphe/a.py was changed after .*; draw again$"):
+            fault.mutated(tmp_path)
+
+
 def test_every_fault_of_the_package_is_python(everything: list[Change]) -> None:
     assert len(everything) > 5000
     for change in everything[:: len(everything) // 300]:
@@ -107,6 +122,19 @@ def test_equivalents_stand_in_the_sources_and_have_a_reason(everything: list[Cha
     assert all(len(known.reason) > 20 for known in EQUIVALENTS)
 
 
+@pytest.mark.parametrize("module", ["vecphe.randomness.ready", "vecphe.system.lifetime"])
+def test_a_negative_time_to_sleep_is_no_equivalent(everything: list[Change], module: str) -> None:
+    """`time.sleep` refuses it."""
+    looks = [c for c in everything if c.name == module and c.before.startswith("_SECONDS_BETWEEN_LOOKS")]
+    assert [("(-" in c.after, is_equivalent(c)) for c in looks] == [(True, False), (False, True)]
+
+
+def test_what_an_estimate_tells_is_no_tuning(everything: list[Change]) -> None:
+    told = [c for c in everything if c.before.startswith(("_START_SECONDS =", "_REPORT_SECONDS ="))]
+    assert len(told) == 4
+    assert not any(map(is_equivalent, told))
+
+
 def test_kinds_of_equivalents_are_found_and_nothing_else(everything: list[Change]) -> None:
     found = {kind: [change for change in everything if kind.has(change)] for kind in KINDS}
     for kind, changes in found.items():
@@ -119,6 +147,7 @@ def test_kinds_of_equivalents_are_found_and_nothing_else(everything: list[Change
     assert {change.after.count("-2") - change.before.count("-2") for change in reshape} == {1}
     assert {change.after.count("strict=True") - change.before.count("strict=True") for change in strict} == {-1}
     assert not any("csv.reader" in change.before for change in strict)
+    assert not any(change.name == "vecphe.arithmetic.gmp.GmpRing.multiply" for change in strict)
 
 
 @pytest.mark.parametrize(

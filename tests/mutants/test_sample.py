@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,7 +17,7 @@ import pytest
 from tests.mutants import covering as measuring
 from tests.mutants import equivalents, sample
 from tests.mutants.covering import Covering
-from tests.mutants.model import SOURCE
+from tests.mutants.model import ROOT, SOURCE, StaleMutantError
 from tests.mutants.operators import Change, changes_of
 from tests.mutants.replay import _NATIVE, Copies, can_be_told
 
@@ -25,6 +29,10 @@ DOES_NOT = "tests/test_public_api.py::test_public_names"
 
 def verdict_on(fault: Change, covering: Covering, copies: Copies) -> tuple[str, str]:
     return sample.Planted(fault, covering, copies).verdict()
+
+
+def passes(directory: Path, test: str) -> bool:
+    return sample._passes_without(Copies(directory), test)
 
 
 def measured_part(copies: Copies, node_ids: list[str]) -> dict[str, Any]:
@@ -49,7 +57,7 @@ def new_process() -> Iterator[ProcessPoolExecutor]:
 @pytest.mark.parametrize(
     ("tests", "verdict", "remark"),
     [
-        ((DOES_NOT, SEES_IT), "caught", ""),
+        ((DOES_NOT, SEES_IT), "caught", f"by {SEES_IT}"),
         ((DOES_NOT,), "SURVIVED", f"1 tests pass, of 1 files; first {DOES_NOT}"),
         ((), "SURVIVED", "no test runs it"),
     ],
@@ -65,13 +73,65 @@ def test_a_fault_is_caught_where_a_test_fails(
 def test_a_fault_is_caught_where_nothing_can_be_imported(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
     fault = change("system/forks.py", "os.register_at_fork(after_in_child=_in_child)", "os.register_at_fork()")
     covering = Covering({DOES_NOT: 1.0}, {"system/forks.py": {24: {DOES_NOT}}})
-    assert new_process.submit(verdict_on, fault, covering, Copies(tmp_path)).result() == ("caught", "")
+    verdict, remark = new_process.submit(verdict_on, fault, covering, Copies(tmp_path)).result()
+    assert verdict == "caught"
+    assert remark.endswith("TypeError: At least one argument is required.")
 
 
-def test_tests_that_do_not_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_without_the_fault_has_not_seen_it(tmp_path: Path, new_process: ProcessPoolExecutor) -> None:
+    file = tmp_path / "test_wrong.py"
+    file.write_text("import vecphe.numbers\n\ndef test_it() -> None:\n    assert 0\n", encoding="utf-8")
+    wrong = f"{os.path.relpath(file, ROOT)}::test_it"
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
+    told = new_process.submit(verdict_on, fault, covering_of(fault, wrong), Copies(tmp_path))
+    assert told.result() == ("UNSURE", "without it this does not pass, either: test_wrong.py::test_it")
+    assert not new_process.submit(passes, tmp_path / "more", wrong).result()
+
+
+def test_one_test_is_tried_without_the_fault_and_no_file() -> None:
+    groups = [["tests/a.py::x", "tests/a.py::y"], ["tests/b.py::x", "tests/b.py::y"]]
+    tried = {first: sample._one_of(first, groups) for first in ("tests/b.py::y", "tests/b.py", "tests", "")}
+    assert tried == {
+        "tests/b.py::y": "tests/b.py::y",
+        "tests/b.py": "tests/b.py::x",
+        "tests": "tests/a.py::x",
+        "": "tests/a.py::x",
+    }
+
+
+def test_tests_that_are_only_slow_have_not_seen_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_PATIENCE", (0.05, 0.0))
     fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
-    assert verdict_on(fault, covering_of(fault, DOES_NOT), Copies(tmp_path)) == ("TIMED OUT", "")
+    told = verdict_on(fault, covering_of(fault, DOES_NOT), Copies(tmp_path))
+    assert told == ("TOO SLOW", "no test failed or exceeded its limit")
+
+
+def test_what_waits_for_ever_while_it_is_imported_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "_LEAST_LIMIT", 0.05)
+    monkeypatch.setattr(sample, "_PATIENCE", (60.0, 0.0))
+    (tmp_path / "test_waits.py").write_text("import time\n\ntime.sleep(100)\n", encoding="utf-8")
+    waits = f"{os.path.relpath(tmp_path / 'test_waits.py', ROOT)}::test_it"
+    fault = change("keys/public_key.py", EQUALITY, UNEQUAL)
+    assert verdict_on(fault, covering_of(fault, waits), Copies(tmp_path)) == ("TIMED OUT", "")
+
+
+def test_only_what_was_seen_counts_as_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faults = changes_of(SOURCE, "system/forks.py")[:1] * 100
+
+    def result(verdicts: dict[str, int]) -> int:
+        told = [verdict for verdict, count in verdicts.items() for _ in range(count)]
+        monkeypatch.setattr(
+            sample, "plant", lambda changes, copies: [(c, v, "") for c, v in zip(changes, told, strict=True)]
+        )
+        return sample._plant_all(faults, Copies(tmp_path))
+
+    assert result({"caught": 90, "TIMED OUT": 7, "SURVIVED": 3}) == 0
+    assert "97.0% caught" in capsys.readouterr().out
+    for other in ("SURVIVED", "TOO SLOW", "UNSURE"):
+        assert result({"caught": 96, other: 4}) == 1
+        assert "96.0% caught" in capsys.readouterr().out
 
 
 def test_a_test_that_waits_for_ever_is_told_before_all_time_is_up(
@@ -116,6 +176,52 @@ def test_what_runs_at_import_and_names_nothing_is_seen_by_the_folder_that_mirror
     seconds = {"tests/cli/a.py::x": 2.0, "tests/a.py::x": 1.0}
     assert Covering(seconds, {"cli/app.py": {1: set(seconds)}}).of(fault) == [["tests/cli/a.py::x"]]
     assert Covering(seconds, {"cli/app.py": {1: {"tests/a.py::x"}}}).of(fault) == [["tests/a.py::x"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--count", "0"], "argument --count: invalid number from 1 value: '0'"),
+        (["--count", "-5"], "argument --count: invalid number from 1 value: '-5'"),
+        (["--count", "x"], "argument --count: invalid number from 1 value: 'x'"),
+        (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--only", "nothing"], "no file of src/vecphe with faults has 'nothing' in its path"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["sample", *arguments, "--list"])
+    with pytest.raises(SystemExit, match=r"[12]"):
+        sys.exit(sample.main())
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.strip().endswith(told)
+
+
+def test_all_there_are_are_drawn_where_more_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "sys.argv", ["sample", "--count", "100000", "--seed", "1", "--only", "system/forks.py", "--list"]
+    )
+    assert sample.main() == 0
+    count = len(changes_of(SOURCE, "system/forks.py"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{count} of {count} faults, seed 1; 0 equivalent ones were drawn"
+    assert len(lines) == 1 + 3 * count
+
+
+def test_sources_that_were_changed_meanwhile_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(chosen: list[Change], copies: Copies) -> int:
+        raise StaleMutantError("draw again")
+
+    monkeypatch.setattr(sample, "_plant_all", fails)
+    monkeypatch.setattr("sys.argv", ["sample", "--count", "1", "--seed", "1", "--only", "system/forks.py"])
+    assert sample.main() == 1
+    assert capsys.readouterr().err == "draw again\n"
 
 
 def test_equivalent_faults_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +334,17 @@ def test_an_interrupted_measurement_goes_on_where_it_was(
     assert set(covering.seconds) == set(ALL)
 
 
+@pytest.mark.parametrize(
+    "left", ["", "{", "null", "[1]", '{"tests/test_x.py": 1}', '{"tests/test_x.py": {"files": {}}}']
+)
+def test_a_damaged_cache_is_measured_anew(
+    tmp_path: Path, measured_now: Callable[[], tuple[list[str], Covering]], left: str
+) -> None:
+    covering = measured_now()[1]
+    (tmp_path / "build/cache.json").write_text(left, encoding="utf-8")
+    assert measured_now() == (FILES, covering)
+
+
 def test_tests_that_do_not_end_while_they_are_measured_are_told_and_left_out(
     monkeypatch: pytest.MonkeyPatch,
     measured_now: Callable[[], tuple[list[str], Covering]],
@@ -301,6 +418,36 @@ def test_a_line_has_the_test_that_runs_it(tmp_path: Path, new_process: ProcessPo
     locks = "tests/system/test_forks.py::test_the_lock_locks"
     assert measured["lines"][locks]["system/forks.py"][key] == [1]
     assert measured["seconds"][locks] > 0
+
+
+COMMAND = """
+import os, sys, time
+from tests.mutants.replay import Forked, as_command, side_by_side
+
+def wait():
+    os.setsid()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+sys.exit(as_command(lambda: len(list(side_by_side([1], lambda _: Forked(60, wait))))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(signal.SIGINT, "interrupted\n"), (signal.SIGTERM, ""), (signal.SIGHUP, "")]
+)
+def test_what_was_started_ends_with_the_command(number: signal.Signals, told: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == ("", told)
+    assert process.returncode == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 @pytest.mark.parametrize(("missing", "untold"), [("flwr", "flower/client.py"), (_NATIVE, "arithmetic/native.py")])

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from multiprocessing.connection import wait
@@ -197,7 +198,8 @@ def _run_in_child(
     for node_ids in groups:
         if limits:  # also for what is imported before the first test
             faulthandler.dump_traceback_later(max(limits.values()), exit=True, file=overdue)
-        pytest.main([*OPTIONS, "-m", marked, *node_ids], plugins=[observer])
+        with suppress(Warning):  # of what a fault left open, raised once all tests have told their outcome
+            pytest.main([*OPTIONS, "-m", marked, *node_ids], plugins=[observer])
         if observer.is_done:
             break
     content = {

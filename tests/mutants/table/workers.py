@@ -169,7 +169,7 @@ MUTANTS = [
         PARALLEL,
         'if private and place == "machines":',
         "if False:",
-        (CHANGED, DERIVED),
+        (CHANGED, DERIVED, CLUSTER),
     ),
     Mutant((84,), PARALLEL, "    jobs = 1 if stays else effective_jobs(", "    jobs = effective_jobs(", (CLUSTER,)),
     Mutant((84,), "keys/private_key.py", "            private=True,\n", "", (CLUSTER,)),

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
 import time
 from collections import defaultdict
@@ -20,9 +19,9 @@ from typing import Any
 import pytest
 from tests.mutants.model import ROOT, SOURCE, TESTS
 from tests.mutants.operators import FUNCTION, Change, body_of
-from tests.mutants.replay import OPTIONS, Copies, Forked, Run, enter, function_of, side_by_side
+from tests.mutants.replay import OPTIONS, Copies, Forked, Outcome, Run, enter, function_of, side_by_side
 
-__all__ = ["MARKED", "Covering", "measure"]
+__all__ = ["MARKED", "Covering", "measure", "outcome_without_fault"]
 
 MARKED = "not slow"  # the tests of `make test`
 _CACHE = ROOT / "build" / "covering.json"
@@ -231,6 +230,14 @@ def _joined(parts: Iterable[dict[str, Any]]) -> Covering:
     return Covering(seconds, tests)
 
 
+def outcome_without_fault(copies: Copies, node_ids: list[str]) -> Outcome | None:
+    """Outcome of tests on an unchanged copy; None if they do not end."""
+    run = Run(copies.make(), [node_ids], None, _TIMEOUT, MARKED)
+    outcome = run.outcome()
+    copies.discard(run.copy)
+    return outcome
+
+
 class Measured(Forked):
     """Tests of one file, with coverage."""
 
@@ -245,14 +252,14 @@ class Measured(Forked):
         if self.child.exitcode:
             raise RuntimeError(f"{self._node_ids} could not be measured: {(self._copy / 'output').read_text()[-2000:]}")
         part = json.loads((self._copy / "covering.json").read_text(encoding="utf-8"))
-        shutil.rmtree(self._copy, ignore_errors=True)  # what a test has left running may still write there
+        self._copies.discard(self._copy)
         if failed := part.pop("failed"):
             self._check_failures(failed)
         return part
 
     def _check_failures(self, failed: list[str]) -> None:
         """Raise RuntimeError where a test fails without being measured, too: it would fail on every fault."""
-        outcome = Run(self._copies.make(), [failed], None, _TIMEOUT, MARKED).outcome()
+        outcome = outcome_without_fault(self._copies, failed)
         if outcome is None or outcome.failed or outcome.broken:
             raise RuntimeError(f"tests fail without any fault: {outcome and [*outcome.failed, *outcome.broken]}")
 

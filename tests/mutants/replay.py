@@ -152,6 +152,11 @@ class Copies:
             (copy / "vecphe" / fault.file).write_text(fault.mutated(SOURCE), encoding="utf-8")
         return copy
 
+    @staticmethod
+    def discard(copy: Path) -> None:
+        """Remove one that was used; what a test has left running may still write there."""
+        shutil.rmtree(copy, ignore_errors=True)
+
 
 def environment(copy: Path) -> dict[str, str]:
     """Variables with which a new process imports the copy."""
@@ -319,7 +324,7 @@ def replay(mutants: Iterable[Mutant], copies: Copies) -> Iterator[tuple[Mutant, 
             fresh.append(mutant)
     for mutant, run in side_by_side(fresh, lambda mutant: _started(mutant, copies)):
         yield mutant, *_verdict(mutant, run.outcome())
-        shutil.rmtree(run.copy, ignore_errors=True)  # what a test has left running may still write there
+        copies.discard(run.copy)
 
 
 def _started(mutant: Mutant, copies: Copies) -> Run:

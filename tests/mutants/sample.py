@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.mutants.covering import MARKED, Covering, measure
+from tests.mutants.covering import MARKED, Covering, measure, outcome_without_fault
 from tests.mutants.equivalents import is_equivalent
 from tests.mutants.model import SOURCE, StaleMutantError
 from tests.mutants.operators import Change, changes_of
@@ -72,7 +71,7 @@ class Planted(Run):
     def verdict(self) -> tuple[str, str]:
         """ "caught" and "TIMED OUT", or "SURVIVED", "TOO SLOW" and "UNSURE", and what there is to say about it."""
         outcome, waits = self.outcome(), self.has_overdue
-        shutil.rmtree(self.copy, ignore_errors=True)  # what a test has left running may still write there
+        self._copies.discard(self.copy)
         if not self._groups:
             return "SURVIVED", "no test runs it"
         if outcome is None:
@@ -94,7 +93,7 @@ def _one_of(first: str, groups: list[list[str]]) -> str:
 @cache
 def _passes_without(copies: Copies, test: str) -> bool:
     """Whether a test that has failed on a fault passes on an unchanged copy."""
-    outcome = Run(copies.make(), [[test]], None, 900.0, MARKED).outcome()
+    outcome = outcome_without_fault(copies, [test])
     return outcome is not None and bool(outcome.passed) and not outcome.failed and not outcome.broken
 
 

@@ -1264,3 +1264,12 @@ EQUIVALENTS += [
         "Fermat's check finds what is no unit too, after it was computed with",
     ),
 ]
+_COUNTS = "counts = columns[0] if len(columns) == 3 else np.full(len(columns[0]), n, dtype=object)"
+EQUIVALENTS += [
+    Equivalent(
+        "vecphe.federated.scaling.ColumnTotals.apply",
+        _COUNTS,
+        _COUNTS.replace(", dtype=object", ""),
+        "they are multiplied with Python's integers, and are such themselves then",
+    ),
+]
